@@ -1,0 +1,52 @@
+"""The Upstash Vector service, usable from any Python program; nothing here needs Airflow.
+
+Names are loaded when they are first used, so that a sync program does not pay for aiohttp.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_upstash_vector.client.async_client import AsyncVectorClient
+    from airflow_provider_upstash_vector.client.models import (
+        Endpoint,
+        FetchedVector,
+        IndexInfo,
+        SparseVector,
+        Vector,
+        VectorUpdate,
+    )
+    from airflow_provider_upstash_vector.client.retry import RetryPolicy
+    from airflow_provider_upstash_vector.client.sync_client import VectorClient
+
+_HOMES = {
+    "AsyncVectorClient": "async_client",
+    "Endpoint": "models",
+    "FetchedVector": "models",
+    "IndexInfo": "models",
+    "RetryPolicy": "retry",
+    "SparseVector": "models",
+    "Vector": "models",
+    "VectorClient": "sync_client",
+    "VectorUpdate": "models",
+}
+
+__all__ = [
+    "AsyncVectorClient",
+    "Endpoint",
+    "FetchedVector",
+    "IndexInfo",
+    "RetryPolicy",
+    "SparseVector",
+    "Vector",
+    "VectorClient",
+    "VectorUpdate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,76 @@
+"""The async engine, over aiohttp: many times faster than httpx with many connections open."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+from yarl import URL
+
+from airflow_provider_upstash_vector.client.engines.base import (
+    Connection,
+    check_size,
+    connect_failed,
+    describe,
+    environment_proxy,
+    tls_context,
+)
+from airflow_provider_upstash_vector.client.errors import AnswerLost, AnswerTimeout
+from airflow_provider_upstash_vector.client.wire import Answer
+
+_KEEP_ALIVE_SECONDS = 60.0
+_CHUNK_BYTES = 64 * 1024
+
+
+class AiohttpEngine:
+    """Sends requests with aiohttp; made and used on one event loop."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._proxy = environment_proxy(connection.base_url)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=connection.max_connections,
+                keepalive_timeout=_KEEP_ALIVE_SECONDS,
+                ssl=tls_context(),
+            ),
+            headers=connection.headers,
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    async def send(self, path: str, body: bytes, timeout_seconds: float) -> Answer:
+        """POST ``body`` to ``path``; see :class:`~.base.AsyncEngine`."""
+        connect = min(timeout_seconds, self._connection.connect_timeout_seconds)
+        try:
+            async with self._session.post(
+                URL(self._connection.base_url + path, encoded=True),
+                data=body,
+                allow_redirects=False,
+                proxy=self._proxy,
+                timeout=aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=connect),
+            ) as response:
+                return Answer(response.status, response.headers, await _read(response))
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError) as error:
+            raise connect_failed(error) from error
+        except asyncio.TimeoutError as error:
+            raise AnswerTimeout(f"no whole answer within {timeout_seconds:.0f} s") from error
+        except aiohttp.ClientError as error:
+            raise AnswerLost(f"the connection broke: {describe(error)}") from error
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    check_size(response.content_length or 0)
+    if response.content_length is not None:
+        return await response.read()
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+        size += len(chunk)
+        check_size(size)
+        chunks.append(chunk)
+    return b"".join(chunks)

@@ -1,0 +1,108 @@
+"""The seam to the HTTP libraries, and the rules that both of them follow."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from airflow_provider_upstash_vector.client.errors import ConnectFailed, ConnectReason, MalformedAnswer
+from airflow_provider_upstash_vector.client.wire import Answer
+
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """What an engine needs to know: base URL, headers of every request, limits."""
+
+    base_url: str
+    headers: Mapping[str, str]
+    connect_timeout_seconds: float
+    max_connections: int
+
+
+class Engine(Protocol):
+    """Sends one request at a time on the caller's thread, over connections that are kept alive."""
+
+    def send(self, path: str, body: bytes, timeout_seconds: float) -> Answer:
+        """POST ``body``; the whole answer is there within ``timeout_seconds``.
+
+        Sends at most once, follows no redirect and reads no more than 16 MB.
+        Raises :class:`TransportError`, or :class:`MalformedAnswer` for an answer over 16 MB.
+        """
+
+    def close(self) -> None:
+        """Close the connections."""
+
+
+class AsyncEngine(Protocol):
+    """The same on an event loop; many requests at a time."""
+
+    async def send(self, path: str, body: bytes, timeout_seconds: float) -> Answer:
+        """POST ``body``, as :meth:`Engine.send`."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+
+
+def environment_proxy(base_url: str) -> str | None:
+    """Return the proxy that ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` give for a URL."""
+    parts = urlsplit(base_url)
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or proxy_bypass(parts.hostname or ""):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def tls_context() -> ssl.SSLContext:
+    """Return the system's trusted authorities, or those in ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``.
+
+    Where Python finds no authorities at all (python.org builds for macOS), certifi's are taken.
+    """
+    context = ssl.create_default_context()
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile is None and paths.capath is None and os.name == "posix":
+        import certifi  # noqa: PLC0415 - comes with httpx, and is rarely needed
+
+        context.load_verify_locations(certifi.where())
+    return context
+
+
+def connect_failed(error: BaseException) -> ConnectFailed:
+    """Return the error for a connection that could not be made, with the reason its causes show."""
+    reason: ConnectReason = "other"
+    for cause in _causes(error):
+        if isinstance(cause, socket.gaierror):
+            reason = "dns"
+        elif isinstance(cause, ssl.SSLError | ssl.CertificateError):
+            reason = "tls"
+        elif isinstance(cause, ConnectionRefusedError):
+            reason = "refused"
+        elif isinstance(cause, TimeoutError):
+            reason = "timeout"
+    return ConnectFailed(f"cannot connect: {describe(error)}", reason)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def describe(error: BaseException) -> str:
+    """Return an error's text, or its class where it has none."""
+    return str(error) or type(error).__name__
+
+
+def check_size(size: int) -> None:
+    """Raise :class:`MalformedAnswer` for an answer of more than 16 MB."""
+    if size > MAX_ANSWER_BYTES:
+        raise MalformedAnswer(f"the answer is larger than {MAX_ANSWER_BYTES // 1024**2} MB")

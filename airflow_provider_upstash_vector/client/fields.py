@@ -1,0 +1,193 @@
+"""The fields of a vector, checked and brought into the form in which they are sent.
+
+One function per field: a value in, the value to send out, or :class:`InvalidUpdate` with the field's
+name and the reason. Limits are those of the API (Update Vector and Index Limits pages).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import quote
+
+import orjson
+
+from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MAX_METADATA_BYTES = 48 * 1024
+MAX_DATA_BYTES = 1024 * 1024
+MAX_SPARSE_ENTRIES = 1_000
+_INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
+_SHOWN_CHARS = 60
+
+# Dataclasses would be written out as objects without anybody having asked for it.
+_METADATA_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS
+
+
+def shown(value: object) -> str:
+    """Return ``value`` as it appears in an error: type and a repr of at most 60 characters."""
+    text = repr(value)
+    if len(text) > _SHOWN_CHARS:
+        text = text[:_SHOWN_CHARS] + "…"
+    return f"{type(value).__name__} {text}"
+
+
+def text(value: object, field: str) -> str:
+    """Return ``value`` if it is text that UTF-8 can carry."""
+    if not isinstance(value, str):
+        raise InvalidUpdate(field, f"must be text, got {shown(value)}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidUpdate(field, f"half of a surrogate pair at character {error.start}") from None
+    return value
+
+
+def vector_id(value: object) -> str:
+    """Return a non-empty id. Numbers are refused: ``1e5`` or ``007`` would come back as another text."""
+    if not text(value, "id"):
+        raise InvalidUpdate("id", "must not be empty")
+    return str(value)
+
+
+def namespace_segment(namespace: object) -> str:
+    """Return a namespace as one percent-encoded path segment; the default namespace gives ``""``.
+
+    Dots are encoded in ``.`` and ``..``, which RFC 3986 section 5.2.4 would otherwise remove.
+    """
+    segment = quote(text(namespace, "namespace"), safe="")
+    return segment.replace(".", "%2E") if segment in {".", ".."} else segment
+
+
+def data(value: object) -> str:
+    """Return the raw text, at most 1 MB of UTF-8."""
+    checked = text(value, "data")
+    if len(checked) * 4 > MAX_DATA_BYTES and (size := len(checked.encode())) > MAX_DATA_BYTES:
+        raise InvalidUpdate("data", f"{size:,} bytes of UTF-8, more than the limit of {MAX_DATA_BYTES:,}")
+    return checked
+
+
+def float32(value: object, field: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return numbers as a one-dimensional float32 array, the precision in which the service stores them.
+
+    Takes lists, tuples, numpy arrays of any number type, and anything with ``tolist()``.
+    """
+    import numpy as np  # noqa: PLC0415 - 0.1 s and 25 MB that a change of metadata does without
+
+    if not isinstance(value, np.ndarray | list | tuple):
+        to_list = getattr(value, "tolist", None)
+        if to_list is None:
+            raise InvalidUpdate(field, f"must be a list of numbers, got {shown(value)}")
+        value = to_list()
+    try:
+        numbers = np.asarray(value)
+    except ValueError:
+        raise InvalidUpdate(field, "must be one flat list of numbers") from None
+    if numbers.ndim != 1:
+        raise InvalidUpdate(field, f"must be one flat list of numbers, got shape {numbers.shape}")
+    if numbers.size == 0:
+        return np.empty(0, dtype=np.float32)
+    if numbers.dtype.kind not in "fiu":
+        _refuse_element(value, field)
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(numbers, dtype=np.float32)
+    if not np.isfinite(array).all():
+        position = int(np.flatnonzero(~np.isfinite(array))[0])
+        number = float(numbers[position])
+        reason = "is too large for a 4-byte float" if math.isfinite(number) else "is not a finite number"
+        raise InvalidUpdate(field, f"element {position}, {number!r}, {reason}")
+    return array
+
+
+def _refuse_element(value: Any, field: str) -> NoReturn:
+    for position, element in enumerate(value):
+        if isinstance(element, bool) or not isinstance(element, int | float):
+            raise InvalidUpdate(field, f"element {position} must be a number, got {shown(element)}")
+    raise InvalidUpdate(field, "holds numbers that no 4-byte float can hold")
+
+
+def dense_vector(value: object) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return a dense vector of at least one dimension as a float32 array."""
+    array = float32(value, "vector")
+    if array.size == 0:
+        raise InvalidUpdate("vector", "must not be empty")
+    return array
+
+
+def sparse_parts(value: object) -> tuple[object, object]:
+    """Return the indices and values of a mapping, a pair, or an object with these two attributes."""
+    if isinstance(value, Mapping):
+        unknown = sorted(str(key) for key in value if key not in {"indices", "values"})
+        if unknown or len(value) != 2:  # noqa: PLR2004 - the two keys just named
+            found = ", ".join(repr(key) for key in value) or "none"
+            raise InvalidUpdate("sparse_vector", f"must have the keys 'indices' and 'values', got {found}")
+        return value["indices"], value["values"]
+    if hasattr(value, "indices") and hasattr(value, "values"):
+        return value.indices, value.values
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes) and len(value) == 2:  # noqa: PLR2004 - a pair
+        return value[0], value[1]
+    raise InvalidUpdate("sparse_vector", f"must have indices and values, got {shown(value)}")
+
+
+def sparse_indices(value: object) -> list[int]:
+    """Return up to 1,000 distinct signed 32-bit integers."""
+    to_list = getattr(value, "tolist", None)
+    indices = to_list() if to_list else value
+    if not isinstance(indices, list | tuple):
+        raise InvalidUpdate("sparse_vector", f"indices must be a list of integers, got {shown(value)}")
+    if len(indices) > MAX_SPARSE_ENTRIES:
+        raise InvalidUpdate(
+            "sparse_vector", f"{len(indices):,} entries, more than the limit of {MAX_SPARSE_ENTRIES:,}"
+        )
+    seen: set[int] = set()
+    for position, element in enumerate(indices):
+        index = _integer(element)
+        if index is None:
+            raise InvalidUpdate("sparse_vector", f"index {position} must be an integer, got {shown(element)}")
+        if not _INT32_MIN <= index <= _INT32_MAX:
+            raise InvalidUpdate("sparse_vector", f"index {position}, {index}, is not a signed 32-bit integer")
+        if index in seen:
+            raise InvalidUpdate("sparse_vector", f"index {index} is given twice")
+        seen.add(index)
+    return [int(index) for index in indices]
+
+
+def _integer(value: Any) -> int | None:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        return None
+    return int(value)
+
+
+def metadata_json(value: object) -> bytes:
+    """Return metadata as JSON of at most 48 KB. ``None`` inside it is kept: under PATCH it deletes the field."""
+    if not isinstance(value, Mapping):
+        raise InvalidUpdate("metadata", f"must be a JSON object, got {shown(value)}")
+    try:
+        encoded = orjson.dumps(value if isinstance(value, dict) else dict(value), option=_METADATA_OPTIONS)
+    except TypeError as error:
+        raise InvalidUpdate("metadata", f"cannot be written as JSON: {error}") from None
+    # orjson writes NaN and infinity as null, which PATCH would take for "delete this field".
+    if b"null" in encoded:
+        _refuse_non_finite(value, "metadata")
+    if len(encoded) > MAX_METADATA_BYTES:
+        raise InvalidUpdate(
+            "metadata", f"{len(encoded):,} bytes of JSON, more than the limit of {MAX_METADATA_BYTES:,}"
+        )
+    return encoded
+
+
+def _refuse_non_finite(value: Any, path: str) -> None:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _refuse_non_finite(item, f"{path}[{key!r}]")
+    elif isinstance(value, list | tuple):
+        for position, item in enumerate(value):
+            _refuse_non_finite(item, f"{path}[{position}]")
+    elif hasattr(value, "tolist"):
+        _refuse_non_finite(value.tolist(), path)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise InvalidUpdate("metadata", f"{path} is {value!r}, which JSON cannot hold; use None for no value")

@@ -1,0 +1,61 @@
+"""What the models share: the service's camelCase names, no unknown fields, and one kind of error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+
+
+class Sent(BaseModel):
+    """Something that is sent. Whatever is wrong with it is told as :class:`InvalidUpdate`."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, **values: Any) -> None:
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                raise _invalid_update(error) from None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and self.to_json() == other.to_json()
+
+    def __hash__(self) -> int:
+        return hash(self.to_json())
+
+    def to_json(self) -> bytes:
+        """Return the JSON object to send: vectors in shortest float32 form, absent fields left out."""
+        return orjson.dumps(self.wire_fields(), option=orjson.OPT_SERIALIZE_NUMPY)
+
+    def wire_fields(self) -> dict[str, Any]:
+        """Return the fields that are set under the service's names, ready for orjson."""
+        raise NotImplementedError
+
+
+class Received(BaseModel):
+    """Something that came back. Fields that the service adds later are ignored."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+
+
+def _invalid_update(error: ValidationError) -> InvalidUpdate:
+    first = error.errors(include_url=False, include_input=False)[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, InvalidUpdate):
+        return cause
+    field = ".".join(str(part) for part in first["loc"])
+    reasons = {"extra_forbidden": "there is no such field", "missing": "is required"}
+    return InvalidUpdate(field, reasons.get(first["type"], first["msg"]))

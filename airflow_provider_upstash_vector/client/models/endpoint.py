@@ -1,0 +1,111 @@
+"""Where an index is and the token that opens it, made from what people paste."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from airflow_provider_upstash_vector.client.errors import InvalidEndpoint
+
+_QUOTES = "\"'`“”‘’"
+_WHERE_URL = "copy it from the index's Connect tab in the Upstash console, e.g. https://my-index.upstash.io"
+_WHERE_TOKEN = "copy it from the index's Connect tab in the Upstash console"  # noqa: S105 - a hint, no secret
+
+
+class Endpoint(BaseModel):
+    """The base URL of an index, without a trailing slash, and its REST token (never shown in a repr)."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    url: str
+    token: SecretStr
+
+    @classmethod
+    def of(cls, url: str | None, token: str | None, *, allow_http: bool = False) -> Endpoint:
+        """Return the endpoint for a pasted URL and token, repairing quotes, white space and a missing scheme.
+
+        Plain http is refused but to loopback addresses, unless ``allow_http``.
+        Raises :class:`InvalidEndpoint` with one sentence that says what to do.
+        """
+        return cls(url=_base_url(url, allow_http=allow_http), token=SecretStr(_clean_token(token)))
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Endpoint:
+        """Return the endpoint in ``UPSTASH_VECTOR_REST_URL`` and ``UPSTASH_VECTOR_REST_TOKEN``."""
+        return cls.of(environ.get("UPSTASH_VECTOR_REST_URL"), environ.get("UPSTASH_VECTOR_REST_TOKEN"))
+
+
+class _Address(NamedTuple):
+    scheme: str
+    host: str
+    port: int | None
+
+
+def _base_url(url: str | None, *, allow_http: bool) -> str:
+    pasted = _unwrapped(url)
+    if not pasted:
+        raise InvalidEndpoint(f"The REST URL is missing: {_WHERE_URL}.")
+    scheme, host, port = _address(pasted if "://" in pasted else f"https://{pasted}")
+    if scheme not in {"https", "http"}:
+        raise InvalidEndpoint(f"The REST URL has the scheme {scheme!r}: write https:// instead.")
+    if scheme == "http" and not (allow_http or is_loopback(host)):
+        raise InvalidEndpoint(
+            f"The REST URL of {host!r} is plain http, which would send the token unencrypted: "
+            'write https://, or set the extra "allow_http" to true.'
+        )
+    shown_host = f"[{host}]" if ":" in host else host
+    default_port = {"https": 443, "http": 80}[scheme]
+    return f"{scheme}://{shown_host}" + (f":{port}" if port not in {None, 0, default_port} else "")
+
+
+def _address(url: str) -> _Address:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        ascii_host = host.encode("idna").decode() if host and ":" not in host else host
+    except (ValueError, UnicodeError):
+        raise InvalidEndpoint(f"The REST URL cannot be read as a URL: {_WHERE_URL}.") from None
+    if parts.username is not None or parts.password is not None:
+        raise InvalidEndpoint("The REST URL holds a user name or password: put the token into the password field.")
+    if not ascii_host or any(character.isspace() or character in "%<>\"'\\^`{|}" for character in ascii_host):
+        raise InvalidEndpoint(f"The REST URL names no host: {_WHERE_URL}.")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise InvalidEndpoint(f"The REST URL goes on after the host: leave out what follows {host!r}.")
+    return _Address(parts.scheme.lower(), ascii_host, port)
+
+
+def _clean_token(token: str | None) -> str:
+    pasted = _unwrapped(token)
+    if pasted.lower().startswith("bearer "):
+        pasted = _unwrapped(pasted[len("bearer ") :])
+    if not pasted:
+        raise InvalidEndpoint(f"The REST token is missing: {_WHERE_TOKEN}.")
+    if not pasted.strip("*"):
+        raise InvalidEndpoint("The REST token is masked (***): enter the token itself again.")
+    if not (pasted.isascii() and pasted.isprintable()) or " " in pasted:
+        raise InvalidEndpoint(
+            f"The REST token holds a space or a character that no token has: {_WHERE_TOKEN}, and nothing around it."
+        )
+    return pasted
+
+
+def _unwrapped(pasted: str | None) -> str:
+    text = (pasted or "").strip()
+    while text and (text[0] in _QUOTES or text[-1] in _QUOTES):
+        text = text.strip(_QUOTES).strip()
+    return text
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether ``host`` is ``localhost`` or a loopback address."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

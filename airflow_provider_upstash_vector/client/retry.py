@@ -1,0 +1,118 @@
+"""What is sent again, when, and when to give up: one flow that drives every request of both clients.
+
+The flow is a generator that does no I/O itself. It yields :class:`Send` or :class:`Wait`; whoever drives
+it does that and sends back what came of it. Policy and flow take time and chance as arguments.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from airflow_provider_upstash_vector.client import wire
+from airflow_provider_upstash_vector.client.errors import ApiError, UpstashVectorError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send the request and come back with the answer, or the error, within ``timeout_seconds``."""
+
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Do nothing for ``seconds``."""
+
+    seconds: float
+
+
+Outcome = wire.Answer | UpstashVectorError | None
+Flow = Generator[Send | Wait, Outcome, T]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """Limits of one call. Times are in seconds.
+
+    A request is sent at most ``max_attempts`` times and takes at most ``request_timeout_seconds`` each time;
+    the call with all its waits ends within ``total_timeout_seconds``. The n-th wait is a random part (full
+    jitter) of ``first_backoff_seconds`` doubled n-1 times, at most ``max_backoff_seconds``; a Retry-After is
+    waited for on top, and where it exceeds ``max_retry_after_seconds`` the error is raised instead.
+    """
+
+    max_attempts: int = 5
+    connect_timeout_seconds: float = 10.0
+    request_timeout_seconds: float = 30.0
+    total_timeout_seconds: float = 300.0
+    first_backoff_seconds: float = 0.5
+    max_backoff_seconds: float = 8.0
+    max_retry_after_seconds: float = 120.0
+
+    def __post_init__(self) -> None:
+        if self.max_attempts < 1:
+            raise ValueError(f"max_attempts must be at least 1, got {self.max_attempts}")
+        for name in ("connect_timeout_seconds", "request_timeout_seconds", "total_timeout_seconds"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be more than 0, got {getattr(self, name)}")
+
+    def wait_after(
+        self, error: UpstashVectorError, *, attempt: int, elapsed_seconds: float, chance: float
+    ) -> float | None:
+        """Return the seconds to wait before the next attempt, or ``None`` to raise ``error``.
+
+        ``attempt`` counts from 1; ``chance`` is a random number from 0 to 1.
+        """
+        if not error.retryable or attempt >= self.max_attempts:
+            return None
+        backoff = min(self.max_backoff_seconds, self.first_backoff_seconds * 2.0 ** (attempt - 1))
+        wait = backoff * chance
+        if isinstance(error, ApiError) and error.retry_after is not None:
+            if error.retry_after > self.max_retry_after_seconds:
+                return None
+            wait += error.retry_after
+        return wait if elapsed_seconds + wait < self.total_timeout_seconds else None
+
+
+def flow(
+    call: wire.Call[T],
+    policy: RetryPolicy,
+    *,
+    secret: str = "",
+    clock: Callable[[], float] = time.monotonic,
+    wall_clock: Callable[[], float] = time.time,
+    chance: Callable[[], float] = random.random,
+) -> Flow[T]:
+    """Return the generator that carries ``call`` through its attempts to a result or an error.
+
+    ``secret`` is kept out of the error, also where a server or proxy echoes it.
+    """
+    started = clock()
+    attempt = 0
+    while True:
+        attempt += 1
+        left = policy.total_timeout_seconds - (clock() - started)
+        outcome = yield Send(min(policy.request_timeout_seconds, left))
+        try:
+            return _result(call, outcome, wall_clock())
+        except UpstashVectorError as error:
+            error.locate(call=call.name, namespace=call.namespace, id=call.id, attempts=attempt)
+            error.redact(secret)
+            wait = policy.wait_after(
+                error, attempt=attempt, elapsed_seconds=clock() - started, chance=chance()
+            )
+            if wait is None:
+                raise
+        yield Wait(wait)
+
+
+def _result(call: wire.Call[T], outcome: Outcome, now: float) -> T:
+    if isinstance(outcome, UpstashVectorError):
+        raise outcome
+    assert outcome is not None, "a Send is answered with its outcome"  # noqa: S101 - a driver's mistake
+    return wire.decode(call, outcome, now)
