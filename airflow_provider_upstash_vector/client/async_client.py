@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from airflow_provider_upstash_vector.client import retry, wire
 from airflow_provider_upstash_vector.client.engines.aiohttp_engine import AiohttpEngine
@@ -14,12 +14,17 @@ from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 from airflow_provider_upstash_vector.client.methods import named_after
 from airflow_provider_upstash_vector.client.models import Endpoint
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _method(build: Callable[P, wire.Call[T]]) -> Callable[Concatenate[AsyncVectorClient, P], Coroutine[Any, Any, T]]:
-    async def method(self: AsyncVectorClient, *args: P.args, **kwargs: P.kwargs) -> T:
+def _method(
+    build: Callable[P, wire.Call[T]],
+) -> Callable[Concatenate[AsyncVectorClient, P], Coroutine[Any, Any, T]]:
+    async def method(self: AsyncVectorClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.run(build(*args, **kwargs))
 
     return named_after(build, method)
@@ -81,7 +86,7 @@ class AsyncVectorClient:
             await self._opened.close()
             self._opened = None
 
-    async def __aenter__(self) -> AsyncVectorClient:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(

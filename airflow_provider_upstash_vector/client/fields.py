@@ -122,13 +122,13 @@ def sparse_parts(value: object) -> tuple[object, object]:
     """Return the indices and values of a mapping, a pair, or an object with these two attributes."""
     if isinstance(value, Mapping):
         unknown = sorted(str(key) for key in value if key not in {"indices", "values"})
-        if unknown or len(value) != 2:  # noqa: PLR2004 - the two keys just named
+        if unknown or len(value) != 2:
             found = ", ".join(repr(key) for key in value) or "none"
             raise InvalidUpdate("sparse_vector", f"must have the keys 'indices' and 'values', got {found}")
         return value["indices"], value["values"]
     if hasattr(value, "indices") and hasattr(value, "values"):
         return value.indices, value.values
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes) and len(value) == 2:  # noqa: PLR2004 - a pair
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes) and len(value) == 2:
         return value[0], value[1]
     raise InvalidUpdate("sparse_vector", f"must have indices and values, got {shown(value)}")
 

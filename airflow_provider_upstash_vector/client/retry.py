@@ -103,9 +103,7 @@ def flow(
         except UpstashVectorError as error:
             error.locate(call=call.name, namespace=call.namespace, id=call.id, attempts=attempt)
             error.redact(secret)
-            wait = policy.wait_after(
-                error, attempt=attempt, elapsed_seconds=clock() - started, chance=chance()
-            )
+            wait = policy.wait_after(error, attempt=attempt, elapsed_seconds=clock() - started, chance=chance())
             if wait is None:
                 raise
         yield Wait(wait)

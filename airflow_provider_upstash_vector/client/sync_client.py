@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from airflow_provider_upstash_vector.client import retry, wire
 from airflow_provider_upstash_vector.client.engines.base import Connection, Engine
@@ -14,12 +14,15 @@ from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 from airflow_provider_upstash_vector.client.methods import named_after
 from airflow_provider_upstash_vector.client.models import Endpoint
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 def _method(build: Callable[P, wire.Call[T]]) -> Callable[Concatenate[VectorClient, P], T]:
-    def method(self: VectorClient, *args: P.args, **kwargs: P.kwargs) -> T:
+    def method(self: VectorClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self.run(build(*args, **kwargs))
 
     return named_after(build, method)
@@ -76,7 +79,7 @@ class VectorClient:
         """Close the connections."""
         self._engine.close()
 
-    def __enter__(self) -> VectorClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

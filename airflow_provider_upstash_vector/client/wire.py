@@ -142,7 +142,7 @@ def decode(call: Call[T], answer: Answer, now: float) -> T:
 
     Raises the :class:`ApiError` of its status, or :class:`MalformedAnswer`.
     """
-    if not 200 <= answer.status < 300:  # noqa: PLR2004 - the 2xx range
+    if not 200 <= answer.status < 300:
         raise api_error(answer, now)
     try:
         content = orjson.loads(answer.body)

@@ -51,7 +51,11 @@ class AiohttpEngine:
                 timeout=aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=connect),
             ) as response:
                 return Answer(response.status, response.headers, await _read(response))
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError) as error:
+        except (
+            aiohttp.ClientConnectorError,
+            aiohttp.ConnectionTimeoutError,
+            aiohttp.ClientHttpProxyError,
+        ) as error:
             raise connect_failed(error) from error
         except asyncio.TimeoutError as error:
             raise AnswerTimeout(f"no whole answer within {timeout_seconds:.0f} s") from error

@@ -37,13 +37,11 @@ class HttpxEngine:
             verify=tls_context(),
             trust_env=False,
             proxy=httpx.Proxy(proxy) if proxy else None,
-            limits=httpx.Limits(
-                max_connections=connection.max_connections, keepalive_expiry=_KEEP_ALIVE_SECONDS
-            ),
+            limits=httpx.Limits(max_connections=connection.max_connections, keepalive_expiry=_KEEP_ALIVE_SECONDS),
         )
         # httpx limits each read, not the whole answer; its pool takes a backend that limits both.
         pool = self._transport._pool  # noqa: SLF001 - HTTPTransport has no parameter for the backend
-        pool._network_backend = _DeadlineBackend(pool._network_backend, self._deadline)  # type: ignore[union-attr]  # noqa: SLF001 - see above
+        pool._network_backend = _DeadlineBackend(pool._network_backend, self._deadline)  # noqa: SLF001 - see above
 
     def send(self, path: str, body: bytes, timeout_seconds: float) -> Answer:
         """POST ``body`` to ``path``; see :class:`~.base.Engine`."""

@@ -2,10 +2,10 @@
 
 from airflow_provider_upstash_vector.client.models.endpoint import Endpoint
 from airflow_provider_upstash_vector.client.models.index_info import IndexInfo, IndexType, NamespaceInfo
+from airflow_provider_upstash_vector.client.models.sparse_vector import SparseVector
 from airflow_provider_upstash_vector.client.models.vectors import (
     FetchedVector,
     MetadataUpdateMode,
-    SparseVector,
     Vector,
     VectorUpdate,
 )

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from airflow_provider_upstash_vector.client.errors import InvalidEndpoint
 
-_QUOTES = "\"'`“”‘’"
+_QUOTES = "\"'`“”‘’"  # noqa: RUF001 - these are what word processors make of quotes
 _WHERE_URL = "copy it from the index's Connect tab in the Upstash console, e.g. https://my-index.upstash.io"
 _WHERE_TOKEN = "copy it from the index's Connect tab in the Upstash console"  # noqa: S105 - a hint, no secret
 

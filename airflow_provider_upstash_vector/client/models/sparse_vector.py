@@ -26,9 +26,7 @@ class SparseVector(Sent):
     @model_validator(mode="after")
     def _same_length(self) -> SparseVector:
         if len(self.indices) != len(self.values):
-            raise InvalidUpdate(
-                "sparse_vector", f"has {len(self.indices)} indices but {len(self.values)} values"
-            )
+            raise InvalidUpdate("sparse_vector", f"has {len(self.indices)} indices but {len(self.values)} values")
         return self
 
     def wire_fields(self) -> dict[str, Any]:
@@ -41,7 +39,7 @@ class SparseVector(Sent):
         if isinstance(value, SparseVector):
             return value
         indices, values = fields.sparse_parts(value)
-        return cls(indices=indices, values=values)  # type: ignore[arg-type]  # what the validators are for
+        return cls(indices=indices, values=values)
 
 
 SparseVectorLike: TypeAlias = Union[  # noqa: UP007 - a forward reference cannot be written with |

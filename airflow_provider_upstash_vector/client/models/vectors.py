@@ -111,17 +111,13 @@ class VectorUpdate(_Fields):
             return None
         mode = value.upper() if isinstance(value, str) else value
         if mode not in _MODES:
-            raise InvalidUpdate(
-                "metadata_update_mode", f"must be OVERWRITE or PATCH, got {fields.shown(value)}"
-            )
+            raise InvalidUpdate("metadata_update_mode", f"must be OVERWRITE or PATCH, got {fields.shown(value)}")
         return mode
 
     @model_validator(mode="after")
     def _check_complete(self) -> VectorUpdate:
-        if self.vector is self.sparse_vector is self.data is self.metadata is None:
-            raise InvalidUpdate(
-                "update", "nothing to update: give vector, sparse_vector, data or metadata"
-            )
+        if all(part is None for part in (self.vector, self.sparse_vector, self.data, self.metadata)):
+            raise InvalidUpdate("update", "nothing to update: give vector, sparse_vector, data or metadata")
         if self.metadata_update_mode is not None and self.metadata is None:
             raise InvalidUpdate("metadata_update_mode", "is given without metadata")
         return self

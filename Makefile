@@ -1,0 +1,30 @@
+.PHONY: demo test lint types unit lock clean
+.DEFAULT_GOAL := test
+
+VENV := .venv/ready
+BIN := .venv/bin
+
+$(VENV): requirements-dev.txt pyproject.toml scripts/bootstrap
+	@scripts/bootstrap
+
+test: lint types unit ## lint, types and all tests
+
+lint: $(VENV)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)
+	$(BIN)/mypy
+
+unit: $(VENV)
+	$(BIN)/pytest
+
+demo: $(VENV) ## update a vector from a real Airflow run against the dev server
+	$(BIN)/python scripts/demo.py
+
+lock: $(VENV) ## pin the development environment anew
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.10 --no-annotate --no-header \
+		--group dev --extra dev-server pyproject.toml --output-file requirements-dev.txt
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -1,0 +1,30 @@
+"""A local Upstash Vector, written from the API's documentation alone; it shares no code with ``client``.
+
+``DevServer`` runs one in a thread; ``python -m airflow_provider_upstash_vector.dev_server`` in a process.
+Names are loaded when they are first used: pytest imports this package at every start.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_upstash_vector.dev_server.faults import Fault
+    from airflow_provider_upstash_vector.dev_server.index import IndexSpec
+    from airflow_provider_upstash_vector.dev_server.server import DevServer
+
+_HOMES = {"DevServer": "server", "Fault": "faults", "IndexSpec": "index"}
+
+__all__ = ["DevServer", "Fault", "IndexSpec"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"the dev server needs {error.name}: pip install 'airflow-provider-upstash-vector[dev-server]'"
+        ) from error

@@ -1,0 +1,69 @@
+"""``python -m airflow_provider_upstash_vector.dev_server``: a local Upstash Vector until Ctrl+C."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from airflow_provider_upstash_vector.dev_server.index import INDEX_TYPES, SIMILARITY_FUNCTIONS
+from airflow_provider_upstash_vector.dev_server.server import DevServer
+
+
+def main() -> None:
+    """Serve with the options of the command line."""
+    options = parser().parse_args()
+    try:
+        server = DevServer(
+            token=options.token,
+            read_only_token=options.read_only_token,
+            database=options.database,
+            port=options.port,
+            index_type=options.index_type,
+            dimension=options.dimension,
+            similarity=options.similarity,
+            embedding_model=options.embedding_model,
+            sparse_embedding_model=options.sparse_embedding_model,
+        )
+    except (ValueError, OSError) as error:
+        sys.exit(f"dev_server: {error}")
+    spec = server.spec
+    dense = f", {spec.dimension} dimensions, {spec.similarity}" if spec.is_dense else ""
+    print(f"Upstash Vector dev server: {spec.index_type}{dense}, stored in {options.database}")  # noqa: T201 - a command's output
+    print(f"export UPSTASH_VECTOR_REST_URL={server.url}", flush=True)  # noqa: T201 - see above
+    if options.token is None:
+        print(f"export UPSTASH_VECTOR_REST_TOKEN={server.token}", flush=True)  # noqa: T201 - see above
+    server.run()
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's options."""
+    options = argparse.ArgumentParser(
+        prog="python -m airflow_provider_upstash_vector.dev_server",
+        description="A local Upstash Vector index on 127.0.0.1, for development and tests.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    options.add_argument("--port", type=int, default=8079, help="0 takes a free port")
+    options.add_argument("--dimension", type=int, default=2, help="of dense vectors")
+    options.add_argument("--index-type", type=_choice, default="DENSE", choices=INDEX_TYPES)
+    options.add_argument("--similarity", type=_choice, default="COSINE", choices=SIMILARITY_FUNCTIONS)
+    options.add_argument("--embedding-model", default="", metavar="NAME", help="embed text as dense vectors")
+    options.add_argument(
+        "--sparse-embedding-model", default="", metavar="NAME", help="embed text as sparse vectors"
+    )
+    options.add_argument(
+        "--token",
+        default=os.environ.get("UPSTASH_VECTOR_REST_TOKEN"),
+        help="the REST token; by default that of UPSTASH_VECTOR_REST_TOKEN, or a random one that is printed",
+    )
+    options.add_argument("--read-only-token", default=None, metavar="TOKEN", help="a token that may only read")
+    options.add_argument("--database", default=":memory:", metavar="FILE", help="where vectors are stored")
+    return options
+
+
+def _choice(text: str) -> str:
+    return text.upper()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""The HTTP side: paths, authorization, errors in the documented shape, and the server's own control paths.
+
+Outside the API's paths: ``POST /_dev/faults`` takes one fault or an array of them, ``DELETE`` forgets them,
+``GET /_dev/requests`` counts the requests of each command. They need no token.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections import Counter
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from airflow_provider_upstash_vector.dev_server import answers
+from airflow_provider_upstash_vector.dev_server.answers import Answer
+from airflow_provider_upstash_vector.dev_server.commands import COMMANDS, Command, Index, Request
+from airflow_provider_upstash_vector.dev_server.faults import Fault, Faults
+from airflow_provider_upstash_vector.dev_server.refusal import Refusal, bad_request
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+_RUNS_FIRST = {"slow", "drip"}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """The token that may do all, and the one that may only read."""
+
+    full: str
+    read_only: str | None = None
+
+    def check(self, header: str, command: Command) -> None:
+        """Refuse a request whose ``Authorization`` header does not allow the command."""
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Refusal(401, "Unauthorized: Missing auth token")
+        if _same(token.strip(), self.full):
+            return
+        if self.read_only is None or not _same(token.strip(), self.read_only):
+            raise Refusal(401, "Unauthorized: Invalid auth token")
+        if command.writes:
+            raise Refusal(403, "Forbidden: the read-only token cannot write")
+
+
+def _same(left: str, right: str) -> bool:
+    return secrets.compare_digest(left.encode(), right.encode())
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """Answers API requests; an ASGI application for all paths but the control ones."""
+
+    index: Index
+    tokens: Tokens
+    find_transport: answers.FindTransport
+    faults: Faults = field(default_factory=Faults)
+    requests: Counter[str] = field(default_factory=Counter)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        try:
+            name, command, namespace = _route(scope)
+        except Refusal as refusal:
+            await answers.error(refusal.status, refusal.message).send(send)
+            return
+        self.requests[name] += 1
+        fault = self.faults.take(name)
+        try:
+            body = await _read_body(scope, receive)
+        except Refusal as refusal:
+            await answers.error(refusal.status, refusal.message).send(send)
+            return
+        except ClientDisconnect:
+            return
+        request = Request(namespace, body, scope["query_string"].decode("latin-1"))
+        if fault is None:
+            await self._answer(scope, command, request).send(send)
+        else:
+            runs = fault.applied or fault.kind in _RUNS_FIRST
+            good = self._answer(scope, command, request) if runs else answers.result("Success")
+            await answers.send_with(fault, good, scope, send, self.find_transport)
+
+    def _answer(self, scope: Scope, command: Command, request: Request) -> Answer:
+        try:
+            self.tokens.check(_header(scope, b"authorization"), command)
+            return answers.result(command.run(self.index, request))
+        except Refusal as refusal:
+            return answers.error(refusal.status, refusal.message)
+        except Exception:
+            log.exception("a command failed")
+            return answers.error(500, "Internal server error")
+
+    def application(self) -> Starlette:
+        """Return the whole application, control paths included."""
+        return Starlette(
+            routes=[
+                Route("/_dev/faults", self._control_faults, methods=["GET", "POST", "DELETE"]),
+                Route("/_dev/requests", self._show_requests),
+                Route("/{path:path}", self),
+            ]
+        )
+
+    async def _control_faults(self, request: HttpRequest) -> Response:
+        if request.method == "DELETE":
+            self.faults.clear()
+        elif request.method == "POST":
+            try:
+                content = json.loads(await request.body())
+                self.faults.add(*map(Fault.from_json, content if isinstance(content, list) else [content]))
+            except (ValueError, TypeError) as error:
+                return JSONResponse({"error": str(error), "status": 400}, status_code=400)
+        return JSONResponse({"result": self.faults.waiting()})
+
+    async def _show_requests(self, _: HttpRequest) -> Response:
+        return JSONResponse({"result": dict(self.requests)})
+
+
+def _route(scope: Scope) -> tuple[str, Command, str]:
+    # The path as it was sent: once decoded, a namespace "a/b" could not be told from two segments.
+    segments = scope["raw_path"].split(b"/")[1:]
+    try:
+        name, *rest = (unquote(segment.decode("ascii"), errors="strict") for segment in segments)
+    except UnicodeDecodeError:
+        raise bad_request("The path is not percent-encoded UTF-8") from None
+    command = COMMANDS.get(name)
+    if command is None or len(rest) > (1 if command.takes_namespace else 0):
+        raise Refusal(404, f"Not found: {scope['path']}")
+    if scope["method"] not in command.methods:
+        raise Refusal(405, f"Method not allowed: {scope['method']}")
+    return name, command, rest[0] if rest else ""
+
+
+async def _read_body(scope: Scope, receive: Receive) -> bytes:
+    body = bytearray()
+    async for chunk in HttpRequest(scope, receive).stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise Refusal(413, f"Request body is too large, at most {MAX_BODY_BYTES} bytes")
+    return bytes(body)
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")

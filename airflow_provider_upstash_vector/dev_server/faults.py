@@ -1,0 +1,91 @@
+"""Faults on demand: what the next requests get instead of a good answer."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args
+
+FaultKind = Literal["status", "quota", "cut", "slow", "drip", "garbage", "huge"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What the next ``times`` requests get.
+
+    ``status``: an answer with ``status``, as JSON or (``html``) as a proxy's page, with ``retry_after`` as
+    its header where given. ``quota``: the daily limit's 403. ``cut``: the connection is reset, with
+    ``partial`` in the middle of the answer. ``slow``: the answer begins after ``seconds``. ``drip``: the
+    answer comes a byte at a time, ``seconds`` apart, with ``headers`` from the status line on.
+    ``garbage``: 200 with ``text``. ``huge``: 200 with a body of ``size_bytes``.
+
+    ``applied`` says whether the command is carried out first, as when an answer is lost; ``slow`` and
+    ``drip`` always carry it out. ``command`` limits the fault to one command, ``probability`` to a part
+    of the requests, which then all count.
+    """
+
+    kind: FaultKind
+    times: int = 1
+    command: str | None = None
+    probability: float = 1.0
+    applied: bool = False
+    status: int = 503
+    html: bool = False
+    retry_after: str | None = None
+    partial: bool = False
+    seconds: float = 0.0
+    headers: bool = False
+    text: str = "not what you expected"
+    size_bytes: int = 17 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(FaultKind):
+            raise ValueError(f"kind must be one of {', '.join(get_args(FaultKind))}, got {self.kind!r}")
+
+    @classmethod
+    def from_json(cls, value: Any) -> Fault:
+        """Return the fault that a JSON object describes; ``ValueError`` where it describes none."""
+        names = {field.name for field in fields(cls)}
+        if not isinstance(value, dict) or not set(value) <= names or "kind" not in value:
+            raise ValueError(f"a fault is an object with kind and any of {', '.join(sorted(names))}")
+        return cls(**value)
+
+
+class Faults:
+    """The faults that are waiting, first come first served; safe to use from any thread."""
+
+    def __init__(self, chance: random.Random | None = None) -> None:
+        self._waiting: list[Fault] = []
+        self._lock = threading.Lock()
+        self._chance = chance or random.Random()  # noqa: S311 - not for secrets
+
+    def add(self, *faults: Fault) -> None:
+        """Let the next requests get these."""
+        with self._lock:
+            self._waiting.extend(faults)
+
+    def clear(self) -> None:
+        """Forget the faults that are waiting."""
+        with self._lock:
+            self._waiting.clear()
+
+    def waiting(self) -> list[dict[str, Any]]:
+        """Return the faults that are waiting, as JSON objects."""
+        with self._lock:
+            return [asdict(fault) for fault in self._waiting]
+
+    def take(self, command: str) -> Fault | None:
+        """Return the fault that the next request of ``command`` gets, if any."""
+        with self._lock:
+            for position, fault in enumerate(self._waiting):
+                if fault.command in {None, command}:
+                    left = replace(fault, times=fault.times - 1)
+                    self._waiting[position : position + 1] = _unspent([left])
+                    return fault if self._chance.random() < fault.probability else None
+        return None
+
+
+def _unspent(faults: Iterable[Fault]) -> list[Fault]:
+    return [fault for fault in faults if fault.times > 0]

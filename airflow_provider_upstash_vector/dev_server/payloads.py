@@ -1,0 +1,212 @@
+"""Request bodies, read and checked: JSON in, values for the store out, or a refusal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal, NoReturn, TypedDict
+
+import numpy as np
+
+from airflow_provider_upstash_vector.dev_server.embedding import embed_dense, embed_sparse
+from airflow_provider_upstash_vector.dev_server.index import IndexSpec
+from airflow_provider_upstash_vector.dev_server.refusal import bad_request, unprocessable, wrong_input
+
+MAX_METADATA_BYTES = 48 * 1024
+MAX_DATA_BYTES = 1024 * 1024
+MAX_SPARSE_ENTRIES = 1_000
+MAX_ITEMS = 1_000
+_INT32 = range(-(2**31), 2**31)
+
+MetadataMode = Literal["OVERWRITE", "PATCH"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One vector as it is stored: float32 and int32 in native bytes, metadata as JSON text."""
+
+    id: str
+    dense: bytes | None = None
+    sparse_indices: bytes | None = None
+    sparse_values: bytes | None = None
+    metadata: str | None = None
+    data: str | None = None
+
+
+class _VectorParts(TypedDict, total=False):
+    dense: bytes
+    sparse_indices: bytes
+    sparse_values: bytes
+
+
+class _TextParts(TypedDict):
+    metadata: str | None
+    data: str | None
+
+
+def read_json(body: bytes) -> Any:
+    """Return the JSON value of a body."""
+    try:
+        value = json.loads(body, parse_constant=_refuse_constant)
+        if b"\\u" in body:  # an escape may hold half of a surrogate pair, which cannot be stored
+            json.dumps(value, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        raise wrong_input(error.lineno, error.colno) from None
+    except (ValueError, RecursionError):
+        raise wrong_input(1, 1) from None
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def object_of(value: Any) -> dict[str, Any]:
+    """Return a JSON object."""
+    if not isinstance(value, dict):
+        raise wrong_input(1, 1)
+    return value
+
+
+def items_of(value: Any) -> list[dict[str, Any]]:
+    """Return the objects of a body that holds one or an array of them, at most 1,000."""
+    items = value if isinstance(value, list) else [value]
+    if len(items) > MAX_ITEMS:
+        raise bad_request(f"Too many items in one request: {len(items)}, at most {MAX_ITEMS}")
+    return [object_of(item) for item in items]
+
+
+def id_of(value: Any) -> str:
+    """Return an id; numbers are taken and come back as text."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str) or not value:
+        raise bad_request("Missing or wrong input: id must be a non-empty string")
+    return value
+
+
+def flag(body: dict[str, Any], name: str) -> bool:
+    """Return a boolean that is false where it is missing."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise bad_request(f"Missing or wrong input: {name} must be true or false")
+    return bool(value)
+
+
+def upsert_record(item: dict[str, Any], spec: IndexSpec) -> Record:
+    """Read one item of ``/upsert``."""
+    check_parts(item, spec)
+    return Record(id=id_of(item.get("id")), **_vector_parts(item, spec), **_text_parts(item))
+
+
+def upsert_data_record(item: dict[str, Any], spec: IndexSpec) -> Record:
+    """Read one item of ``/upsert-data``: the vector is made from the text."""
+    if not isinstance(item.get("data"), str):
+        raise bad_request("Missing or wrong input: data must be a string")
+    return Record(id=id_of(item.get("id")), **embedded_parts(item["data"], spec), **_text_parts(item))
+
+
+def update_record(item: dict[str, Any], spec: IndexSpec) -> tuple[Record, MetadataMode]:
+    """Read the body of ``/update``; the parts of the record that are ``None`` stay as they are."""
+    mode: MetadataMode = item.get("metadataUpdateMode") or "OVERWRITE"
+    if mode not in {"OVERWRITE", "PATCH"}:
+        raise bad_request("Missing or wrong input: metadataUpdateMode must be OVERWRITE or PATCH")
+    id = id_of(item.get("id"))
+    texts = _text_parts(item)
+    parts: _VectorParts = {}
+    if item.get("vector") is not None or item.get("sparseVector") is not None:
+        check_parts(item, spec)
+        parts = _vector_parts(item, spec)
+    elif texts["data"] is not None and spec.embeds_text:
+        parts = embedded_parts(texts["data"], spec)
+    elif texts["data"] is None and texts["metadata"] is None:
+        raise bad_request("Missing or wrong input: nothing to update")
+    return Record(id=id, **parts, **texts), mode
+
+
+def check_parts(item: dict[str, Any], spec: IndexSpec) -> None:
+    """Refuse an item whose dense and sparse parts are not those of the index."""
+    for name, wanted in (("vector", spec.is_dense), ("sparseVector", spec.is_sparse)):
+        if (item.get(name) is not None) != wanted:
+            kind = "dense" if (name == "vector") == wanted else "sparse"
+            raise unprocessable(f"This index requires {kind} vectors")
+
+
+def embedded_parts(text: str, spec: IndexSpec) -> _VectorParts:
+    """Return the vector that the index's models make of a text."""
+    if not spec.embeds_text:
+        raise unprocessable(
+            "Embedding data for this index is not allowed. The index must be created with an embedding model"
+            " to use it."
+        )
+    parts: _VectorParts = {}
+    if spec.is_dense:
+        parts["dense"] = embed_dense(text, spec.dimension).tobytes()
+    if spec.is_sparse:
+        indices, values = embed_sparse(text)
+        parts["sparse_indices"] = np.array(indices, dtype=np.int32).tobytes()
+        parts["sparse_values"] = np.array(values, dtype=np.float32).tobytes()
+    return parts
+
+
+def _vector_parts(item: dict[str, Any], spec: IndexSpec) -> _VectorParts:
+    parts: _VectorParts = {}
+    if item.get("vector") is not None:
+        dense = _floats(item["vector"], "vector")
+        if dense.size != spec.dimension:
+            raise unprocessable(f"Invalid vector dimension: {dense.size}, expected: {spec.dimension}")
+        parts["dense"] = dense.tobytes()
+    if item.get("sparseVector") is not None:
+        indices, values = _sparse(item["sparseVector"])
+        parts["sparse_indices"], parts["sparse_values"] = indices.tobytes(), values.tobytes()
+    return parts
+
+
+def _floats(value: Any, name: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+    if not isinstance(value, list) or any(type(number) not in {int, float} for number in value):
+        raise bad_request(f"Missing or wrong input: {name} must be an array of numbers")
+    try:
+        with np.errstate(over="ignore"):
+            array = np.array(value, dtype=np.float32)
+    except OverflowError:
+        array = np.array([np.inf], dtype=np.float32)
+    if not np.isfinite(array).all():
+        raise bad_request(f"Missing or wrong input: {name} holds a number that is too large")
+    return array
+
+
+def _sparse(value: Any) -> tuple[np.ndarray[Any, np.dtype[np.int32]], np.ndarray[Any, np.dtype[np.float32]]]:
+    if not isinstance(value, dict):
+        raise bad_request("Missing or wrong input: sparseVector must be an object")
+    indices = value.get("indices")
+    if not isinstance(indices, list) or any(type(index) is not int or index not in _INT32 for index in indices):
+        raise bad_request("Missing or wrong input: sparseVector.indices must be an array of 32-bit integers")
+    values = _floats(value.get("values"), "sparseVector.values")
+    if len(indices) != values.size:
+        raise unprocessable("Sparse vector indices and values must have the same length")
+    if len(indices) > MAX_SPARSE_ENTRIES:
+        raise unprocessable(f"Too many entries in a sparse vector: {len(indices)}, at most {MAX_SPARSE_ENTRIES}")
+    if len(set(indices)) != len(indices):
+        raise unprocessable("Sparse vector indices must be unique")
+    return np.array(indices, dtype=np.int32), values
+
+
+def _text_parts(item: dict[str, Any]) -> _TextParts:
+    metadata, data = item.get("metadata"), item.get("data")
+    if metadata is not None and not isinstance(metadata, dict):
+        raise bad_request("Missing or wrong input: metadata must be an object")
+    if data is not None and not isinstance(data, str):
+        raise bad_request("Missing or wrong input: data must be a string")
+    if data is not None and len(data.encode()) > MAX_DATA_BYTES:
+        raise bad_request(f"Data is too large: {len(data.encode())} bytes, at most {MAX_DATA_BYTES}")
+    text = None if metadata is None else json.dumps(metadata, ensure_ascii=False, separators=(",", ":"))
+    if text is not None:
+        check_metadata_size(text)
+    return {"metadata": text, "data": data}
+
+
+def check_metadata_size(text: str) -> None:
+    """Refuse metadata of more than 48 KB, also where a patch has made it so."""
+    size = len(text.encode())
+    if size > MAX_METADATA_BYTES:
+        raise bad_request(f"Metadata is too large: {size} bytes, at most {MAX_METADATA_BYTES}")

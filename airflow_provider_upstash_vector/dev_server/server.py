@@ -1,0 +1,157 @@
+"""The dev server in a thread of this process, on a free loopback port."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import threading
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from starlette.types import Scope
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from airflow_provider_upstash_vector.dev_server.app import Service, Tokens
+from airflow_provider_upstash_vector.dev_server.commands import Index
+from airflow_provider_upstash_vector.dev_server.faults import Faults
+from airflow_provider_upstash_vector.dev_server.index import IndexSpec
+from airflow_provider_upstash_vector.dev_server.store import Store
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_KEEP_ALIVE_SECONDS = 120
+_BACKLOG = 2048
+_STOP_SECONDS = 10.0
+
+
+class DevServer:
+    """A local Upstash Vector index, as a context manager or with ``start`` and ``stop``.
+
+    ``url`` and ``token`` are what a connection needs. Keyword arguments are those of :class:`IndexSpec`.
+    ``database`` is a file, or ``":memory:"``; ``port`` 0 takes a free one. ``faults`` makes it misbehave;
+    ``requests`` counts the requests by command.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: str | None = None,
+        read_only_token: str | None = None,
+        database: str | Path = ":memory:",
+        port: int = 0,
+        **spec: Any,
+    ) -> None:
+        self.token = token or secrets.token_urlsafe(24)
+        self.read_only_token = read_only_token or secrets.token_urlsafe(24)
+        self.spec = IndexSpec(**spec)
+        self._database = database
+        self._socket = _listen(port)
+        self._transports = Transports()
+        self._store = Store(database, self.spec)
+        self._service = Service(
+            index=Index(self.spec, self._store),
+            tokens=Tokens(full=self.token, read_only=self.read_only_token),
+            find_transport=self._transports.find,
+        )
+        self._server = uvicorn.Server(self._config())
+        self._thread = threading.Thread(target=self._serve, name="upstash-vector-dev-server", daemon=True)
+
+    def _config(self) -> uvicorn.Config:
+        return uvicorn.Config(
+            self._service.application(),
+            http=self._transports.protocol(),
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            log_config=None,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=1,
+            backlog=_BACKLOG,
+            server_header=False,
+        )
+
+    @property
+    def url(self) -> str:
+        """The base URL."""
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    @property
+    def faults(self) -> Faults:
+        """The faults that the next requests get."""
+        return self._service.faults
+
+    @property
+    def requests(self) -> Counter[str]:
+        """How many requests of each command have come in."""
+        return self._service.requests
+
+    def run(self) -> None:
+        """Serve on this thread until SIGINT or SIGTERM."""
+        try:
+            self._serve()
+        finally:
+            self._store.close()
+
+    def start(self) -> None:
+        """Serve in a thread; requests are accepted from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and close the database."""
+        self._server.should_exit = True
+        self._thread.join(_STOP_SECONDS)
+        if self._thread.is_alive():
+            raise RuntimeError(f"the dev server has not stopped within {_STOP_SECONDS:.0f} s")
+        self._store.close()
+        self._socket.close()
+
+    def _serve(self) -> None:
+        self._server.run(sockets=[self._socket])
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class Transports:
+    """The open connections, so that faults can cut them: ASGI has no way to do so."""
+
+    def __init__(self) -> None:
+        self._by_peer: dict[tuple[str, int], asyncio.Transport] = {}
+
+    def find(self, scope: Scope) -> asyncio.Transport:
+        """Return the connection on which a request came."""
+        return self._by_peer[tuple(scope["client"])]
+
+    def protocol(self) -> type[asyncio.Protocol]:
+        """Return uvicorn's protocol class, keeping track of its connections here."""
+        by_peer = self._by_peer
+
+        class TrackedProtocol(AutoHTTPProtocol):  # type: ignore[valid-type,misc]  # chosen by uvicorn at run time
+            def connection_made(self, transport: asyncio.Transport) -> None:
+                by_peer[transport.get_extra_info("peername")] = self.tracked = transport
+                super().connection_made(transport)
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                by_peer.pop(self.tracked.get_extra_info("peername"), None)
+                super().connection_lost(exc)
+
+        return TrackedProtocol
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(_BACKLOG)
+    return listener

@@ -1,0 +1,159 @@
+"""The hook: an Airflow connection turned into calls of the service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseHook
+
+from airflow_provider_upstash_vector.client.errors import InvalidUpdate, UpstashVectorError
+from airflow_provider_upstash_vector.client.models import FetchedVector, IndexInfo, Vector, VectorUpdate
+from airflow_provider_upstash_vector.client.models.vectors import NumbersLike, SparseLike
+from airflow_provider_upstash_vector.hooks import connection_form, connection_report
+from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from airflow_provider_upstash_vector.client.sync_client import VectorClient
+
+
+class UpstashVectorHook(BaseHook):
+    """Calls the Upstash Vector index of an Airflow connection.
+
+    The connection's host is the REST URL, its password the REST token; extras are ``namespace`` (for calls
+    that give none), ``timeout`` (seconds for one request), ``max_attempts`` and ``allow_http``. In every call
+    ``namespace=None`` means that of the connection, ``namespace=""`` the index's default one.
+
+    Calls raise :class:`~airflow_provider_upstash_vector.client.errors.UpstashVectorError`. Close the hook, or
+    use it as a context manager.
+    """
+
+    conn_name_attr = "upstash_vector_conn_id"
+    default_conn_name = "upstash_vector_default"
+    conn_type = "upstash_vector"
+    hook_name = "Upstash Vector"
+
+    def __init__(self, upstash_vector_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.upstash_vector_conn_id = upstash_vector_conn_id
+        self._client: VectorClient | None = None
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the fields of the connection form (Airflow before 3.2)."""
+        return connection_form.widgets()
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return hidden fields, labels and placeholders of the connection form (Airflow before 3.2)."""
+        return connection_form.field_behaviour()
+
+    @cached_property
+    def settings(self) -> ConnectionSettings:
+        """What the connection says; read once. Raises ``InvalidEndpoint`` where it cannot be used."""
+        return read_connection(self.get_connection(self.upstash_vector_conn_id))
+
+    def get_conn(self) -> VectorClient:
+        """Return the sync client, opened once and closed with the hook."""
+        if self._client is None:
+            from airflow_provider_upstash_vector.client.sync_client import VectorClient  # noqa: PLC0415 - not at parse
+
+            self._client = VectorClient(self.settings.endpoint, policy=self.settings.policy)
+        return self._client
+
+    def resolve_namespace(self, namespace: str | None) -> str:
+        """Return ``namespace``, or the connection's where it is ``None``."""
+        return self.settings.namespace if namespace is None else namespace
+
+    def update(
+        self,
+        id: str,
+        *,
+        vector: NumbersLike | None = None,
+        sparse_vector: SparseLike | None = None,
+        data: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        metadata_update_mode: str | None = None,
+        namespace: str | None = None,
+    ) -> int:
+        """Change what is given of one vector; return the updated count, 1 or, where no such id is, 0.
+
+        Arguments are those of :class:`~airflow_provider_upstash_vector.client.VectorUpdate`. Raises
+        ``InvalidUpdate`` before anything is sent.
+        """
+        target = self.resolve_namespace(namespace)
+        try:
+            change = VectorUpdate(
+                id=id,
+                vector=vector,
+                sparse_vector=sparse_vector,
+                data=data,
+                metadata=metadata,
+                metadata_update_mode=metadata_update_mode,
+            )
+        except InvalidUpdate as error:
+            error.locate(call="update", namespace=target, id=str(id), attempts=0)
+            raise
+        return self.get_conn().update(change, target)
+
+    def upsert(self, vectors: Iterable[Vector | Mapping[str, Any]], *, namespace: str | None = None) -> None:
+        """Write whole vectors, in one request; the namespace is made where there is none."""
+        self.get_conn().upsert(vectors, self.resolve_namespace(namespace))
+
+    def fetch(
+        self,
+        ids: Sequence[str],
+        *,
+        include_vectors: bool = False,
+        include_metadata: bool = False,
+        include_data: bool = False,
+        namespace: str | None = None,
+    ) -> list[FetchedVector | None]:
+        """Return vectors in the order of ``ids``, ``None`` for an unknown one."""
+        return self.get_conn().fetch(
+            ids,
+            self.resolve_namespace(namespace),
+            include_vectors=include_vectors,
+            include_metadata=include_metadata,
+            include_data=include_data,
+        )
+
+    def reset(self, *, namespace: str | None = None) -> None:
+        """Empty one namespace, which stays."""
+        self.get_conn().reset(self.resolve_namespace(namespace))
+
+    def info(self) -> IndexInfo:
+        """Return the counts and properties of the index."""
+        return self.get_conn().info()
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask for ``info`` once; return whether it worked and what to tell the person. Never raises."""
+        from airflow_provider_upstash_vector.client.sync_client import VectorClient  # noqa: PLC0415 - not at parse
+
+        try:
+            policy = replace(self.settings.policy, max_attempts=1)
+            with VectorClient(self.settings.endpoint, policy=policy) as client:
+                return True, connection_report.describe_index(client.info())
+        except UpstashVectorError as error:
+            return False, connection_report.explain(error)
+        except Exception as error:  # noqa: BLE001 - the button shows whatever went wrong
+            return False, f"The connection cannot be tested: {type(error).__name__}."
+
+    def close(self) -> None:
+        """Close the connections of the client."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

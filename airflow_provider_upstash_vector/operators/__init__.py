@@ -1,0 +1,1 @@
+"""Operators: what a DAG's tasks do with an index."""

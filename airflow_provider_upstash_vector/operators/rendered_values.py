@@ -1,0 +1,46 @@
+"""Template fields after rendering: what each may be, and how a rendered text is read. Pure."""
+
+from __future__ import annotations
+
+import ast
+import json
+from typing import Any, NoReturn
+
+from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+from airflow_provider_upstash_vector.client.fields import shown
+
+
+def rendered_text(value: object, field: str) -> str:
+    """Return a text field. A whole number is taken as its digits; nothing else is converted.
+
+    A float or a truth value may be what native rendering has made of a text, so it is refused.
+    """
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise InvalidUpdate(field, f"must be text, got {shown(value)}")
+
+
+def rendered_value(value: Any, field: str, expected: str) -> Any:
+    """Return a structured field: what is no text as it is, a text read as JSON or as a Python literal.
+
+    An empty text, ``None`` and ``null`` mean that the field is not given. ``expected`` says what is wanted.
+    """
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if not text:
+        return None
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        raise InvalidUpdate(field, f"must be {expected}, got the text {value[:60]!r}") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)

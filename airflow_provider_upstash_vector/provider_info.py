@@ -1,0 +1,70 @@
+"""What Airflow discovers of the provider: a plain dict, read without importing any of its modules.
+
+``conn-fields`` and ``ui-field-behaviour`` make the connection form from Airflow 3.2 on; before, the form comes
+from the hook, which takes its texts from here (``hooks/connection_form.py``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_PACKAGE = "airflow_provider_upstash_vector"
+
+CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
+    "namespace": {
+        "label": "Default namespace",
+        "description": "For tasks that name none. Empty: the index's default namespace.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "timeout": {
+        "label": "Timeout (s)",
+        "description": "For one request, from sending it to its whole answer.",
+        "schema": {"type": ["number", "null"], "default": 30, "minimum": 0.1},
+    },
+    "max_attempts": {
+        "label": "Attempts",
+        "description": "How often a request is sent at most when answers are lost or the service is busy.",
+        "schema": {"type": ["integer", "null"], "default": 5, "minimum": 1},
+    },
+    "allow_http": {
+        "label": "Allow plain HTTP",
+        "description": "Sends the token unencrypted; loopback addresses need no leave.",
+        "schema": {"type": ["boolean", "null"], "default": False},
+    },
+}
+
+UI_FIELD_BEHAVIOUR: dict[str, Any] = {
+    "hidden-fields": ["schema", "login"],
+    "relabeling": {"host": "REST URL", "password": "REST token"},
+    "placeholders": {
+        "host": "https://my-index-vector.upstash.io",
+        "password": "from the index's Connect tab",
+        "port": "443",
+    },
+}
+
+PROVIDER_INFO: dict[str, Any] = {
+    "package-name": "airflow-provider-upstash-vector",
+    "name": "Upstash Vector",
+    "description": "Update the vectors, data and metadata of an Upstash Vector index.",
+    "integrations": [
+        {
+            "integration-name": "Upstash Vector",
+            "external-doc-url": "https://upstash.com/docs/vector",
+            "tags": ["service"],
+        }
+    ],
+    "hooks": [{"integration-name": "Upstash Vector", "python-modules": [f"{_PACKAGE}.hooks.upstash_vector"]}],
+    "operators": [
+        {"integration-name": "Upstash Vector", "python-modules": [f"{_PACKAGE}.operators.upstash_vector"]}
+    ],
+    "connection-types": [
+        {
+            "connection-type": "upstash_vector",
+            "hook-class-name": f"{_PACKAGE}.hooks.upstash_vector.UpstashVectorHook",
+            "hook-name": "Upstash Vector",
+            "conn-fields": CONNECTION_FIELDS,
+            "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
+        }
+    ],
+}
