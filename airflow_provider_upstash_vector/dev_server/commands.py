@@ -14,7 +14,7 @@ import numpy as np
 
 from airflow_provider_upstash_vector.dev_server import payloads
 from airflow_provider_upstash_vector.dev_server.index import IndexSpec
-from airflow_provider_upstash_vector.dev_server.payloads import Record
+from airflow_provider_upstash_vector.dev_server.payloads import Include, Record
 from airflow_provider_upstash_vector.dev_server.refusal import bad_request
 from airflow_provider_upstash_vector.dev_server.store import Store
 
@@ -75,6 +75,7 @@ def upsert_data(index: Index, request: Request) -> str:
 def fetch(index: Index, request: Request) -> list[dict[str, Any] | None]:
     """Read vectors by id, or those whose id has a prefix."""
     body = payloads.object_of(request.json())
+    include = Include.of(body)
     if (body.get("ids") is None) == (body.get("prefix") is None):
         raise bad_request("Missing or wrong input: exactly one of ids and prefix must be given")
     if body.get("ids") is not None:
@@ -82,7 +83,7 @@ def fetch(index: Index, request: Request) -> list[dict[str, Any] | None]:
     else:
         prefix = _text(body["prefix"], "prefix")
         records = [*index.store.fetch_prefix(request.namespace, prefix, MAX_PREFIX_RESULTS)]
-    return [None if record is None else shown(record, body) for record in records]
+    return [None if record is None else shown(record, include) for record in records]
 
 
 def delete(index: Index, request: Request) -> dict[str, int]:
@@ -137,18 +138,18 @@ COMMANDS: dict[str, Command] = {
 }
 
 
-def shown(record: Record, include: dict[str, Any]) -> dict[str, Any]:
-    """Return a vector as JSON with what the include flags ask for and the vector has."""
+def shown(record: Record, include: Include) -> dict[str, Any]:
+    """Return a vector as JSON, with what is asked for and the vector has."""
     item: dict[str, Any] = {"id": record.id}
-    if payloads.flag(include, "includeVectors"):
+    if include.vectors:
         if record.dense is not None:
             item["vector"] = _shortest(record.dense)
         if record.sparse_indices is not None and record.sparse_values is not None:
             indices = np.frombuffer(record.sparse_indices, dtype=np.int32)
             item["sparseVector"] = {"indices": indices.tolist(), "values": _shortest(record.sparse_values)}
-    if payloads.flag(include, "includeMetadata") and record.metadata is not None:
+    if include.metadata and record.metadata is not None:
         item["metadata"] = json.loads(record.metadata)
-    if payloads.flag(include, "includeData") and record.data is not None:
+    if include.data and record.data is not None:
         item["data"] = record.data
     return item
 

@@ -85,6 +85,24 @@ def id_of(value: Any) -> str:
     return value
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Include:
+    """Which parts of a vector an answer holds besides its id."""
+
+    vectors: bool
+    metadata: bool
+    data: bool
+
+    @classmethod
+    def of(cls, body: dict[str, Any]) -> Include:
+        """Read the include flags of a request."""
+        return cls(
+            vectors=flag(body, "includeVectors"),
+            metadata=flag(body, "includeMetadata"),
+            data=flag(body, "includeData"),
+        )
+
+
 def flag(body: dict[str, Any], name: str) -> bool:
     """Return a boolean that is false where it is missing."""
     value = body.get(name)
@@ -109,7 +127,7 @@ def upsert_data_record(item: dict[str, Any], spec: IndexSpec) -> Record:
 def update_record(item: dict[str, Any], spec: IndexSpec) -> tuple[Record, MetadataMode]:
     """Read the body of ``/update``; the parts of the record that are ``None`` stay as they are."""
     mode: MetadataMode = item.get("metadataUpdateMode") or "OVERWRITE"
-    if mode not in {"OVERWRITE", "PATCH"}:
+    if mode not in ("OVERWRITE", "PATCH"):  # a list is unhashable, a set would fail
         raise bad_request("Missing or wrong input: metadataUpdateMode must be OVERWRITE or PATCH")
     id = id_of(item.get("id"))
     texts = _text_parts(item)

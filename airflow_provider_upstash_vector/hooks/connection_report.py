@@ -36,7 +36,11 @@ def describe_index(info: IndexInfo) -> str:
     names = [name or "(default)" for name in sorted(info.namespaces)]
     more = len(names) - _SHOWN_NAMESPACES
     listed = ", ".join(names[:_SHOWN_NAMESPACES]) + (f" and {more} more" if more > 0 else "")
-    return f"{kind}, {info.vector_count:,} vectors, {len(names)} namespaces: {listed}"
+    return f"{kind}, {_plural(info.vector_count, 'vector')}, {_plural(len(names), 'namespace')}: {listed}"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def explain(error: UpstashVectorError) -> str:

@@ -34,7 +34,6 @@ class AiohttpEngine:
                 keepalive_timeout=_KEEP_ALIVE_SECONDS,
                 ssl=tls_context(),
             ),
-            headers=connection.headers,
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
@@ -46,6 +45,8 @@ class AiohttpEngine:
             async with self._session.post(
                 URL(self._connection.base_url + path, encoded=True),
                 data=body,
+                # not headers of the session, which aiohttp sends to a proxy as well, the token among them
+                headers=self._connection.headers,
                 allow_redirects=False,
                 proxy=self._proxy,
                 timeout=aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=connect),

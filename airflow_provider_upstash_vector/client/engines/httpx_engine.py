@@ -92,13 +92,11 @@ class _Deadline(threading.local):
     def set(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
 
-    def limit(self, timeout: float | None) -> float:
+    def limit(self, timeout: float | None, late: type[httpcore.TimeoutException]) -> float:
         left = self._at - time.monotonic()
-        return max(0.001, left if timeout is None else min(left, timeout))
-
-    @property
-    def passed(self) -> bool:
-        return time.monotonic() >= self._at
+        if left <= 0:
+            raise late
+        return left if timeout is None else min(left, timeout)
 
 
 class _DeadlineStream(httpcore.NetworkStream):
@@ -109,14 +107,10 @@ class _DeadlineStream(httpcore.NetworkStream):
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if self._deadline.passed:
-            raise httpcore.ReadTimeout
-        return self._stream.read(max_bytes, self._deadline.limit(timeout))
+        return self._stream.read(max_bytes, self._deadline.limit(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        if self._deadline.passed:
-            raise httpcore.WriteTimeout
-        self._stream.write(buffer, self._deadline.limit(timeout))
+        self._stream.write(buffer, self._deadline.limit(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         self._stream.close()

@@ -1,0 +1,20 @@
+"""Change one vector's metadata; id and values can be given when the DAG is triggered."""
+
+from __future__ import annotations
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_upstash_vector.operators.upstash_vector import UpdateVectorOperator
+
+with DAG(
+    dag_id="example_update_vector",
+    schedule=None,
+    params={"vector_id": "movie-1", "genre": "comedy"},
+    tags=["example", "upstash_vector"],
+) as dag:
+    UpdateVectorOperator(
+        task_id="update_vector",
+        vector_id="{{ params.vector_id }}",
+        metadata={"genre": "{{ params.genre }}", "year": None},  # under PATCH, None deletes the field
+        metadata_update_mode="PATCH",
+    )

@@ -1,0 +1,356 @@
+"""Both HTTP engines against sockets that misbehave: one body of tests for both."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+import trustme
+
+from airflow_provider_upstash_vector.client import Endpoint, VectorUpdate
+from airflow_provider_upstash_vector.client.engines.base import MAX_ANSWER_BYTES
+from airflow_provider_upstash_vector.client.errors import (
+    AnswerLost,
+    AnswerTimeout,
+    ApiError,
+    ConnectFailed,
+    MalformedAnswer,
+)
+from tests.contract.raw_server import RawServer, Script, http_answer
+from tests.index_fixtures import QUICK, ClientOfEither
+
+ONCE = replace(QUICK, max_attempts=1)
+CHANGE = VectorUpdate(id="a", data="x")
+
+
+@contextmanager
+def client_of(engine: str, server: RawServer, policy: object = ONCE) -> Iterator[ClientOfEither]:
+    either = ClientOfEither(engine, Endpoint.of(server.url, "t0k3n"), policy)  # type: ignore[arg-type]  # a RetryPolicy
+    try:
+        yield either
+    finally:
+        either.end()
+
+
+def answering(answer: bytes) -> Script:
+    return lambda connection, _: connection.sendall(answer)
+
+
+def dripping(start: bytes, byte: bytes, *, pause_seconds: float = 0.05, times: int = 200) -> Script:
+    def script(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(start)
+        for _ in range(times):
+            connection.sendall(byte)
+            time.sleep(pause_seconds)
+
+    return script
+
+
+def test_the_request_as_it_is_sent(engine: str) -> None:
+    with RawServer(answering(http_answer())) as server, client_of(engine, server) as client:
+        assert client.update(CHANGE, "a/b") == 1
+    (request,) = server.requests
+    head, body = request.split(b"\r\n\r\n")
+    lines = head.lower().split(b"\r\n")
+    assert request.startswith(b"POST /update/a%2Fb HTTP/1.1\r\n")
+    assert body == b'{"id":"a","data":"x"}'
+    for line in [
+        b"authorization: bearer t0k3n",
+        b"content-type: application/json",
+        b"accept-encoding: identity",
+        b"host: localhost:%d" % server.port,
+    ]:
+        assert line in lines
+
+
+def test_connections_are_kept_alive(engine: str) -> None:
+    with RawServer(answering(http_answer())) as server, client_of(engine, server) as client:
+        for _ in range(5):
+            client.update(CHANGE)
+    assert (server.connections, len(server.requests)) == (1, 5)
+
+
+def test_where_one_request_answers_no_second_is_sent(engine: str) -> None:
+    with RawServer(answering(http_answer())) as server, client_of(engine, server, QUICK) as client:
+        client.update(CHANGE)
+        time.sleep(0.1)
+    assert len(server.requests) == 1
+
+
+def test_a_connection_closed_while_idle_is_replaced(engine: str) -> None:
+    def close_after(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(http_answer())
+        connection.close()
+
+    with RawServer(close_after) as server, client_of(engine, server, QUICK) as client:
+        for _ in range(3):
+            assert client.update(CHANGE) == 1
+            time.sleep(0.05)
+    assert len(server.requests) == 3
+
+
+def test_a_lost_answer_is_asked_for_again(engine: str) -> None:
+    def first_is_lost(connection: socket.socket, _: bytes) -> None:
+        if len(server.requests) > 1:
+            connection.sendall(http_answer())
+        else:
+            connection.close()
+
+    with RawServer(first_is_lost) as server, client_of(engine, server, QUICK) as client:
+        assert client.update(CHANGE) == 1
+    assert len(server.requests) == 2
+
+
+def reset_connection(connection: socket.socket, _: bytes) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        reset_connection,
+        lambda connection, _: connection.close(),
+        lambda connection, _: (connection.sendall(http_answer()[:-3]), connection.close()),
+        lambda connection, _: (connection.sendall(b"SSH-2.0-OpenSSH_9\r\n\r\n"), connection.close()),
+    ],
+    ids=["reset", "closed", "half an answer", "not HTTP"],
+)
+def test_a_broken_connection_is_an_answer_lost(engine: str, script: Script) -> None:
+    with RawServer(script) as server, client_of(engine, server) as client, pytest.raises(AnswerLost) as caught:
+        client.update(CHANGE, "ns")
+    assert str(caught.value).startswith("update of 'a' in namespace 'ns': the connection broke: ")
+    assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        (lambda *_: time.sleep(3), AnswerTimeout),
+        (dripping(b"", b"H"), (AnswerTimeout, AnswerLost)),  # h11 waits for the line, aiohttp sees no HTTP in it
+        (dripping(b"HTTP/1.1 200 OK\r\nX-Drip: ", b"x"), AnswerTimeout),
+        (dripping(b"HTTP/1.1 200 OK\r\n\r\n", b"x", pause_seconds=0.0005, times=20_000), AnswerTimeout),
+        (dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"x"), AnswerTimeout),
+        (dripping(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"), AnswerTimeout),
+    ],
+    ids=["silent", "status line", "headers", "steady", "body", "chunks"],
+)
+def test_an_answer_that_drips_for_ever_ends_in_time(
+    engine: str, script: Script, expected: type[Exception] | tuple[type[Exception], ...]
+) -> None:
+    with RawServer(script) as server, client_of(engine, server) as client:
+        started = time.monotonic()
+        with pytest.raises(expected):
+            client.update(CHANGE)
+        assert time.monotonic() - started < 5  # the script would go on for 10 s
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
+def test_no_redirect_is_followed(engine: str, status: str) -> None:
+    with RawServer(answering(http_answer())) as target:
+        moved = http_answer(b"", status, f"Location: {target.url}/update")
+        with (
+            RawServer(answering(moved)) as server,
+            client_of(engine, server) as client,
+            pytest.raises(ApiError) as caught,
+        ):
+            client.update(CHANGE)
+        assert target.requests == []
+    assert caught.value.status == int(status[:3])
+    assert "which is not followed" in str(caught.value)
+
+
+def huge(connection: socket.socket, counted: list[int], head: bytes, chunk: bytes) -> None:
+    connection.sendall(head)
+    try:
+        while True:
+            connection.sendall(chunk)
+            counted[0] += len(chunk)
+    except OSError:
+        return
+
+
+@pytest.mark.parametrize(
+    ("head", "chunk", "most"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", b"x" * 65536, 8 * 1024 * 1024),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536, MAX_ANSWER_BYTES + 8 * 1024 * 1024),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"10000\r\n" + b"x" * 65536 + b"\r\n",
+            MAX_ANSWER_BYTES + 8 * 1024 * 1024,
+        ),
+    ],
+    ids=["announced", "until closed", "chunked"],
+)
+def test_no_more_than_16_mb_are_read(engine: str, head: bytes, chunk: bytes, most: int) -> None:
+    counted = [0]
+    policy = replace(ONCE, request_timeout_seconds=30.0)
+    with RawServer(lambda connection, _: huge(connection, counted, head, chunk)) as server:
+        with (
+            client_of(engine, server, policy) as client,
+            pytest.raises(MalformedAnswer, match="larger than 16 MB"),
+        ):
+            client.update(CHANGE)
+        time.sleep(0.2)
+    assert counted[0] < most  # what was read, and what socket buffers hold
+
+
+def test_an_answer_of_16_mb_is_read(engine: str) -> None:
+    start, end = b'{"result": {"updated": 1}, "rest": "', b'"}'
+    body = start + b"x" * (MAX_ANSWER_BYTES - len(start + end)) + end
+    policy = replace(ONCE, request_timeout_seconds=30.0)
+    with RawServer(answering(http_answer(body))) as server, client_of(engine, server, policy) as client:
+        assert client.update(CHANGE) == 1
+
+
+def test_a_chunked_answer_is_read(engine: str) -> None:
+    body = http_answer().partition(b"\r\n\r\n")[2]
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    with RawServer(answering(chunked)) as server, client_of(engine, server) as client:
+        assert client.update(CHANGE) == 1
+
+
+def test_nobody_listens(engine: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        either = ClientOfEither(engine, Endpoint.of(f"http://127.0.0.1:{taken.getsockname()[1]}", "t"), ONCE)
+        with pytest.raises(ConnectFailed) as caught:
+            either.update(CHANGE)
+        either.end()
+    assert caught.value.reason == "refused"
+
+
+def test_an_unknown_host(engine: str) -> None:
+    either = ClientOfEither(engine, Endpoint.of("https://no-such-index.invalid", "t"), ONCE)
+    with pytest.raises(ConnectFailed) as caught:
+        either.update(CHANGE)
+    either.end()
+    assert caught.value.reason == "dns"
+
+
+def test_a_host_that_never_answers(engine: str) -> None:
+    with socket.socket() as full:  # its backlog is full, so a further connection waits
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        others = [socket.socket() for _ in range(4)]
+        for other in others:
+            other.setblocking(False)  # noqa: FBT003 - the socket module's own way
+            other.connect_ex(full.getsockname())
+        either = ClientOfEither(
+            engine,
+            Endpoint.of(f"http://127.0.0.1:{full.getsockname()[1]}", "t"),
+            replace(ONCE, connect_timeout_seconds=0.3),
+        )
+        with pytest.raises(ConnectFailed) as caught:
+            either.update(CHANGE)
+        either.end()
+        for other in others:
+            other.close()
+    assert caught.value.reason == "timeout"
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def server_tls(authority: trustme.CA, host: str = "localhost") -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(host).configure_cert(context)
+    return context
+
+
+def test_ssl_cert_file_names_the_trusted_authority(
+    engine: str, authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path_factory.mktemp("tls") / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with RawServer(answering(http_answer()), server_tls(authority)) as server, client_of(engine, server) as client:
+        assert client.update(CHANGE) == 1
+
+
+def test_an_untrusted_certificate(engine: str, authority: trustme.CA) -> None:
+    with (
+        RawServer(answering(http_answer()), server_tls(authority)) as server,
+        client_of(engine, server) as client,
+        pytest.raises(ConnectFailed) as caught,
+    ):
+        client.update(CHANGE)
+    assert caught.value.reason == "tls"
+    assert server.requests == []
+
+
+def test_a_certificate_for_another_host(
+    engine: str, authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path_factory.mktemp("tls") / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with (
+        RawServer(answering(http_answer()), server_tls(authority, "elsewhere.test")) as server,
+        client_of(engine, server) as client,
+        pytest.raises(ConnectFailed) as caught,
+    ):
+        client.update(CHANGE)
+    assert caught.value.reason == "tls"
+
+
+def test_python_without_authorities_takes_certifis(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    none = ssl.DefaultVerifyPaths(None, None, "SSL_CERT_FILE", "", "SSL_CERT_DIR", "")  # type: ignore[arg-type,call-arg]  # as on a Mac
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: none)
+    with RawServer(answering(http_answer())) as server, client_of(engine, server) as client:
+        assert client.update(CHANGE) == 1
+
+
+def test_http_proxy_of_the_environment(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with RawServer(answering(http_answer())) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"127.0.0.1:{proxy.port}")
+        either = ClientOfEither(engine, Endpoint.of("http://index.test", "t", allow_http=True), ONCE)
+        assert either.update(CHANGE) == 1
+        either.end()
+    assert proxy.requests[0].startswith(b"POST http://index.test/update HTTP/1.1\r\n")
+    assert b"proxy-authorization" not in proxy.requests[0].lower()
+
+
+def test_https_proxy_of_the_environment(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with RawServer(answering(http_answer(b"", "403 Forbidden"))) as proxy:
+        monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{proxy.port}")
+        either = ClientOfEither(engine, Endpoint.of("https://index.test", "t0k3n"), ONCE)
+        with pytest.raises(ConnectFailed):
+            either.update(CHANGE)
+        either.end()
+    assert proxy.requests[0].startswith(b"CONNECT index.test:443 HTTP/1.1\r\n")
+    assert b"t0k3n" not in proxy.requests[0]
+
+
+def test_no_proxy_of_the_environment(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with RawServer(answering(http_answer())) as server:
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+        monkeypatch.setenv("NO_PROXY", "localhost")
+        with client_of(engine, server) as client:
+            assert client.update(CHANGE) == 1
+
+
+def test_a_compressed_answer_is_not_unpacked(engine: str) -> None:
+    answer = http_answer(b"\x1f\x8b\x08bomb", "200 OK", "Content-Encoding: gzip")
+    with (
+        RawServer(answering(answer)) as server,
+        client_of(engine, server) as client,
+        pytest.raises(MalformedAnswer, match="is not JSON"),
+    ):
+        client.update(CHANGE)
+
+
+def test_both_clients_close_twice_without_complaint(engine: str) -> None:
+    with RawServer(answering(http_answer())) as server, client_of(engine, server) as client:
+        client.update(CHANGE)
+        client.close()
+        client.close()

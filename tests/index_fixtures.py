@@ -1,0 +1,91 @@
+"""Dev servers and clients for the tests."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, RetryPolicy, VectorClient
+from airflow_provider_upstash_vector.dev_server import DevServer
+
+QUICK = RetryPolicy(
+    connect_timeout_seconds=1.0,
+    request_timeout_seconds=1.0,
+    total_timeout_seconds=10.0,
+    first_backoff_seconds=0.01,
+    max_backoff_seconds=0.02,
+)
+
+
+class ClientOfEither:
+    """The sync or the async client behind one blocking face, so that one test body serves both."""
+
+    def __init__(self, engine: str, endpoint: Endpoint, policy: RetryPolicy = QUICK) -> None:
+        self._loop = asyncio.new_event_loop()
+        kind = {"httpx": VectorClient, "aiohttp": AsyncVectorClient}[engine]
+        self.client: Any = kind(endpoint, policy=policy)
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.client, name)
+
+        def call(*args: Any, **options: Any) -> Any:
+            result = method(*args, **options)
+            return self._loop.run_until_complete(result) if inspect.isawaitable(result) else result
+
+        return call
+
+    def end(self) -> None:
+        self.close()
+        self._loop.close()
+
+
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[DevServer]:
+    with DevServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared_server: DevServer) -> Iterator[DevServer]:
+    """A dense index of two dimensions, without vectors and faults."""
+    shared_server.faults.clear()
+    shared_server.requests.clear()
+    with VectorClient(Endpoint.of(shared_server.url, shared_server.token)) as client:
+        client.reset_all()
+        yield shared_server
+    shared_server.faults.clear()
+
+
+@pytest.fixture
+def endpoint(server: DevServer) -> Endpoint:
+    return Endpoint.of(server.url, server.token)
+
+
+@pytest.fixture(params=["httpx", "aiohttp"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def client(engine: str, endpoint: Endpoint) -> Iterator[ClientOfEither]:
+    either = ClientOfEither(engine, endpoint)
+    yield either
+    either.end()
+
+
+@pytest.fixture
+def connection(server: DevServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The Airflow connection id of ``server``, the provider's default one."""
+    monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", connection_json(server))
+    return "upstash_vector_default"
+
+
+def connection_json(server: DevServer, **extra: Any) -> str:
+    return json.dumps(
+        {"conn_type": "upstash_vector", "host": server.url, "password": server.token, "extra": extra}
+    )

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from airflow_provider_upstash_vector.client import Endpoint
+from airflow_provider_upstash_vector.client.errors import InvalidEndpoint
+
+
+@pytest.mark.parametrize(
+    ("pasted", "url"),
+    [
+        ("https://my-index.upstash.io", "https://my-index.upstash.io"),
+        ("https://my-index.upstash.io/", "https://my-index.upstash.io"),
+        ("  https://my-index.upstash.io\n", "https://my-index.upstash.io"),
+        ('"https://my-index.upstash.io"', "https://my-index.upstash.io"),
+        ("“https://my-index.upstash.io/”", "https://my-index.upstash.io"),
+        ("my-index.upstash.io", "https://my-index.upstash.io"),
+        ("My-Index.Upstash.io:443", "https://my-index.upstash.io"),
+        ("https://my-index.upstash.io:0", "https://my-index.upstash.io"),
+        ("https://my-index.upstash.io:8443", "https://my-index.upstash.io:8443"),
+        ("HTTPS://MY-INDEX.upstash.io", "https://my-index.upstash.io"),
+        ("http://127.0.0.1:8079/", "http://127.0.0.1:8079"),
+        ("http://localhost:80", "http://localhost"),
+        ("http://index.localhost", "http://index.localhost"),
+        ("http://[::1]:8079", "http://[::1]:8079"),
+        ("https://bücher.example", "https://xn--bcher-kva.example"),
+    ],
+)
+def test_a_pasted_url_is_repaired(pasted: str, url: str) -> None:
+    assert Endpoint.of(pasted, "token").url == url
+
+
+@pytest.mark.parametrize(
+    ("pasted", "advice"),
+    [
+        (None, "The REST URL is missing: copy it"),
+        ("", "The REST URL is missing"),
+        ('""', "The REST URL is missing"),
+        (
+            "http://my-index.upstash.io",
+            'plain http, which would send the token unencrypted: write https://, or set the extra "allow_http"',
+        ),
+        ("ftp://my-index.upstash.io", "write https:// instead"),
+        ("https://", "names no host"),
+        ("https://a b", "names no host"),
+        ("https://x.upstash.io:99999", "cannot be read as a URL"),
+        ("https://[::1", "cannot be read as a URL"),
+        ("https://" + "x" * 70 + ".io", "cannot be read as a URL"),
+        ("https://default:secret@x.upstash.io", "put the token into the password field"),
+        ("https://x.upstash.io/update", "leave out what follows 'x.upstash.io'"),
+        ("https://x.upstash.io?a=1", "leave out what follows"),
+    ],
+)
+def test_an_unusable_url_is_explained_in_one_sentence(pasted: str | None, advice: str) -> None:
+    with pytest.raises(InvalidEndpoint) as caught:
+        Endpoint.of(pasted, "token")
+    assert advice in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_plain_http_is_taken_where_it_is_allowed() -> None:
+    assert Endpoint.of("http://index.test", "token", allow_http=True).url == "http://index.test"
+
+
+@pytest.mark.parametrize("pasted", ["token", " token\n", '"token"', "Bearer token", "bearer  'token'"])
+def test_a_pasted_token_is_repaired(pasted: str) -> None:
+    assert Endpoint.of("x.io", pasted).token.get_secret_value() == "token"
+
+
+@pytest.mark.parametrize(
+    ("pasted", "advice"),
+    [
+        (None, "The REST token is missing: copy it"),
+        ("", "The REST token is missing"),
+        ("' '", "The REST token is missing"),
+        ("***", "The REST token is masked (***): enter the token itself again"),
+        ("two words", "holds a space"),
+        ("line\r\nX-Injected: 1", "holds a space"),
+        ("tokén", "a character that no token has"),
+    ],
+)
+def test_an_unusable_token_is_explained_without_showing_it(pasted: str | None, advice: str) -> None:
+    with pytest.raises(InvalidEndpoint) as caught:
+        Endpoint.of("x.io", pasted)
+    assert advice in str(caught.value)
+    assert "Injected" not in str(caught.value)
+
+
+def test_the_token_is_in_no_repr() -> None:
+    endpoint = Endpoint.of("x.io", "s3cr3t")
+    assert "s3cr3t" not in f"{endpoint!r} {endpoint} {endpoint.model_dump()} {endpoint.model_dump_json()}"
+    assert pickle.loads(pickle.dumps(endpoint)) == endpoint  # noqa: S301 - our own
+
+
+def test_from_the_environment() -> None:
+    environ = {"UPSTASH_VECTOR_REST_URL": "x.io", "UPSTASH_VECTOR_REST_TOKEN": "t"}
+    assert Endpoint.from_env(environ) == Endpoint.of("x.io", "t")
+    with pytest.raises(InvalidEndpoint, match="REST URL is missing"):
+        Endpoint.from_env({})
