@@ -17,7 +17,9 @@ types: $(VENV)
 	$(BIN)/mypy
 
 unit: $(VENV)
-	$(BIN)/pytest
+	$(BIN)/pytest --cov --cov-report=
+	$(BIN)/coverage report --include='*/client/*' --fail-under=100
+	$(BIN)/coverage report --skip-covered --sort=cover | tail -20
 
 demo: $(VENV) ## update a vector from a real Airflow run against the dev server
 	$(BIN)/python scripts/demo.py

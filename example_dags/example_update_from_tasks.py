@@ -29,8 +29,8 @@ with DAG(dag_id="example_update_from_tasks", schedule=None, tags=["example", "up
     UpdateVectorOperator(
         task_id="reembed",
         vector_id="movie-1",
-        vector=embed(text),  # type: ignore[arg-type]  # an XComArg: the list that the task returns
+        vector=embed(text),
         data=text,
     )
     with TaskGroup("corrections_by_document"):
-        UpdateVectorOperator.partial(task_id="correct", on_missing="fail").expand_kwargs(corrections())  # type: ignore[arg-type]  # an XComArg
+        UpdateVectorOperator.partial(task_id="correct", on_missing="fail").expand_kwargs(corrections())

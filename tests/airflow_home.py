@@ -1,20 +1,66 @@
-"""An Airflow home with a migrated metadata database, made once for a test run."""
+"""An Airflow home for the test run: its DAGs folder and its migrated metadata database are made once."""
 
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+ROOT = Path(__file__).parent.parent
+
+
+class AirflowHome:
+    """What a test run's Airflow has written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def dags(self) -> Path:
+        return self.path / "dags"
+
+    def xcoms(self, dag_id: str, run_id: str, key: str = "return_value") -> dict[tuple[str, int], Any]:
+        """Return the XComs of a run by task id and map index, as stored."""
+        query = "SELECT task_id, map_index, value FROM xcom WHERE dag_id = ? AND run_id = ? AND key = ?"
+        with sqlite3.connect(self.path / "airflow.db") as database:
+            return {(task, index): value for task, index, value in database.execute(query, (dag_id, run_id, key))}
+
+    def everything(self) -> Iterator[tuple[Path, bytes]]:
+        """Yield each file with its content: database, logs and the rest."""
+        for file in sorted(self.path.rglob("*")):
+            if file.is_file():
+                yield file, file.read_bytes()
+
+
+def readme_snippets() -> list[str]:
+    """Return the Python blocks of the README that define a DAG."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    return [block for block in blocks if "DAG(" in block]
+
+
+def prepare_dags(folder: Path) -> None:
+    """Fill a DAGs folder with the examples, the tests' own DAGs and those of the README."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in [*(ROOT / "example_dags").glob("*.py"), *(ROOT / "tests/system/dags").glob("*.py")]:
+        shutil.copy(file, folder)
+    for number, snippet in enumerate(readme_snippets()):
+        (folder / f"readme_{number}.py").write_text(snippet)
+
 
 @pytest.fixture(scope="session")
-def airflow_home() -> str:
-    """Migrate the database of ``AIRFLOW_HOME`` where that has not been done."""
-    home = os.environ["AIRFLOW_HOME"]
-    migrated = subprocess.run(
-        [sys.executable, "-m", "airflow", "db", "migrate"], capture_output=True, text=True, check=False
-    )
+def airflow_home() -> AirflowHome:
+    """Return the home of this run, with its DAGs and a migrated database."""
+    home = AirflowHome(Path(os.environ["AIRFLOW_HOME"]))
+    prepare_dags(home.dags)
+    command = [sys.executable, "-m", "airflow", "db", "migrate"]
+    migrated = subprocess.run(command, capture_output=True, text=True, check=False)
     assert migrated.returncode == 0, migrated.stderr
     return home

@@ -1,19 +1,24 @@
-"""What all tests share: an Airflow home of their own, and no credentials from the outside."""
+"""What all tests share: an Airflow home of their own, and no credentials or proxies from the outside."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from pathlib import Path
+
+import pytest
 
 # Airflow reads these when it is first imported, so they are set before any test module is.
-_HOME = os.environ.setdefault("TEST_AIRFLOW_HOME", tempfile.mkdtemp(prefix="upstash-vector-airflow-"))
+_HOME = tempfile.mkdtemp(prefix="upstash-vector-airflow-")
 os.environ["AIRFLOW_HOME"] = _HOME
+os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = f"{_HOME}/dags"
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parent.parent / "example_dags")
-os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 for _name in list(os.environ):
     if _name.startswith(("UPSTASH_VECTOR_", "AIRFLOW_CONN_")) or _name.lower().endswith("_proxy"):
         del os.environ[_name]
 
 pytest_plugins = ["tests.index_fixtures", "tests.airflow_home"]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(_HOME, ignore_errors=True)

@@ -31,6 +31,7 @@ from airflow_provider_upstash_vector.client.models import FetchedVector, IndexIn
 T = TypeVar("T")
 
 _SHOWN_CHARS = 300
+_NO_JSON = object()
 _FETCHED = TypeAdapter(list[FetchedVector | None])
 _INFO = TypeAdapter(IndexInfo)
 
@@ -144,10 +145,9 @@ def decode(call: Call[T], answer: Answer, now: float) -> T:
     """
     if not 200 <= answer.status < 300:
         raise api_error(answer, now)
-    try:
-        content = orjson.loads(answer.body)
-    except ValueError:
-        raise MalformedAnswer(f"the answer is not JSON: {readable(answer.body)!r}") from None
+    content = _json(answer.body)
+    if content is _NO_JSON:
+        raise MalformedAnswer(f"the answer is not JSON: {readable(answer.body)!r}")
     if not isinstance(content, dict) or "result" not in content:
         raise MalformedAnswer(f'the answer has no "result": {readable(answer.body)!r}')
     try:
@@ -160,6 +160,14 @@ def decode(call: Call[T], answer: Answer, now: float) -> T:
     raise MalformedAnswer(f'the "result" of the answer is not as documented: {reason}')
 
 
+def _json(body: bytes) -> Any:
+    """Return the JSON value of a body; raises nothing, since orjson's error would carry the whole body along."""
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        return _NO_JSON
+
+
 def api_error(answer: Answer, now: float) -> ApiError:
     """Return the error for an answer that is not 2xx."""
     message = _server_message(answer)
@@ -170,10 +178,7 @@ def api_error(answer: Answer, now: float) -> ApiError:
 
 
 def _server_message(answer: Answer) -> str:
-    try:
-        content = orjson.loads(answer.body)
-    except ValueError:
-        content = None
+    content = _json(answer.body)
     if isinstance(content, dict) and isinstance(content.get("error"), str):
         return readable(content["error"].encode())
     if location := answer.headers.get("location"):

@@ -22,6 +22,11 @@ def rendered_text(value: object, field: str) -> str:
     raise InvalidUpdate(field, f"must be text, got {shown(value)}")
 
 
+def optional_text(value: object, field: str) -> str | None:
+    """Return a text field that may be absent."""
+    return None if value is None else rendered_text(value, field)
+
+
 def rendered_value(value: Any, field: str, expected: str) -> Any:
     """Return a structured field: what is no text as it is, a text read as JSON or as a Python literal.
 

@@ -6,13 +6,17 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Literal, get_args
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, Context
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, Context, XComArg
 
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.client.models.vectors import NumbersLike, SparseLike
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.operators.exact_templates import ExactTemplatesMixin
-from airflow_provider_upstash_vector.operators.rendered_values import rendered_text, rendered_value
+from airflow_provider_upstash_vector.operators.rendered_values import (
+    optional_text,
+    rendered_text,
+    rendered_value,
+)
 
 OnMissing = Literal["warn", "fail", "skip"]
 
@@ -60,13 +64,13 @@ class UpdateVectorOperator(ExactTemplatesMixin):
     def __init__(
         self,
         *,
-        vector_id: str,
-        vector: NumbersLike | str | None = None,
-        sparse_vector: SparseLike | str | None = None,
-        data: str | None = None,
-        metadata: Mapping[str, Any] | str | None = None,
-        metadata_update_mode: str | None = None,
-        namespace: str | None = None,
+        vector_id: str | XComArg,
+        vector: NumbersLike | str | XComArg | None = None,
+        sparse_vector: SparseLike | str | XComArg | None = None,
+        data: str | XComArg | None = None,
+        metadata: Mapping[str, Any] | str | XComArg | None = None,
+        metadata_update_mode: str | XComArg | None = None,
+        namespace: str | XComArg | None = None,
         on_missing: OnMissing = "warn",
         upstash_vector_conn_id: str = UpstashVectorHook.default_conn_name,
         **kwargs: Any,
@@ -93,14 +97,14 @@ class UpdateVectorOperator(ExactTemplatesMixin):
         """Send the update, as often as the connection allows; return the updated count."""
         with airflow_errors(), self.hook as hook:
             vector_id = rendered_text(self.vector_id, "vector_id")
-            namespace = None if self.namespace is None else rendered_text(self.namespace, "namespace")
+            namespace = optional_text(self.namespace, "namespace")
             updated = hook.update(
                 vector_id,
                 vector=rendered_value(self.vector, "vector", _NUMBERS),
                 sparse_vector=rendered_value(self.sparse_vector, "sparse_vector", _SPARSE),
-                data=None if self.data is None else rendered_text(self.data, "data"),
+                data=optional_text(self.data, "data"),
                 metadata=rendered_value(self.metadata, "metadata", _OBJECT),
-                metadata_update_mode=self.metadata_update_mode or None,
+                metadata_update_mode=optional_text(self.metadata_update_mode or None, "metadata_update_mode"),
                 namespace=namespace,
             )
             place = _place(hook.resolve_namespace(namespace))

@@ -8,6 +8,10 @@ import ssl
 import threading
 from collections.abc import Callable
 from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Script = Callable[[socket.socket, bytes], None]
 
@@ -51,7 +55,7 @@ class RawServer:
                 self._script(connection, request)
         connection.close()
 
-    def __enter__(self) -> RawServer:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

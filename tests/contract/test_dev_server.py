@@ -23,6 +23,13 @@ NEEDS_MODEL = (
 )
 
 
+GOOD: dict[str, dict[str, Any]] = {
+    "DENSE": {"vector": [0, 0, 0]},
+    "SPARSE": {"sparseVector": {"indices": [9], "values": [9]}},
+    "HYBRID": {"vector": [0, 0, 0], "sparseVector": {"indices": [9], "values": [9]}},
+}
+
+
 class Api:
     """Posts to a dev server; returns the result, or (status, message)."""
 
@@ -105,14 +112,9 @@ def test_an_upsert_with_one_wrong_item_writes_none(api: Api) -> None:
 def test_each_index_type_takes_its_vectors_only(
     index_type: str, item: dict[str, Any], refusal: str | None
 ) -> None:
-    good = {
-        "DENSE": {"vector": [0, 0, 0]},
-        "SPARSE": {"sparseVector": {"indices": [9], "values": [9]}},
-        "HYBRID": {"vector": [0, 0, 0], "sparseVector": {"indices": [9], "values": [9]}},
-    }[index_type]
     with index(index_type=index_type) as server:
         api = Api(server)
-        assert api("/upsert", {"id": "a", **good}) == "Success"
+        assert api("/upsert", {"id": "a", **GOOD[index_type]}) == "Success"
         for path, success in (("/update", {"updated": 1}), ("/upsert", "Success")):
             assert api(path, {"id": "a", **item}) == (success if refusal is None else (422, refusal))
         api.http.close()

@@ -43,7 +43,7 @@ def answering(answer: bytes) -> Script:
 
 
 def dripping(start: bytes, byte: bytes, *, pause_seconds: float = 0.05, times: int = 200) -> Script:
-    def script(connection: socket.socket, _: bytes) -> None:
+    def script(connection: socket.socket, _request: bytes) -> None:
         connection.sendall(start)
         for _ in range(times):
             connection.sendall(byte)
@@ -241,7 +241,7 @@ def test_a_host_that_never_answers(engine: str) -> None:
         full.listen(0)
         others = [socket.socket() for _ in range(4)]
         for other in others:
-            other.setblocking(False)  # noqa: FBT003 - the socket module's own way
+            other.setblocking(False)
             other.connect_ex(full.getsockname())
         either = ClientOfEither(
             engine,
@@ -304,7 +304,7 @@ def test_a_certificate_for_another_host(
 
 
 def test_python_without_authorities_takes_certifis(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    none = ssl.DefaultVerifyPaths(None, None, "SSL_CERT_FILE", "", "SSL_CERT_DIR", "")  # type: ignore[arg-type,call-arg]  # as on a Mac
+    none = ssl.DefaultVerifyPaths(None, None, "SSL_CERT_FILE", "", "SSL_CERT_DIR", "")  # type: ignore[arg-type]  # as on a Mac
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: none)
     with RawServer(answering(http_answer())) as server, client_of(engine, server) as client:
         assert client.update(CHANGE) == 1

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow_provider_upstash_vector.client import errors
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
+from tests.airflow_home import AirflowHome
 from tests.index_fixtures import connection_json
 
 
@@ -64,7 +65,7 @@ def test_making_a_hook_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     UpstashVectorHook("there is no such connection")
 
 
-def test_an_unknown_connection(monkeypatch: pytest.MonkeyPatch, airflow_home: str) -> None:
+def test_an_unknown_connection(monkeypatch: pytest.MonkeyPatch, airflow_home: AirflowHome) -> None:
     with pytest.raises(AirflowNotFoundException):
         UpstashVectorHook("there_is_no_such_connection").info()
 
@@ -121,7 +122,7 @@ def test_the_test_button_asks_once(connection: str, server: DevServer) -> None:
     assert server.requests["info"] == 1
 
 
-def test_the_test_button_never_raises(airflow_home: str) -> None:
+def test_the_test_button_never_raises(airflow_home: AirflowHome) -> None:
     assert UpstashVectorHook("there_is_no_such_connection").test_connection() == (
         False,
         "The connection cannot be tested: AirflowNotFoundException.",

@@ -30,7 +30,7 @@ def test_the_facts_of_an_index() -> None:
 
 def test_many_namespaces_are_not_all_listed() -> None:
     counts = {"vectorCount": 0, "pendingVectorCount": 0}
-    many = info(namespaces={name: counts for name in ["", *"abcdefg"]})
+    many = info(namespaces=dict.fromkeys(["", *"abcdefg"], counts))
     assert describe_index(many).endswith("8 namespaces: (default), a, b, c, d and 3 more")
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import Connection
+from airflow.providers.common.compat.sdk import BaseHook, Connection
 
 from airflow_provider_upstash_vector.client.errors import InvalidEndpoint
 from airflow_provider_upstash_vector.hooks.connection_settings import read_connection
@@ -43,17 +43,18 @@ def test_host_port_and_schema(fields: dict[str, Any], url: str) -> None:
         ("upstash-vector://:tok@127.0.0.1:8079/http", "http://127.0.0.1:8079", "tok"),
     ],
 )
-def test_uri_connections(uri: str, url: str, token: str) -> None:
-    settings = read_connection(Connection(conn_id="c", uri=uri))
+def test_uri_connections(monkeypatch: pytest.MonkeyPatch, uri: str, url: str, token: str) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_MY_INDEX", uri)
+    settings = read_connection(BaseHook.get_connection("my_index"))
     assert settings.endpoint.url == url
     assert settings.endpoint.token.get_secret_value() == token
     assert settings.namespace == ("ns" if "namespace" in uri else "")
 
 
-def test_a_connection_goes_round_through_its_uri() -> None:
+def test_a_connection_goes_round_through_its_uri(monkeypatch: pytest.MonkeyPatch) -> None:
     stored = connection(password="a/b+c=%@", extra='{"namespace": "a/b", "timeout": 12.5}')
-    settings = read_connection(Connection(conn_id="c", uri=stored.get_uri()))
-    assert settings == read_connection(stored)
+    monkeypatch.setenv("AIRFLOW_CONN_MY_INDEX", stored.get_uri())
+    assert read_connection(BaseHook.get_connection("my_index")) == read_connection(stored)
 
 
 @pytest.mark.parametrize(

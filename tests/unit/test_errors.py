@@ -84,6 +84,6 @@ def test_a_secret_is_taken_out_of_every_part() -> None:
         (301, "", errors.ApiError, False),
     ],
 )
-def test_status_to_class(status: int, message: str, kind: type[ApiError], retryable: bool) -> None:  # noqa: FBT001 - a table
+def test_status_to_class(status: int, message: str, kind: type[ApiError], retryable: bool) -> None:
     assert error_class(status, message) is kind
     assert kind.retryable is retryable

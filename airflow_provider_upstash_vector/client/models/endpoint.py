@@ -89,7 +89,7 @@ def _clean_token(token: str | None) -> str:
         raise InvalidEndpoint("The REST token is masked (***): enter the token itself again.")
     if not (pasted.isascii() and pasted.isprintable()) or " " in pasted:
         raise InvalidEndpoint(
-            f"The REST token holds a space or a character that no token has: {_WHERE_TOKEN}, and nothing around it."
+            f"The REST token holds a space or a character that no token has: {_WHERE_TOKEN}, and no more."
         )
     return pasted
 

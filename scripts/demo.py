@@ -1,0 +1,117 @@
+"""Update a vector from a real Airflow: dev server, connection, DAG run, and what has changed.
+
+Runs ``example_dags/example_update_vector.py`` with ``airflow dags test`` in a temporary AIRFLOW_HOME.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+
+from airflow_provider_upstash_vector.client import Endpoint, FetchedVector, VectorClient
+from airflow_provider_upstash_vector.dev_server import DevServer
+
+ROOT = Path(__file__).parent.parent
+DAG_ID = "example_update_vector"
+MOVIES = [
+    {"id": "movie-1", "vector": [0.1, 0.9], "metadata": {"title": "Night Train", "genre": "drama", "year": 1951}},
+    {"id": "movie-2", "vector": [0.8, 0.2], "metadata": {"title": "The Heist", "genre": "crime", "year": 1974}},
+]
+_SHOWN_LOG_LINES = 40
+
+
+class DemoError(Exception):
+    """A step has failed; the message says which and how."""
+
+
+def main() -> None:
+    """Run the steps one after the other; the first that fails ends the demo with a message and code 1."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="upstash-vector-demo-") as home, DevServer() as server:
+            say(f"dev server on {server.url}, {len(MOVIES)} vectors")
+            with VectorClient(Endpoint.of(server.url, server.token)) as client:
+                client.upsert(MOVIES)
+                before = movie(client)
+                run_dag(Path(home), server)
+                after = movie(client)
+            show_result(before, after, xcom(Path(home)))
+    except (DemoError, OSError) as error:
+        sys.exit(f"demo: failed: {error}")
+    say("done; everything temporary is removed")
+
+
+def movie(client: VectorClient) -> FetchedVector:
+    """Return the vector that the DAG changes."""
+    (found,) = client.fetch(["movie-1"], include_metadata=True)
+    if found is None:
+        raise DemoError("the dev server has lost movie-1")
+    return found
+
+
+def run_dag(home: Path, server: DevServer) -> None:
+    """Migrate a metadata database and run the DAG once."""
+    connection = {"conn_type": "upstash_vector", "host": server.url, "password": server.token}
+    environ = {
+        **os.environ,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT": json.dumps(connection),
+    }
+    airflow("migrating Airflow's database", environ, "db", "migrate")
+    output = airflow(f"airflow dags test {DAG_ID}", environ, "dags", "test", DAG_ID)
+    for line in output.splitlines():
+        if "Updated vector" in line:
+            print(f"    {line}")
+
+
+def airflow(title: str, environ: dict[str, str], *arguments: str) -> str:
+    """Run an airflow command and return what it prints."""
+    say(title)
+    started = time.monotonic()
+    command = [sys.executable, "-m", "airflow", *arguments]
+    ended = subprocess.run(
+        command, env=environ, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+    output = ended.stdout + ended.stderr
+    if ended.returncode:
+        tail = "\n".join(output.splitlines()[-_SHOWN_LOG_LINES:])
+        raise DemoError(f"{title} ended with code {ended.returncode}\n{tail}")
+    print(f"    took {time.monotonic() - started:.0f} s")
+    return output
+
+
+def xcom(home: Path) -> int:
+    """Return the XCom of the DAG's task."""
+    with closing(sqlite3.connect(home / "airflow.db")) as database:
+        query = "SELECT value FROM xcom WHERE dag_id = ? AND key = 'return_value'"
+        rows = database.execute(query, (DAG_ID,)).fetchall()
+    if len(rows) != 1:
+        raise DemoError(f"one XCom return_value was expected, {len(rows)} were found")
+    return int(rows[0][0])
+
+
+def show_result(before: FetchedVector, after: FetchedVector, updated: int) -> None:
+    """Print what has changed; it must be what the DAG says."""
+    say("movie-1")
+    print(f"    before  {json.dumps(before.metadata)}")
+    print(f"    after   {json.dumps(after.metadata)}")
+    print(f"    XCom    return_value = {updated}")
+    if updated != 1 or after.metadata != {"title": "Night Train", "genre": "comedy"}:
+        raise DemoError("the vector has not become what the DAG makes of it")
+
+
+def say(text: str) -> None:
+    """Print the heading of a step."""
+    print(f"==> {text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""The operator's behaviour: results, missing ids, errors, secrets."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import traceback
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+
+from airflow_provider_upstash_vector.client import Endpoint, VectorClient, errors
+from airflow_provider_upstash_vector.dev_server import DevServer, Fault
+from airflow_provider_upstash_vector.operators.upstash_vector import UpdateVectorOperator
+from tests.index_fixtures import connection_json
+from tests.operators.harness import run
+
+PLAIN = False
+
+
+@pytest.fixture
+def stored(server: DevServer, connection: str) -> None:
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        client.upsert([{"id": "a", "vector": [0, 0], "metadata": {"x": 1}}])
+
+
+@pytest.mark.usefixtures("stored")
+def test_the_updated_count_is_returned(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        result = run(PLAIN, vector_id="a", metadata={"x": 2})
+    assert result == 1
+    assert type(result) is int
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_missing_id_is_warned_of_failed_or_skipped() -> None:
+    missing: dict[str, Any] = {"vector_id": "b", "data": "x", "namespace": "ns"}
+    message = "There is no vector 'b' in namespace 'ns'; nothing was updated."
+    assert run(PLAIN, **missing) == 0
+    with pytest.raises(AirflowFailException, match=message):
+        run(PLAIN, **missing, on_missing="fail")
+    with pytest.raises(AirflowSkipException, match=message):
+        run(PLAIN, **missing, on_missing="skip")
+
+
+def test_on_missing_is_checked_when_the_dag_is_parsed() -> None:
+    with pytest.raises(ValueError, match="on_missing must be warn, fail or skip, got 'ignore'"):
+        UpdateVectorOperator(task_id="t", vector_id="a", data="x", on_missing="ignore")  # type: ignore[arg-type]  # the mistake in question
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"vector": [1]}, "update of 'a' in the default namespace: 422 Invalid vector dimension: 1, expected: 2"),
+        ({"vector": "[1, 'x']"}, "vector: element 1 must be a number, got str 'x'"),
+        ({"vector": "0.1; 0.2"}, "vector: must be a list of numbers, e.g. [0.1, 0.2], got the text '0.1; 0.2'"),
+        ({"sparse_vector": "x"}, 'sparse_vector: must be an object {"indices": [...], "values": [...]}'),
+        ({"metadata": "[1, 2]"}, "metadata: must be a JSON object, got list [1, 2]"),
+        ({"metadata": "not {json"}, 'metadata: must be a JSON object, e.g. {"genre": "drama"}, got the text'),
+        ({"metadata": {"x": 1}, "metadata_update_mode": "MERGE"}, "must be OVERWRITE or PATCH, got str 'MERGE'"),
+        ({"data": 0.5}, "data: must be text, got float 0.5"),
+        ({"data": "x", "namespace": 1.5}, "namespace: must be text, got float 1.5"),
+        ({}, "nothing to update: give vector, sparse_vector, data or metadata"),
+    ],
+)
+def test_bad_input_fails_at_once(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(AirflowFailException) as caught:
+        run(PLAIN, vector_id="a", **values)
+    assert message in str(caught.value)
+
+
+@pytest.mark.usefixtures("stored")
+def test_an_id_that_is_no_text_fails_at_once(server: DevServer) -> None:
+    with pytest.raises(AirflowFailException, match=r"vector_id: must be text, got float 100000\.0"):
+        run(PLAIN, vector_id=1e5, data="x")
+    assert not server.requests["update"]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 413, 422])
+@pytest.mark.usefixtures("stored")
+def test_permanent_errors_fail_at_once(server: DevServer, status: int) -> None:
+    server.faults.add(Fault(kind="status", status=status, times=9))
+    with pytest.raises(AirflowFailException, match=f"{status} A fault that was asked for"):
+        run(PLAIN, vector_id="a", data="x")
+    assert server.requests["update"] == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault(kind="status", status=503, times=9), errors.ServerError),
+        (Fault(kind="status", status=429, times=9), errors.RateLimited),
+        (Fault(kind="cut", times=9), errors.AnswerLost),
+        (Fault(kind="quota"), errors.QuotaExceeded),
+        (Fault(kind="garbage"), errors.MalformedAnswer),
+    ],
+)
+def test_transient_errors_are_left_to_the_tasks_retries(
+    server: DevServer, monkeypatch: pytest.MonkeyPatch, fault: Fault, kind: type[Exception]
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", connection_json(server, max_attempts=1))
+    server.faults.add(fault)
+    with pytest.raises(kind):
+        run(PLAIN, vector_id="a", data="x")
+
+
+@pytest.mark.parametrize("fields", [{"password": ""}, {"host": ""}, {"password": "***"}])
+def test_an_unusable_connection_fails_at_once(monkeypatch: pytest.MonkeyPatch, fields: dict[str, str]) -> None:
+    connection = {"conn_type": "upstash_vector", "host": "x.io", "password": "t", **fields}
+    monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", str(connection).replace("'", '"'))
+    with pytest.raises(AirflowFailException, match=r"The REST (URL|token) is"):
+        run(PLAIN, vector_id="a", data="x")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        None,
+        Fault(kind="garbage", text="bad token {token}"),
+        Fault(kind="cut", times=9),
+        Fault(kind="slow", seconds=5, times=9),
+        Fault(kind="status", status=503, times=9),
+    ],
+)
+def test_no_exception_holds_the_token(
+    server: DevServer, monkeypatch: pytest.MonkeyPatch, fault: Fault | None
+) -> None:
+    token = server.token if fault else "a-wrong-token"
+    connection = connection_json(server, max_attempts=1, timeout=0.5).replace(server.token, token)
+    monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", connection)
+    if fault:
+        server.faults.add(replace(fault, text=fault.text.format(token=token)))
+    with pytest.raises((errors.UpstashVectorError, AirflowFailException)) as caught:
+        run(PLAIN, vector_id="a", data="x")
+    told = "".join(traceback.format_exception(caught.value))
+    error: BaseException | None = caught.value
+    while error is not None:
+        told += repr(error) + repr(error.args) + repr(vars(error))
+        error = error.__cause__ or error.__context__
+    assert "UpstashVectorError" in told or "update of 'a'" in told
+    assert token not in told
+
+
+def test_template_fields() -> None:
+    assert UpdateVectorOperator.template_fields == (
+        "vector_id",
+        "vector",
+        "sparse_vector",
+        "data",
+        "metadata",
+        "metadata_update_mode",
+        "namespace",
+        "upstash_vector_conn_id",
+    )
+    assert UpdateVectorOperator.template_ext == ()
+    assert set(UpdateVectorOperator.template_fields_renderers) <= set(UpdateVectorOperator.template_fields)
+
+
+def test_the_connection_id_is_a_template_too(
+    server: DevServer, stored: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", connection_json(server))
+    monkeypatch.delenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT")
+    values = {"vector_id": "a", "data": "x", "upstash_vector_conn_id": "{{ params.conn }}"}
+    assert run(PLAIN, {"conn": "other"}, **values) == 1
+
+
+def test_making_an_operator_opens_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a socket was opened while the DAG was parsed")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    UpdateVectorOperator(task_id="t", vector_id="a", data="x")

@@ -1,0 +1,32 @@
+"""Runs DAGs of the test run's DAGs folder in a real Airflow."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG
+
+
+def load_dags(file: Path) -> dict[str, DAG]:
+    """Return the DAGs that a file defines, by id."""
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module
+    spec.loader.exec_module(module)
+    return {value.dag_id: value for value in vars(module).values() if isinstance(value, DAG)}
+
+
+class DagRun:
+    """One ``dag.test()``: its id, its state, and the states of its task instances."""
+
+    def __init__(self, dag: DAG, conf: dict[str, Any] | None = None) -> None:
+        run: Any = dag.test(run_conf=conf)
+        self.run_id = str(run.run_id)
+        self.state = str(getattr(run.state, "value", run.state))
+        instances = run.get_task_instances()
+        self.tasks = {(ti.task_id, ti.map_index): str(getattr(ti.state, "value", ti.state)) for ti in instances}

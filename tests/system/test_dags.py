@@ -1,0 +1,110 @@
+"""Real DAG runs against the dev server: the examples, the README's, and those of this folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_upstash_vector.client import Endpoint, FetchedVector, VectorClient
+from airflow_provider_upstash_vector.dev_server import DevServer, Fault
+from tests.airflow_home import ROOT, AirflowHome, readme_snippets
+from tests.index_fixtures import connection_json
+from tests.system.dag_runs import DagRun, load_dags
+
+MOVIES = [
+    {"id": f"movie-{number}", "vector": [number, 1], "metadata": {"genre": "drama", "year": 1999}, "data": "old"}
+    for number in (1, 2, 3)
+]
+
+
+@pytest.fixture
+def movies(server: DevServer, connection: str) -> Any:
+    """Three movies in the default namespace; the fixture reads them back."""
+    client = VectorClient(Endpoint.of(server.url, server.token))
+    client.upsert(MOVIES)
+
+    def read(id: str, namespace: str = "") -> FetchedVector | None:
+        flags = {"include_vectors": True, "include_metadata": True, "include_data": True}
+        return client.fetch([id], namespace, **flags)[0]
+
+    yield read
+    client.close()
+
+
+def run_file(airflow_home: AirflowHome, name: str, conf: dict[str, Any] | None = None) -> DagRun:
+    (dag,) = load_dags(airflow_home.dags / name).values()
+    return DagRun(dag, conf)
+
+
+def test_example_update_vector(airflow_home: AirflowHome, movies: Any) -> None:
+    run = run_file(airflow_home, "example_update_vector.py", {"vector_id": "movie-2"})
+    assert run.state == "success"
+    assert movies("movie-2").metadata == {"genre": "comedy"}
+    xcoms = airflow_home.xcoms("example_update_vector", run.run_id)
+    assert [json.loads(str(value)) for value in xcoms.values()] == [1]
+
+
+def test_example_update_from_tasks(airflow_home: AirflowHome, movies: Any) -> None:
+    run = run_file(airflow_home, "example_update_from_tasks.py")
+    assert run.state == "success"
+    assert movies("movie-1").vector == [0.36, 0.6]
+    assert movies("movie-2").data == "A heist goes wrong."
+    assert movies("movie-3").metadata == {"genre": "western", "tags": ["classic"]}
+
+
+def test_every_example_has_a_test() -> None:
+    source = Path(__file__).read_text()
+    for file in (ROOT / "example_dags").glob("*.py"):
+        assert f'"{file.name}"' in source
+
+
+@pytest.mark.parametrize("number", range(len(readme_snippets())))
+def test_the_dags_of_the_readme(airflow_home: AirflowHome, movies: Any, number: int) -> None:
+    assert run_file(airflow_home, f"readme_{number}.py").state == "success"
+
+
+def test_the_readme_has_three_dags() -> None:
+    assert len(readme_snippets()) == 3
+
+
+@pytest.mark.parametrize("kind", ["plain", "native"])
+def test_exact_ids_mapped_and_from_xcom(
+    airflow_home: AirflowHome, server: DevServer, connection: str, kind: str
+) -> None:
+    dag = load_dags(airflow_home.dags / "exact_ids.py")[f"exact_ids_{kind}"]
+    ids = ["00123", "1e5", "1_000", "0x10", "1,2", "None", "True"]
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        client.upsert([{"id": id, "vector": [0, 0]} for id in ids])
+        run = DagRun(dag)
+        assert run.state == "success"
+        found = client.fetch(ids, include_metadata=True)
+    assert len(run.tasks) == 3 * len(ids) + 2
+    written = [vector.metadata["note"] for vector in found if vector and vector.metadata]
+    assert all(note in {"None", id} for note, id in zip(written, ids, strict=True))
+    assert server.requests["update"] == 3 * len(ids)
+
+
+def test_transient_errors_use_the_tasks_retries(
+    airflow_home: AirflowHome, server: DevServer, movies: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", connection_json(server, max_attempts=1))
+    server.faults.add(Fault(kind="status", status=503, times=1))
+    assert run_file(airflow_home, "retried.py").state == "success"
+    assert movies("movie-1").data == "new"
+    assert server.requests["update"] == 2
+
+
+def test_permanent_errors_do_not(airflow_home: AirflowHome, server: DevServer, movies: Any) -> None:
+    server.faults.add(Fault(kind="status", status=422, times=9))
+    run = run_file(airflow_home, "retried.py")
+    assert run.tasks == {("update", -1): "failed"}
+    assert server.requests["update"] == 1
+
+
+def test_a_triggered_runs_values_are_taken_as_texts(airflow_home: AirflowHome, movies: Any) -> None:
+    conf = {"vector_id": "movie-3", "genre": "None"}
+    assert run_file(airflow_home, "example_update_vector.py", conf).state == "success"
+    assert movies("movie-3").metadata == {"genre": "None"}
