@@ -1,4 +1,4 @@
-.PHONY: demo test lint types unit lock clean
+.PHONY: demo test lint types pytest lock clean
 .DEFAULT_GOAL := test
 
 VENV := .venv/ready
@@ -7,7 +7,7 @@ BIN := .venv/bin
 $(VENV): requirements-dev.txt pyproject.toml scripts/bootstrap
 	@scripts/bootstrap
 
-test: lint types unit ## lint, types and all tests
+test: lint types pytest ## lint, types and all tests
 
 lint: $(VENV)
 	$(BIN)/ruff check
@@ -16,7 +16,7 @@ lint: $(VENV)
 types: $(VENV)
 	$(BIN)/mypy
 
-unit: $(VENV)
+pytest: $(VENV)
 	$(BIN)/pytest --cov --cov-report=
 	$(BIN)/coverage report --include='*/client/*' --fail-under=100
 	$(BIN)/coverage report --skip-covered --sort=cover | tail -20

@@ -27,11 +27,17 @@ def is_permanent(error: UpstashVectorError) -> bool:
 
 
 @contextmanager
-def airflow_errors() -> Iterator[None]:
-    """Fail the task at once on permanent errors; let the rest through to the task's retries and policies."""
+def airflow_errors(call: str, *, namespace: object = None, id: object = None) -> Iterator[None]:
+    """Fail the task at once on permanent errors; let the rest through to the task's retries and policies.
+
+    ``call``, ``namespace`` and ``id`` are told with errors that came before the client knew them.
+    """
     try:
         yield
     except UpstashVectorError as error:
+        if error.call is None:
+            place = namespace if isinstance(namespace, str) else None
+            error.locate(call=call, namespace=place, id=None if id is None else str(id), attempts=0)
         if is_permanent(error):
             raise AirflowFailException(str(error)) from error
         raise

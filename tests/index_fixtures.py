@@ -52,13 +52,9 @@ def shared_server() -> Iterator[DevServer]:
 
 @pytest.fixture
 def server(shared_server: DevServer) -> Iterator[DevServer]:
-    """A dense index of two dimensions, without vectors and faults."""
-    shared_server.faults.clear()
-    shared_server.requests.clear()
-    with VectorClient(Endpoint.of(shared_server.url, shared_server.token)) as client:
-        client.reset_all()
-        yield shared_server
-    shared_server.faults.clear()
+    """A dense index of two dimensions, as new."""
+    yield shared_server
+    shared_server.clear()
 
 
 @pytest.fixture

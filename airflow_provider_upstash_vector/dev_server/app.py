@@ -1,7 +1,8 @@
 """The HTTP side: paths, authorization, errors in the documented shape, and the server's own control paths.
 
-Outside the API's paths: ``POST /_dev/faults`` takes one fault or an array of them, ``DELETE`` forgets them,
-``GET /_dev/requests`` counts the requests of each command. They need no token.
+Outside the API's paths: ``POST /_dev/faults`` takes one fault or an array of them, ``DELETE`` forgets them;
+``GET /_dev/requests`` counts the requests of each command; ``POST /_dev/clear`` makes the index as new. They need
+no token.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_provider_upstash_vector.dev_server import answers
 from airflow_provider_upstash_vector.dev_server.answers import Answer
@@ -100,15 +101,21 @@ class Service:
             log.exception("a command failed")
             return answers.error(500, "Internal server error")
 
-    def application(self) -> Starlette:
+    def application(self) -> ASGIApp:
         """Return the whole application, control paths included."""
-        return Starlette(
+        control = Starlette(
             routes=[
                 Route("/_dev/faults", self._control_faults, methods=["GET", "POST", "DELETE"]),
                 Route("/_dev/requests", self._show_requests),
-                Route("/{path:path}", self),
+                Route("/_dev/clear", self._clear, methods=["POST"]),
             ]
         )
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            # Not a route of Starlette's: its patterns match no path with a newline in it.
+            await (control if scope["path"].startswith("/_dev/") else self)(scope, receive, send)
+
+        return application
 
     async def _control_faults(self, request: HttpRequest) -> Response:
         if request.method == "DELETE":
@@ -120,6 +127,12 @@ class Service:
             except (ValueError, TypeError) as error:
                 return JSONResponse({"error": str(error), "status": 400}, status_code=400)
         return JSONResponse({"result": self.faults.waiting()})
+
+    async def _clear(self, _: HttpRequest) -> Response:
+        self.index.store.clear()
+        self.faults.clear()
+        self.requests.clear()
+        return JSONResponse({"result": "Success"})
 
     async def _show_requests(self, _: HttpRequest) -> Response:
         return JSONResponse({"result": dict(self.requests)})

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from urllib.request import ProxyHandler, Request, build_opener
 
 import uvicorn
 from starlette.types import Scope
@@ -89,6 +90,11 @@ class DevServer:
     def requests(self) -> Counter[str]:
         """How many requests of each command have come in."""
         return self._service.requests
+
+    def clear(self) -> None:
+        """Make the index as new: no vectors, namespaces and faults; requests are counted from 0."""
+        request = Request(f"{self.url}/_dev/clear", method="POST")  # noqa: S310 - our own http URL
+        build_opener(ProxyHandler({})).open(request, timeout=_STOP_SECONDS).close()
 
     def run(self) -> None:
         """Serve on this thread until SIGINT or SIGTERM."""

@@ -135,6 +135,12 @@ class Store:
         """Delete all vectors; the namespaces stay."""
         self._database.execute("DELETE FROM vector")
 
+    def clear(self) -> None:
+        """Delete all vectors and all namespaces but the default one."""
+        with self._transaction():
+            self._database.execute("DELETE FROM vector")
+            self._database.execute("DELETE FROM namespace WHERE name != ''")
+
     def counts(self) -> dict[str, int]:
         """Return the number of vectors of every namespace."""
         counts = dict.fromkeys((name for (name,) in self._database.execute("SELECT name FROM namespace")), 0)

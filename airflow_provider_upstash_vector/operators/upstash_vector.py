@@ -95,7 +95,7 @@ class UpdateVectorOperator(ExactTemplatesMixin):
 
     def execute(self, context: Context) -> int:  # noqa: ARG002 - Airflow passes it
         """Send the update, as often as the connection allows; return the updated count."""
-        with airflow_errors(), self.hook as hook:
+        with airflow_errors("update", namespace=self.namespace, id=self.vector_id), self.hook as hook:
             vector_id = rendered_text(self.vector_id, "vector_id")
             namespace = optional_text(self.namespace, "namespace")
             updated = hook.update(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import ssl
@@ -85,7 +86,7 @@ def connect_failed(error: BaseException) -> ConnectFailed:
             reason = "tls"
         elif isinstance(cause, ConnectionRefusedError):
             reason = "refused"
-        elif isinstance(cause, TimeoutError):
+        elif isinstance(cause, TimeoutError | asyncio.TimeoutError):  # two classes on Python 3.10
             reason = "timeout"
     return ConnectFailed(f"cannot connect: {describe(error)}", reason)
 
