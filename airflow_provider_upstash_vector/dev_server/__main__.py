@@ -19,6 +19,7 @@ def main() -> None:
             read_only_token=options.read_only_token,
             database=options.database,
             port=options.port,
+            indexing_delay=options.indexing_delay,
             index_type=options.index_type,
             dimension=options.dimension,
             similarity=options.similarity,
@@ -57,6 +58,9 @@ def parser() -> argparse.ArgumentParser:
         help="the REST token; by default that of UPSTASH_VECTOR_REST_TOKEN, or a random one that is printed",
     )
     options.add_argument("--read-only-token", default=None, metavar="TOKEN", help="a token that may only read")
+    options.add_argument(
+        "--indexing-delay", type=float, default=0.0, metavar="SECONDS", help="how long written vectors are pending"
+    )
     options.add_argument("--database", default=":memory:", metavar="FILE", help="where vectors are stored")
     return options
 

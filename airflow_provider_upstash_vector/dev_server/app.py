@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_provider_upstash_vector.dev_server import answers
 from airflow_provider_upstash_vector.dev_server.answers import Answer
-from airflow_provider_upstash_vector.dev_server.commands import COMMANDS, Command, Index, Request
+from airflow_provider_upstash_vector.dev_server.commands import COMMANDS, Command, Request, Server
 from airflow_provider_upstash_vector.dev_server.faults import Fault, Faults
 from airflow_provider_upstash_vector.dev_server.refusal import Refusal, bad_request
 
@@ -61,7 +61,7 @@ def _same(left: str, right: str) -> bool:
 class Service:
     """Answers API requests; an ASGI application for all paths but the control ones."""
 
-    index: Index
+    server: Server
     tokens: Tokens
     find_transport: answers.FindTransport
     faults: Faults = field(default_factory=Faults)
@@ -94,7 +94,7 @@ class Service:
     def _answer(self, scope: Scope, command: Command, request: Request) -> Answer:
         try:
             self.tokens.check(_header(scope, b"authorization"), command)
-            return answers.result(command.run(self.index, request))
+            return answers.result(command.run(self.server, request))
         except Refusal as refusal:
             return answers.error(refusal.status, refusal.message)
         except Exception:
@@ -129,7 +129,8 @@ class Service:
         return JSONResponse({"result": self.faults.waiting()})
 
     async def _clear(self, _: HttpRequest) -> Response:
-        self.index.store.clear()
+        self.server.index.clear()
+        self.server.resumable_queries.clear()
         self.faults.clear()
         self.requests.clear()
         return JSONResponse({"result": "Success"})

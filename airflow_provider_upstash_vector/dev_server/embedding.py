@@ -1,23 +1,35 @@
-"""Text to vectors without a model: a stand-in, so that data can be embedded on a machine with no network.
+"""Text to vectors without a model, so that data can be embedded on a machine with no network. Deterministic.
 
-The dense one hashes tokens to directions; it stands in for models such as BGE and understands nothing, but
-texts that share words come out close. Both are deterministic.
+The dense embedding is a stand-in for models such as BGE: it hashes tokens to directions and understands nothing,
+but texts that share words come out close. The sparse one is BM25 as the service documents it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+import snowballstemmer  # type: ignore[import-untyped]
+import stop_words  # type: ignore[import-untyped]
 
 _BM25_K1, _BM25_B, _BM25_AVERAGE_TOKENS = 1.2, 0.75, 32.0
+_STOP_WORDS = frozenset(stop_words.get_stop_words("english"))
+_STEMMER = snowballstemmer.stemmer("english")
 
 
 def tokens(text: str) -> list[str]:
-    """Return the lower-case words and numbers of a text."""
-    return re.findall(r"\w+", text.lower())
+    """Return the stems of a text's words and numbers, without English stop words."""
+    words = re.findall(r"\w+", text.lower())
+    return [stem(word) for word in words if word not in _STOP_WORDS]
+
+
+@lru_cache(maxsize=100_000)
+def stem(word: str) -> str:
+    """Return the English stem of a word."""
+    return str(_STEMMER.stemWord(word))
 
 
 def embed_dense(text: str, dimension: int) -> npt.NDArray[np.float32]:
@@ -29,14 +41,23 @@ def embed_dense(text: str, dimension: int) -> npt.NDArray[np.float32]:
 
 
 def embed_sparse(text: str) -> tuple[list[int], list[float]]:
-    """Return BM25 term weights (k1 = 1.2, b = 0.75, average length 32), one entry per distinct token."""
+    """Return a document's BM25 term weights (k1 = 1.2, b = 0.75, average length 32), an entry per token."""
     words = tokens(text)
     norm = _BM25_K1 * (1 - _BM25_B + _BM25_B * len(words) / _BM25_AVERAGE_TOKENS)
     weights: dict[int, float] = {}
     for word in sorted(set(words)):
         count = words.count(word)
-        weights[_hash(word) % 2**31] = count * (_BM25_K1 + 1) / (count + norm)
+        weights[_sparse_index(word)] = count * (_BM25_K1 + 1) / (count + norm)
     return list(weights), list(weights.values())
+
+
+def embed_sparse_query(text: str) -> dict[int, float]:
+    """Return a query's terms, each with the weight 1: in BM25 frequency counts in documents only."""
+    return dict.fromkeys(map(_sparse_index, tokens(text)), 1.0)
+
+
+def _sparse_index(token: str) -> int:
+    return _hash(token) % 2**31
 
 
 def _hash(token: str) -> int:

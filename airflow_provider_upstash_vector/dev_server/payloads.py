@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypedDict
 
 import numpy as np
 
 from airflow_provider_upstash_vector.dev_server.embedding import embed_dense, embed_sparse
 from airflow_provider_upstash_vector.dev_server.index import IndexSpec
+from airflow_provider_upstash_vector.dev_server.records import Include, Record
 from airflow_provider_upstash_vector.dev_server.refusal import bad_request, unprocessable, wrong_input
 
 MAX_METADATA_BYTES = 48 * 1024
@@ -19,18 +19,6 @@ MAX_ITEMS = 1_000
 _INT32 = range(-(2**31), 2**31)
 
 MetadataMode = Literal["OVERWRITE", "PATCH"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """One vector as it is stored: float32 and int32 in native bytes, metadata as JSON text."""
-
-    id: str
-    dense: bytes | None = None
-    sparse_indices: bytes | None = None
-    sparse_values: bytes | None = None
-    metadata: str | None = None
-    data: str | None = None
 
 
 class _VectorParts(TypedDict, total=False):
@@ -85,22 +73,55 @@ def id_of(value: Any) -> str:
     return value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Include:
-    """Which parts of a vector an answer holds besides its id."""
+def include_of(body: dict[str, Any]) -> Include:
+    """Read the include flags of a request."""
+    return Include(
+        vectors=flag(body, "includeVectors"),
+        metadata=flag(body, "includeMetadata"),
+        data=flag(body, "includeData"),
+    )
 
-    vectors: bool
-    metadata: bool
-    data: bool
 
-    @classmethod
-    def of(cls, body: dict[str, Any]) -> Include:
-        """Read the include flags of a request."""
-        return cls(
-            vectors=flag(body, "includeVectors"),
-            metadata=flag(body, "includeMetadata"),
-            data=flag(body, "includeData"),
-        )
+def ids_of(value: Any) -> list[str]:
+    """Return an id or an array of them, at most 1,000."""
+    ids = value if isinstance(value, list) else [value]
+    if len(ids) > MAX_ITEMS:
+        raise bad_request(f"Too many ids in one request: {len(ids)}, at most {MAX_ITEMS}")
+    return [id_of(id) for id in ids]
+
+
+def text_of(body: dict[str, Any], name: str) -> str:
+    """Return a string that must be given."""
+    value = body.get(name)
+    if not isinstance(value, str):
+        raise bad_request(f"Missing or wrong input: {name} must be a string")
+    return value
+
+
+def whole_number(body: dict[str, Any], name: str, default: int | None, most: int) -> int:
+    """Return a whole number from 1 to ``most``; without a ``default`` it must be given."""
+    value = default if body.get(name) is None else body[name]
+    if type(value) is not int or not 1 <= value <= most:
+        raise bad_request(f"Missing or wrong input: {name} must be a whole number from 1 to {most}")
+    return value
+
+
+def choice(body: dict[str, Any], name: str, choices: tuple[str, ...]) -> str:
+    """Return one of ``choices``, the first where none is given."""
+    value = body.get(name)
+    if value is None:
+        return choices[0]
+    if value not in choices:
+        raise bad_request(f"Missing or wrong input: {name} must be one of {', '.join(choices)}")
+    return str(value)
+
+
+def only_one_of(body: dict[str, Any], *names: str) -> str:
+    """Return which of the names is given; exactly one must be."""
+    given = [name for name in names if body.get(name) is not None]
+    if len(given) != 1:
+        raise bad_request(f"Missing or wrong input: exactly one of {', '.join(names)} must be given")
+    return given[0]
 
 
 def flag(body: dict[str, Any], name: str) -> bool:
@@ -119,9 +140,8 @@ def upsert_record(item: dict[str, Any], spec: IndexSpec) -> Record:
 
 def upsert_data_record(item: dict[str, Any], spec: IndexSpec) -> Record:
     """Read one item of ``/upsert-data``: the vector is made from the text."""
-    if not isinstance(item.get("data"), str):
-        raise bad_request("Missing or wrong input: data must be a string")
-    return Record(id=id_of(item.get("id")), **embedded_parts(item["data"], spec), **_text_parts(item))
+    parts = embedded_parts(text_of(item, "data"), spec)
+    return Record(id=id_of(item.get("id")), **parts, **_text_parts(item))
 
 
 def update_record(item: dict[str, Any], spec: IndexSpec) -> tuple[Record, MetadataMode]:
@@ -150,13 +170,18 @@ def check_parts(item: dict[str, Any], spec: IndexSpec) -> None:
             raise unprocessable(f"This index requires {kind} vectors")
 
 
-def embedded_parts(text: str, spec: IndexSpec) -> _VectorParts:
-    """Return the vector that the index's models make of a text."""
+def check_embeds(spec: IndexSpec) -> None:
+    """Refuse text where the index has no model to embed it."""
     if not spec.embeds_text:
         raise unprocessable(
             "Embedding data for this index is not allowed. The index must be created with an embedding model"
             " to use it."
         )
+
+
+def embedded_parts(text: str, spec: IndexSpec) -> _VectorParts:
+    """Return the vector that the index's models make of a text."""
+    check_embeds(spec)
     parts: _VectorParts = {}
     if spec.is_dense:
         parts["dense"] = embed_dense(text, spec.dimension).tobytes()
@@ -170,14 +195,19 @@ def embedded_parts(text: str, spec: IndexSpec) -> _VectorParts:
 def _vector_parts(item: dict[str, Any], spec: IndexSpec) -> _VectorParts:
     parts: _VectorParts = {}
     if item.get("vector") is not None:
-        dense = _floats(item["vector"], "vector")
-        if dense.size != spec.dimension:
-            raise unprocessable(f"Invalid vector dimension: {dense.size}, expected: {spec.dimension}")
-        parts["dense"] = dense.tobytes()
+        parts["dense"] = dense_vector(item["vector"], spec).tobytes()
     if item.get("sparseVector") is not None:
-        indices, values = _sparse(item["sparseVector"])
+        indices, values = sparse_vector(item["sparseVector"])
         parts["sparse_indices"], parts["sparse_values"] = indices.tobytes(), values.tobytes()
     return parts
+
+
+def dense_vector(value: Any, spec: IndexSpec) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return a vector of the index's dimension."""
+    dense = _floats(value, "vector")
+    if dense.size != spec.dimension:
+        raise unprocessable(f"Invalid vector dimension: {dense.size}, expected: {spec.dimension}")
+    return dense
 
 
 def _floats(value: Any, name: str) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -193,7 +223,10 @@ def _floats(value: Any, name: str) -> np.ndarray[Any, np.dtype[np.float32]]:
     return array
 
 
-def _sparse(value: Any) -> tuple[np.ndarray[Any, np.dtype[np.int32]], np.ndarray[Any, np.dtype[np.float32]]]:
+def sparse_vector(
+    value: Any,
+) -> tuple[np.ndarray[Any, np.dtype[np.int32]], np.ndarray[Any, np.dtype[np.float32]]]:
+    """Return the indices and values of a sparse vector."""
     if not isinstance(value, dict):
         raise bad_request("Missing or wrong input: sparseVector must be an object")
     indices = value.get("indices")

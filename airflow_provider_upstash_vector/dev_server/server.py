@@ -17,10 +17,10 @@ from starlette.types import Scope
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from airflow_provider_upstash_vector.dev_server.app import Service, Tokens
-from airflow_provider_upstash_vector.dev_server.commands import Index
+from airflow_provider_upstash_vector.dev_server.commands import Server
 from airflow_provider_upstash_vector.dev_server.faults import Faults
 from airflow_provider_upstash_vector.dev_server.index import IndexSpec
-from airflow_provider_upstash_vector.dev_server.store import Store
+from airflow_provider_upstash_vector.dev_server.vector_index import VectorIndex
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -34,7 +34,8 @@ class DevServer:
     """A local Upstash Vector index, as a context manager or with ``start`` and ``stop``.
 
     ``url`` and ``token`` are what a connection needs. Keyword arguments are those of :class:`IndexSpec`.
-    ``database`` is a file, or ``":memory:"``; ``port`` 0 takes a free one. ``faults`` makes it misbehave;
+    ``database`` is a file, or ``":memory:"``; ``port`` 0 takes a free one; for ``indexing_delay`` seconds
+    after a write a vector counts as pending and no query finds it. ``faults`` makes it misbehave;
     ``requests`` counts the requests by command.
     """
 
@@ -45,17 +46,17 @@ class DevServer:
         read_only_token: str | None = None,
         database: str | Path = ":memory:",
         port: int = 0,
+        indexing_delay: float = 0.0,
         **spec: Any,
     ) -> None:
         self.token = token or secrets.token_urlsafe(24)
         self.read_only_token = read_only_token or secrets.token_urlsafe(24)
         self.spec = IndexSpec(**spec)
-        self._database = database
         self._socket = _listen(port)
         self._transports = Transports()
-        self._store = Store(database, self.spec)
+        self._index = VectorIndex(self.spec, database, indexing_delay)
         self._service = Service(
-            index=Index(self.spec, self._store),
+            server=Server(self._index),
             tokens=Tokens(full=self.token, read_only=self.read_only_token),
             find_transport=self._transports.find,
         )
@@ -101,7 +102,7 @@ class DevServer:
         try:
             self._serve()
         finally:
-            self._store.close()
+            self._index.store.close()
 
     def start(self) -> None:
         """Serve in a thread; requests are accepted from now on."""
@@ -113,7 +114,7 @@ class DevServer:
         self._thread.join(_STOP_SECONDS)
         if self._thread.is_alive():
             raise RuntimeError(f"the dev server has not stopped within {_STOP_SECONDS:.0f} s")
-        self._store.close()
+        self._index.store.close()
         self._socket.close()
 
     def _serve(self) -> None:

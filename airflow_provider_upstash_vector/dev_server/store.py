@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_upstash_vector.dev_server.filter_sql import Where
 from airflow_provider_upstash_vector.dev_server.index import IndexSpec
-from airflow_provider_upstash_vector.dev_server.payloads import MetadataMode, Record, check_metadata_size
+from airflow_provider_upstash_vector.dev_server.payloads import MetadataMode, check_metadata_size
+from airflow_provider_upstash_vector.dev_server.records import Record
 from airflow_provider_upstash_vector.dev_server.refusal import bad_request
 
 _SCHEMA = """
@@ -29,10 +31,17 @@ CREATE TABLE IF NOT EXISTS vector (
 INSERT OR IGNORE INTO namespace VALUES ('');
 """
 _COLUMNS = "id, dense, sparse_indices, sparse_values, metadata, data"
+_UPSERT = f"""
+INSERT INTO vector (namespace, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (namespace, id) DO UPDATE SET
+    dense = excluded.dense, sparse_indices = excluded.sparse_indices, sparse_values = excluded.sparse_values,
+    metadata = excluded.metadata, data = excluded.data
+RETURNING number
+"""  # noqa: S608 - constants
 
 
 class Store:
-    """Namespaces and vectors. Not safe for use by several threads at a time."""
+    """Namespaces and vectors, whose rows have numbers. Not safe for use by several threads at a time."""
 
     def __init__(self, database: str | Path, spec: IndexSpec) -> None:
         self._database = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
@@ -62,20 +71,18 @@ class Store:
             raise
         self._database.execute("COMMIT")
 
-    def upsert(self, namespace: str, records: Sequence[Record]) -> None:
-        """Write whole vectors, all or none, and the namespace if it is new."""
+    def upsert(self, namespace: str, records: Sequence[Record]) -> list[int]:
+        """Write whole vectors, all or none, and the namespace if it is new; return their numbers."""
         with self._transaction():
             self._database.execute("INSERT OR IGNORE INTO namespace VALUES (?)", (namespace,))
-            self._database.executemany(
-                f"INSERT INTO vector (namespace, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constant
-                " ON CONFLICT (namespace, id) DO UPDATE SET dense = excluded.dense,"
-                " sparse_indices = excluded.sparse_indices, sparse_values = excluded.sparse_values,"
-                " metadata = excluded.metadata, data = excluded.data",
-                [(namespace, *_row(record)) for record in records],
-            )
+            return [
+                number
+                for record in records
+                for (number,) in self._database.execute(_UPSERT, (namespace, *_row(record)))
+            ]
 
-    def update(self, namespace: str, change: Record, mode: MetadataMode) -> int:
-        """Change the parts that are given of one vector; return how many were found."""
+    def update(self, namespace: str, change: Record, mode: MetadataMode) -> int | None:
+        """Change the parts that are given of one vector; return its number, ``None`` for an unknown id."""
         assignments: dict[str, Any] = {}
         if change.dense is not None:
             assignments["dense = ?"] = change.dense
@@ -91,59 +98,121 @@ class Store:
         with self._transaction():
             return self._update(namespace, change.id, assignments)
 
-    def _update(self, namespace: str, id: str, assignments: dict[str, Any]) -> int:
-        statement = f"UPDATE vector SET {', '.join(assignments)} WHERE namespace = ? AND id = ? RETURNING metadata"  # noqa: S608 - from the constants above
+    def _update(self, namespace: str, id: str, assignments: dict[str, Any]) -> int | None:
+        statement = (
+            f"UPDATE vector SET {', '.join(assignments)} WHERE namespace = ? AND id = ?"  # noqa: S608 - constants above
+            " RETURNING number, metadata"
+        )
         try:
             found = self._database.execute(statement, (*assignments.values(), namespace, id)).fetchall()
         except sqlite3.OperationalError as error:  # JSON nested deeper than SQLite reads
             raise bad_request(f"Missing or wrong input: metadata: {error}") from None
-        for (metadata,) in found:
+        for number, metadata in found:
             check_metadata_size(metadata or "")
-        return len(found)
+            return int(number)
+        return None
 
     def fetch(self, namespace: str, ids: Sequence[str]) -> list[Record | None]:
         """Return vectors in the order asked for, ``None`` for an unknown id."""
-        marks = ", ".join("?" * len(ids))
-        rows = self._database.execute(
-            f"SELECT {_COLUMNS} FROM vector WHERE namespace = ? AND id IN ({marks})",  # noqa: S608 - only marks
-            (namespace, *ids),
-        )
-        found = {row[0]: _record(row) for row in rows}
+        rows = self._select(f"id IN ({_marks(ids)})", namespace, ids)
+        found = {record.id: record for _, record in rows}
         return [found.get(id) for id in ids]
 
     def fetch_prefix(self, namespace: str, prefix: str, limit: int) -> list[Record]:
         """Return the first vectors whose id starts with ``prefix``."""
-        rows = self._database.execute(
-            f"SELECT {_COLUMNS} FROM vector WHERE namespace = ? AND substr(id, 1, ?) = ? ORDER BY number LIMIT ?",  # noqa: S608 - constant
-            (namespace, len(prefix), prefix, limit),
-        )
-        return [_record(row) for row in rows]
+        return [record for _, record in self.range(namespace, 0, limit, prefix)]
 
-    def delete(self, namespace: str, ids: Sequence[str]) -> int:
-        """Delete by id; return how many there were."""
-        marks = ", ".join("?" * len(ids))
-        return self._database.execute(
-            f"DELETE FROM vector WHERE namespace = ? AND id IN ({marks})",  # noqa: S608 - only marks
-            (namespace, *ids),
-        ).rowcount
+    def range(self, namespace: str, after: int, limit: int, prefix: str) -> list[tuple[int, Record]]:
+        """Return the first vectors with a number above ``after`` and their numbers, in the order of numbers."""
+        condition = "number > ? AND substr(id, 1, ?) = ? ORDER BY number LIMIT ?"
+        return [*self._select(condition, namespace, (after, len(prefix), prefix, limit))]
+
+    def all(self, namespace: str) -> Iterator[tuple[int, Record]]:
+        """Yield every vector of a namespace with its number."""
+        return self._select("true", namespace, ())
+
+    def numbered(self, namespace: str, numbers: Sequence[int]) -> list[tuple[int, Record]]:
+        """Return the vectors with these numbers that are still there, in the order asked for."""
+        found = dict(self._select(f"number IN ({_marks(numbers)})", namespace, numbers))
+        return [(number, found[number]) for number in numbers if number in found]
+
+    def random(self, namespace: str) -> Record | None:
+        """Return any vector, ``None`` from an empty namespace."""
+        return next((record for _, record in self._select("true ORDER BY random() LIMIT 1", namespace, ())), None)
+
+    def _select(self, condition: str, namespace: str, parameters: Iterable[Any]) -> Iterator[tuple[int, Record]]:
+        rows = self._database.execute(
+            f"SELECT number, {_COLUMNS} FROM vector WHERE namespace = ? AND {condition}",  # noqa: S608 - our callers' constants
+            (namespace, *parameters),
+        )
+        for number, id, dense, sparse_indices, sparse_values, metadata, data in rows:
+            yield (
+                number,
+                Record(
+                    id=id,
+                    dense=dense,
+                    sparse_indices=sparse_indices,
+                    sparse_values=sparse_values,
+                    metadata=metadata,
+                    data=data,
+                ),
+            )
+
+    def selected(self, namespace: str, condition: Where) -> list[int]:
+        """Return the numbers of the vectors that a filter selects."""
+        return self._filtered("SELECT number FROM vector WHERE namespace = ? AND {}", namespace, condition)
+
+    def delete(self, namespace: str, ids: Sequence[str]) -> list[int]:
+        """Delete by id; return the numbers of those that there were."""
+        return self._delete(Where(f"id IN ({_marks(ids)})", tuple(ids)), namespace)
+
+    def delete_prefix(self, namespace: str, prefix: str) -> list[int]:
+        """Delete the vectors whose id starts with ``prefix``; return their numbers."""
+        return self._delete(Where("substr(id, 1, ?) = ?", (len(prefix), prefix)), namespace)
+
+    def delete_selected(self, namespace: str, condition: Where) -> list[int]:
+        """Delete the vectors that a filter selects; return their numbers."""
+        return self._delete(condition, namespace)
+
+    def _delete(self, condition: Where, namespace: str) -> list[int]:
+        return self._filtered(
+            "DELETE FROM vector WHERE namespace = ? AND {} RETURNING number", namespace, condition
+        )
+
+    def _filtered(self, statement: str, namespace: str, condition: Where) -> list[int]:
+        try:
+            rows = self._database.execute(
+                statement.format(condition.sql), (namespace, *condition.parameters)
+            ).fetchall()
+        except sqlite3.OperationalError:  # more conditions than SQLite nests
+            raise bad_request("Invalid filter: too many conditions") from None
+        return [number for (number,) in rows]
 
     def reset(self, namespace: str) -> None:
         """Delete the vectors of one namespace, which stays."""
         self._database.execute("DELETE FROM vector WHERE namespace = ?", (namespace,))
 
-    def reset_all(self) -> None:
-        """Delete all vectors; the namespaces stay."""
-        self._database.execute("DELETE FROM vector")
-
-    def clear(self) -> None:
-        """Delete all vectors and all namespaces but the default one."""
+    def delete_namespace(self, namespace: str) -> None:
+        """Delete a namespace with its vectors."""
         with self._transaction():
-            self._database.execute("DELETE FROM vector")
-            self._database.execute("DELETE FROM namespace WHERE name != ''")
+            self.reset(namespace)
+            self._database.execute("DELETE FROM namespace WHERE name = ?", (namespace,))
+
+    def rename_namespace(self, namespace: str, new_name: str) -> None:
+        """Give a namespace another name; what had that name before is deleted."""
+        with self._transaction():
+            self.reset(new_name)
+            self._database.execute("DELETE FROM namespace WHERE name = ?", (new_name,))
+            self._database.execute("UPDATE namespace SET name = ? WHERE name = ?", (new_name, namespace))
+            self._database.execute("UPDATE vector SET namespace = ? WHERE namespace = ?", (new_name, namespace))
+
+    def namespaces(self) -> list[str]:
+        """Return the names of all namespaces, that of the default one, ``""``, first."""
+        return [name for (name,) in self._database.execute("SELECT name FROM namespace ORDER BY name")]
 
     def counts(self) -> dict[str, int]:
         """Return the number of vectors of every namespace."""
-        counts = dict.fromkeys((name for (name,) in self._database.execute("SELECT name FROM namespace")), 0)
+        counts = dict.fromkeys(self.namespaces(), 0)
         counts.update(self._database.execute("SELECT namespace, count(*) FROM vector GROUP BY namespace"))
         return counts
 
@@ -154,6 +223,10 @@ class Store:
         return int(pages * page_bytes)
 
 
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
 def _row(record: Record) -> tuple[Any, ...]:
     return (
         record.id,
@@ -162,16 +235,4 @@ def _row(record: Record) -> tuple[Any, ...]:
         record.sparse_values,
         record.metadata,
         record.data,
-    )
-
-
-def _record(row: tuple[Any, ...]) -> Record:
-    id, dense, sparse_indices, sparse_values, metadata, data = row
-    return Record(
-        id=id,
-        dense=dense,
-        sparse_indices=sparse_indices,
-        sparse_values=sparse_values,
-        metadata=metadata,
-        data=data,
     )

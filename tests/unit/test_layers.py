@@ -35,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "client/engines/": {"certifi", f"{OURS}.client.errors", f"{OURS}.client.wire"},
     "client/": {"pydantic", "orjson", "numpy", "typing_extensions", f"{OURS}.client", f"{OURS}.__version__"},
     "dev_server/pytest_plugin.py": {"pytest", f"{OURS}.dev_server"},
+    "dev_server/embedding.py": {"numpy", "snowballstemmer", "stop_words"},
     "dev_server/": {"starlette", "uvicorn", "numpy", "typing_extensions", f"{OURS}.dev_server"},
     "hooks/connection_form.py": {"wtforms", f"{OURS}.provider_info"},
     "hooks/": {*GLUE, "typing_extensions", f"{OURS}.client", f"{OURS}.hooks", f"{OURS}.provider_info"},

@@ -1,0 +1,234 @@
+"""The filter language of query and delete: text in, a tree of conditions out.
+
+    filter     = any_of
+    any_of     = all_of { "OR" all_of }
+    all_of     = term { "AND" term }
+    term       = "(" any_of ")" | condition
+    condition  = "HAS" [ "NOT" ] "FIELD" path
+               | path ( "=" | "!=" ) literal
+               | path ( "<" | "<=" | ">" | ">=" ) number
+               | path [ "NOT" ] "GLOB" string
+               | path [ "NOT" ] "IN" "(" literal { "," literal } ")"
+               | path [ "NOT" ] "CONTAINS" literal
+    path       = name { "." name | "[" ( digits | "#-" digits ) "]" }
+    name       = [a-zA-Z_][a-zA-Z_0-9#-]*
+    literal    = string | number | "true" | "false"
+    string     = "'" { any but "'" } "'" | '"' { any but '"' } '"'
+
+Keywords are case-insensitive. ``AND`` binds tighter than ``OR``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from airflow_provider_upstash_vector.dev_server.refusal import Refusal, bad_request
+
+_MAX_DEPTH = 50
+_TOKENS = re.compile(
+    r"""\s*(?:
+        (?P<string>'[^']*'|"[^"]*")
+      | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![a-zA-Z_0-9.]))
+      | (?P<word>[a-zA-Z_][a-zA-Z_0-9.[\]\#-]*)
+      | (?P<operator><=|>=|!=|[=<>(),])
+    )""",
+    re.VERBOSE | re.ASCII,
+)
+_PATH_PART = re.compile(r"\.?(?P<name>[a-zA-Z_][a-zA-Z_0-9#-]*)|\[(?P<element>\d{1,9}|\#-\d{1,9})\]", re.ASCII)
+
+Literal = str | float | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One comparison: ``operator`` is a sign, GLOB, IN, CONTAINS or HAS; ``path`` in SQLite's JSON form."""
+
+    path: str
+    operator: str
+    operands: tuple[Literal, ...] = ()
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """True where every part is."""
+
+    parts: tuple[Filter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """True where one part is."""
+
+    parts: tuple[Filter, ...]
+
+
+Filter = Condition | AllOf | AnyOf
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: str
+    position: int
+
+    @property
+    def keyword(self) -> str:
+        return self.text.upper() if self.kind == "word" else ""
+
+    @property
+    def shown(self) -> str:
+        return "the end of the filter" if self.kind == "end" else f"{self.text!r}"
+
+
+def parse(text: str) -> Filter:
+    """Return the conditions of a filter. A syntax error is refused with its position and what was expected."""
+    parser = _Parser(_tokens(text))
+    tree = parser.any_of()
+    parser.expect("end", "", "AND, OR or the end of the filter")
+    return tree
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens: list[_Token] = []
+    position = 0
+    end = len(text.rstrip())
+    while position < end:
+        match = _TOKENS.match(text, position)
+        if match is None or match.lastgroup is None:
+            start = position + len(text[position:]) - len(text[position:].lstrip())
+            raise _syntax_error(start, "a field, an operator or a value", repr(text[start]))
+        tokens.append(_Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
+        position = match.end()
+    return [*tokens, _Token("end", "", end)]
+
+
+def _syntax_error(position: int, expected: str, found: str) -> Refusal:
+    return bad_request(f"Invalid filter: expected {expected} at position {position}, found {found}")
+
+
+class _Parser:
+    def __init__(self, tokens: list[_Token]) -> None:
+        self._tokens = tokens
+        self._next = 0
+        self._depth = 0
+
+    def any_of(self) -> Filter:
+        return self._joined("OR", self._all_of, AnyOf)
+
+    def _all_of(self) -> Filter:
+        return self._joined("AND", self._term, AllOf)
+
+    def _joined(
+        self, keyword: str, part: Callable[[], Filter], make: Callable[[tuple[Filter, ...]], Filter]
+    ) -> Filter:
+        parts = [part()]
+        while self._take_keyword(keyword):
+            parts.append(part())
+        return parts[0] if len(parts) == 1 else make(tuple(parts))
+
+    def _term(self) -> Filter:
+        opening = self._peek()
+        if not self._take_operator("("):
+            return self._condition()
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise _syntax_error(opening.position, f"at most {_MAX_DEPTH} nested parentheses", "one more")
+        inner = self.any_of()
+        self.expect("operator", ")", "AND, OR or ')'")
+        self._depth -= 1
+        return inner
+
+    def _condition(self) -> Condition:
+        token = self._peek()
+        if token.keyword == "HAS":
+            self._next += 1
+            negated = self._take_keyword("NOT")
+            if not self._take_keyword("FIELD"):
+                raise self._unexpected("FIELD" if negated else "FIELD or NOT FIELD")
+            return Condition(self._path(), "HAS", negated=negated)
+        path = self._path()
+        negated = self._take_keyword("NOT")
+        operator = self._take()
+        if operator.keyword == "GLOB":
+            return Condition(path, "GLOB", (self._string(),), negated)
+        if operator.keyword == "IN":
+            return Condition(path, "IN", self._literals(), negated)
+        if operator.keyword == "CONTAINS":
+            return Condition(path, "CONTAINS", (self._literal(),), negated)
+        if not negated and operator.text in {"=", "!="}:
+            return Condition(path, operator.text, (self._literal(),))
+        if not negated and operator.text in {"<", "<=", ">", ">="}:
+            return Condition(path, operator.text, (self._number(),))
+        self._next -= 1
+        raise self._unexpected("GLOB, IN or CONTAINS" if negated else "a comparison, GLOB, IN, CONTAINS or NOT")
+
+    def _path(self) -> str:
+        token = self._take()
+        if token.kind != "word":
+            self._next -= 1
+            raise self._unexpected("a field")
+        parts: list[str] = []
+        position = 0
+        while position < len(token.text):
+            match = _PATH_PART.match(token.text, position)
+            if match is None or (match["name"] and token.text.startswith(".", position) != (position > 0)):
+                raise _syntax_error(token.position + position, "a field such as a.b[0].c[#-1]", repr(token.text))
+            parts.append(f'."{match["name"]}"' if match["name"] else f"[{match['element']}]")
+            position = match.end()
+        return "$" + "".join(parts)
+
+    def _literals(self) -> tuple[Literal, ...]:
+        self.expect("operator", "(", "'('")
+        literals = [self._literal()]
+        while self._take_operator(","):
+            literals.append(self._literal())
+        self.expect("operator", ")", "',' or ')'")
+        return tuple(literals)
+
+    def _literal(self) -> Literal:
+        token = self._peek()
+        if token.kind == "number":
+            return self._number()
+        if token.keyword in {"TRUE", "FALSE"}:
+            self._next += 1
+            return token.keyword == "TRUE"
+        return self._string("a string, a number, true or false")
+
+    def _string(self, expected: str = "a string") -> str:
+        return self.expect("string", None, expected).text[1:-1]
+
+    def _number(self) -> float | int:
+        text = self.expect("number", None, "a number").text
+        return int(text) if re.fullmatch(r"-?\d{1,18}", text) else float(text)
+
+    def expect(self, kind: str, text: str | None, expected: str) -> _Token:
+        token = self._peek()
+        if token.kind != kind or (text is not None and token.text != text):
+            raise self._unexpected(expected)
+        return self._take()
+
+    def _take_keyword(self, keyword: str) -> bool:
+        found = self._peek().keyword == keyword
+        self._next += found
+        return found
+
+    def _take_operator(self, operator: str) -> bool:
+        token = self._peek()
+        found = token.kind == "operator" and token.text == operator
+        self._next += found
+        return found
+
+    def _peek(self) -> _Token:
+        return self._tokens[self._next]
+
+    def _take(self) -> _Token:
+        token = self._tokens[self._next]
+        self._next += token.kind != "end"
+        return token
+
+    def _unexpected(self, expected: str) -> Refusal:
+        token = self._peek()
+        return _syntax_error(token.position, expected, token.shown)

@@ -1,0 +1,87 @@
+"""Scores and their order, in numpy: similarity functions, sparse scores, fusion of two lists. Pure.
+
+Formulas are those of the API page; vectors are named by their row number in the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from airflow_provider_upstash_vector.dev_server.index import SimilarityFunction
+
+Floats = npt.NDArray[np.floating[Any]]
+Numbers = npt.NDArray[np.int64]
+
+_RRF_CONSTANT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Row numbers with their scores, best first; equal scores in the order in which rows were written."""
+
+    numbers: Numbers
+    scores: Floats
+
+    def first(self, count: int) -> Ranking:
+        """Return the best ``count``."""
+        return Ranking(self.numbers[:count], self.scores[:count])
+
+
+def ranked(numbers: Numbers, scores: Floats, limit: int | None = None) -> Ranking:
+    """Return the best ``limit`` rows, or all, in order."""
+    if limit is not None and limit < len(scores):
+        best = np.argpartition(-scores, limit)[:limit]
+        numbers, scores = numbers[best], scores[best]
+    order = np.lexsort((numbers, -scores))
+    return Ranking(numbers[order], scores[order])
+
+
+def dense_scores(matrix: Floats, norms: Floats, query: Floats, similarity: SimilarityFunction) -> Floats:
+    """Return the score of every row of ``matrix``, normalised to 0…1 as the service does."""
+    dots = matrix @ query
+    if similarity == "DOT_PRODUCT":
+        return np.asarray((1 + dots) / 2)
+    if similarity == "COSINE":
+        lengths = norms * np.linalg.norm(query)
+        cosines = np.divide(dots, lengths, out=np.zeros_like(dots), where=lengths > 0)
+        return np.asarray((1 + cosines) / 2)
+    squares = np.maximum(norms**2 + query @ query - 2 * dots, 0)
+    return np.asarray(1 / (1 + squares))
+
+
+def inverse_document_frequency(documents: int, holding: int) -> float:
+    """Return the IDF weight of a sparse index that ``holding`` of ``documents`` vectors hold."""
+    return float(np.log((documents - holding + 0.5) / (holding + 0.5)))
+
+
+def fused(rankings: list[Ranking], normalise: Callable[[Ranking], Floats]) -> Ranking:
+    """Return one ranking by the sum of each row's normalised scores."""
+    numbers = np.concatenate([ranking.numbers for ranking in rankings])
+    scores = np.concatenate([normalise(ranking) for ranking in rankings])
+    distinct, positions = np.unique(numbers, return_inverse=True)
+    return ranked(distinct, sums(positions, scores, len(distinct)))
+
+
+def sums(positions: npt.NDArray[np.intp], values: Floats, count: int) -> Floats:
+    """Return ``count`` sums, each of the values at its position."""
+    return np.asarray(np.bincount(positions, weights=values, minlength=count), dtype=np.float64)
+
+
+def reciprocal_ranks(ranking: Ranking) -> Floats:
+    """Return 1 / (rank + 60), ranks counted from 1 (RRF)."""
+    return 1 / (np.arange(1, len(ranking.numbers) + 1) + _RRF_CONSTANT)
+
+
+def distribution_based(ranking: Ranking) -> Floats:
+    """Return scores scaled by their mean and standard deviation, three deviations either way to 0…1 (DBSF)."""
+    if len(ranking.scores) == 0:
+        return ranking.scores
+    mean, deviation = float(np.mean(ranking.scores)), float(np.std(ranking.scores))
+    if deviation == 0:
+        return np.full(len(ranking.scores), 0.5)
+    return np.asarray((ranking.scores - (mean - 3 * deviation)) / (6 * deviation))

@@ -1,0 +1,138 @@
+"""The vectors of one namespace in memory, ready to be scored without a Python loop over rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from airflow_provider_upstash_vector.dev_server.index import IndexSpec, SimilarityFunction
+from airflow_provider_upstash_vector.dev_server.ranking import (
+    Floats,
+    Numbers,
+    Ranking,
+    dense_scores,
+    inverse_document_frequency,
+    ranked,
+    sums,
+)
+from airflow_provider_upstash_vector.dev_server.records import Record
+
+_FIRST_CAPACITY = 64
+_NO_ROWS = np.empty(0, dtype=np.int64)
+
+
+class DenseColumn:
+    """Dense vectors as the rows of one matrix; its capacity doubles when it is full."""
+
+    def __init__(self, dimension: int) -> None:
+        self._matrix = np.empty((_FIRST_CAPACITY, dimension), dtype=np.float32)
+        self._norms = np.empty(_FIRST_CAPACITY, dtype=np.float32)
+        self._numbers = np.empty(_FIRST_CAPACITY, dtype=np.int64)
+        self._position: dict[int, int] = {}
+
+    def put(self, number: int, dense: bytes) -> None:
+        """Set the vector of a row."""
+        position = self._position.setdefault(number, len(self._position))
+        if position == len(self._numbers):
+            self._matrix = np.concatenate([self._matrix, np.empty_like(self._matrix)])
+            self._norms = np.concatenate([self._norms, np.empty_like(self._norms)])
+            self._numbers = np.concatenate([self._numbers, np.empty_like(self._numbers)])
+        vector = np.frombuffer(dense, dtype=np.float32)
+        self._matrix[position] = vector
+        self._norms[position] = np.linalg.norm(vector)
+        self._numbers[position] = number
+
+    def remove(self, number: int) -> None:
+        """Forget a row; the last one takes its place."""
+        position = self._position.pop(number, None)
+        if position is None:
+            return
+        last = len(self._position)
+        if position != last:
+            moved = int(self._numbers[last])
+            self._matrix[position] = self._matrix[last]
+            self._norms[position] = self._norms[last]
+            self._numbers[position] = moved
+            self._position[moved] = position
+
+    def rank(self, query: Floats, similarity: SimilarityFunction, rows: Rows, limit: int | None) -> Ranking:
+        """Return the best rows for a query vector."""
+        count = len(self._position)
+        numbers, matrix, norms = self._numbers[:count], self._matrix[:count], self._norms[:count]
+        mask = rows.mask(numbers)
+        scores = dense_scores(matrix, norms, query, similarity)
+        return ranked(numbers, scores, limit) if mask is None else ranked(numbers[mask], scores[mask], limit)
+
+
+class SparseColumn:
+    """Sparse vectors as an inverted index: for each dimension, the rows that hold it and their values."""
+
+    def __init__(self) -> None:
+        self._postings: dict[int, dict[int, float]] = {}
+        self._held: dict[int, list[int]] = {}
+
+    def put(self, number: int, indices: bytes, values: bytes) -> None:
+        """Set the vector of a row."""
+        self.remove(number)
+        held: list[int] = np.frombuffer(indices, dtype=np.int32).tolist()
+        self._held[number] = held
+        for index, value in zip(held, np.frombuffer(values, dtype=np.float32).tolist(), strict=True):
+            self._postings.setdefault(index, {})[number] = value
+
+    def remove(self, number: int) -> None:
+        """Forget a row."""
+        for index in self._held.pop(number, ()):
+            posting = self._postings[index]
+            del posting[number]
+            if not posting:
+                del self._postings[index]
+
+    def rank(self, query: dict[int, float], *, idf: bool, rows: Rows, limit: int | None) -> Ranking:
+        """Return the best rows among those that share a dimension with the query."""
+        numbers, products = [_NO_ROWS], [np.empty(0)]
+        for index, weight in query.items():
+            posting = self._postings.get(index, {})
+            factor = weight * inverse_document_frequency(len(self._held), len(posting)) if idf else weight
+            numbers.append(np.fromiter(posting, dtype=np.int64, count=len(posting)))
+            products.append(factor * np.fromiter(posting.values(), dtype=np.float64, count=len(posting)))
+        distinct, positions = np.unique(np.concatenate(numbers), return_inverse=True)
+        scores = sums(positions, np.concatenate(products), len(distinct))
+        mask = rows.mask(distinct)
+        return ranked(distinct, scores, limit) if mask is None else ranked(distinct[mask], scores[mask], limit)
+
+
+class Rows:
+    """Which rows a query may find: those that a filter selects, without those not indexed yet."""
+
+    def __init__(self, selected: Numbers | None, pending: Numbers) -> None:
+        self._selected = selected
+        self._pending = pending
+
+    def mask(self, numbers: Numbers) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
+        """Return which of ``numbers`` may be found; ``None`` for all."""
+        mask = None if self._selected is None else np.isin(numbers, self._selected)
+        if len(self._pending):
+            found = ~np.isin(numbers, self._pending)
+            mask = found if mask is None else mask & found
+        return mask
+
+
+class Columns:
+    """Both columns of one namespace."""
+
+    def __init__(self, spec: IndexSpec) -> None:
+        self.dense = DenseColumn(spec.dimension) if spec.is_dense else None
+        self.sparse = SparseColumn() if spec.is_sparse else None
+
+    def put(self, number: int, record: Record) -> None:
+        """Set the parts that a record has."""
+        if self.dense is not None and record.dense is not None:
+            self.dense.put(number, record.dense)
+        if self.sparse is not None and record.sparse_indices is not None and record.sparse_values is not None:
+            self.sparse.put(number, record.sparse_indices, record.sparse_values)
+
+    def remove(self, number: int) -> None:
+        """Forget a row."""
+        if self.dense is not None:
+            self.dense.remove(number)
+        if self.sparse is not None:
+            self.sparse.remove(number)
