@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_upstash_vector.client.async_client import AsyncVectorClient
+    from airflow_provider_upstash_vector.client.filters import Field, Filter
     from airflow_provider_upstash_vector.client.models import (
+        Data,
         Endpoint,
         FetchedVector,
         IndexInfo,
+        Query,
+        QueryResult,
         SparseVector,
         Vector,
         VectorUpdate,
@@ -23,9 +27,14 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AsyncVectorClient": "async_client",
+    "Data": "models",
     "Endpoint": "models",
     "FetchedVector": "models",
+    "Field": "filters",
+    "Filter": "filters",
     "IndexInfo": "models",
+    "Query": "models",
+    "QueryResult": "models",
     "RetryPolicy": "retry",
     "SparseVector": "models",
     "Vector": "models",
@@ -35,9 +44,14 @@ _HOMES = {
 
 __all__ = [
     "AsyncVectorClient",
+    "Data",
     "Endpoint",
     "FetchedVector",
+    "Field",
+    "Filter",
     "IndexInfo",
+    "Query",
+    "QueryResult",
     "RetryPolicy",
     "SparseVector",
     "Vector",

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from airflow_provider_upstash_vector.client import retry, wire
 from airflow_provider_upstash_vector.client.engines.aiohttp_engine import AiohttpEngine
 from airflow_provider_upstash_vector.client.engines.base import AsyncEngine, Connection
-from airflow_provider_upstash_vector.client.errors import UpstashVectorError
+from airflow_provider_upstash_vector.client.errors import BadRequest, NotFound, UpstashVectorError
 from airflow_provider_upstash_vector.client.methods import named_after
-from airflow_provider_upstash_vector.client.models import Endpoint
+from airflow_provider_upstash_vector.client.models import (
+    Endpoint,
+    FetchedVector,
+    QueryResult,
+    RangePage,
+    ResumableResults,
+)
+from airflow_provider_upstash_vector.client.resumable import ResumableQuery
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -22,10 +30,33 @@ T = TypeVar("T")
 
 
 def _method(
-    build: Callable[P, wire.Call[T]],
+    build: Callable[P, wire.Call[T] | wire.Steps[T]],
 ) -> Callable[Concatenate[AsyncVectorClient, P], Coroutine[Any, Any, T]]:
     async def method(self: AsyncVectorClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.run(build(*args, **kwargs))
+
+    return named_after(build, method)
+
+
+def _iterator_method(
+    build: Callable[P, Generator[wire.Call[RangePage], RangePage, None]],
+) -> Callable[Concatenate[AsyncVectorClient, P], AsyncIterator[FetchedVector]]:
+    def method(self: AsyncVectorClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[FetchedVector]:
+        return self.iterate(build(*args, **kwargs))
+
+    return named_after(build, method)
+
+
+AsyncResumableQuery: TypeAlias = ResumableQuery[Coroutine[Any, Any, list[QueryResult]]]
+
+
+def _context_method(
+    build: Callable[P, wire.Call[ResumableResults]],
+) -> Callable[Concatenate[AsyncVectorClient, P], AbstractAsyncContextManager[AsyncResumableQuery]]:
+    def method(
+        self: AsyncVectorClient, /, *args: P.args, **kwargs: P.kwargs
+    ) -> AbstractAsyncContextManager[AsyncResumableQuery]:
+        return self.resumable(build(*args, **kwargs))
 
     return named_after(build, method)
 
@@ -50,16 +81,26 @@ class AsyncVectorClient:
         )
         self._opened: AsyncEngine | None = None
 
-    update = _method(wire.update)
     upsert = _method(wire.upsert)
+    upsert_data = _method(wire.upsert_data)
+    query = _method(wire.query)
+    query_data = _method(wire.query_data)
+    query_many = _method(wire.query_many)
+    resumable_query = _context_method(wire.resumable_query)
     fetch = _method(wire.fetch)
-    info = _method(wire.info)
+    range = _iterator_method(wire.range_pages)
+    random = _method(wire.random)
+    delete = _method(wire.delete)
+    update = _method(wire.update)
     reset = _method(wire.reset)
-    reset_all = _method(wire.reset_all)
+    info = _method(wire.info)
+    list_namespaces = _method(wire.list_namespaces)
+    delete_namespace = _method(wire.delete_namespace)
+    rename_namespace = _method(wire.rename_namespace)
 
-    async def run(self, call: wire.Call[T]) -> T:
-        """Send a call, as often as the policy allows, and return its result."""
-        flow = retry.flow(call, self._policy, secret=self._token)
+    async def run(self, request: wire.Call[T] | wire.Steps[T]) -> T:
+        """Send a call, or step after step, each as often as the policy allows; return the result."""
+        flow = retry.flow(request, self._policy, secret=self._token)
         step = next(flow)
         while True:
             outcome: retry.Outcome = None
@@ -67,13 +108,41 @@ class AsyncVectorClient:
                 await asyncio.sleep(step.seconds)
             else:
                 try:
-                    outcome = await self._engine().send(call.path, call.body, step.timeout_seconds)
+                    outcome = await self._engine().send(step.path, step.body, step.timeout_seconds)
                 except UpstashVectorError as error:
                     outcome = error
             try:
                 step = flow.send(outcome)
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]  # what the generator returns is a T
+
+    async def iterate(
+        self, pages: Generator[wire.Call[RangePage], RangePage, None]
+    ) -> AsyncIterator[FetchedVector]:
+        """Yield the vectors of page after page; a page is read when the one before is used up."""
+        with suppress(StopIteration):
+            call = next(pages)
+            while True:
+                page = await self.run(call)
+                for vector in page.vectors:
+                    yield vector
+                call = pages.send(page)
+
+    @asynccontextmanager
+    async def resumable(self, call: wire.Call[ResumableResults]) -> AsyncIterator[AsyncResumableQuery]:
+        """Begin a resumable query and end it, whatever happens in between."""
+        started = await self.run(call)
+        end = wire.resumable_query_end(started.uuid)
+        try:
+            yield ResumableQuery(
+                started.scores, lambda count: self.run(wire.resumable_query_next(started.uuid, count))
+            )
+        except BaseException:
+            with suppress(UpstashVectorError):
+                await self.run(end)
+            raise
+        with suppress(BadRequest, NotFound):  # it has ended by itself
+            await self.run(end)
 
     def _engine(self) -> AsyncEngine:
         if self._opened is None:  # aiohttp wants to be opened on a running loop

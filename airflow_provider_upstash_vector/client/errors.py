@@ -1,6 +1,6 @@
 """Every error the client raises, and the one table from an HTTP status to a class.
 
-    UpstashVectorError                 .retryable, .attempts, .call, .namespace, .id
+    UpstashVectorError                 .retryable, .attempts, .call, .namespace, .id, .written
     ├─ InvalidEndpoint(ValueError)     the REST URL or token cannot be used; nothing was sent
     ├─ InvalidUpdate(ValueError)       a value cannot be sent: .field and .reason
     ├─ TransportError                  no whole answer came back                         retried
@@ -32,7 +32,8 @@ class UpstashVectorError(Exception):
     """Base of all errors of the client.
 
     ``retryable`` says whether sending the same request again can help; ``attempts`` how often it was
-    sent; ``call``, ``namespace`` and ``id`` what it was about (``None`` where that does not apply).
+    sent; ``call``, ``namespace`` and ``id`` what it was about (``None`` where that does not apply);
+    ``written`` how many vectors of an upsert were written before.
     """
 
     retryable: ClassVar[bool] = False
@@ -41,6 +42,7 @@ class UpstashVectorError(Exception):
     namespace: str | None = None
     id: str | None = None
     attempts: int = 0
+    written: int | None = None
 
     @property
     def message(self) -> str:
@@ -63,7 +65,8 @@ class UpstashVectorError(Exception):
             parts.append(f"in namespace {self.namespace!r}" if self.namespace else "in the default namespace")
         place = " ".join(part for part in parts if part)
         tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
-        return f"{place}: {self.message}{tries}" if place else f"{self.message}{tries}"
+        before = "" if self.written is None else f" ({self.written:,} vectors were written before)"
+        return f"{place}: {self.message}{tries}{before}" if place else f"{self.message}{tries}{before}"
 
 
 def _without(value: object, secret: str) -> object:

@@ -118,6 +118,16 @@ def dense_vector(value: object) -> np.ndarray[Any, np.dtype[np.float32]]:
     return array
 
 
+def choice(value: object, field: str, *choices: str) -> str | None:
+    """Return one of ``choices`` in the case in which it is sent; ``None`` stays."""
+    if value is None:
+        return None
+    upper = value.upper() if isinstance(value, str) else ""
+    if upper not in choices:
+        raise InvalidUpdate(field, f"must be {' or '.join(choices)}, got {shown(value)}")
+    return upper
+
+
 def sparse_parts(value: object) -> tuple[object, object]:
     """Return the indices and values of a mapping, a pair, or an object with these two attributes."""
     if isinstance(value, Mapping):

@@ -10,18 +10,26 @@ import random
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import TypeVar, cast
 
 from airflow_provider_upstash_vector.client import wire
-from airflow_provider_upstash_vector.client.errors import ApiError, UpstashVectorError
+from airflow_provider_upstash_vector.client.errors import (
+    ApiError,
+    ConnectFailed,
+    RateLimited,
+    UpstashVectorError,
+)
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send the request and come back with the answer, or the error, within ``timeout_seconds``."""
+    """POST ``body`` to ``path`` and come back with the answer, or the error, within ``timeout_seconds``."""
 
+    path: str
+    body: bytes
     timeout_seconds: float
 
 
@@ -62,13 +70,22 @@ class RetryPolicy:
                 raise ValueError(f"{name} must be more than 0, got {getattr(self, name)}")
 
     def wait_after(
-        self, error: UpstashVectorError, *, attempt: int, elapsed_seconds: float, chance: float
+        self,
+        error: UpstashVectorError,
+        *,
+        attempt: int,
+        elapsed_seconds: float,
+        chance: float,
+        repeatable: bool = True,
     ) -> float | None:
         """Return the seconds to wait before the next attempt, or ``None`` to raise ``error``.
 
-        ``attempt`` counts from 1; ``chance`` is a random number from 0 to 1.
+        ``attempt`` counts from 1; ``chance`` is a random number from 0 to 1. What is not ``repeatable`` is sent
+        again only where it was not carried out: no connection, or 429.
         """
         if not error.retryable or attempt >= self.max_attempts:
+            return None
+        if not (repeatable or isinstance(error, ConnectFailed | RateLimited)):
             return None
         backoff = min(self.max_backoff_seconds, self.first_backoff_seconds * 2.0 ** (attempt - 1))
         wait = backoff * chance
@@ -80,7 +97,7 @@ class RetryPolicy:
 
 
 def flow(
-    call: wire.Call[T],
+    request: wire.Call[T] | wire.Steps[T],
     policy: RetryPolicy,
     *,
     secret: str = "",
@@ -88,22 +105,52 @@ def flow(
     wall_clock: Callable[[], float] = time.time,
     chance: Callable[[], float] = random.random,
 ) -> Flow[T]:
-    """Return the generator that carries ``call`` through its attempts to a result or an error.
+    """Return the generator that carries a call, or step after step, through attempts to a result or an error.
 
-    ``secret`` is kept out of the error, also where a server or proxy echoes it.
+    The policy's limits are those of each call. ``secret`` is kept out of errors, also where a server or proxy
+    echoes it.
     """
+    carry = partial(_carry, policy=policy, secret=secret, clock=clock, wall_clock=wall_clock, chance=chance)
+    if isinstance(request, wire.Call):
+        return (yield from carry(request))
+    try:
+        call = next(request)
+        while True:
+            call = request.send((yield from carry(call)))
+    except UpstashVectorError as error:
+        request.throw(error)  # a step may add to the error, not mend it
+        raise
+    except StopIteration as end:
+        return cast("T", end.value)
+
+
+def _carry(
+    call: wire.Call[T],
+    *,
+    policy: RetryPolicy,
+    secret: str,
+    clock: Callable[[], float],
+    wall_clock: Callable[[], float],
+    chance: Callable[[], float],
+) -> Flow[T]:
     started = clock()
     attempt = 0
     while True:
         attempt += 1
         left = policy.total_timeout_seconds - (clock() - started)
-        outcome = yield Send(min(policy.request_timeout_seconds, left))
+        outcome = yield Send(call.path, call.body, min(policy.request_timeout_seconds, left))
         try:
             return _result(call, outcome, wall_clock())
         except UpstashVectorError as error:
             error.locate(call=call.name, namespace=call.namespace, id=call.id, attempts=attempt)
             error.redact(secret)
-            wait = policy.wait_after(error, attempt=attempt, elapsed_seconds=clock() - started, chance=chance())
+            wait = policy.wait_after(
+                error,
+                attempt=attempt,
+                elapsed_seconds=clock() - started,
+                chance=chance(),
+                repeatable=call.repeatable,
+            )
             if wait is None:
                 raise
         yield Wait(wait)

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_upstash_vector.client.errors import InvalidUpdate, UpstashVectorError
-from airflow_provider_upstash_vector.client.models import FetchedVector, IndexInfo, Vector, VectorUpdate
-from airflow_provider_upstash_vector.client.models.vectors import NumbersLike, SparseLike
+from airflow_provider_upstash_vector.client.models import NumbersLike, SparseLike, VectorUpdate
+from airflow_provider_upstash_vector.client.sync_client import VectorClient
 from airflow_provider_upstash_vector.hooks import connection_form, connection_report
 from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from airflow_provider_upstash_vector.client.sync_client import VectorClient
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _on_connection(
+    method: Callable[Concatenate[VectorClient, P], T],
+) -> Callable[Concatenate[UpstashVectorHook, P], T]:
+    """Return a method of the client as one of the hook, with the connection's namespace where none is given."""
+    signature = inspect.signature(method)
+    has_default = "namespace" in signature.parameters and signature.parameters["namespace"].default is None
+
+    def hook_method(self: UpstashVectorHook, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        call = signature.bind(self.get_conn(), *args, **kwargs)
+        if has_default:
+            call.arguments["namespace"] = self.resolve_namespace(call.arguments.get("namespace"))
+        return method(*call.args, **call.kwargs)
+
+    hook_method.__name__, hook_method.__doc__ = method.__name__, method.__doc__
+    hook_method.__signature__ = signature  # type: ignore[attr-defined]  # functions take any attribute
+    return hook_method
 
 
 class UpstashVectorHook(BaseHook):
@@ -61,8 +81,6 @@ class UpstashVectorHook(BaseHook):
     def get_conn(self) -> VectorClient:
         """Return the sync client, opened once and closed with the hook."""
         if self._client is None:
-            from airflow_provider_upstash_vector.client.sync_client import VectorClient  # noqa: PLC0415 - not at parse
-
             self._client = VectorClient(self.settings.endpoint, policy=self.settings.policy)
         return self._client
 
@@ -101,40 +119,24 @@ class UpstashVectorHook(BaseHook):
             raise
         return self.get_conn().update(change, target)
 
-    def upsert(self, vectors: Iterable[Vector | Mapping[str, Any]], *, namespace: str | None = None) -> None:
-        """Write whole vectors, in one request; the namespace is made where there is none."""
-        self.get_conn().upsert(vectors, self.resolve_namespace(namespace))
-
-    def fetch(
-        self,
-        ids: Sequence[str],
-        *,
-        include_vectors: bool = False,
-        include_metadata: bool = False,
-        include_data: bool = False,
-        namespace: str | None = None,
-    ) -> list[FetchedVector | None]:
-        """Return vectors in the order of ``ids``, ``None`` for an unknown one."""
-        return self.get_conn().fetch(
-            ids,
-            self.resolve_namespace(namespace),
-            include_vectors=include_vectors,
-            include_metadata=include_metadata,
-            include_data=include_data,
-        )
-
-    def reset(self, *, namespace: str | None = None) -> None:
-        """Empty one namespace, which stays."""
-        self.get_conn().reset(self.resolve_namespace(namespace))
-
-    def info(self) -> IndexInfo:
-        """Return the counts and properties of the index."""
-        return self.get_conn().info()
+    upsert = _on_connection(VectorClient.upsert)
+    upsert_data = _on_connection(VectorClient.upsert_data)
+    query = _on_connection(VectorClient.query)
+    query_data = _on_connection(VectorClient.query_data)
+    query_many = _on_connection(VectorClient.query_many)
+    resumable_query = _on_connection(VectorClient.resumable_query)
+    fetch = _on_connection(VectorClient.fetch)
+    range = _on_connection(VectorClient.range)
+    random = _on_connection(VectorClient.random)
+    delete = _on_connection(VectorClient.delete)
+    reset = _on_connection(VectorClient.reset)
+    info = _on_connection(VectorClient.info)
+    list_namespaces = _on_connection(VectorClient.list_namespaces)
+    delete_namespace = _on_connection(VectorClient.delete_namespace)
+    rename_namespace = _on_connection(VectorClient.rename_namespace)
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask for ``info`` once; return whether it worked and what to tell the person. Never raises."""
-        from airflow_provider_upstash_vector.client.sync_client import VectorClient  # noqa: PLC0415 - not at parse
-
         try:
             policy = replace(self.settings.policy, max_attempts=1)
             with VectorClient(self.settings.endpoint, policy=policy) as client:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, get_args
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, Context, XComArg
 
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
-from airflow_provider_upstash_vector.client.models.vectors import NumbersLike, SparseLike
+from airflow_provider_upstash_vector.client.models import NumbersLike, SparseLike
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.operators.exact_templates import ExactTemplatesMixin
 from airflow_provider_upstash_vector.operators.rendered_values import (

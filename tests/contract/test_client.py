@@ -66,7 +66,7 @@ def test_reset_empties_one_namespace_or_all(client: ClientOfEither) -> None:
     client.reset("one")
     info = client.info()
     assert (info.namespaces["one"].vector_count, info.namespaces["two"].vector_count) == (0, 1)
-    client.reset_all()
+    client.reset(all=True)
     assert client.info().vector_count == 0
 
 
@@ -227,23 +227,21 @@ def test_both_clients_have_the_same_calls_in_the_same_order() -> None:
         return [
             (name, str(inspect.signature(member)), inspect.getdoc(member) or "")
             for name, member in vars(kind).items()
-            if inspect.isfunction(member) and not name.startswith("_") and name not in {"run", "close"}
+            if inspect.isfunction(member)
+            and not name.startswith("_")
+            and name not in {"run", "iterate", "resumable", "close"}
         ]
 
     assert calls(VectorClient) == calls(AsyncVectorClient)
     assert [name for name, *_ in calls(VectorClient)] == [
-        "update",
-        "upsert",
-        "fetch",
-        "info",
-        "reset",
-        "reset_all",
-    ]
+        "upsert", "upsert_data", "query", "query_data", "query_many", "resumable_query", "fetch", "range", "random",
+        "delete", "update", "reset", "info", "list_namespaces", "delete_namespace", "rename_namespace",
+    ]  # fmt: skip
     assert all(doc for *_, doc in calls(VectorClient))
 
 
 def test_a_method_tells_its_parameters() -> None:
-    assert str(inspect.signature(VectorClient.reset)).startswith("(self, namespace: 'str' = '')")
+    assert str(inspect.signature(VectorClient.reset)).startswith("(self, namespace: 'str | None' = None, *, all:")
 
 
 def test_client_is_a_context_manager_on_both_sides(endpoint: Endpoint) -> None:

@@ -34,8 +34,8 @@ def vectors(server: DevServer, connection: str) -> Any:
             client.upsert([{"id": id, "vector": [0, 0], **fields}], namespace)
 
         def read(self, id: str, namespace: str = "") -> Any:
-            flags = {"include_vectors": True, "include_metadata": True, "include_data": True}
-            return client.fetch([id], namespace, **flags)[0]
+            found = client.fetch([id], namespace, include_vectors=True, include_metadata=True, include_data=True)
+            return found[0]
 
     yield Vectors()
     client.close()

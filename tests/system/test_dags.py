@@ -27,8 +27,8 @@ def movies(server: DevServer, connection: str) -> Any:
     client.upsert(MOVIES)
 
     def read(id: str, namespace: str = "") -> FetchedVector | None:
-        flags = {"include_vectors": True, "include_metadata": True, "include_data": True}
-        return client.fetch([id], namespace, **flags)[0]
+        found = client.fetch([id], namespace, include_vectors=True, include_metadata=True, include_data=True)
+        return found[0]
 
     yield read
     client.close()

@@ -50,29 +50,20 @@ def test_every_namespace_can_be_read_back_from_its_segment(namespace: str) -> No
 def test_a_namespace_that_utf8_cannot_carry_is_refused() -> None:
     with pytest.raises(InvalidUpdate, match="namespace: half of a surrogate pair"):
         wire.reset("\udfff")
-    with pytest.raises(InvalidUpdate, match="namespace: must be text, got NoneType"):
-        wire.reset(None)  # type: ignore[arg-type]  # the mistake in question
+    with pytest.raises(InvalidUpdate, match="namespace: must be text, got int 5"):
+        wire.reset(5)  # type: ignore[arg-type]  # the mistake in question
 
 
 def test_bodies() -> None:
     assert wire.info().body == b""
-    assert wire.reset_all().path == "/reset?all"
-    assert wire.upsert([{"id": "a", "vector": [0.1]}]).body == b'[{"id":"a","vector":[0.1]}]'
-    assert json.loads(wire.fetch(["a"], include_data=True).body) == {
+    assert wire.reset("ns", all=True).path == "/reset?all"
+    assert next(wire.upsert([{"id": "a", "vector": [0.1]}])).body == b'[{"id":"a","vector":[0.1]}]'
+    assert json.loads(next(wire.fetch(["a"], include_data=True)).body) == {
         "ids": ["a"],
         "includeVectors": False,
         "includeMetadata": False,
         "includeData": True,
     }
-
-
-def test_what_no_request_can_be_made_of_is_refused() -> None:
-    with pytest.raises(InvalidUpdate, match="vectors: must not be empty"):
-        wire.upsert([])
-    with pytest.raises(InvalidUpdate, match="ids: must be a list of ids"):
-        wire.fetch("abc")
-    with pytest.raises(InvalidUpdate, match="id: must not be empty"):
-        wire.fetch([""])
 
 
 @pytest.mark.parametrize(
@@ -83,9 +74,9 @@ def test_what_no_request_can_be_made_of_is_refused() -> None:
         (b"\xff\xfe", "is not JSON"),
         ({"updated": 1}, 'has no "result"'),
         ([1], 'has no "result"'),
-        ({"result": None}, '"updated" must be a number'),
-        ({"result": {"updated": "1"}}, '"updated" must be a number'),
-        ({"result": {"updated": True}}, '"updated" must be a number'),
+        ({"result": None}, '"updated" must be of type int'),
+        ({"result": {"updated": "1"}}, '"updated" must be of type int'),
+        ({"result": {"updated": True}}, '"updated" must be of type int'),
     ],
 )
 def test_an_undocumented_answer_is_malformed(body: Any, said: str) -> None:
@@ -100,7 +91,7 @@ def test_malformed_results_of_other_calls() -> None:
     with pytest.raises(MalformedAnswer, match="vectorCount: Field required"):
         wire.decode(wire.info(), answer({"result": {}}), NOON)
     with pytest.raises(MalformedAnswer, match=r"0\.id"):
-        wire.decode(wire.fetch(["a"]), answer({"result": [{"id": 5}]}), NOON)
+        wire.decode(next(wire.fetch(["a"])), answer({"result": [{"id": 5}]}), NOON)
 
 
 @pytest.mark.parametrize(

@@ -2,21 +2,39 @@
 
 from airflow_provider_upstash_vector.client.models.endpoint import Endpoint
 from airflow_provider_upstash_vector.client.models.index_info import IndexInfo, IndexType, NamespaceInfo
+from airflow_provider_upstash_vector.client.models.queries import (
+    DataQueryOptions,
+    Query,
+    QueryOptions,
+    QueryResult,
+    RangePage,
+    ResumableResults,
+)
 from airflow_provider_upstash_vector.client.models.sparse_vector import SparseVector
 from airflow_provider_upstash_vector.client.models.vectors import (
+    Data,
     FetchedVector,
-    MetadataUpdateMode,
+    NumbersLike,
+    SparseLike,
     Vector,
     VectorUpdate,
 )
 
 __all__ = [
+    "Data",
+    "DataQueryOptions",
     "Endpoint",
     "FetchedVector",
     "IndexInfo",
     "IndexType",
-    "MetadataUpdateMode",
     "NamespaceInfo",
+    "NumbersLike",
+    "Query",
+    "QueryOptions",
+    "QueryResult",
+    "RangePage",
+    "ResumableResults",
+    "SparseLike",
     "SparseVector",
     "Vector",
     "VectorUpdate",

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
+from airflow_provider_upstash_vector.client import fields
 from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Sent(BaseModel, ABC):
@@ -37,6 +42,15 @@ class Sent(BaseModel, ABC):
     def __hash__(self) -> int:
         return hash(self.to_json())
 
+    @classmethod
+    def of(cls, value: Self | Mapping[str, Any]) -> Self:
+        """Return the model itself, or one from a mapping with its fields, under their Python or JSON names."""
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, Mapping):
+            raise InvalidUpdate(cls.__name__, f"must be an object with its fields, got {fields.shown(value)}")
+        return cls(**{str(name): part for name, part in value.items()})
+
     def to_json(self) -> bytes:
         """Return the JSON object to send: vectors in shortest float32 form, absent fields left out."""
         return orjson.dumps(self.wire_fields(), option=orjson.OPT_SERIALIZE_NUMPY)
@@ -50,6 +64,11 @@ class Received(BaseModel):
     """Something that came back. Fields that the service adds later are ignored."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+
+
+def given(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that are not ``None``."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _invalid_update(error: ValidationError) -> InvalidUpdate:

@@ -34,7 +34,7 @@ class SparseVector(Sent):
         return {"indices": self.indices, "values": fields.float32(self.values, "sparse_vector values")}
 
     @classmethod
-    def of(cls, value: SparseVectorLike) -> SparseVector:
+    def from_parts(cls, value: SparseVectorLike) -> SparseVector:
         """Return a sparse vector from a mapping, a pair or another object with indices and values."""
         if isinstance(value, SparseVector):
             return value

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from pydantic import BeforeValidator, field_validator, model_validator
 
 from airflow_provider_upstash_vector.client import fields
 from airflow_provider_upstash_vector.client.errors import InvalidUpdate
-from airflow_provider_upstash_vector.client.models.base import Received, Sent
+from airflow_provider_upstash_vector.client.models.base import Received, Sent, given
 from airflow_provider_upstash_vector.client.models.sparse_vector import SparseVector, SparseVectorLike
-
-MetadataUpdateMode = Literal["OVERWRITE", "PATCH"]
-_MODES: tuple[MetadataUpdateMode, ...] = ("OVERWRITE", "PATCH")
 
 
 class SupportsToList(Protocol):
@@ -27,17 +24,23 @@ if TYPE_CHECKING:
     NumbersLike = Sequence[float] | SupportsToList
     MetadataLike = Mapping[str, Any]
     SparseLike = SparseVectorLike
-    ModeLike = str
 else:  # pydantic takes these as they are: the validators below check and convert them
-    NumbersLike = MetadataLike = SparseLike = ModeLike = Any
+    NumbersLike = MetadataLike = SparseLike = Any
 
 
-class _Fields(Sent):
-    id: Annotated[str, BeforeValidator(fields.vector_id)]
+def checked_metadata(value: Any) -> Any:
+    """Return metadata that can be sent, as it is."""
+    if value is not None:
+        fields.metadata_json(value)
+    return value
+
+
+class VectorOrData(Sent):
+    """The three fields that say where something is in the vector space: dense and sparse vector, and text."""
+
     vector: NumbersLike | None = None
     sparse_vector: SparseLike | None = None
     data: str | None = None
-    metadata: MetadataLike | None = None
 
     @field_validator("vector", mode="before")
     @classmethod
@@ -47,35 +50,35 @@ class _Fields(Sent):
     @field_validator("sparse_vector", mode="before")
     @classmethod
     def _check_sparse_vector(cls, value: Any) -> Any:
-        return None if value is None else SparseVector.of(value)
+        return None if value is None else SparseVector.from_parts(value)
 
     @field_validator("data", mode="before")
     @classmethod
     def _check_data(cls, value: Any) -> Any:
         return None if value is None else fields.data(value)
 
+    def wire_fields(self) -> dict[str, Any]:
+        """Return the fields that are set under the service's names."""
+        sparse = None if self.sparse_vector is None else SparseVector.from_parts(self.sparse_vector).wire_fields()
+        return given({"vector": self.vector, "sparseVector": sparse, "data": self.data})
+
+
+class _Stored(VectorOrData):
+    id: Annotated[str, BeforeValidator(fields.vector_id)]
+    metadata: MetadataLike | None = None
+
     @field_validator("metadata", mode="before")
     @classmethod
     def _check_metadata(cls, value: Any) -> Any:
-        if value is not None:
-            fields.metadata_json(value)
-        return value
+        return checked_metadata(value)
 
     def wire_fields(self) -> dict[str, Any]:
         """Return the fields that are set under the service's names."""
-        sparse = None if self.sparse_vector is None else SparseVector.of(self.sparse_vector).wire_fields()
         metadata = None if self.metadata is None else dict(self.metadata)
-        wire = {
-            "id": self.id,
-            "vector": self.vector,
-            "sparseVector": sparse,
-            "data": self.data,
-            "metadata": metadata,
-        }
-        return {name: value for name, value in wire.items() if value is not None}
+        return {"id": self.id, **super().wire_fields(), **given({"metadata": metadata})}
 
 
-class Vector(_Fields):
+class Vector(_Stored):
     """A whole vector for ``upsert``: an id and a dense vector, a sparse vector, or both.
 
     ``vector`` takes as many numbers as the index has dimensions, sent as float32; ``metadata`` a JSON
@@ -88,13 +91,29 @@ class Vector(_Fields):
             raise InvalidUpdate("vector", "a vector, a sparse vector or both must be given")
         return self
 
+
+class Data(Sent):
+    """A text for ``upsert_data``, which the index's embedding model turns into a vector.
+
+    ``data`` is the text, up to 1 MB; ``metadata`` a JSON object of up to 48 KB.
+    """
+
+    id: Annotated[str, BeforeValidator(fields.vector_id)]
+    data: Annotated[str, BeforeValidator(fields.data)]
+    metadata: MetadataLike | None = None
+
+    @field_validator("metadata", mode="before")
     @classmethod
-    def of(cls, value: Vector | Mapping[str, Any]) -> Vector:
-        """Return a vector from a mapping with its fields, under their Python or JSON names."""
-        return value if isinstance(value, Vector) else cls(**value)
+    def _check_metadata(cls, value: Any) -> Any:
+        return checked_metadata(value)
+
+    def wire_fields(self) -> dict[str, Any]:
+        """Return the fields that are set under the service's names."""
+        metadata = None if self.metadata is None else dict(self.metadata)
+        return {"id": self.id, "data": self.data, **given({"metadata": metadata})}
 
 
-class VectorUpdate(_Fields):
+class VectorUpdate(_Stored):
     """A change of one stored vector; only the fields that are given change.
 
     ``vector``, ``sparse_vector``, ``data`` and ``metadata`` are as in :class:`Vector`, at least one of
@@ -102,17 +121,12 @@ class VectorUpdate(_Fields):
     RFC 7396 merge patch in which ``None`` deletes a field. Raises :class:`InvalidUpdate`, naming the field.
     """
 
-    metadata_update_mode: ModeLike | None = None
+    metadata_update_mode: str | None = None
 
     @field_validator("metadata_update_mode", mode="before")
     @classmethod
     def _check_mode(cls, value: Any) -> Any:
-        if value is None:
-            return None
-        mode = value.upper() if isinstance(value, str) else value
-        if mode not in _MODES:
-            raise InvalidUpdate("metadata_update_mode", f"must be OVERWRITE or PATCH, got {fields.shown(value)}")
-        return mode
+        return fields.choice(value, "metadata_update_mode", "OVERWRITE", "PATCH")
 
     @model_validator(mode="after")
     def _check_complete(self) -> VectorUpdate:
@@ -124,8 +138,7 @@ class VectorUpdate(_Fields):
 
     def wire_fields(self) -> dict[str, Any]:
         """Return the fields that are set under the service's names."""
-        mode = self.metadata_update_mode
-        return super().wire_fields() | ({} if mode is None else {"metadataUpdateMode": mode})
+        return {**super().wire_fields(), **given({"metadataUpdateMode": self.metadata_update_mode})}
 
 
 class FetchedVector(Received):

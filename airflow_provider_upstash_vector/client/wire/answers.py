@@ -1,65 +1,30 @@
-"""Each API call as path and body bytes, and how its answer is read. Pure: nothing here opens a socket.
-
-Every call is a POST: the service takes it at every endpoint, as its own SDKs do, and HTTP libraries
-never send a POST a second time of their own accord.
-"""
+"""How answers are read: the result of a good one, the error of any other. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from html import unescape
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from airflow_provider_upstash_vector import __version__
-from airflow_provider_upstash_vector.client import fields
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
-    InvalidUpdate,
     MalformedAnswer,
     QuotaExceeded,
     error_class,
 )
-from airflow_provider_upstash_vector.client.models import FetchedVector, IndexInfo, Vector, VectorUpdate
+from airflow_provider_upstash_vector.client.wire.call import Call
 
 T = TypeVar("T")
 
 _SHOWN_CHARS = 300
 _NO_JSON = object()
-_FETCHED = TypeAdapter(list[FetchedVector | None])
-_INFO = TypeAdapter(IndexInfo)
-
-
-def headers(token: str) -> dict[str, str]:
-    """Return the headers of every request. Compression is declined, so that 16 MB read is 16 MB held."""
-    return {
-        "Authorization": f"Bearer {token}",
-        "Content-Type": "application/json",
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "User-Agent": f"airflow-provider-upstash-vector/{__version__}",
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
-    """One API call. ``read`` turns the ``result`` of the answer into ``T``, or raises ``ValueError``.
-
-    ``namespace`` is ``None`` where the call has none, ``id`` where it concerns no single vector.
-    """
-
-    name: str
-    path: str
-    body: bytes
-    read: Callable[[Any], T]
-    namespace: str | None = None
-    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,73 +34,6 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-def update(change: VectorUpdate, namespace: str = "") -> Call[int]:
-    """Change one vector: 1 where it was found, else 0."""
-    path = _path("update", namespace)
-    return Call("update", path, change.to_json(), _updated_count, namespace, change.id)
-
-
-def upsert(vectors: Iterable[Vector | Mapping[str, Any]], namespace: str = "") -> Call[None]:
-    """Write whole vectors, all in one request."""
-    bodies = [Vector.of(vector).to_json() for vector in vectors]
-    if not bodies:
-        raise InvalidUpdate("vectors", "must not be empty")
-    return Call("upsert", _path("upsert", namespace), b"[" + b",".join(bodies) + b"]", _success, namespace)
-
-
-def fetch(
-    ids: Sequence[str],
-    namespace: str = "",
-    *,
-    include_vectors: bool = False,
-    include_metadata: bool = False,
-    include_data: bool = False,
-) -> Call[list[FetchedVector | None]]:
-    """Read vectors by id, in the order asked for; ``None`` for an unknown id."""
-    if isinstance(ids, str):
-        raise InvalidUpdate("ids", "must be a list of ids, not one text")
-    body = {
-        "ids": [fields.vector_id(id) for id in ids],
-        "includeVectors": include_vectors,
-        "includeMetadata": include_metadata,
-        "includeData": include_data,
-    }
-    path = _path("fetch", namespace)
-    return Call("fetch", path, orjson.dumps(body), _FETCHED.validate_python, namespace)
-
-
-def info() -> Call[IndexInfo]:
-    """Read the counts and properties of the index."""
-    return Call("info", "/info", b"", _INFO.validate_python)
-
-
-def reset(namespace: str = "") -> Call[None]:
-    """Empty one namespace."""
-    return Call("reset", _path("reset", namespace), b"", _success, namespace)
-
-
-def reset_all() -> Call[None]:
-    """Empty every namespace of the index."""
-    return Call("reset", "/reset?all", b"", _success)
-
-
-def _path(command: str, namespace: str) -> str:
-    segment = fields.namespace_segment(namespace)
-    return f"/{command}/{segment}" if segment else f"/{command}"
-
-
-def _updated_count(result: Any) -> int:
-    updated = result["updated"] if isinstance(result, dict) and "updated" in result else None
-    if not isinstance(updated, int) or isinstance(updated, bool):
-        raise ValueError('"updated" must be a number')
-    return updated
-
-
-def _success(result: Any) -> None:
-    if result != "Success":
-        raise ValueError('must be "Success"')
 
 
 def decode(call: Call[T], answer: Answer, now: float) -> T:

@@ -1,0 +1,169 @@
+"""Filter expressions from Python values, with correct quoting.
+
+    Field("genre") == "it's"                        genre = "it's"
+    (Field("year") >= 1990) & ~…                    there is no NOT: every operator has its opposite
+    Field("tags").contains("new") | Field("a.b[0]").isin([1, 2])
+
+The language is that of the Metadata Filtering page. It knows no escapes in strings, so a text with both kinds of
+quotes cannot be written in it and is refused.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import NoReturn
+
+from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+
+# A name, then names and array elements; [#-1] is the last element.
+_FIELD = re.compile(r"[a-zA-Z_][a-zA-Z_0-9-]*(\.[a-zA-Z_][a-zA-Z_0-9-]*|\[(\d+|#-\d+)\])*", re.ASCII)
+_KEYWORDS = {"and", "or", "not", "in", "glob", "contains", "has", "field", "true", "false"}
+
+Literal = str | float | int | bool
+
+
+class Filter:
+    """A filter expression; combine them with ``&`` and ``|``. ``str()`` gives its text."""
+
+    def __init__(self, text: str, *, joined_by: str = "") -> None:
+        self._text = text
+        self._joined_by = joined_by
+
+    def _within(self, word: str) -> str:
+        return self._text if self._joined_by in {"", word} else f"({self._text})"
+
+    def __and__(self, other: Filter) -> Filter:
+        return self._join(other, "AND")
+
+    def __or__(self, other: Filter) -> Filter:
+        return self._join(other, "OR")
+
+    def _join(self, other: Filter, word: str) -> Filter:
+        if not isinstance(other, Filter):
+            return NotImplemented
+        return Filter(f"{self._within(word)} {word} {other._within(word)}", joined_by=word)
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"Filter({self._text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Filter) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("combine filters with & and |, not with and, or, not")
+
+
+class Field:
+    """A field of the metadata: a name, ``a.b`` within an object, ``a[0]`` or ``a[#-1]`` within an array.
+
+    Comparisons give a :class:`Filter`. Raises :class:`InvalidUpdate` for a name or value that cannot be written.
+    """
+
+    def __init__(self, name: str) -> None:
+        if not isinstance(name, str) or not _FIELD.fullmatch(name) or name.lower() in _KEYWORDS:
+            raise InvalidUpdate("filter", f"{name!r} is not a field, such as a, a.b, a[0] or a[#-1]")
+        self._name = name
+
+    def __eq__(self, value: Literal) -> Filter:  # type: ignore[override]  # builds an expression
+        return self._compared("=", _literal(value))
+
+    def __ne__(self, value: Literal) -> Filter:  # type: ignore[override]  # builds an expression
+        return self._compared("!=", _literal(value))
+
+    def __lt__(self, value: float) -> Filter:
+        return self._compared("<", _number(value))
+
+    def __le__(self, value: float) -> Filter:
+        return self._compared("<=", _number(value))
+
+    def __gt__(self, value: float) -> Filter:
+        return self._compared(">", _number(value))
+
+    def __ge__(self, value: float) -> Filter:
+        return self._compared(">=", _number(value))
+
+    __hash__ = None  # type: ignore[assignment]  # equality builds an expression
+
+    def isin(self, values: Iterable[Literal]) -> Filter:
+        """Match where the field equals one of ``values``."""
+        return self._compared("IN", _literals(values))
+
+    def not_in(self, values: Iterable[Literal]) -> Filter:
+        """Match where the field equals none of ``values``."""
+        return self._compared("NOT IN", _literals(values))
+
+    def glob(self, pattern: str) -> Filter:
+        """Match where the text fits a pattern of ``*``, ``?``, ``[abc]`` and ``[^a-z]``; case-sensitive."""
+        return self._compared("GLOB", _text(pattern))
+
+    def not_glob(self, pattern: str) -> Filter:
+        """Match where the text does not fit a pattern."""
+        return self._compared("NOT GLOB", _text(pattern))
+
+    def contains(self, value: Literal) -> Filter:
+        """Match where the array holds ``value``."""
+        return self._compared("CONTAINS", _literal(value))
+
+    def not_contains(self, value: Literal) -> Filter:
+        """Match where the array does not hold ``value``."""
+        return self._compared("NOT CONTAINS", _literal(value))
+
+    def exists(self) -> Filter:
+        """Match where the metadata has the field."""
+        return Filter(f"HAS FIELD {self._name}")
+
+    def missing(self) -> Filter:
+        """Match where the metadata does not have the field."""
+        return Filter(f"HAS NOT FIELD {self._name}")
+
+    def _compared(self, operator: str, operand: str) -> Filter:
+        return Filter(f"{self._name} {operator} {operand}")
+
+
+def filter_text(filter: str | Filter) -> str:
+    """Return the text of a filter, hand-written or built."""
+    if not isinstance(filter, str | Filter):
+        raise InvalidUpdate("filter", f"must be text or a Filter, got {type(filter).__name__}")
+    return str(filter)
+
+
+def _literals(values: Iterable[Literal]) -> str:
+    if isinstance(values, str):
+        raise InvalidUpdate("filter", "a list of values is wanted, not one text")
+    literals = [_literal(value) for value in values]
+    if not literals:
+        raise InvalidUpdate("filter", "a list of values must not be empty")
+    return f"({', '.join(literals)})"
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _text(value) if isinstance(value, str) else _number(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidUpdate("filter", f"must be text, got {type(value).__name__}")
+    for quote in ("'", '"'):
+        if quote not in value:
+            return f"{quote}{value}{quote}"
+    raise InvalidUpdate("filter", f"a text with both kinds of quotes cannot be written: {value[:60]!r}")
+
+
+def _number(value: object) -> str:
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
+        return format(Decimal(repr(float(value))), "f")  # without an exponent, which the language may not know
+    raise InvalidUpdate("filter", f"{value!r} is no text, number or truth value that a filter can hold")

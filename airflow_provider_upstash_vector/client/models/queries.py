@@ -1,0 +1,133 @@
+"""Queries as they are sent, and what they find."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from pydantic import field_validator, model_validator
+
+from airflow_provider_upstash_vector.client import fields
+from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+from airflow_provider_upstash_vector.client.filters import Filter, filter_text
+from airflow_provider_upstash_vector.client.models.base import Received, given
+from airflow_provider_upstash_vector.client.models.vectors import FetchedVector, SparseLike, VectorOrData
+
+MAX_TOP_K = 1_000
+
+if TYPE_CHECKING:
+    FilterLike = str | Filter
+else:  # pydantic takes it as it is: the validator below checks and converts it
+    FilterLike = Any
+
+
+class Query(VectorOrData):
+    """What to search for: a vector, a sparse vector, both (hybrid indexes), or ``data``, a text to embed.
+
+    ``top_k`` is from 1 to 1,000; ``filter`` a text or :class:`~..filters.Filter`. Raises :class:`InvalidUpdate`,
+    naming the field.
+    """
+
+    top_k: int = 10
+    filter: FilterLike | None = None
+    include_vectors: bool = False
+    include_metadata: bool = False
+    include_data: bool = False
+    weighting_strategy: str | None = None
+    fusion_algorithm: str | None = None
+    query_mode: str | None = None
+
+    @field_validator("top_k", mode="before")
+    @classmethod
+    def _check_top_k(cls, value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_TOP_K:
+            reason = f"must be a whole number from 1 to {MAX_TOP_K:,}, got {fields.shown(value)}"
+            raise InvalidUpdate("top_k", reason)
+        return value
+
+    @field_validator("filter", mode="before")
+    @classmethod
+    def _check_filter(cls, value: Any) -> Any:
+        return None if value is None else fields.text(filter_text(value), "filter") or None
+
+    @field_validator("weighting_strategy", mode="before")
+    @classmethod
+    def _check_weighting_strategy(cls, value: Any) -> Any:
+        return fields.choice(value, "weighting_strategy", "IDF")
+
+    @field_validator("fusion_algorithm", mode="before")
+    @classmethod
+    def _check_fusion_algorithm(cls, value: Any) -> Any:
+        return fields.choice(value, "fusion_algorithm", "RRF", "DBSF")
+
+    @field_validator("query_mode", mode="before")
+    @classmethod
+    def _check_query_mode(cls, value: Any) -> Any:
+        return fields.choice(value, "query_mode", "HYBRID", "DENSE", "SPARSE")
+
+    @model_validator(mode="after")
+    def _check_complete(self) -> Query:
+        by_vector = self.vector is not None or self.sparse_vector is not None
+        if by_vector == (self.data is not None):
+            raise InvalidUpdate("query", "give data, or vector and sparse_vector or one of them")
+        if self.query_mode is not None and by_vector:
+            raise InvalidUpdate("query_mode", "is for queries by data")
+        return self
+
+    @property
+    def command(self) -> str:
+        """The endpoint that takes it: ``query`` or ``query-data``."""
+        return "query" if self.data is None else "query-data"
+
+    def wire_fields(self) -> dict[str, Any]:
+        """Return the fields that are set under the service's names."""
+        options = {
+            "topK": self.top_k,
+            "filter": self.filter,
+            "includeVectors": self.include_vectors,
+            "includeMetadata": self.include_metadata,
+            "includeData": self.include_data,
+            "weightingStrategy": self.weighting_strategy,
+            "fusionAlgorithm": self.fusion_algorithm,
+            "queryMode": self.query_mode,
+        }
+        return {**super().wire_fields(), **given(options)}
+
+
+class DataQueryOptions(TypedDict, total=False):
+    """The keyword arguments of queries by text; :class:`Query` says what they mean."""
+
+    top_k: int
+    filter: FilterLike | None
+    include_vectors: bool
+    include_metadata: bool
+    include_data: bool
+    weighting_strategy: str | None
+    fusion_algorithm: str | None
+    query_mode: str | None
+
+
+class QueryOptions(DataQueryOptions, total=False):
+    """The keyword arguments of queries."""
+
+    sparse_vector: SparseLike | None
+    data: str | None
+
+
+class QueryResult(FetchedVector):
+    """A vector that was found; ``score`` is from 0 to 1 in dense indexes, 1 the nearest."""
+
+    score: float
+
+
+class ResumableResults(Received):
+    """The first results of a resumable query, and the name under which it goes on."""
+
+    uuid: str
+    scores: list[QueryResult]
+
+
+class RangePage(Received):
+    """A page of vectors; ``next_cursor`` is ``""`` on the last one."""
+
+    next_cursor: str
+    vectors: list[FetchedVector]

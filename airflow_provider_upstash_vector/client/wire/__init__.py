@@ -1,0 +1,55 @@
+"""The API, pure: each call as path and body, and how its answer is read. Nothing here opens a socket."""
+
+from airflow_provider_upstash_vector.client.wire.answers import (
+    Answer,
+    api_error,
+    decode,
+    retry_after_seconds,
+    seconds_until_quota_reset,
+)
+from airflow_provider_upstash_vector.client.wire.call import Call, Steps, headers
+from airflow_provider_upstash_vector.client.wire.namespaces import (
+    delete_namespace,
+    info,
+    list_namespaces,
+    rename_namespace,
+)
+from airflow_provider_upstash_vector.client.wire.queries import (
+    query,
+    query_data,
+    query_many,
+    resumable_query,
+    resumable_query_end,
+    resumable_query_next,
+)
+from airflow_provider_upstash_vector.client.wire.reads import fetch, random, range_pages
+from airflow_provider_upstash_vector.client.wire.writes import delete, reset, update, upsert, upsert_data
+
+__all__ = [
+    "Answer",
+    "Call",
+    "Steps",
+    "api_error",
+    "decode",
+    "delete",
+    "delete_namespace",
+    "fetch",
+    "headers",
+    "info",
+    "list_namespaces",
+    "query",
+    "query_data",
+    "query_many",
+    "random",
+    "range_pages",
+    "rename_namespace",
+    "reset",
+    "resumable_query",
+    "resumable_query_end",
+    "resumable_query_next",
+    "retry_after_seconds",
+    "seconds_until_quota_reset",
+    "update",
+    "upsert",
+    "upsert_data",
+]

@@ -1,0 +1,80 @@
+"""The calls that read vectors by id, in pages, or at random."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+
+from pydantic import TypeAdapter
+
+from airflow_provider_upstash_vector.client import fields
+from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+from airflow_provider_upstash_vector.client.models import FetchedVector, RangePage
+from airflow_provider_upstash_vector.client.wire.call import Call, Steps, json_body, path
+from airflow_provider_upstash_vector.client.wire.writes import MAX_ITEMS, id_batches
+
+_FETCHED = TypeAdapter(list[FetchedVector | None])
+_ONE = TypeAdapter(FetchedVector | None)
+_PAGE = TypeAdapter(RangePage)
+
+
+def fetch(
+    ids: str | Iterable[str] | None = None,
+    namespace: str | None = None,
+    *,
+    prefix: str | None = None,
+    include_vectors: bool = False,
+    include_metadata: bool = False,
+    include_data: bool = False,
+) -> Steps[list[FetchedVector | None]]:
+    """Read vectors by id, in the order asked for, ``None`` for an unknown one; or up to 1,000 by prefix of the id.
+
+    Ids are sent in requests of 1,000. Safe to send again.
+    """
+    if (ids is None) == (prefix is None):
+        raise InvalidUpdate("fetch", "exactly one of ids and prefix must be given")
+    wanted = [{"ids": batch} for batch in id_batches(ids)] if ids is not None else [{"prefix": prefix}]
+    include = _include(include_vectors, include_metadata, include_data)
+    return _fetch_all([json_body({**part, **include}) for part in wanted], namespace)
+
+
+def _fetch_all(bodies: list[bytes], namespace: str | None) -> Steps[list[FetchedVector | None]]:
+    found: list[FetchedVector | None] = []
+    for body in bodies:
+        found += yield Call("fetch", path("fetch", namespace), body, _FETCHED.validate_python, namespace or "")
+    return found
+
+
+def range_pages(
+    namespace: str | None = None,
+    *,
+    prefix: str | None = None,
+    page_size: int = 100,
+    include_vectors: bool = False,
+    include_metadata: bool = False,
+    include_data: bool = False,
+) -> Generator[Call[RangePage], RangePage, None]:
+    """Iterate over all vectors of a namespace, or those whose id starts with ``prefix``.
+
+    Read ``page_size`` (up to 1,000) at a time, and no more than one page is held. Safe to send again.
+    """
+    if not 1 <= page_size <= MAX_ITEMS:
+        raise InvalidUpdate("page_size", f"must be from 1 to {MAX_ITEMS:,}, got {fields.shown(page_size)}")
+    include = _include(include_vectors, include_metadata, include_data)
+    return _pages(namespace, {"prefix": prefix, "limit": page_size, **include})
+
+
+def _pages(namespace: str | None, content: dict[str, object]) -> Generator[Call[RangePage], RangePage, None]:
+    cursor = "0"
+    while cursor:
+        body = json_body({"cursor": cursor, **content})
+        page = yield Call("range", path("range", namespace), body, _PAGE.validate_python, namespace or "")
+        cursor = page.next_cursor
+
+
+def random(namespace: str | None = None) -> Call[FetchedVector | None]:
+    """Read any vector, ``None`` from an empty namespace. Safe to send again."""
+    return Call("random", path("random", namespace), b"", _ONE.validate_python, namespace or "")
+
+
+def _include(vectors: bool, metadata: bool, data: bool) -> dict[str, bool]:  # noqa: FBT001 - in the order of the API
+    return {"includeVectors": vectors, "includeMetadata": metadata, "includeData": data}

@@ -1,0 +1,139 @@
+"""The calls that change vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from airflow_provider_upstash_vector.client import fields
+from airflow_provider_upstash_vector.client.errors import InvalidUpdate, UpstashVectorError
+from airflow_provider_upstash_vector.client.filters import Filter, filter_text
+from airflow_provider_upstash_vector.client.models import Data, Vector, VectorUpdate
+from airflow_provider_upstash_vector.client.wire.call import Call, Steps, json_body, member, path, success
+
+MAX_ITEMS = 1_000
+MAX_BODY_BYTES = 1024 * 1024
+
+
+def upsert(vectors: Iterable[Vector | Mapping[str, Any]], namespace: str | None = None) -> Steps[int]:
+    """Write whole vectors, and the namespace if it is new; return how many.
+
+    They are sent in order, in requests of at most 1,000 vectors and 1 MB; the iterable is read as they go. Where
+    one fails, the error's ``written`` says how many were written before. Safe to send again.
+    """
+    return _in_batches("upsert", _encoded(vectors, Vector), namespace)
+
+
+def upsert_data(texts: Iterable[Data | Mapping[str, Any]], namespace: str | None = None) -> Steps[int]:
+    """Write texts, which the index's embedding model turns into vectors; return how many.
+
+    They are sent as in ``upsert``.
+    """
+    return _in_batches("upsert-data", _encoded(texts, Data), namespace)
+
+
+def _encoded(items: Iterable[Any], kind: type[Vector | Data]) -> Iterator[bytes]:
+    for number, item in enumerate(items):
+        try:
+            encoded = kind.of(item).to_json()
+        except InvalidUpdate as error:
+            raise InvalidUpdate(f"item {number}, {error.field}", error.reason) from None
+        yield encoded
+
+
+def _in_batches(command: str, items: Iterator[bytes], namespace: str | None) -> Steps[int]:
+    written = 0
+    try:
+        for batch in _batches(items):
+            body = b"[" + b",".join(batch) + b"]"
+            yield Call(command.replace("-", "_"), path(command, namespace), body, success, namespace or "")
+            written += len(batch)
+    except UpstashVectorError as error:
+        error.written = written
+        if error.call is None:
+            error.locate(call=command.replace("-", "_"), namespace=namespace or "", id=None, attempts=0)
+        raise
+    return written
+
+
+def _batches(items: Iterator[bytes]) -> Iterator[list[bytes]]:
+    batch: list[bytes] = []
+    size = len(b"[]")
+    for item in items:
+        if batch and (len(batch) == MAX_ITEMS or size + len(item) + 1 > MAX_BODY_BYTES):
+            yield batch
+            batch, size = [], len(b"[]")
+        batch.append(item)
+        size += len(item) + len(b",")
+    if batch:
+        yield batch
+
+
+def update(change: VectorUpdate, namespace: str | None = None) -> Call[int]:
+    """Change one vector; return 1 where it was found, else 0. Safe to send again."""
+    return Call(
+        "update",
+        path("update", namespace),
+        change.to_json(),
+        lambda result: member(result, "updated", int),
+        namespace or "",
+        change.id,
+    )
+
+
+def delete(
+    ids: str | Iterable[str] | None = None,
+    namespace: str | None = None,
+    *,
+    prefix: str | None = None,
+    filter: str | Filter | None = None,
+) -> Steps[int]:
+    """Delete by exactly one of ids, prefix of the ids and filter; return how many there were.
+
+    Ids are sent in requests of 1,000. Safe to send again; after a lost answer those deleted before do not count.
+    """
+    if sum(given is not None for given in (ids, prefix, filter)) != 1:
+        raise InvalidUpdate("delete", "exactly one of ids, prefix and filter must be given")
+    if ids is not None:
+        return _delete_ids(ids, namespace)
+    text = None if filter is None else filter_text(filter)
+    if prefix == "" or text == "":
+        raise InvalidUpdate("delete", "an empty prefix or filter would delete everything: use reset")
+    return _single(_delete_call({"prefix": prefix, "filter": text}, namespace))
+
+
+def _delete_ids(ids: str | Iterable[str], namespace: str | None) -> Steps[int]:
+    deleted = 0
+    for batch in id_batches(ids):
+        deleted += yield _delete_call({"ids": batch}, namespace)
+    return deleted
+
+
+def _delete_call(body: dict[str, Any], namespace: str | None) -> Call[int]:
+    return Call(
+        "delete",
+        path("delete", namespace),
+        json_body(body),
+        lambda result: member(result, "deleted", int),
+        namespace or "",
+    )
+
+
+def _single(call: Call[int]) -> Steps[int]:
+    result: int = yield call
+    return result
+
+
+def id_batches(ids: str | Iterable[str]) -> Iterator[Sequence[str]]:
+    """Yield checked ids in lists of up to 1,000; one text is one id."""
+    checked = map(fields.vector_id, [ids] if isinstance(ids, str) else ids)
+    while batch := [*islice(checked, MAX_ITEMS)]:
+        yield batch
+
+
+def reset(namespace: str | None = None, *, all: bool = False) -> Call[None]:
+    """Empty one namespace, or with ``all`` every one, whichever is given; they stay. Safe to send again."""
+    if all:
+        return Call("reset", "/reset?all", b"", success)
+    return Call("reset", path("reset", namespace), b"", success, namespace or "")
