@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 from airflow_provider_upstash_vector.client import Endpoint, FetchedVector, VectorClient
+from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 from airflow_provider_upstash_vector.dev_server import DevServer
 
 ROOT = Path(__file__).parent.parent
@@ -42,7 +43,7 @@ def main() -> None:
                 run_dag(Path(home), server)
                 after = movie(client)
             show_result(before, after, xcom(Path(home)))
-    except (DemoError, OSError) as error:
+    except (DemoError, UpstashVectorError, OSError, ValueError, sqlite3.Error) as error:
         sys.exit(f"demo: failed: {error}")
     say("done; everything temporary is removed")
 
@@ -59,7 +60,7 @@ def run_dag(home: Path, server: DevServer) -> None:
     """Migrate a metadata database and run the DAG once."""
     connection = {"conn_type": "upstash_vector", "host": server.url, "password": server.token}
     environ = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

@@ -8,15 +8,16 @@ import tempfile
 
 import pytest
 
+# Nothing of an Airflow, an index or a proxy of this machine's may reach the tests.
+for _name in list(os.environ):
+    if _name.startswith(("UPSTASH_VECTOR_", "AIRFLOW_")) or _name.lower().endswith("_proxy"):
+        del os.environ[_name]
+
 # Airflow reads these when it is first imported, so they are set before any test module is.
 _HOME = tempfile.mkdtemp(prefix="upstash-vector-airflow-")
 os.environ["AIRFLOW_HOME"] = _HOME
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = f"{_HOME}/dags"
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-for _name in list(os.environ):
-    if _name.startswith(("UPSTASH_VECTOR_", "AIRFLOW_CONN_")) or _name.lower().endswith("_proxy"):
-        del os.environ[_name]
-
 pytest_plugins = ["tests.index_fixtures", "tests.airflow_home"]
 
 

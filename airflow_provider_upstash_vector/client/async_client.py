@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVa
 
 from airflow_provider_upstash_vector.client import retry, wire
 from airflow_provider_upstash_vector.client.engines.aiohttp_engine import AiohttpEngine
-from airflow_provider_upstash_vector.client.engines.base import AsyncEngine, Connection
+from airflow_provider_upstash_vector.client.engines.base import AsyncEngine, EngineSettings
 from airflow_provider_upstash_vector.client.errors import BadRequest, NotFound, UpstashVectorError
 from airflow_provider_upstash_vector.client.methods import named_after
 from airflow_provider_upstash_vector.client.models import (
@@ -20,6 +20,7 @@ from airflow_provider_upstash_vector.client.models import (
     RangePage,
     ResumableResults,
 )
+from airflow_provider_upstash_vector.client.network import environment_proxy
 from airflow_provider_upstash_vector.client.resumable import ResumableQuery
 
 if TYPE_CHECKING:
@@ -73,9 +74,10 @@ class AsyncVectorClient:
     ) -> None:
         self._policy = policy or retry.RetryPolicy()
         self._token = endpoint.token.get_secret_value()
-        self._connection = Connection(
+        self._settings = EngineSettings(
             base_url=endpoint.url,
             headers=wire.headers(self._token),
+            proxy=environment_proxy(endpoint.url),
             connect_timeout_seconds=self._policy.connect_timeout_seconds,
             max_connections=max_connections,
         )
@@ -146,7 +148,7 @@ class AsyncVectorClient:
 
     def _engine(self) -> AsyncEngine:
         if self._opened is None:  # aiohttp wants to be opened on a running loop
-            self._opened = AiohttpEngine(self._connection)
+            self._opened = AiohttpEngine(self._settings)
         return self._opened
 
     async def close(self) -> None:

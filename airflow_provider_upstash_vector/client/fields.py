@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import orjson
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAX_METADATA_BYTES = 48 * 1024
 MAX_DATA_BYTES = 1024 * 1024
 MAX_SPARSE_ENTRIES = 1_000
+MAX_SEGMENT_CHARS = 7_500  # RFC 9110 section 4.1 asks servers for 8,000 in a whole URI
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
 _SHOWN_CHARS = 60
 
@@ -40,18 +41,20 @@ def text(value: object, field: str) -> str:
     """Return ``value`` if it is text that UTF-8 can carry."""
     if not isinstance(value, str):
         raise InvalidUpdate(field, f"must be text, got {shown(value)}")
+    plain = str.__str__(value)  # str() would give the member's name of a text enumeration
     try:
-        value.encode()
+        plain.encode()
     except UnicodeEncodeError as error:
         raise InvalidUpdate(field, f"half of a surrogate pair at character {error.start}") from None
-    return value
+    return plain
 
 
 def vector_id(value: object) -> str:
     """Return a non-empty id. Numbers are refused: ``1e5`` or ``007`` would come back as another text."""
-    if not text(value, "id"):
+    checked = text(value, "id")
+    if not checked:
         raise InvalidUpdate("id", "must not be empty")
-    return str(value)
+    return checked
 
 
 def namespace_segment(namespace: object) -> str:
@@ -60,6 +63,8 @@ def namespace_segment(namespace: object) -> str:
     Dots are encoded in ``.`` and ``..``, which RFC 3986 section 5.2.4 would otherwise remove.
     """
     segment = quote(text(namespace, "namespace"), safe="")
+    if len(segment) > MAX_SEGMENT_CHARS:
+        raise InvalidUpdate("namespace", f"{len(segment):,} characters in a path, more than servers take")
     return segment.replace(".", "%2E") if segment in {".", ".."} else segment
 
 
@@ -85,16 +90,16 @@ def float32(value: object, field: str) -> np.ndarray[Any, np.dtype[np.float32]]:
         value = to_list()
     try:
         numbers = np.asarray(value)
-    except ValueError:
+    except (ValueError, TypeError):
         raise InvalidUpdate(field, "must be one flat list of numbers") from None
     if numbers.ndim != 1:
         raise InvalidUpdate(field, f"must be one flat list of numbers, got shape {numbers.shape}")
     if numbers.size == 0:
         return np.empty(0, dtype=np.float32)
     if numbers.dtype.kind not in "fiu":
-        _refuse_element(value, field)
+        numbers = np.asarray(_numbers(value, field), dtype=np.float64)
     with np.errstate(over="ignore"):
-        array = np.ascontiguousarray(numbers, dtype=np.float32)
+        array = np.array(numbers, dtype=np.float32)  # a copy: the caller may use its buffer again
     if not np.isfinite(array).all():
         position = int(np.flatnonzero(~np.isfinite(array))[0])
         number = float(numbers[position])
@@ -103,11 +108,16 @@ def float32(value: object, field: str) -> np.ndarray[Any, np.dtype[np.float32]]:
     return array
 
 
-def _refuse_element(value: Any, field: str) -> NoReturn:
+def _numbers(value: Any, field: str) -> list[float]:
+    numbers = []
     for position, element in enumerate(value):
         if isinstance(element, bool) or not isinstance(element, int | float):
             raise InvalidUpdate(field, f"element {position} must be a number, got {shown(element)}")
-    raise InvalidUpdate(field, "holds numbers that no 4-byte float can hold")
+        try:
+            numbers.append(float(element))
+        except OverflowError:
+            raise InvalidUpdate(field, f"element {position} is too large for a 4-byte float") from None
+    return numbers
 
 
 def dense_vector(value: object) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -169,25 +179,32 @@ def sparse_indices(value: object) -> list[int]:
 def _integer(value: Any) -> int | None:
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         return None
-    return int(value)
+    try:
+        return int(value)
+    except TypeError:  # an array of several
+        return None
 
 
-def metadata_json(value: object) -> bytes:
-    """Return metadata as JSON of at most 48 KB. ``None`` inside it is kept: under PATCH it deletes the field."""
+def metadata(value: object) -> dict[str, Any]:
+    """Return metadata of at most 48 KB as JSON, a copy of plain values.
+
+    ``None`` inside it is kept: under PATCH it deletes the field.
+    """
     if not isinstance(value, Mapping):
         raise InvalidUpdate("metadata", f"must be a JSON object, got {shown(value)}")
     try:
-        encoded = orjson.dumps(value if isinstance(value, dict) else dict(value), option=_METADATA_OPTIONS)
+        # one level down, as it will be sent: orjson limits how deep values nest
+        encoded = orjson.dumps([value if isinstance(value, dict) else dict(value)], option=_METADATA_OPTIONS)
     except TypeError as error:
         raise InvalidUpdate("metadata", f"cannot be written as JSON: {error}") from None
     # orjson writes NaN and infinity as null, which PATCH would take for "delete this field".
     if b"null" in encoded:
         _refuse_non_finite(value, "metadata")
-    if len(encoded) > MAX_METADATA_BYTES:
-        raise InvalidUpdate(
-            "metadata", f"{len(encoded):,} bytes of JSON, more than the limit of {MAX_METADATA_BYTES:,}"
-        )
-    return encoded
+    size = len(encoded) - len(b"[]")
+    if size > MAX_METADATA_BYTES:
+        raise InvalidUpdate("metadata", f"{size:,} bytes of JSON, more than the limit of {MAX_METADATA_BYTES:,}")
+    (copied,) = orjson.loads(encoded)
+    return dict(copied)
 
 
 def _refuse_non_finite(value: Any, path: str) -> None:

@@ -40,6 +40,10 @@ class Wait:
     seconds: float
 
 
+# With less time than this left, another attempt would only replace the error by that of the time limit.
+LEAST_REQUEST_SECONDS = 0.1
+_MOST_DOUBLINGS = 30
+
 Outcome = wire.Answer | UpstashVectorError | None
 Flow = Generator[Send | Wait, Outcome, T]
 
@@ -87,13 +91,16 @@ class RetryPolicy:
             return None
         if not (repeatable or isinstance(error, ConnectFailed | RateLimited)):
             return None
-        backoff = min(self.max_backoff_seconds, self.first_backoff_seconds * 2.0 ** (attempt - 1))
+        backoff = min(
+            self.max_backoff_seconds, self.first_backoff_seconds * 2.0 ** min(attempt - 1, _MOST_DOUBLINGS)
+        )
         wait = backoff * chance
         if isinstance(error, ApiError) and error.retry_after is not None:
             if error.retry_after > self.max_retry_after_seconds:
                 return None
             wait += error.retry_after
-        return wait if elapsed_seconds + wait < self.total_timeout_seconds else None
+        left = self.total_timeout_seconds - elapsed_seconds - wait
+        return wait if left >= LEAST_REQUEST_SECONDS else None
 
 
 def flow(
@@ -135,12 +142,15 @@ def _carry(
 ) -> Flow[T]:
     started = clock()
     attempt = 0
+    last: UpstashVectorError | None = None
     while True:
         attempt += 1
         left = policy.total_timeout_seconds - (clock() - started)
+        if last is not None and left < LEAST_REQUEST_SECONDS:  # it has waited for longer than it was to
+            raise last
         outcome = yield Send(call.path, call.body, min(policy.request_timeout_seconds, left))
         try:
-            return _result(call, outcome, wall_clock())
+            return _result(call, outcome, wall_clock(), secret)
         except UpstashVectorError as error:
             error.locate(call=call.name, namespace=call.namespace, id=call.id, attempts=attempt)
             error.redact(secret)
@@ -153,11 +163,12 @@ def _carry(
             )
             if wait is None:
                 raise
+            last = error
         yield Wait(wait)
 
 
-def _result(call: wire.Call[T], outcome: Outcome, now: float) -> T:
+def _result(call: wire.Call[T], outcome: Outcome, now: float, secret: str) -> T:
     if isinstance(outcome, UpstashVectorError):
         raise outcome
     assert outcome is not None, "a Send is answered with its outcome"  # noqa: S101 - a driver's mistake
-    return wire.decode(call, outcome, now)
+    return wire.decode(call, outcome, now, secret)

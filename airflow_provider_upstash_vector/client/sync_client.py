@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from airflow_provider_upstash_vector.client import retry, wire
-from airflow_provider_upstash_vector.client.engines.base import Connection, Engine
+from airflow_provider_upstash_vector.client.engines.base import Engine, EngineSettings
 from airflow_provider_upstash_vector.client.engines.httpx_engine import HttpxEngine
 from airflow_provider_upstash_vector.client.errors import BadRequest, NotFound, UpstashVectorError
 from airflow_provider_upstash_vector.client.methods import named_after
@@ -20,6 +20,7 @@ from airflow_provider_upstash_vector.client.models import (
     RangePage,
     ResumableResults,
 )
+from airflow_provider_upstash_vector.client.network import environment_proxy
 from airflow_provider_upstash_vector.client.resumable import ResumableQuery
 
 if TYPE_CHECKING:
@@ -72,9 +73,10 @@ class VectorClient:
         self._policy = policy or retry.RetryPolicy()
         self._token = endpoint.token.get_secret_value()
         self._engine: Engine = HttpxEngine(
-            Connection(
+            EngineSettings(
                 base_url=endpoint.url,
                 headers=wire.headers(self._token),
+                proxy=environment_proxy(endpoint.url),
                 connect_timeout_seconds=self._policy.connect_timeout_seconds,
                 max_connections=max_connections,
             )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import sqlite3
 import sys
 
 from airflow_provider_upstash_vector.dev_server.index import INDEX_TYPES, SIMILARITY_FUNCTIONS
@@ -13,9 +15,10 @@ from airflow_provider_upstash_vector.dev_server.server import DevServer
 def main() -> None:
     """Serve with the options of the command line."""
     options = parser().parse_args()
+    token = options.token or os.environ.get("UPSTASH_VECTOR_REST_TOKEN")
     try:
         server = DevServer(
-            token=options.token,
+            token=token,
             read_only_token=options.read_only_token,
             database=options.database,
             port=options.port,
@@ -26,15 +29,16 @@ def main() -> None:
             embedding_model=options.embedding_model,
             sparse_embedding_model=options.sparse_embedding_model,
         )
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, OverflowError, sqlite3.Error) as error:
         sys.exit(f"dev_server: {error}")
     spec = server.spec
     dense = f", {spec.dimension} dimensions, {spec.similarity}" if spec.is_dense else ""
     print(f"Upstash Vector dev server: {spec.index_type}{dense}, stored in {options.database}")  # noqa: T201 - a command's output
     print(f"export UPSTASH_VECTOR_REST_URL={server.url}", flush=True)  # noqa: T201 - see above
-    if options.token is None:
+    if token is None:
         print(f"export UPSTASH_VECTOR_REST_TOKEN={server.token}", flush=True)  # noqa: T201 - see above
-    server.run()
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
+        server.run()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -54,8 +58,7 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_argument(
         "--token",
-        default=os.environ.get("UPSTASH_VECTOR_REST_TOKEN"),
-        help="the REST token; by default that of UPSTASH_VECTOR_REST_TOKEN, or a random one that is printed",
+        help="the REST token; without it that of UPSTASH_VECTOR_REST_TOKEN, else a random one that is printed",
     )
     options.add_argument("--read-only-token", default=None, metavar="TOKEN", help="a token that may only read")
     options.add_argument(

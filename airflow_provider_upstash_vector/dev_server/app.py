@@ -35,7 +35,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """The token that may do all, and the one that may only read."""
+    """The token that may do all, and the one that may only read.
+
+    Of the refusals only "Invalid auth token" is documented; the other texts are assumed.
+    """
 
     full: str
     read_only: str | None = None

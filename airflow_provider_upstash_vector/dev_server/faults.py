@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
+
+_NUMBERS: dict[type, tuple[type, ...]] = {int: (int,), float: (int, float)}
 
 FaultKind = Literal["status", "quota", "cut", "slow", "drip", "garbage", "huge"]
 
@@ -43,6 +44,14 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in get_args(FaultKind):
             raise ValueError(f"kind must be one of {', '.join(get_args(FaultKind))}, got {self.kind!r}")
+        for field in fields(self):
+            value, wanted = getattr(self, field.name), type(field.default)
+            if field.default is None and value is not None and not isinstance(value, str):
+                raise ValueError(f"{field.name} must be a string, got {value!r}")
+            if wanted in _NUMBERS and (isinstance(value, bool) or not isinstance(value, _NUMBERS[wanted])):
+                raise ValueError(f"{field.name} must be a number, got {value!r}")
+        if self.times < 1 or not 200 <= self.status <= 599 or self.seconds < 0:
+            raise ValueError("times must be at least 1, status from 200 to 599, seconds not negative")
 
     @classmethod
     def from_json(cls, value: Any) -> Fault:
@@ -81,11 +90,7 @@ class Faults:
         with self._lock:
             for position, fault in enumerate(self._waiting):
                 if fault.command in {None, command}:
-                    left = replace(fault, times=fault.times - 1)
-                    self._waiting[position : position + 1] = _unspent([left])
+                    left = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
+                    self._waiting[position : position + 1] = left
                     return fault if self._chance.random() < fault.probability else None
         return None
-
-
-def _unspent(faults: Iterable[Fault]) -> list[Fault]:
-    return [fault for fault in faults if fault.times > 0]

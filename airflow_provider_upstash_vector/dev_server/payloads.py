@@ -250,10 +250,16 @@ def _text_parts(item: dict[str, Any]) -> _TextParts:
         raise bad_request("Missing or wrong input: data must be a string")
     if data is not None and len(data.encode()) > MAX_DATA_BYTES:
         raise bad_request(f"Data is too large: {len(data.encode())} bytes, at most {MAX_DATA_BYTES}")
-    text = None if metadata is None else json.dumps(metadata, ensure_ascii=False, separators=(",", ":"))
-    if text is not None:
-        check_metadata_size(text)
-    return {"metadata": text, "data": data}
+    return {"metadata": None if metadata is None else _metadata_text(metadata), "data": data}
+
+
+def _metadata_text(metadata: dict[str, Any]) -> str:
+    try:
+        text = json.dumps(metadata, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError:  # 1e999 is read as infinity
+        raise bad_request("Missing or wrong input: metadata holds a number that is too large") from None
+    check_metadata_size(text)
+    return text
 
 
 def check_metadata_size(text: str) -> None:

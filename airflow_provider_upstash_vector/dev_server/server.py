@@ -52,9 +52,13 @@ class DevServer:
         self.token = token or secrets.token_urlsafe(24)
         self.read_only_token = read_only_token or secrets.token_urlsafe(24)
         self.spec = IndexSpec(**spec)
-        self._socket = _listen(port)
         self._transports = Transports()
         self._index = VectorIndex(self.spec, database, indexing_delay)
+        try:
+            self._socket = _listen(port)
+        except BaseException:
+            self._index.store.close()
+            raise
         self._service = Service(
             server=Server(self._index),
             tokens=Tokens(full=self.token, read_only=self.read_only_token),
@@ -111,7 +115,8 @@ class DevServer:
     def stop(self) -> None:
         """End the thread and close the database."""
         self._server.should_exit = True
-        self._thread.join(_STOP_SECONDS)
+        if self._thread.ident is not None:
+            self._thread.join(_STOP_SECONDS)
         if self._thread.is_alive():
             raise RuntimeError(f"the dev server has not stopped within {_STOP_SECONDS:.0f} s")
         self._index.store.close()
@@ -157,8 +162,4 @@ class Transports:
 
 
 def _listen(port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
-    listener.listen(_BACKLOG)
-    return listener
+    return socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)

@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS vector (
 );
 INSERT OR IGNORE INTO namespace VALUES ('');
 """
+_SQLITE_ERROR = 1  # the generic code: a statement that SQLite cannot carry out
 _COLUMNS = "id, dense, sparse_indices, sparse_values, metadata, data"
 _UPSERT = f"""
 INSERT INTO vector (namespace, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -45,10 +46,14 @@ class Store:
 
     def __init__(self, database: str | Path, spec: IndexSpec) -> None:
         self._database = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
-        # NORMAL loses nothing when the process dies; only a power failure could undo the last writes.
-        self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
-        self._database.executescript(_SCHEMA)
-        self._check_spec(database, spec)
+        try:
+            # NORMAL loses nothing when the process dies; only a power failure could undo the last writes.
+            self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
+            self._database.executescript(_SCHEMA)
+            self._check_spec(database, spec)
+        except BaseException:
+            self._database.close()
+            raise
 
     def _check_spec(self, database: str | Path, spec: IndexSpec) -> None:
         found = self._database.execute("SELECT json FROM spec").fetchone()
@@ -105,7 +110,8 @@ class Store:
         )
         try:
             found = self._database.execute(statement, (*assignments.values(), namespace, id)).fetchall()
-        except sqlite3.OperationalError as error:  # JSON nested deeper than SQLite reads
+        except sqlite3.OperationalError as error:
+            _raise_unless_input(error)  # JSON nested deeper than SQLite reads
             raise bad_request(f"Missing or wrong input: metadata: {error}") from None
         for number, metadata in found:
             check_metadata_size(metadata or "")
@@ -184,7 +190,8 @@ class Store:
             rows = self._database.execute(
                 statement.format(condition.sql), (namespace, *condition.parameters)
             ).fetchall()
-        except sqlite3.OperationalError:  # more conditions than SQLite nests
+        except sqlite3.OperationalError as error:
+            _raise_unless_input(error)  # more conditions than SQLite nests
             raise bad_request("Invalid filter: too many conditions") from None
         return [number for (number,) in rows]
 
@@ -221,6 +228,12 @@ class Store:
         (pages,) = self._database.execute("PRAGMA page_count").fetchone()
         (page_bytes,) = self._database.execute("PRAGMA page_size").fetchone()
         return int(pages * page_bytes)
+
+
+def _raise_unless_input(error: sqlite3.OperationalError) -> None:
+    # Anything else is the disk's fault. Python 3.10 does not tell.
+    if getattr(error, "sqlite_errorcode", _SQLITE_ERROR) != _SQLITE_ERROR:
+        raise error
 
 
 def _marks(values: Sequence[Any]) -> str:

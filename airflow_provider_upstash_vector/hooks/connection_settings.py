@@ -41,32 +41,43 @@ def read_connection(connection: AirflowConnection) -> ConnectionSettings:
 
     Raises :class:`InvalidEndpoint` with one sentence that says what to do.
     """
-    # Forms send every extra field, as null where it was left empty, and Airflow 2 sends texts.
-    extras = {name: value for name, value in connection.extra_dejson.items() if value is not None}
+    extras = _extras(connection)
     return ConnectionSettings(
         endpoint=Endpoint.of(
-            _url(connection), connection.password, allow_http=_boolean(extras, "allow_http", default=False)
+            connection.host,
+            connection.password,
+            scheme=connection.schema if connection.schema in {"http", "https"} else "https",
+            port=connection.port,  # Airflow's forms store an empty one as 0
+            allow_http=_boolean(extras, "allow_http", default=False),
         ),
-        namespace=str(extras.get("namespace", "")),
+        namespace=_namespace(extras),
         policy=_policy(extras),
     )
 
 
-def _url(connection: AirflowConnection) -> str | None:
-    host = connection.host
-    if host and "://" not in host and connection.schema in {"http", "https"}:
-        host = f"{connection.schema}://{host}"
-    if not host or not connection.port:  # Airflow's forms store an empty port as 0
-        return host
-    base = host.strip().rstrip("/")
-    return base if base.endswith(f":{connection.port}") else f"{base}:{connection.port}"
+def _extras(connection: AirflowConnection) -> dict[str, Any]:
+    extras: object = connection.extra_dejson
+    if not isinstance(extras, Mapping):
+        raise InvalidEndpoint('The extras are not a JSON object: write {"namespace": "..."} or leave them empty.')
+    # Forms send every extra field, as null where it was left empty, and Airflow 2 sends texts.
+    return {str(name): value for name, value in extras.items() if value is not None}
+
+
+def _namespace(extras: Mapping[str, Any]) -> str:
+    value = extras.get("namespace", "")
+    if isinstance(value, str) or type(value) is int:
+        return str(value)
+    # A URI connection on Airflow 3.1 and later has read 1.10 as a number: its text is lost.
+    raise InvalidEndpoint(
+        f'The extra "namespace" is {value!r}, not text: write it in quotes, in a JSON connection.'
+    )
 
 
 def _policy(extras: Mapping[str, Any]) -> RetryPolicy:
     default = RetryPolicy()
     timeout = _number(extras, "timeout", default.request_timeout_seconds, at_least=0.1)
     return RetryPolicy(
-        max_attempts=int(_number(extras, "max_attempts", default.max_attempts, at_least=1)),
+        max_attempts=_whole(extras, "max_attempts", default.max_attempts),
         request_timeout_seconds=timeout,
         connect_timeout_seconds=min(default.connect_timeout_seconds, timeout),
         total_timeout_seconds=max(default.total_timeout_seconds, timeout),
@@ -76,14 +87,21 @@ def _policy(extras: Mapping[str, Any]) -> RetryPolicy:
 def _number(extras: Mapping[str, Any], name: str, default: float, *, at_least: float) -> float:
     value = extras.get(name, default)
     if value == "":
-        return default
+        return float(default)
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if not (number >= at_least and math.isfinite(number)):
+    if isinstance(value, bool) or not (number >= at_least and math.isfinite(number)):
         raise InvalidEndpoint(f'The extra "{name}" is {value!r}: write a number of at least {at_least:g}.')
     return number
+
+
+def _whole(extras: Mapping[str, Any], name: str, default: int) -> int:
+    number = _number(extras, name, default, at_least=1)
+    if not number.is_integer():
+        raise InvalidEndpoint(f'The extra "{name}" is {extras[name]!r}: write a whole number.')
+    return int(number)
 
 
 def _boolean(extras: Mapping[str, Any], name: str, *, default: bool) -> bool:

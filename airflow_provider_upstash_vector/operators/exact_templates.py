@@ -2,8 +2,11 @@
 
 Airflow's native rendering evaluates every rendered text as a Python literal, also one without a template:
 the id ``1e5`` becomes 100000.0 and the metadata text ``None`` a null, which deletes a field under PATCH. And
-Jinja itself drops a trailing newline. Here a text without a template stays as it is, and native rendering
-gives the value of a template that is one whole expression, without evaluating text again.
+Jinja itself drops a trailing newline. Here
+
+- a text without a template stays as it is, and text is never evaluated;
+- a field that is one whole expression with the value ``None`` is ``None``, as if it had not been given;
+- with native rendering, one whole expression gives its value, in a field or within one.
 """
 
 from __future__ import annotations
@@ -13,14 +16,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 from jinja2 import Undefined
-from jinja2.nativetypes import NativeEnvironment
+from jinja2.nativetypes import NativeCodeGenerator, NativeEnvironment
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
 
-class ExactTemplatesMixin(BaseOperator):
+class ExactTemplatesOperator(BaseOperator):
     """Renders template fields so that texts arrive as they were written, on every Airflow version."""
+
+    _containers_around = 0
 
     def render_template(
         self,
@@ -29,13 +34,30 @@ class ExactTemplatesMixin(BaseOperator):
         jinja_env: Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render ``content``; everything but texts is left to Airflow, which comes back here for nested ones."""
-        if not isinstance(content, str):
+        """Render ``content``; everything but texts is left to Airflow, which comes back here for those within."""
+        if isinstance(content, str):
+            environment = jinja_env or self.get_template_env()
+            return _rendered(content, context, environment, whole_field=not self._containers_around)
+        self._containers_around += 1
+        try:
             return super().render_template(content, context, jinja_env, seen_oids)
-        environment = jinja_env or self.get_template_env()
-        if not _has_template(content, environment):
-            return content
-        return _render(environment.overlay(keep_trailing_newline=True).from_string(content), context)
+        finally:
+            self._containers_around -= 1
+
+
+def _rendered(text: str, context: Context, environment: Environment, *, whole_field: bool) -> Any:
+    if not _has_template(text, environment):
+        return text
+    # Native code generation, also for the plain environment, gives the values before they become text.
+    exact = environment.overlay(keep_trailing_newline=True)
+    exact.code_generator_class = NativeCodeGenerator
+    parts = _parts(exact.from_string(text), context)
+    if len(parts) == 1:
+        (value,) = parts
+        is_value = not isinstance(value, str | Undefined)  # an undefined value says so when it becomes text
+        if (value is None and whole_field) or (is_value and isinstance(environment, NativeEnvironment)):
+            return value
+    return "".join(str(part) for part in parts)
 
 
 def _has_template(text: str, environment: Environment) -> bool:
@@ -49,23 +71,16 @@ def _has_template(text: str, environment: Environment) -> bool:
     return any(mark and mark in text for mark in marks)
 
 
-def _render(template: Template, context: Context) -> Any:
+def _parts(template: Template, context: Context) -> list[Any]:
     # Not Template.render(): it would copy Airflow's context, and so evaluate all its lazy values.
     environment = template.environment
     variables = cast("dict[str, Any]", copy.copy(context))
     variables.update((name, value) for name, value in template.globals.items() if name not in variables)
     try:
-        parts = list(
+        return list(
             template.root_render_func(
                 environment.context_class(environment, variables, template.name, template.blocks)
             )
         )
     except Exception:  # noqa: BLE001 - raises it again, pointing to the template
         environment.handle_exception()
-    if isinstance(environment, NativeEnvironment) and len(parts) == 1 and not _is_text(parts[0]):
-        return parts[0]
-    return "".join(str(part) for part in parts)
-
-
-def _is_text(part: object) -> bool:
-    return isinstance(part, str | Undefined)  # an undefined value says so when it becomes text

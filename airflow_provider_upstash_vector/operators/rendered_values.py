@@ -13,10 +13,10 @@ from airflow_provider_upstash_vector.client.fields import shown
 def rendered_text(value: object, field: str) -> str:
     """Return a text field. A whole number is taken as its digits; nothing else is converted.
 
-    A float or a truth value may be what native rendering has made of a text, so it is refused.
+    A float or a truth value is refused: what other text it came from, ``1e5`` or ``yes``, cannot be known.
     """
     if isinstance(value, str):
-        return str(value)
+        return str.__str__(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     raise InvalidUpdate(field, f"must be text, got {shown(value)}")
@@ -43,7 +43,7 @@ def rendered_value(value: Any, field: str, expected: str) -> Any:
         pass
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         raise InvalidUpdate(field, f"must be {expected}, got the text {value[:60]!r}") from None
 
 

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.client.models import NumbersLike, SparseLike
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
-from airflow_provider_upstash_vector.operators.exact_templates import ExactTemplatesMixin
+from airflow_provider_upstash_vector.operators.exact_templates import ExactTemplatesOperator
 from airflow_provider_upstash_vector.operators.rendered_values import (
     optional_text,
     rendered_text,
@@ -25,7 +25,7 @@ _SPARSE = 'an object {"indices": [...], "values": [...]}'
 _OBJECT = 'a JSON object, e.g. {"genre": "drama"}'
 
 
-class UpdateVectorOperator(ExactTemplatesMixin):
+class UpdateVectorOperator(ExactTemplatesOperator):
     """Change the vector, the raw text or the metadata of one stored vector; return the updated count, 1 or 0.
 
     :param vector_id: the id of the vector.
@@ -95,19 +95,21 @@ class UpdateVectorOperator(ExactTemplatesMixin):
 
     def execute(self, context: Context) -> int:  # noqa: ARG002 - Airflow passes it
         """Send the update, as often as the connection allows; return the updated count."""
-        with airflow_errors("update", namespace=self.namespace, id=self.vector_id), self.hook as hook:
+        hook = self.hook
+        with airflow_errors("update", id=self.vector_id):
+            namespace = hook.resolve_namespace(optional_text(self.namespace, "namespace"))
+        with airflow_errors("update", namespace=namespace, id=self.vector_id), hook:
             vector_id = rendered_text(self.vector_id, "vector_id")
-            namespace = optional_text(self.namespace, "namespace")
             updated = hook.update(
                 vector_id,
                 vector=rendered_value(self.vector, "vector", _NUMBERS),
                 sparse_vector=rendered_value(self.sparse_vector, "sparse_vector", _SPARSE),
                 data=optional_text(self.data, "data"),
                 metadata=rendered_value(self.metadata, "metadata", _OBJECT),
-                metadata_update_mode=optional_text(self.metadata_update_mode or None, "metadata_update_mode"),
+                metadata_update_mode=optional_text(self.metadata_update_mode, "metadata_update_mode"),
                 namespace=namespace,
             )
-            place = _place(hook.resolve_namespace(namespace))
+        place = f"namespace {namespace!r}" if namespace else "the default namespace"
         if updated:
             self.log.info("Updated vector %r in %s.", vector_id, place)
         else:
@@ -120,7 +122,3 @@ class UpdateVectorOperator(ExactTemplatesMixin):
         if self.on_missing == "skip":
             raise AirflowSkipException(message)
         self.log.warning(message)
-
-
-def _place(namespace: str) -> str:
-    return f"namespace {namespace!r}" if namespace else "the default namespace"

@@ -153,6 +153,7 @@ def test_update_changes_what_is_given(api: Api) -> None:
         ({"id": "a", "vector": [1, True]}, 400, "vector must be an array of numbers"),
         ({"id": "a", "vector": [1, 1e39]}, 400, "too large"),
         ({"id": "a", "vector": [1, 10**400]}, 400, "too large"),
+        (b'{"id": "a", "metadata": {"x": 1e999}}', 400, "metadata holds a number that is too large"),
         ({"id": "a", "metadata": [1]}, 400, "metadata must be an object"),
         ({"id": "a", "metadata": {"x": "y" * 49_150}}, 400, "Metadata is too large"),
         ({"id": "a", "data": 5}, 400, "data must be a string"),
@@ -236,14 +237,21 @@ def test_too_many_items(api: Api) -> None:
         ("/nothing", "POST", 404),
         ("/update/a/b", "POST", 404),
         ("/info/ns", "GET", 404),
-        ("/update", "GET", 405),
         ("/update", "PATCH", 405),
+        ("/info", "DELETE", 405),
         ("/update", "DELETE", 405),
         ("/update/%ff", "POST", 400),
     ],
 )
 def test_unknown_paths_and_methods(api: Api, path: str, method: str, status: int) -> None:
     assert api(path, {"id": "a", "data": "x"}, method)[0] == status
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_every_endpoint_takes_the_methods_that_it_does_not_document(api: Api, method: str) -> None:
+    assert api("/update", {"id": "a", "data": "x"}, method) == {"updated": 0}
+    assert api("/info", None, method)["vectorCount"] == 0
+    assert api.http.head("/info").status_code == 200
 
 
 def test_a_body_has_a_limit(api: Api) -> None:
@@ -294,7 +302,18 @@ def test_faults_over_http(api: Api, server: DevServer) -> None:
     assert api("/_dev/faults", {"kind": "cut", "times": 3})[0]["times"] == 3
     assert api("/_dev/faults", method="DELETE") == []
     assert api("/_dev/requests", method="GET") == dict(server.requests)
-    for wrong in [b"{", {"kind": "unknown"}, {"status": 500}, {"kind": "cut", "often": 1}, 5]:
+    for wrong in [
+        b"{",
+        {"kind": "unknown"},
+        {"kind": "status", "times": "3"},
+        {"kind": "status", "times": 0},
+        {"kind": "status", "status": "abc"},
+        {"kind": "slow", "seconds": True},
+        {"kind": "status", "retry_after": 1},
+        {"status": 500},
+        {"kind": "cut", "often": 1},
+        5,
+    ]:
         assert api("/_dev/faults", wrong)[0] == 400
 
 
@@ -336,10 +355,10 @@ def test_no_body_makes_the_server_fail(shared_server: DevServer, path: str, body
     assert answer.status_code == 200 or answer.json()["status"] == answer.status_code
 
 
-def start_process(*options: str) -> tuple[subprocess.Popen[str], str]:
+def start_process(*options: str, stderr: int | None = None) -> tuple[subprocess.Popen[str], str]:
     command = [sys.executable, "-m", "airflow_provider_upstash_vector.dev_server", "--port", "0", *options]
     environ = {**os.environ, "UPSTASH_VECTOR_REST_TOKEN": "t"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environ)
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("export UPSTASH_VECTOR_REST_URL="):
@@ -364,19 +383,24 @@ def test_a_killed_server_has_kept_what_it_acknowledged(tmp_path: Path) -> None:
     assert acknowledged == 200
 
 
-def test_the_process_ends_on_sigterm() -> None:
-    process, url = start_process()
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_process_ends_when_it_is_asked_to(number: signal.Signals) -> None:
+    process, url = start_process(stderr=subprocess.PIPE)
     with process:
         assert httpx.get(f"{url}/info", headers={"Authorization": "Bearer t"}).status_code == 200
-        process.terminate()
-        process.wait(10)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=10)
+    assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--index-type", "round"], "invalid choice"),
-        (["--dimension", "0"], "dimension must be from 1 to 5376"),
+        (["--dimension", "0"], "dev_server: dimension must be from 1 to 5376"),
+        (["--port", "99999"], "dev_server: "),
+        (["--database", "/nonexistent/index.db"], "dev_server: unable to open database file"),
+        (["--database", __file__], "dev_server: file is not a database"),
     ],
 )
 def test_wrong_options(options: list[str], message: str) -> None:
@@ -384,6 +408,36 @@ def test_wrong_options(options: list[str], message: str) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode != 0
     assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_help_does_not_show_the_token() -> None:
+    command = [sys.executable, "-m", "airflow_provider_upstash_vector.dev_server", "--help"]
+    environ = {**os.environ, "UPSTASH_VECTOR_REST_TOKEN": "my-secret"}
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert "--index-type" in ended.stdout
+    assert "my-secret" not in ended.stdout + ended.stderr
+
+
+def open_files() -> int:
+    return len([*Path("/proc/self/fd").iterdir()])
+
+
+def test_a_server_that_cannot_start_leaves_nothing_open(tmp_path: Path) -> None:
+    with DevServer(database=tmp_path / "index.db", dimension=2) as other:
+        port = int(other.url.rpartition(":")[2])
+        other.clear()  # by now its thread has opened all that it needs
+        before = open_files()
+        for _ in range(5):
+            with pytest.raises(ValueError, match="another kind"):
+                DevServer(database=tmp_path / "index.db", dimension=3)
+            with pytest.raises(OSError, match="in use"):
+                DevServer(port=port)
+        assert open_files() == before
+
+
+def test_a_server_that_was_not_started_can_be_stopped() -> None:
+    DevServer().stop()
 
 
 def test_a_file_of_another_kind_of_index_is_refused(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import struct
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +15,16 @@ from dataclasses import replace
 import pytest
 import trustme
 
-from airflow_provider_upstash_vector.client import Endpoint, VectorUpdate
+from airflow_provider_upstash_vector.client import Endpoint, RetryPolicy, VectorUpdate
 from airflow_provider_upstash_vector.client.engines.base import MAX_ANSWER_BYTES
 from airflow_provider_upstash_vector.client.errors import (
     AnswerLost,
     AnswerTimeout,
     ApiError,
     ConnectFailed,
+    InvalidEndpoint,
     MalformedAnswer,
+    UpstashVectorError,
 )
 from tests.contract.raw_server import RawServer, Script, http_answer
 from tests.index_fixtures import QUICK, ClientOfEither
@@ -126,7 +130,7 @@ def test_a_broken_connection_is_an_answer_lost(engine: str, script: Script) -> N
     with RawServer(script) as server, client_of(engine, server) as client, pytest.raises(AnswerLost) as caught:
         client.update(CHANGE, "ns")
     assert str(caught.value).startswith("update of 'a' in namespace 'ns': the connection broke: ")
-    assert caught.value.__cause__ is not None
+    assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 @pytest.mark.parametrize(
@@ -235,24 +239,25 @@ def test_an_unknown_host(engine: str) -> None:
     assert caught.value.reason == "dns"
 
 
-def test_a_host_that_never_answers(engine: str) -> None:
-    with socket.socket() as full:  # its backlog is full, so a further connection waits
+@contextmanager
+def full_listener() -> Iterator[int]:
+    """Yield a port on which a connection has to wait for ever, the backlog being full."""
+    with socket.socket() as full, contextlib.ExitStack() as others:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
-        others = [socket.socket() for _ in range(4)]
-        for other in others:
+        for _ in range(4):
+            other = others.enter_context(socket.socket())
             other.setblocking(False)
             other.connect_ex(full.getsockname())
-        either = ClientOfEither(
-            engine,
-            Endpoint.of(f"http://127.0.0.1:{full.getsockname()[1]}", "t"),
-            replace(ONCE, connect_timeout_seconds=0.3),
-        )
+        yield full.getsockname()[1]
+
+
+def test_a_host_that_never_answers(engine: str) -> None:
+    with full_listener() as port:
+        either = client_to(engine, f"http://127.0.0.1:{port}", replace(ONCE, connect_timeout_seconds=0.3))
         with pytest.raises(ConnectFailed) as caught:
             either.update(CHANGE)
         either.end()
-        for other in others:
-            other.close()
     assert caught.value.reason == "timeout"
 
 
@@ -310,10 +315,14 @@ def test_python_without_authorities_takes_certifis(engine: str, monkeypatch: pyt
         assert client.update(CHANGE) == 1
 
 
+def client_to(engine: str, url: str, policy: RetryPolicy = ONCE) -> ClientOfEither:
+    return ClientOfEither(engine, Endpoint.of(url, "t0k3n", allow_http=True), policy)
+
+
 def test_http_proxy_of_the_environment(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with RawServer(answering(http_answer())) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"127.0.0.1:{proxy.port}")
-        either = ClientOfEither(engine, Endpoint.of("http://index.test", "t", allow_http=True), ONCE)
+        either = client_to(engine, "http://index.test")
         assert either.update(CHANGE) == 1
         either.end()
     assert proxy.requests[0].startswith(b"POST http://index.test/update HTTP/1.1\r\n")
@@ -323,7 +332,7 @@ def test_http_proxy_of_the_environment(engine: str, monkeypatch: pytest.MonkeyPa
 def test_https_proxy_of_the_environment(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with RawServer(answering(http_answer(b"", "403 Forbidden"))) as proxy:
         monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{proxy.port}")
-        either = ClientOfEither(engine, Endpoint.of("https://index.test", "t0k3n"), ONCE)
+        either = client_to(engine, "https://index.test")
         with pytest.raises(ConnectFailed):
             either.update(CHANGE)
         either.end()
@@ -331,12 +340,122 @@ def test_https_proxy_of_the_environment(engine: str, monkeypatch: pytest.MonkeyP
     assert b"t0k3n" not in proxy.requests[0]
 
 
-def test_no_proxy_of_the_environment(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with RawServer(answering(http_answer())) as server:
-        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-        monkeypatch.setenv("NO_PROXY", "localhost")
+@pytest.mark.parametrize("exempt", ["index.test", "index.test:8079", ".test", "*"])
+def test_no_proxy_of_the_environment(engine: str, monkeypatch: pytest.MonkeyPatch, exempt: str) -> None:
+    with RawServer(answering(http_answer())) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("NO_PROXY", exempt)
+        either = client_to(engine, "http://index.test:8079")
+        with pytest.raises(ConnectFailed):  # there is no such host
+            either.update(CHANGE)
+        either.end()
+        assert proxy.requests == []
+
+
+def test_loopback_addresses_are_never_proxied(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with RawServer(answering(http_answer())) as server, RawServer(answering(http_answer())) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
         with client_of(engine, server) as client:
             assert client.update(CHANGE) == 1
+        assert proxy.requests == []
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "ftp://x:1", "http://[::1", "http://"])
+def test_a_proxy_that_cannot_be_used_is_told(engine: str, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(InvalidEndpoint, match="http_proxy names no http or https proxy"):
+        client_to(engine, "http://index.test")
+
+
+def test_connecting_to_all_addresses_of_a_host_has_one_limit(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with full_listener() as port:
+        many = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{last}", port)) for last in range(1, 7)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: many)
+        either = client_to(engine, "http://index.test", replace(ONCE, connect_timeout_seconds=0.5))
+        started = time.monotonic()
+        with pytest.raises(ConnectFailed):
+            either.update(CHANGE)
+        assert time.monotonic() - started < 2.5  # six times the limit would be 3 s
+        either.end()
+
+
+def test_the_next_address_is_tried_where_one_refuses(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with RawServer(answering(http_answer())) as server:
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, server.port)) for host in ("127.0.0.9", "127.0.0.1")
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        either = client_to(engine, f"http://index.test:{server.port}")
+        assert either.update(CHANGE) == 1
+        either.end()
+
+
+def test_a_server_that_reads_slowly_cannot_hold_a_request(engine: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
+        def read_slowly() -> None:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                while connection.recv(65536):
+                    time.sleep(0.2)
+
+        threading.Thread(target=read_slowly, daemon=True).start()
+        either = client_to(engine, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        started = time.monotonic()
+        with pytest.raises((AnswerTimeout, AnswerLost)):
+            either.upsert([{"id": str(n), "vector": [0.5], "data": "x" * 1_000_000} for n in range(30)])
+        assert time.monotonic() - started < 4
+        either.end()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http_answer(b'{"error": "' + b"x" * 280 + b'{token}"}', "401 Unauthorized"),
+        http_answer(b"", "301 Moved", "Location: https://elsewhere/?{token}"),
+        http_answer(b"you sent {token}", "200 OK"),
+        b"HTTP/1.1 200 OK\r\n{token}\r\n\r\n",
+        b"SSH-2.0-{token}\r\n\r\n",
+    ],
+    ids=["at the cut", "location", "garbage", "bad header", "not HTTP"],
+)
+def test_a_token_that_comes_back_is_not_told(engine: str, answer: bytes) -> None:
+    token = "a-token-of-some-length-" + "0123456789" * 3
+
+    def echo(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(answer.replace(b"{token}", token.encode()))
+        connection.close()
+
+    with RawServer(echo) as server:
+        either = ClientOfEither(engine, Endpoint.of(server.url, token), ONCE)
+        with pytest.raises(UpstashVectorError) as caught:
+            either.update(CHANGE)
+        told = repr(either.client.__dict__)
+        either.end()
+    error: BaseException | None = caught.value
+    while error is not None:
+        told += f"{error!r} {error} {error.args!r} {vars(error)!r}"
+        error = error.__cause__ or error.__context__
+    assert token[:20] not in told.replace(repr(token), "")  # the client itself holds it
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000,
+        b"HTTP/1.1 301 Moved\r\nLocation: \xff\xfe",
+        b"HTTP/1.1 503 Busy\r\nRetry-After: Tue, 31 Mar 99999999999 12:00:00 GMT",
+        b"HTTP/1.1 503 Busy\r\nRetry-After: Tue, 31 Mar 2026 12:00:00 +9999999",
+    ],
+)
+def test_headers_that_make_no_sense_end_in_the_error_tree(engine: str, head: bytes) -> None:
+    def script(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(head + b"\r\n\r\n")
+        connection.close()
+
+    with RawServer(script) as server, client_of(engine, server) as client, pytest.raises(UpstashVectorError):
+        client.update(CHANGE)
 
 
 def test_a_compressed_answer_is_not_unpacked(engine: str) -> None:

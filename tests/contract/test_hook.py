@@ -61,7 +61,8 @@ def test_the_client_is_opened_once_and_again_after_close(connection: str) -> Non
     hook.close()
 
 
-def test_making_a_hook_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_making_a_hook_reads_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(UpstashVectorHook, "get_connection", None)
     UpstashVectorHook("there is no such connection")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import jinja2
 import numpy as np
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer
@@ -105,11 +106,26 @@ def test_native_rendering_still_gives_the_values_of_whole_expressions() -> None:
     assert operator.metadata == {"n": 3, "tags": ["x"], "text": "n is 3"}
 
 
-def test_fields_that_render_to_nothing_are_absent(vectors: Any, native: bool) -> None:
-    vectors.make("a", metadata={"x": 1})
-    empty = {"vector": "{{ params.none }}", "metadata": "", "metadata_update_mode": ""}
-    assert run(native, {"none": None}, vector_id="a", data="new", **empty) == 1
-    assert vectors.read("a").metadata == {"x": 1}
+def test_fields_whose_value_is_none_are_absent(vectors: Any, native: bool) -> None:
+    vectors.make("a", metadata={"x": 1}, data="old")
+    none = "{{ params.none }}"
+    empty = {"vector": none, "data": none, "metadata_update_mode": none, "namespace": none}
+    assert run(native, {"none": None}, vector_id="a", metadata={"x": 2}, **empty) == 1
+    assert (vectors.read("a").data, vectors.read("a").metadata) == ("old", {"x": 2})
+    assert run(native, {"none": None}, vector_id="a", data="new", metadata="", sparse_vector=none) == 1
+    assert (vectors.read("a").data, vectors.read("a").metadata) == ("new", {"x": 2})
+
+
+@pytest.mark.usefixtures("connection")
+def test_an_id_whose_value_is_none_is_refused(native: bool) -> None:
+    with pytest.raises(AirflowFailException, match="vector_id: must be text, got NoneType None"):
+        run(native, {"none": None}, vector_id="{{ params.none }}", data="x")
+
+
+def test_none_within_metadata_or_a_text_is_text_unless_native(native: bool) -> None:
+    metadata = {"whole": "{{ params.none }}", "part": "is {{ params.none }}"}
+    operator = rendered(native, {"none": None}, vector_id="a", metadata=metadata)
+    assert operator.metadata == {"whole": None if native else "None", "part": "is None"}
 
 
 def test_an_undefined_name_is_told(native: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import inspect
 import socket
 import traceback
 from dataclasses import replace
@@ -27,9 +27,8 @@ def stored(server: DevServer, connection: str) -> None:
 
 
 @pytest.mark.usefixtures("stored")
-def test_the_updated_count_is_returned(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO):
-        result = run(PLAIN, vector_id="a", metadata={"x": 2})
+def test_the_updated_count_is_returned() -> None:
+    result = run(PLAIN, vector_id="a", metadata={"x": 2})
     assert result == 1
     assert type(result) is int
 
@@ -55,6 +54,9 @@ def test_on_missing_is_checked_when_the_dag_is_parsed() -> None:
     ("values", "message"),
     [
         ({"vector": [1]}, "update of 'a' in the default namespace: 422 Invalid vector dimension: 1, expected: 2"),
+        ({"metadata": "{[1]: 2}"}, "metadata: must be a JSON object"),
+        ({"metadata": {}, "metadata_update_mode": ""}, "must be OVERWRITE or PATCH, got str ''"),
+        ({"data": "x", "namespace": "n" * 70_000}, "namespace: 70,000 characters in a path"),
         ({"vector": "[1, 'x']"}, "vector: element 1 must be a number, got str 'x'"),
         (
             {"vector": "0.1; 0.2", "namespace": "ns"},
@@ -147,17 +149,9 @@ def test_no_exception_holds_the_token(
     assert token not in told
 
 
-def test_template_fields() -> None:
-    assert UpdateVectorOperator.template_fields == (
-        "vector_id",
-        "vector",
-        "sparse_vector",
-        "data",
-        "metadata",
-        "metadata_update_mode",
-        "namespace",
-        "upstash_vector_conn_id",
-    )
+def test_every_argument_but_on_missing_is_a_template() -> None:
+    arguments = inspect.signature(UpdateVectorOperator.__init__).parameters
+    assert {*UpdateVectorOperator.template_fields, "on_missing", "self", "kwargs"} == set(arguments)
     assert UpdateVectorOperator.template_ext == ()
     assert set(UpdateVectorOperator.template_fields_renderers) <= set(UpdateVectorOperator.template_fields)
 

@@ -70,6 +70,10 @@ def test_no_token_anywhere(
             assert form not in content, file
 
 
-def test_the_token_in_an_xcom_would_be_found(airflow_home: AirflowHome) -> None:
-    """The search itself works: what a run writes is searched, the run's id among it."""
-    assert any(b"example_update_vector" in content for _, content in airflow_home.everything())
+def test_a_token_in_an_xcom_or_a_rendered_field_would_be_found(
+    airflow_home: AirflowHome, server: DevServer, connection: str
+) -> None:
+    run = DagRun(load_dags(airflow_home.dags / "told.py")["told"])
+    assert run.state == "success"
+    for marker in (b"marker-in-an-xcom", b"marker-in-a-rendered-field"):
+        assert any(marker in content for file, content in airflow_home.everything() if file.suffix != ".py")

@@ -27,6 +27,8 @@ def connection(**fields: Any) -> Any:
         ({"host": "http://127.0.0.1:8079/"}, "http://127.0.0.1:8079"),
         ({"host": "http://127.0.0.1", "port": 8079}, "http://127.0.0.1:8079"),
         ({"host": "127.0.0.1", "port": 8079, "schema": "http"}, "http://127.0.0.1:8079"),
+        ({"host": f'"{HOST}/"', "port": 443}, HOST),
+        ({"host": "::1", "port": 8079, "schema": "http"}, "http://[::1]:8079"),
     ],
 )
 def test_host_port_and_schema(fields: dict[str, Any], url: str) -> None:
@@ -109,6 +111,10 @@ def test_the_other_times_follow_the_timeout(timeout: int, connect: float, total:
         ({"extra": '{"allow_http": "perhaps"}'}, """The extra "allow_http" is 'perhaps': write true or false."""),
         ({"extra": '{"timeout": "soon"}'}, """The extra "timeout" is 'soon': write a number of at least 0.1."""),
         ({"extra": '{"timeout": 0}'}, "write a number of at least 0.1"),
+        ({"extra": '{"timeout": true}'}, "write a number of at least 0.1"),
+        ({"extra": '{"max_attempts": 2.5}'}, "write a whole number"),
+        ({"extra": '{"namespace": 1.5}'}, "is 1.5, not text: write it in quotes"),
+        ({"host": f"{HOST}:8443", "port": 443}, "has the port 8443, the connection 443: leave one of them out"),
         ({"extra": '{"timeout": [1]}'}, "write a number of at least 0.1"),
         ({"extra": '{"max_attempts": 0.5}'}, "write a number of at least 1"),
     ],

@@ -23,12 +23,22 @@ class Clock:
 
 
 def drive(
-    outcomes: list[retry.Outcome], policy: RetryPolicy, *, each_takes: float = 0.0, chance: float = 1.0
+    outcomes: list[retry.Outcome],
+    policy: RetryPolicy,
+    *,
+    each_takes: float = 0.0,
+    chance: float = 1.0,
+    call: wire.Call[Any] | None = None,
 ) -> tuple[list[Any], Any]:
     """Run the flow over these outcomes; return its steps and what it ended with."""
     clock = Clock()
     flow = retry.flow(
-        wire.reset("ns"), policy, clock=clock, wall_clock=lambda: 0.0, chance=lambda: chance, secret="s3cr3t"
+        call or wire.reset("ns"),
+        policy,
+        clock=clock,
+        wall_clock=lambda: 0.0,
+        chance=lambda: chance,
+        secret="s3cr3t",
     )
     steps: list[Any] = []
     rest = iter(outcomes)
@@ -131,6 +141,40 @@ def test_a_wait_that_does_not_fit_is_not_begun() -> None:
     steps, error = drive([wire.Answer(503, {"retry-after": "60"}, b"")], RetryPolicy(total_timeout_seconds=60))
     assert steps == [SENT]
     assert isinstance(error, errors.ServerError)
+
+
+def test_a_wait_that_took_too_long_ends_in_the_last_error() -> None:
+    clock = Clock()
+    flow = retry.flow(wire.reset(), RetryPolicy(total_timeout_seconds=10), clock=clock, chance=lambda: 1.0)
+    next(flow)
+    assert isinstance(flow.send(wire.Answer(429, {"retry-after": "9"}, b"")), Wait)
+    clock.now = 9.95
+    with pytest.raises(errors.RateLimited):
+        flow.send(None)
+
+
+def test_very_many_attempts_do_not_overflow() -> None:
+    error = errors.AnswerLost("cut")
+    wait = RetryPolicy(max_attempts=9999).wait_after(error, attempt=5000, elapsed_seconds=0, chance=1)
+    assert wait == 8.0
+
+
+@pytest.mark.parametrize(
+    ("outcome", "tries"),
+    [
+        (errors.ConnectFailed("no"), 2),
+        (wire.Answer(429, {}, b""), 2),
+        (errors.AnswerLost("cut"), 1),
+        (errors.AnswerTimeout("late"), 1),
+        (BUSY, 1),
+    ],
+)
+def test_what_may_not_be_done_twice_is_sent_again_only_where_it_was_not_done(
+    outcome: retry.Outcome, tries: int
+) -> None:
+    steps, error = drive([outcome, outcome], RetryPolicy(max_attempts=2), call=wire.rename_namespace("a", "b"))
+    assert sum(isinstance(step, Send) for step in steps) == tries
+    assert isinstance(error, errors.UpstashVectorError)
 
 
 def test_a_secret_that_the_server_echoes_is_not_repeated() -> None:

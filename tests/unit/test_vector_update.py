@@ -3,6 +3,7 @@ from __future__ import annotations
 import array
 import json
 import pickle
+from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
@@ -49,7 +50,7 @@ class Tensor:
         ({"id": "a", "vector": [0.1, float("nan")]}, "vector", "element 1, nan, is not a finite number"),
         ({"id": "a", "vector": [float("-inf")]}, "vector", "element 0, -inf"),
         ({"id": "a", "vector": [1e39]}, "vector", "too large for a 4-byte float"),
-        ({"id": "a", "vector": [10**400]}, "vector", "no 4-byte float can hold"),
+        ({"id": "a", "vector": [10**400]}, "vector", "element 0 is too large for a 4-byte float"),
         ({"id": "a", "vector": ["0.1"]}, "vector", "element 0 must be a number, got str '0.1'"),
         ({"id": "a", "vector": [0.1, None]}, "vector", "element 1 must be a number"),
         ({"id": "a", "vector": [True]}, "vector", "element 0 must be a number"),
@@ -64,6 +65,7 @@ class Tensor:
         ({"id": "a", "sparse_vector": ([3, 3], [0.5, 0.5])}, "sparse_vector", "index 3 is given twice"),
         ({"id": "a", "sparse_vector": ([True], [0.5])}, "sparse_vector", "index 0 must be an integer, got bool"),
         ({"id": "a", "sparse_vector": ([1.0], [0.5])}, "sparse_vector", "index 0 must be an integer, got float"),
+        ({"id": "a", "sparse_vector": ([np.array([1, 2])], [0.5])}, "sparse_vector", "index 0 must be an integer"),
         ({"id": "a", "sparse_vector": (1, [0.5])}, "sparse_vector", "indices must be a list of integers"),
         ({"id": "a", "sparse_vector": ([1], [float("nan")])}, "sparse_vector values", "not a finite number"),
         ({"id": "a", "sparse_vector": {"indices": [1]}}, "sparse_vector", "must have the keys"),
@@ -111,6 +113,35 @@ def test_none_means_absent() -> None:
 
 def test_empty_metadata_is_a_change() -> None:
     assert VectorUpdate(id="a", metadata={}).to_json() == b'{"id":"a","metadata":{}}'
+
+
+def test_a_checked_update_does_not_change_with_what_it_was_made_of() -> None:
+    vector, metadata = np.array([1, 2], dtype=np.float32), {"x": [1]}
+    update = VectorUpdate(id="a", vector=vector, metadata=metadata)
+    before = update.to_json()
+    vector[0] = np.nan
+    metadata["x"].append(float("nan"))  # type: ignore[arg-type]  # the mistake in question
+    assert update.to_json() == before
+
+
+def test_whole_numbers_beyond_64_bits_are_floats() -> None:
+    assert VectorUpdate(id="a", vector=[10**20, 1]).to_json() == b'{"id":"a","vector":[1e+20,1.0]}'
+
+
+def test_text_enumerations_are_their_text() -> None:
+    class Genre(str, Enum):
+        DRAMA = "drama"
+
+    assert VectorUpdate(id=Genre.DRAMA, data=Genre.DRAMA).to_json() == b'{"id":"drama","data":"drama"}'
+
+
+def test_what_nests_too_deep_for_json_is_refused_at_once() -> None:
+    deep: Any = {}
+    for _ in range(251):
+        deep = {"x": deep}
+    with pytest.raises(InvalidUpdate, match="cannot be written as JSON: Recursion limit reached"):
+        VectorUpdate(id="a", metadata={"x": {"x": {"x": deep}}})
+    VectorUpdate(id="a", metadata=deep).to_json()
 
 
 def test_limits_are_inclusive() -> None:

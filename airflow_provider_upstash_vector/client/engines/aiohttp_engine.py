@@ -8,14 +8,13 @@ import aiohttp
 from yarl import URL
 
 from airflow_provider_upstash_vector.client.engines.base import (
-    Connection,
+    EngineSettings,
     check_size,
     connect_failed,
     describe,
-    environment_proxy,
     tls_context,
 )
-from airflow_provider_upstash_vector.client.errors import AnswerLost, AnswerTimeout
+from airflow_provider_upstash_vector.client.errors import AnswerLost, AnswerTimeout, UpstashVectorError
 from airflow_provider_upstash_vector.client.wire import Answer
 
 _KEEP_ALIVE_SECONDS = 60.0
@@ -25,12 +24,11 @@ _CHUNK_BYTES = 64 * 1024
 class AiohttpEngine:
     """Sends requests with aiohttp; made and used on one event loop."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._proxy = environment_proxy(connection.base_url)
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=connection.max_connections,
+                limit=settings.max_connections,
                 keepalive_timeout=_KEEP_ALIVE_SECONDS,
                 ssl=tls_context(),
             ),
@@ -40,15 +38,16 @@ class AiohttpEngine:
 
     async def send(self, path: str, body: bytes, timeout_seconds: float) -> Answer:
         """POST ``body`` to ``path``; see :class:`~.base.AsyncEngine`."""
-        connect = min(timeout_seconds, self._connection.connect_timeout_seconds)
+        failure: UpstashVectorError
+        connect = min(timeout_seconds, self._settings.connect_timeout_seconds)
         try:
             async with self._session.post(
-                URL(self._connection.base_url + path, encoded=True),
+                URL(self._settings.base_url + path, encoded=True),
                 data=body,
                 # not headers of the session, which aiohttp sends to a proxy as well, the token among them
-                headers=self._connection.headers,
+                headers=self._settings.headers,
                 allow_redirects=False,
-                proxy=self._proxy,
+                proxy=self._settings.proxy,
                 timeout=aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=connect),
             ) as response:
                 return Answer(response.status, response.headers, await _read(response))
@@ -57,11 +56,12 @@ class AiohttpEngine:
             aiohttp.ConnectionTimeoutError,
             aiohttp.ClientHttpProxyError,
         ) as error:
-            raise connect_failed(error) from error
-        except asyncio.TimeoutError as error:
-            raise AnswerTimeout(f"no whole answer within {timeout_seconds:.0f} s") from error
-        except aiohttp.ClientError as error:
-            raise AnswerLost(f"the connection broke: {describe(error)}") from error
+            failure = connect_failed(error)
+        except asyncio.TimeoutError:
+            failure = AnswerTimeout(f"no whole answer within {timeout_seconds:g} s")
+        except (aiohttp.ClientError, ValueError) as error:  # ValueError: a content length beyond int()
+            failure = AnswerLost(f"the connection broke: {describe(error)}")
+        raise failure  # out here it has no cause: aiohttp's hold the headers of the request
 
     async def close(self) -> None:
         """Close the connections."""

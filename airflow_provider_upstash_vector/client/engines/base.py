@@ -7,10 +7,8 @@ import os
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from airflow_provider_upstash_vector.client.errors import ConnectFailed, ConnectReason, MalformedAnswer
 from airflow_provider_upstash_vector.client.wire import Answer
@@ -19,11 +17,12 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
-    """What an engine needs to know: base URL, headers of every request, limits."""
+class EngineSettings:
+    """What an engine needs to know: base URL, headers of every request, proxy, limits."""
 
     base_url: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)  # the token is in them
+    proxy: str | None = field(repr=False)
     connect_timeout_seconds: float
     max_connections: int
 
@@ -50,16 +49,6 @@ class AsyncEngine(Protocol):
 
     async def close(self) -> None:
         """Close the connections."""
-
-
-def environment_proxy(base_url: str) -> str | None:
-    """Return the proxy that ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` give for a URL."""
-    parts = urlsplit(base_url)
-    proxies = getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(parts.hostname or ""):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def tls_context() -> ssl.SSLContext:

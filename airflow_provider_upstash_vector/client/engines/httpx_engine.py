@@ -5,6 +5,7 @@ The transport is used without ``httpx.Client``: no redirects, no cookies, and no
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 import typing
@@ -13,31 +14,30 @@ import httpcore
 import httpx
 
 from airflow_provider_upstash_vector.client.engines.base import (
-    Connection,
+    EngineSettings,
     check_size,
     connect_failed,
     describe,
-    environment_proxy,
     tls_context,
 )
-from airflow_provider_upstash_vector.client.errors import AnswerLost, AnswerTimeout
+from airflow_provider_upstash_vector.client.errors import AnswerLost, AnswerTimeout, UpstashVectorError
 from airflow_provider_upstash_vector.client.wire import Answer
 
 _KEEP_ALIVE_SECONDS = 60.0
+_SLICE_BYTES = 16 * 1024
 
 
 class HttpxEngine:
     """Sends requests with httpx; safe to share between threads."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
         self._deadline = _Deadline()
-        proxy = environment_proxy(connection.base_url)
         self._transport = httpx.HTTPTransport(
             verify=tls_context(),
             trust_env=False,
-            proxy=httpx.Proxy(proxy) if proxy else None,
-            limits=httpx.Limits(max_connections=connection.max_connections, keepalive_expiry=_KEEP_ALIVE_SECONDS),
+            proxy=settings.proxy,
+            limits=httpx.Limits(max_connections=settings.max_connections, keepalive_expiry=_KEEP_ALIVE_SECONDS),
         )
         # httpx limits each read, not the whole answer; its pool takes a backend that limits both.
         pool = self._transport._pool  # noqa: SLF001 - HTTPTransport has no parameter for the backend
@@ -45,25 +45,27 @@ class HttpxEngine:
 
     def send(self, path: str, body: bytes, timeout_seconds: float) -> Answer:
         """POST ``body`` to ``path``; see :class:`~.base.Engine`."""
-        connect = min(timeout_seconds, self._connection.connect_timeout_seconds)
+        connect = min(timeout_seconds, self._settings.connect_timeout_seconds)
         timeout = httpx.Timeout(timeout_seconds, connect=connect).as_dict()
         request = httpx.Request(
             "POST",
-            self._connection.base_url + path,
+            self._settings.base_url + path,
             content=body,
-            headers=dict(self._connection.headers),
+            headers=dict(self._settings.headers),
             extensions={"timeout": timeout},
         )
         self._deadline.set(timeout_seconds)
+        failure: UpstashVectorError
         try:
             response = self._transport.handle_request(request)
             return Answer(response.status_code, response.headers, _read(response))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.PoolTimeout) as error:
-            raise connect_failed(error) from error
-        except httpx.TimeoutException as error:
-            raise AnswerTimeout(f"no whole answer within {timeout_seconds:.0f} s") from error
+            failure = connect_failed(error)
+        except httpx.TimeoutException:
+            failure = AnswerTimeout(f"no whole answer within {timeout_seconds:g} s")
         except httpx.TransportError as error:
-            raise AnswerLost(f"the connection broke: {describe(error)}") from error
+            failure = AnswerLost(f"the connection broke: {describe(error)}")
+        raise failure  # out here it has no cause, in which a server could have echoed the token
 
     def close(self) -> None:
         """Close the connections."""
@@ -110,7 +112,9 @@ class _DeadlineStream(httpcore.NetworkStream):
         return self._stream.read(max_bytes, self._deadline.limit(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._deadline.limit(timeout, httpcore.WriteTimeout))
+        for start in range(0, len(buffer), _SLICE_BYTES):
+            limit = self._deadline.limit(timeout, httpcore.WriteTimeout)
+            self._stream.write(buffer[start : start + _SLICE_BYTES], limit)
 
     def close(self) -> None:
         self._stream.close()
@@ -122,6 +126,14 @@ class _DeadlineStream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
+def _addresses(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise httpcore.ConnectError(str(error)) from error
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
 class _DeadlineBackend(httpcore.NetworkBackend):
     """Opens connections on which no wait goes past the deadline of the request."""
 
@@ -129,5 +141,23 @@ class _DeadlineBackend(httpcore.NetworkBackend):
         self._backend = backend
         self._deadline = deadline
 
-    def connect_tcp(self, *args: typing.Any, **options: typing.Any) -> httpcore.NetworkStream:
-        return _DeadlineStream(self._backend.connect_tcp(*args, **options), self._deadline)
+    def connect_tcp(
+        self, host: str, port: int, timeout: float | None = None, *args: typing.Any, **options: typing.Any
+    ) -> httpcore.NetworkStream:
+        """Connect to the first address of ``host`` that answers, to all of them within ``timeout``.
+
+        Looking the name up is not limited: the system's resolver takes no deadline.
+        """
+        ends = time.monotonic() + (timeout or self._deadline.limit(None, httpcore.ConnectTimeout))
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in _addresses(host, port):
+            left = self._deadline.limit(ends - time.monotonic(), httpcore.ConnectTimeout)
+            if left <= 0:
+                raise httpcore.ConnectTimeout
+            try:
+                stream = self._backend.connect_tcp(address, port, left, *args, **options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+            else:
+                return _DeadlineStream(stream, self._deadline)
+        raise failure

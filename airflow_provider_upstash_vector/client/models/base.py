@@ -30,7 +30,7 @@ class Sent(BaseModel, ABC):
 
     if not TYPE_CHECKING:  # pragma: no branch - types come from the fields
 
-        def __init__(self, **values: Any) -> None:
+        def __init__(self, /, **values: Any) -> None:
             try:
                 super().__init__(**values)
             except ValidationError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from airflow_provider_upstash_vector.client.errors import InvalidEndpoint
+from airflow_provider_upstash_vector.client.network import is_loopback
 
 _QUOTES = "\"'`“”‘’"  # noqa: RUF001 - these are what word processors make of quotes
 _WHERE_URL = "copy it from the index's Connect tab in the Upstash console, e.g. https://my-index.upstash.io"
@@ -26,13 +26,22 @@ class Endpoint(BaseModel):
     token: SecretStr
 
     @classmethod
-    def of(cls, url: str | None, token: str | None, *, allow_http: bool = False) -> Endpoint:
+    def of(
+        cls,
+        url: str | None,
+        token: str | None,
+        *,
+        scheme: str = "https",
+        port: int | None = None,
+        allow_http: bool = False,
+    ) -> Endpoint:
         """Return the endpoint for a pasted URL and token, repairing quotes, white space and a missing scheme.
 
-        Plain http is refused but to loopback addresses, unless ``allow_http``.
-        Raises :class:`InvalidEndpoint` with one sentence that says what to do.
+        ``scheme`` and ``port`` (0: none) are taken where the URL has none. Plain http is refused but to loopback
+        addresses, unless ``allow_http``. Raises :class:`InvalidEndpoint` with one sentence that says what to do.
         """
-        return cls(url=_base_url(url, allow_http=allow_http), token=SecretStr(_clean_token(token)))
+        address = _address(_unwrapped(url), scheme, port)
+        return cls(url=_base_url(address, allow_http=allow_http), token=SecretStr(_clean_token(token)))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Endpoint:
@@ -46,11 +55,8 @@ class _Address(NamedTuple):
     port: int | None
 
 
-def _base_url(url: str | None, *, allow_http: bool) -> str:
-    pasted = _unwrapped(url)
-    if not pasted:
-        raise InvalidEndpoint(f"The REST URL is missing: {_WHERE_URL}.")
-    scheme, host, port = _address(pasted if "://" in pasted else f"https://{pasted}")
+def _base_url(address: _Address, *, allow_http: bool) -> str:
+    scheme, host, port = address
     if scheme not in {"https", "http"}:
         raise InvalidEndpoint(f"The REST URL has the scheme {scheme!r}: write https:// instead.")
     if scheme == "http" and not (allow_http or is_loopback(host)):
@@ -63,10 +69,14 @@ def _base_url(url: str | None, *, allow_http: bool) -> str:
     return f"{scheme}://{shown_host}" + (f":{port}" if port not in {None, 0, default_port} else "")
 
 
-def _address(url: str) -> _Address:
+def _address(pasted: str, scheme: str, port: int | None) -> _Address:
+    if not pasted:
+        raise InvalidEndpoint(f"The REST URL is missing: {_WHERE_URL}.")
+    # Airflow takes the brackets off the host of a URI connection.
+    bare_ipv6 = "://" not in pasted and pasted.count(":") > 1 and not pasted.startswith("[")
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        parts = urlsplit(pasted if "://" in pasted else f"{scheme}://{f'[{pasted}]' if bare_ipv6 else pasted}")
+        host, own_port = parts.hostname or "", parts.port
         ascii_host = host.encode("idna").decode() if host and ":" not in host else host
     except (ValueError, UnicodeError):
         raise InvalidEndpoint(f"The REST URL cannot be read as a URL: {_WHERE_URL}.") from None
@@ -76,7 +86,11 @@ def _address(url: str) -> _Address:
         raise InvalidEndpoint(f"The REST URL names no host: {_WHERE_URL}.")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise InvalidEndpoint(f"The REST URL goes on after the host: leave out what follows {host!r}.")
-    return _Address(parts.scheme.lower(), ascii_host, port)
+    if own_port and port and own_port != port:
+        raise InvalidEndpoint(
+            f"The REST URL has the port {own_port}, the connection {port}: leave one of them out."
+        )
+    return _Address(parts.scheme.lower(), ascii_host, own_port or port)
 
 
 def _clean_token(token: str | None) -> str:
@@ -99,13 +113,3 @@ def _unwrapped(pasted: str | None) -> str:
     while text and (text[0] in _QUOTES or text[-1] in _QUOTES):
         text = text.strip(_QUOTES).strip()
     return text
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether ``host`` is ``localhost`` or a loopback address."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

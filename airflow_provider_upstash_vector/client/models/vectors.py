@@ -28,13 +28,6 @@ else:  # pydantic takes these as they are: the validators below check and conver
     NumbersLike = MetadataLike = SparseLike = Any
 
 
-def checked_metadata(value: Any) -> Any:
-    """Return metadata that can be sent, as it is."""
-    if value is not None:
-        fields.metadata_json(value)
-    return value
-
-
 class VectorOrData(Sent):
     """The three fields that say where something is in the vector space: dense and sparse vector, and text."""
 
@@ -70,12 +63,11 @@ class _Stored(VectorOrData):
     @field_validator("metadata", mode="before")
     @classmethod
     def _check_metadata(cls, value: Any) -> Any:
-        return checked_metadata(value)
+        return None if value is None else fields.metadata(value)
 
     def wire_fields(self) -> dict[str, Any]:
         """Return the fields that are set under the service's names."""
-        metadata = None if self.metadata is None else dict(self.metadata)
-        return {"id": self.id, **super().wire_fields(), **given({"metadata": metadata})}
+        return {"id": self.id, **super().wire_fields(), **given({"metadata": self.metadata})}
 
 
 class Vector(_Stored):
@@ -105,12 +97,11 @@ class Data(Sent):
     @field_validator("metadata", mode="before")
     @classmethod
     def _check_metadata(cls, value: Any) -> Any:
-        return checked_metadata(value)
+        return None if value is None else fields.metadata(value)
 
     def wire_fields(self) -> dict[str, Any]:
         """Return the fields that are set under the service's names."""
-        metadata = None if self.metadata is None else dict(self.metadata)
-        return {"id": self.id, "data": self.data, **given({"metadata": metadata})}
+        return {"id": self.id, "data": self.data, **given({"metadata": self.metadata})}
 
 
 class VectorUpdate(_Stored):
@@ -141,11 +132,18 @@ class VectorUpdate(_Stored):
         return {**super().wire_fields(), **given({"metadataUpdateMode": self.metadata_update_mode})}
 
 
+class FetchedSparseVector(Received):
+    """The non-zero dimensions of a stored sparse vector, and their values."""
+
+    indices: list[int]
+    values: list[float]
+
+
 class FetchedVector(Received):
     """A stored vector; what was not asked for, or is not stored, is ``None``."""
 
     id: str
     vector: list[float] | None = None
-    sparse_vector: SparseVector | None = None
+    sparse_vector: FetchedSparseVector | None = None
     metadata: dict[str, Any] | None = None
     data: str | None = None

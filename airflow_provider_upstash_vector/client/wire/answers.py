@@ -35,19 +35,27 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
 
+    def without(self, secret: str) -> Answer:
+        """Return the answer as it may be shown: with ``***`` where it echoes ``secret``."""
+        if not secret:
+            return self
+        shown = {name.lower(): value.replace(secret, "***") for name, value in self.headers.items()}
+        return Answer(self.status, shown, self.body.replace(secret.encode(), b"***"))
 
-def decode(call: Call[T], answer: Answer, now: float) -> T:
+
+def decode(call: Call[T], answer: Answer, now: float, secret: str = "") -> T:
     """Return what ``answer`` to ``call`` says; ``now`` is in seconds since 1970.
 
-    Raises the :class:`ApiError` of its status, or :class:`MalformedAnswer`.
+    ``secret`` is kept out of errors, also where the server echoes it. Raises the :class:`ApiError` of the
+    status, or :class:`MalformedAnswer`.
     """
     if not 200 <= answer.status < 300:
-        raise api_error(answer, now)
+        raise api_error(answer.without(secret), now)
     content = _json(answer.body)
     if content is _NO_JSON:
-        raise MalformedAnswer(f"the answer is not JSON: {readable(answer.body)!r}")
+        raise MalformedAnswer(f"the answer is not JSON: {readable(answer.without(secret).body)!r}")
     if not isinstance(content, dict) or "result" not in content:
-        raise MalformedAnswer(f'the answer has no "result": {readable(answer.body)!r}')
+        raise MalformedAnswer(f'the answer has no "result": {readable(answer.without(secret).body)!r}')
     try:
         return call.read(content["result"])
     except ValidationError as error:
@@ -80,7 +88,7 @@ def _server_message(answer: Answer) -> str:
     if isinstance(content, dict) and isinstance(content.get("error"), str):
         return readable(content["error"].encode())
     if location := answer.headers.get("location"):
-        return f"redirect to {readable(location.encode())}, which is not followed"
+        return f"redirect to {readable(location.encode(errors='replace'))}, which is not followed"
     return readable(answer.body) or "(empty answer)"
 
 
@@ -101,10 +109,10 @@ def retry_after_seconds(header: str | None, now: float) -> float | None:
         return float(stripped)
     try:
         moment = parsedate_to_datetime(stripped)
-    except ValueError:
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        return max(0.0, aware.timestamp() - now)
+    except (ValueError, OverflowError):
         return None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return max(0.0, aware.timestamp() - now)
 
 
 def seconds_until_quota_reset(now: float) -> float:

@@ -80,8 +80,8 @@ def resumable_query(
     """Begin a query that can go on: a context manager with the first ``results`` and ``fetch_next(additional_k)``.
 
     Options are those of ``query``. The query ends with the context, and by itself after ``max_idle`` seconds
-    without a request. Beginning it is safe to send again; ``fetch_next`` is not sent again after a lost answer, since that
-    would skip the results in it.
+    without a request. Beginning it is safe to send again; ``fetch_next`` is not sent again after a lost answer,
+    since that would skip the results in it.
     """
     if isinstance(max_idle, bool) or not isinstance(max_idle, int) or max_idle < 1:
         raise InvalidUpdate("max_idle", f"must be a whole number of seconds, got {fields.shown(max_idle)}")

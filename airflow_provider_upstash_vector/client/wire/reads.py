@@ -32,15 +32,28 @@ def fetch(
     """
     if (ids is None) == (prefix is None):
         raise InvalidUpdate("fetch", "exactly one of ids and prefix must be given")
-    wanted = [{"ids": batch} for batch in id_batches(ids)] if ids is not None else [{"prefix": prefix}]
     include = _include(include_vectors, include_metadata, include_data)
-    return _fetch_all([json_body({**part, **include}) for part in wanted], namespace)
+    if ids is None:
+        return _fetch_all([_fetch_call({"prefix": prefix, **include}, namespace)])
+    return _fetch_all([_fetch_call({"ids": batch, **include}, namespace, len(batch)) for batch in id_batches(ids)])
 
 
-def _fetch_all(bodies: list[bytes], namespace: str | None) -> Steps[list[FetchedVector | None]]:
+def _fetch_call(
+    content: dict[str, object], namespace: str | None, expected: int | None = None
+) -> Call[list[FetchedVector | None]]:
+    def read(result: object) -> list[FetchedVector | None]:
+        found = _FETCHED.validate_python(result)
+        if expected not in {None, len(found)}:
+            raise ValueError(f"{expected} ids were asked for, {len(found)} entries have come")
+        return found
+
+    return Call("fetch", path("fetch", namespace), json_body(content), read, namespace or "")
+
+
+def _fetch_all(calls: list[Call[list[FetchedVector | None]]]) -> Steps[list[FetchedVector | None]]:
     found: list[FetchedVector | None] = []
-    for body in bodies:
-        found += yield Call("fetch", path("fetch", namespace), body, _FETCHED.validate_python, namespace or "")
+    for call in calls:
+        found += yield call
     return found
 
 

@@ -34,6 +34,8 @@ def upsert_data(texts: Iterable[Data | Mapping[str, Any]], namespace: str | None
 
 
 def _encoded(items: Iterable[Any], kind: type[Vector | Data]) -> Iterator[bytes]:
+    if isinstance(items, Mapping) or not isinstance(items, Iterable):
+        raise InvalidUpdate("items", f"must be a list or another iterable, got {fields.shown(items)}")
     for number, item in enumerate(items):
         try:
             encoded = kind.of(item).to_json()
@@ -127,6 +129,8 @@ def _single(call: Call[int]) -> Steps[int]:
 
 def id_batches(ids: str | Iterable[str]) -> Iterator[Sequence[str]]:
     """Yield checked ids in lists of up to 1,000; one text is one id."""
+    if not isinstance(ids, Iterable):
+        raise InvalidUpdate("ids", f"must be a list of ids, got {fields.shown(ids)}")
     checked = map(fields.vector_id, [ids] if isinstance(ids, str) else ids)
     while batch := [*islice(checked, MAX_ITEMS)]:
         yield batch

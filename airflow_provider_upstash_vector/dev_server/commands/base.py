@@ -10,6 +10,9 @@ from airflow_provider_upstash_vector.dev_server import payloads
 from airflow_provider_upstash_vector.dev_server.resumable_queries import ResumableQueries
 from airflow_provider_upstash_vector.dev_server.vector_index import VectorIndex
 
+# 405 is for all other methods, but DELETE where it is documented.
+METHODS = frozenset({"HEAD", "GET", "POST", "PUT"})
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -42,5 +45,5 @@ class Command:
 
     run: Callable[[Server, Request], Any]
     writes: bool
-    methods: frozenset[str] = frozenset({"POST"})
+    methods: frozenset[str] = METHODS
     takes_namespace: bool = True
