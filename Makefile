@@ -1,4 +1,4 @@
-.PHONY: demo test lint types pytest lock clean
+.PHONY: demo bench-server test lint types pytest lock clean
 .DEFAULT_GOAL := test
 
 VENV := .venv/ready
@@ -17,12 +17,16 @@ types: $(VENV)
 	$(BIN)/mypy
 
 pytest: $(VENV)
+	@scripts/install-node
 	$(BIN)/pytest --cov --cov-report=
 	$(BIN)/coverage report --include='*/client/*' --fail-under=100
 	$(BIN)/coverage report --skip-covered --sort=cover | tail -20
 
 demo: $(VENV) ## update a vector from a real Airflow run against the dev server
 	$(BIN)/python scripts/demo.py
+
+bench-server: $(VENV) ## speed, memory and start of the dev server
+	$(BIN)/python benchmarks/bench_server.py
 
 lock: $(VENV) ## pin the development environment anew
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.10 --no-annotate --no-header \
