@@ -8,6 +8,9 @@ import tempfile
 
 import pytest
 
+# Only tests/contract/test_any_index.py uses them, and only in a namespace of its own.
+REAL_INDEX = {name: os.environ.get(name) for name in ("UPSTASH_VECTOR_REST_URL", "UPSTASH_VECTOR_REST_TOKEN")}
+
 # Nothing of an Airflow, an index or a proxy of this machine's may reach the tests.
 for _name in list(os.environ):
     if _name.startswith(("UPSTASH_VECTOR_", "AIRFLOW_")) or _name.lower().endswith("_proxy"):

@@ -6,6 +6,8 @@ import asyncio
 import inspect
 import json
 from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -38,6 +40,35 @@ class ClientOfEither:
             return self._loop.run_until_complete(result) if inspect.isawaitable(result) else result
 
         return call
+
+    def listed(self, name: str, *args: Any, **options: Any) -> list[Any]:
+        """Return all that a method iterates over."""
+        items = getattr(self.client, name)(*args, **options)
+
+        async def collect() -> list[Any]:
+            return [item async for item in items]
+
+        return self._loop.run_until_complete(collect()) if hasattr(items, "__anext__") else [*items]
+
+    @contextmanager
+    def entered(self, name: str, *args: Any, **options: Any) -> Iterator[Any]:
+        """Enter the context that a method returns; what is awaited in it is waited for."""
+        context = getattr(self.client, name)(*args, **options)
+        if hasattr(context, "__enter__"):
+            with context as entered:
+                yield entered
+            return
+        exiting = AsyncExitStack()
+        entered = self._loop.run_until_complete(exiting.enter_async_context(context))
+        try:
+            yield SimpleNamespace(
+                results=entered.results,
+                fetch_next=lambda count: self._loop.run_until_complete(entered.fetch_next(count)),
+            )
+        except BaseException as error:
+            self._loop.run_until_complete(exiting.__aexit__(type(error), error, error.__traceback__))
+            raise
+        self._loop.run_until_complete(exiting.aclose())
 
     def end(self) -> None:
         self.close()

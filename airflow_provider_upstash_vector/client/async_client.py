@@ -90,7 +90,7 @@ class AsyncVectorClient:
     query_many = _method(wire.query_many)
     resumable_query = _context_method(wire.resumable_query)
     fetch = _method(wire.fetch)
-    range = _iterator_method(wire.range_pages)
+    range = _iterator_method(wire.range)
     random = _method(wire.random)
     delete = _method(wire.delete)
     update = _method(wire.update)

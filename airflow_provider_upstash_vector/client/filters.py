@@ -21,6 +21,7 @@ from airflow_provider_upstash_vector.client.errors import InvalidUpdate
 
 # A name, then names and array elements; [#-1] is the last element.
 _FIELD = re.compile(r"[a-zA-Z_][a-zA-Z_0-9-]*(\.[a-zA-Z_][a-zA-Z_0-9-]*|\[(\d+|#-\d+)\])*", re.ASCII)
+_EXACT_INTEGERS = 2**53
 _KEYWORDS = {"and", "or", "not", "in", "glob", "contains", "has", "field", "true", "false"}
 
 Literal = str | float | int | bool
@@ -165,5 +166,8 @@ def _number(value: object) -> str:
     if isinstance(value, Integral) and not isinstance(value, bool):
         return str(int(value))
     if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
-        return format(Decimal(repr(float(value))), "f")  # without an exponent, which the language may not know
+        number = float(value)
+        if abs(number) >= _EXACT_INTEGERS:  # its shortest decimal form is another whole number
+            return str(int(number))
+        return format(Decimal(repr(number)), "f")  # without an exponent, which the language may not know
     raise InvalidUpdate("filter", f"{value!r} is no text, number or truth value that a filter can hold")

@@ -151,25 +151,29 @@ class _Parser:
             return Condition(self._path(), "HAS", negated=negated)
         path = self._path()
         negated = self._take_keyword("NOT")
-        operator = self._take()
-        if operator.keyword == "GLOB":
-            return Condition(path, "GLOB", (self._string(),), negated)
-        if operator.keyword == "IN":
-            return Condition(path, "IN", self._literals(), negated)
-        if operator.keyword == "CONTAINS":
-            return Condition(path, "CONTAINS", (self._literal(),), negated)
-        if not negated and operator.text in {"=", "!="}:
-            return Condition(path, operator.text, (self._literal(),))
-        if not negated and operator.text in {"<", "<=", ">", ">="}:
-            return Condition(path, operator.text, (self._number(),))
-        self._next -= 1
-        raise self._unexpected("GLOB, IN or CONTAINS" if negated else "a comparison, GLOB, IN, CONTAINS or NOT")
+        operator = self._peek()
+        operands = self._operands(operator, negated=negated)
+        return Condition(path, operator.keyword or operator.text, operands, negated)
+
+    def _operands(self, operator: _Token, *, negated: bool) -> tuple[Literal, ...]:
+        readers: dict[str, Callable[[], tuple[Literal, ...]]] = {
+            "GLOB": lambda: (self._string(),),
+            "IN": self._literals,
+            "CONTAINS": lambda: (self._literal(),),
+        }
+        if not negated:
+            readers |= dict.fromkeys(("=", "!="), lambda: (self._literal(),))
+            readers |= dict.fromkeys(("<", "<=", ">", ">="), lambda: (self._number(),))
+        reader = readers.get(operator.keyword or operator.text)
+        if reader is None:
+            raise self._unexpected(
+                "GLOB, IN or CONTAINS" if negated else "a comparison, GLOB, IN, CONTAINS or NOT"
+            )
+        self._take()
+        return reader()
 
     def _path(self) -> str:
-        token = self._take()
-        if token.kind != "word":
-            self._next -= 1
-            raise self._unexpected("a field")
+        token = self.expect("word", None, "a field")
         parts: list[str] = []
         position = 0
         while position < len(token.text):

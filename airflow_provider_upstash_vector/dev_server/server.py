@@ -163,6 +163,6 @@ class Transports:
 
 def _listen(port: int) -> socket.socket:
     listener = socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
-    # asyncio sets it only on sockets made for TCP by name; without it an answer in two parts waits 40 ms for an ACK
+    # asyncio sets it only on sockets made for TCP by name; without it the parts of an answer wait for ACKs
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

@@ -180,6 +180,51 @@ def test_what_waiting_cannot_mend_is_raised_at_once(
     assert server.requests["info"] == 1
 
 
+def test_a_resumable_query_is_ended_whatever_happens(client: ClientOfEither, server: DevServer) -> None:
+    client.upsert([STORED])
+    with pytest.raises(ZeroDivisionError), client.entered("resumable_query", [1, 0]):
+        _ = 1 // 0
+    assert server.requests["resumable-query-end"] == 1
+    with client.entered("resumable_query", [1, 0]) as query:
+        assert [found.id for found in query.results] == ["a"]
+        server.clear()  # the query is gone before it is ended
+    server.faults.add(Fault(kind="status", status=503, times=9, command="resumable-query-end"))
+    with pytest.raises(errors.ServerError), client.entered("resumable_query", [1, 0]):
+        pass
+    server.faults.clear()
+    server.faults.add(Fault(kind="cut", times=9, command="resumable-query-end"))
+    with pytest.raises(ZeroDivisionError), client.entered("resumable_query", [1, 0]):
+        _ = 1 // 0
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "command"),
+    [
+        ("rename_namespace", ("one", "two"), "rename-namespace"),
+        ("delete_namespace", ("one",), "delete-namespace"),
+    ],
+)
+def test_what_may_not_be_done_twice_is_not(
+    client: ClientOfEither, server: DevServer, name: str, arguments: tuple[str, ...], command: str
+) -> None:
+    client.upsert([STORED], "one")
+    server.faults.add(Fault(kind="cut", applied=True))
+    with pytest.raises(errors.AnswerLost):
+        getattr(client, name)(*arguments)
+    assert server.requests[command] == 1
+    server.faults.add(Fault(kind="status", status=429))
+    with pytest.raises((errors.NotFound, AssertionError)):
+        assert getattr(client, name)(*arguments) is True
+    assert server.requests[command] == 3
+
+
+def test_range_reads_a_page_when_the_one_before_is_used_up(client: ClientOfEither, server: DevServer) -> None:
+    client.upsert([{"id": str(number), "vector": [1, 2]} for number in range(25)])
+    assert len(client.listed("range", page_size=10)) == 25
+    assert server.requests["range"] == 3
+    assert client.listed("range", "no such namespace") == []
+
+
 def merge_patch(target: Any, patch: Any) -> Any:
     """RFC 7396, section 2, as it is written there."""
     if not isinstance(patch, dict):

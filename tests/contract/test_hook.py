@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import time
 from typing import Any
@@ -42,6 +43,58 @@ def test_the_connections_namespace_is_for_calls_that_give_none(
         assert hook.update("a", data="x") == 1
         assert hook.update("a", data="x", namespace="") == 0
         assert hook.update("a", data="x", namespace="from connection") == 1
+
+
+def test_the_whole_service_in_the_connections_namespace(
+    server: DevServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_MY_INDEX", connection_json(server, namespace="movies"))
+    with UpstashVectorHook("my_index") as hook:
+        assert hook.upsert({"id": str(number), "vector": [1, number]} for number in range(5)) == 5
+        assert hook.info().namespaces["movies"].vector_count == 5
+        assert [found.id for found in hook.query([1, 0], top_k=2)] == ["0", "1"]
+        assert [found.id for found in hook.query([1, 0], "")] == []
+        assert len(hook.query_many([{"vector": [1, 0]}, {"vector": [0, 1]}])) == 2
+        with hook.resumable_query([1, 0], top_k=3) as query:
+            assert [found.id for found in query.results + query.fetch_next(9)] == ["0", "1", "2", "3", "4"]
+        assert [vector.id for vector in hook.range(page_size=2)] == ["0", "1", "2", "3", "4"]
+        assert hook.random() is not None
+        assert hook.delete(["0", "1"]) == 2
+        assert hook.list_namespaces() == ["", "movies"]
+        assert hook.rename_namespace("movies", "films")
+        hook.reset("films")
+        hook.delete_namespace("films")
+        hook.reset(all=True)
+        assert hook.list_namespaces() == [""]
+
+
+def test_texts_by_the_hook(monkeypatch: pytest.MonkeyPatch) -> None:
+    with DevServer(embedding_model="stand-in", dimension=64) as server:
+        monkeypatch.setenv("AIRFLOW_CONN_MY_INDEX", connection_json(server))
+        with UpstashVectorHook("my_index") as hook:
+            texts = [{"id": "fox", "data": "quick foxes"}, {"id": "tax", "data": "income tax"}]
+            assert hook.upsert_data(texts, namespace="ns") == 2
+            assert hook.query_data("a fox", "ns", top_k=1)[0].id == "fox"
+
+
+def test_the_hook_has_the_names_of_the_vendors_sdk_and_says_what_they_do() -> None:
+    for name in (
+        *("upsert", "upsert_data", "query", "query_data", "query_many", "resumable_query", "fetch", "range"),
+        *(
+            "random",
+            "delete",
+            "update",
+            "reset",
+            "info",
+            "list_namespaces",
+            "delete_namespace",
+            "rename_namespace",
+        ),
+    ):
+        method = getattr(UpstashVectorHook, name)
+        assert method.__name__ == name
+        assert inspect.getdoc(method)
+        assert "self" in inspect.signature(method).parameters
 
 
 def test_an_invalid_update_names_call_namespace_and_id(connection: str, server: DevServer) -> None:

@@ -22,7 +22,7 @@ from airflow_provider_upstash_vector.client.wire.queries import (
     resumable_query_end,
     resumable_query_next,
 )
-from airflow_provider_upstash_vector.client.wire.reads import fetch, random, range_pages
+from airflow_provider_upstash_vector.client.wire.reads import fetch, random, range
 from airflow_provider_upstash_vector.client.wire.writes import delete, reset, update, upsert, upsert_data
 
 __all__ = [
@@ -41,7 +41,7 @@ __all__ = [
     "query_data",
     "query_many",
     "random",
-    "range_pages",
+    "range",
     "rename_namespace",
     "reset",
     "resumable_query",

@@ -57,7 +57,7 @@ def _fetch_all(calls: list[Call[list[FetchedVector | None]]]) -> Steps[list[Fetc
     return found
 
 
-def range_pages(
+def range(
     namespace: str | None = None,
     *,
     prefix: str | None = None,
