@@ -125,8 +125,8 @@ def flow(
         while True:
             call = request.send((yield from carry(call)))
     except UpstashVectorError as error:
-        request.throw(error)  # a step may add to the error, not mend it
-        raise
+        request.throw(error)  # raises it again, with what the step adds to it
+        raise  # pragma: no cover - the line above has
     except StopIteration as end:
         return cast("T", end.value)
 

@@ -158,7 +158,8 @@ def test_random_and_rename_which_the_sdk_lacks_take_its_requests(index: Any) -> 
 
 def test_the_async_client(server: DevServer, index: Any) -> None:
     async def use() -> Any:
-        asynchronous = upstash_vector.AsyncIndex(url=server.url, token=server.token, retries=0)
-        return await asynchronous.query(**parts(server, "b"), top_k=1, namespace=NAMESPACE)
+        asynchronous: Any = upstash_vector.AsyncIndex(url=server.url, token=server.token, retries=0)
+        async with asynchronous._client:
+            return await asynchronous.query(**parts(server, "b"), top_k=1, namespace=NAMESPACE)
 
     assert ids(asyncio.run(use())) == ["b"]

@@ -111,6 +111,7 @@ def test_the_other_times_follow_the_timeout(timeout: int, connect: float, total:
         ({"extra": '{"allow_http": "perhaps"}'}, """The extra "allow_http" is 'perhaps': write true or false."""),
         ({"extra": '{"timeout": "soon"}'}, """The extra "timeout" is 'soon': write a number of at least 0.1."""),
         ({"extra": '{"timeout": 0}'}, "write a number of at least 0.1"),
+        ({"extra": "[1]"}, "The extras are not a JSON object"),
         ({"extra": '{"timeout": true}'}, "write a number of at least 0.1"),
         ({"extra": '{"max_attempts": 2.5}'}, "write a whole number"),
         ({"extra": '{"namespace": 1.5}'}, "is 1.5, not text: write it in quotes"),
