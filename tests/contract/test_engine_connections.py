@@ -1,0 +1,180 @@
+"""Both HTTP engines making connections: addresses, TLS, keeping alive."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+import trustme
+
+from airflow_provider_upstash_vector.client import Endpoint
+from airflow_provider_upstash_vector.client.errors import (
+    AnswerLost,
+    AnswerTimeout,
+    ConnectFailed,
+)
+from tests.contract.engine_clients import CHANGE, ONCE, answering, client_of, client_to
+from tests.contract.raw_server import RawServer, http_answer
+from tests.index_fixtures import QUICK, ClientOfEither
+
+
+def test_connections_are_kept_alive(engine: str) -> None:
+    with RawServer(answering(http_answer())) as server, client_of(engine, server) as client:
+        for _ in range(5):
+            client.update(CHANGE)
+    assert (server.connections, len(server.requests)) == (1, 5)
+
+
+def test_a_connection_closed_while_idle_is_replaced(engine: str) -> None:
+    def close_after(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(http_answer())
+        connection.close()
+
+    with RawServer(close_after) as server, client_of(engine, server, QUICK) as client:
+        for _ in range(3):
+            assert client.update(CHANGE) == 1
+            time.sleep(0.05)
+    assert len(server.requests) == 3
+
+
+def test_nobody_listens(engine: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        either = ClientOfEither(engine, Endpoint.of(f"http://127.0.0.1:{taken.getsockname()[1]}", "t"), ONCE)
+        with pytest.raises(ConnectFailed) as caught:
+            either.update(CHANGE)
+        either.end()
+    assert caught.value.reason == "refused"
+
+
+def test_an_unknown_host(engine: str) -> None:
+    either = ClientOfEither(engine, Endpoint.of("https://no-such-index.invalid", "t"), ONCE)
+    with pytest.raises(ConnectFailed) as caught:
+        either.update(CHANGE)
+    either.end()
+    assert caught.value.reason == "dns"
+
+
+@contextmanager
+def full_listener() -> Iterator[int]:
+    """Yield a port on which a connection has to wait for ever, the backlog being full."""
+    with socket.socket() as full, contextlib.ExitStack() as others:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):
+            other = others.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(full.getsockname())
+        yield full.getsockname()[1]
+
+
+def test_a_host_that_never_answers(engine: str) -> None:
+    with full_listener() as port:
+        either = client_to(engine, f"http://127.0.0.1:{port}", replace(ONCE, connect_timeout_seconds=0.3))
+        with pytest.raises(ConnectFailed) as caught:
+            either.update(CHANGE)
+        either.end()
+    assert caught.value.reason == "timeout"
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def server_tls(authority: trustme.CA, host: str = "localhost") -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(host).configure_cert(context)
+    return context
+
+
+def test_ssl_cert_file_names_the_trusted_authority(
+    engine: str, authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path_factory.mktemp("tls") / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with RawServer(answering(http_answer()), server_tls(authority)) as server, client_of(engine, server) as client:
+        assert client.update(CHANGE) == 1
+
+
+def test_an_untrusted_certificate(engine: str, authority: trustme.CA) -> None:
+    with (
+        RawServer(answering(http_answer()), server_tls(authority)) as server,
+        client_of(engine, server) as client,
+        pytest.raises(ConnectFailed) as caught,
+    ):
+        client.update(CHANGE)
+    assert caught.value.reason == "tls"
+    assert server.requests == []
+
+
+def test_a_certificate_for_another_host(
+    engine: str, authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path_factory.mktemp("tls") / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with (
+        RawServer(answering(http_answer()), server_tls(authority, "elsewhere.test")) as server,
+        client_of(engine, server) as client,
+        pytest.raises(ConnectFailed) as caught,
+    ):
+        client.update(CHANGE)
+    assert caught.value.reason == "tls"
+
+
+def test_python_without_authorities_takes_certifis(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    none = ssl.DefaultVerifyPaths(None, None, "SSL_CERT_FILE", "", "SSL_CERT_DIR", "")  # type: ignore[arg-type]  # as on a Mac
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: none)
+    with RawServer(answering(http_answer())) as server, client_of(engine, server) as client:
+        assert client.update(CHANGE) == 1
+
+
+def test_connecting_to_all_addresses_of_a_host_has_one_limit(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with full_listener() as port:
+        many = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{last}", port)) for last in range(1, 7)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: many)
+        either = client_to(engine, "http://index.test", replace(ONCE, connect_timeout_seconds=0.5))
+        started = time.monotonic()
+        with pytest.raises(ConnectFailed):
+            either.update(CHANGE)
+        assert time.monotonic() - started < 2.5  # six times the limit would be 3 s
+        either.end()
+
+
+def test_the_next_address_is_tried_where_one_refuses(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with RawServer(answering(http_answer())) as server:
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, server.port)) for host in ("127.0.0.9", "127.0.0.1")
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        either = client_to(engine, f"http://index.test:{server.port}")
+        assert either.update(CHANGE) == 1
+        either.end()
+
+
+def test_a_server_that_reads_slowly_cannot_hold_a_request(engine: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
+        def read_slowly() -> None:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                while connection.recv(65536):
+                    time.sleep(0.2)
+
+        threading.Thread(target=read_slowly, daemon=True).start()
+        either = client_to(engine, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        started = time.monotonic()
+        with pytest.raises((AnswerTimeout, AnswerLost)):
+            either.upsert([{"id": str(n), "vector": [0.5], "data": "x" * 1_000_000} for n in range(30)])
+        assert time.monotonic() - started < 4
+        either.end()
