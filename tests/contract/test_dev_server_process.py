@@ -6,12 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
 from airflow_provider_upstash_vector.dev_server import DevServer
+from tests.contract.dev_api import Api
 
 
 def start_process(*options: str, stderr: int | None = None) -> tuple[subprocess.Popen[str], str]:
@@ -25,21 +29,38 @@ def start_process(*options: str, stderr: int | None = None) -> tuple[subprocess.
     raise AssertionError(f"the dev server has ended with {process.wait()}")
 
 
-def test_a_killed_server_has_kept_what_it_acknowledged(tmp_path: Path) -> None:
+def test_a_server_killed_amid_writes_has_kept_what_it_acknowledged(tmp_path: Path) -> None:
     database = str(tmp_path / "index.db")
     headers = {"Authorization": "Bearer t"}
-    process, url = start_process("--database", database, "--index-type", "hybrid", "--dimension", "2")
-    with process, httpx.Client(base_url=url, headers=headers, trust_env=False) as http:
-        acknowledged = 0
-        for number in range(200):
-            sparse = {"indices": [1], "values": [1]}
-            answer = http.post("/upsert", json={"id": str(number), "vector": [1, 2], "sparseVector": sparse})
-            acknowledged += answer.status_code == 200
-        process.send_signal(signal.SIGKILL)
+    process, url = start_process("--database", database, "--dimension", "2")
+    acknowledged: list[list[str]] = [[], [], [], []]
+
+    def write(writer: int) -> None:
+        with httpx.Client(base_url=url, headers=headers, trust_env=False) as http, suppress(httpx.TransportError):
+            for number in range(100_000):
+                id = f"{writer}-{number}"
+                assert http.post("/upsert", json={"id": id, "vector": [1, number]}).status_code == 200
+                assert http.post("/update", json={"id": id, "data": id}).json() == {"result": {"updated": 1}}
+                acknowledged[writer].append(id)
+
+    writers = [threading.Thread(target=write, args=(writer,)) for writer in range(4)]
+    for writer in writers:
+        writer.start()
+    time.sleep(1.0)
+    process.send_signal(signal.SIGKILL)
+    with process:
         process.wait(10)
-    with DevServer(database=database, index_type="HYBRID", dimension=2, token="t") as server:
-        assert httpx.get(f"{server.url}/info", headers=headers).json()["result"]["vectorCount"] == acknowledged
-    assert acknowledged == 200
+    for writer in writers:
+        writer.join(10)
+    ids = [id for written in acknowledged for id in written]
+    assert len(ids) > 20
+    with DevServer(database=database, dimension=2, token="t") as server:
+        api = Api(server)
+        for start in range(0, len(ids), 1_000):
+            part = ids[start : start + 1_000]
+            found = api("/fetch", {"ids": part, "includeData": True})
+            assert [item and item["data"] for item in found] == part
+        api.http.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
