@@ -76,47 +76,48 @@ def data(value: object) -> str:
     return checked
 
 
-def float32(value: object, field: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+def float32(value: object, field: str, part: str = "") -> np.ndarray[Any, np.dtype[np.float32]]:
     """Return numbers as a one-dimensional float32 array, the precision in which the service stores them.
 
-    Takes lists, tuples, numpy arrays of any number type, and anything with ``tolist()``.
+    Takes lists, tuples, numpy arrays of any number type, and anything with ``tolist()``. ``part`` stands before
+    the reason where the numbers are only a part of the field.
     """
     import numpy as np  # noqa: PLC0415 - 0.1 s and 25 MB that a change of metadata does without
 
     if not isinstance(value, np.ndarray | list | tuple):
         to_list = getattr(value, "tolist", None)
         if to_list is None:
-            raise InvalidUpdate(field, f"must be a list of numbers, got {shown(value)}")
+            raise InvalidUpdate(field, f"{part}must be a list of numbers, got {shown(value)}")
         value = to_list()
     try:
         numbers = np.asarray(value)
     except (ValueError, TypeError):
-        raise InvalidUpdate(field, "must be one flat list of numbers") from None
+        raise InvalidUpdate(field, f"{part}must be one flat list of numbers") from None
     if numbers.ndim != 1:
-        raise InvalidUpdate(field, f"must be one flat list of numbers, got shape {numbers.shape}")
+        raise InvalidUpdate(field, f"{part}must be one flat list of numbers, got shape {numbers.shape}")
     if numbers.size == 0:
         return np.empty(0, dtype=np.float32)
     if numbers.dtype.kind not in "fiu":
-        numbers = np.asarray(_numbers(value, field), dtype=np.float64)
+        numbers = np.asarray(_numbers(value, field, part), dtype=np.float64)
     with np.errstate(over="ignore"):
         array = np.array(numbers, dtype=np.float32)  # a copy: the caller may use its buffer again
     if not np.isfinite(array).all():
         position = int(np.flatnonzero(~np.isfinite(array))[0])
         number = float(numbers[position])
         reason = "is too large for a 4-byte float" if math.isfinite(number) else "is not a finite number"
-        raise InvalidUpdate(field, f"element {position}, {number!r}, {reason}")
+        raise InvalidUpdate(field, f"{part}element {position}, {number!r}, {reason}")
     return array
 
 
-def _numbers(value: Any, field: str) -> list[float]:
+def _numbers(value: Any, field: str, part: str) -> list[float]:
     numbers = []
     for position, element in enumerate(value):
         if isinstance(element, bool) or not isinstance(element, int | float):
-            raise InvalidUpdate(field, f"element {position} must be a number, got {shown(element)}")
+            raise InvalidUpdate(field, f"{part}element {position} must be a number, got {shown(element)}")
         try:
             numbers.append(float(element))
         except OverflowError:
-            raise InvalidUpdate(field, f"element {position} is too large for a 4-byte float") from None
+            raise InvalidUpdate(field, f"{part}element {position} is too large for a 4-byte float") from None
     return numbers
 
 

@@ -67,7 +67,11 @@ class Tensor:
         ({"id": "a", "sparse_vector": ([1.0], [0.5])}, "sparse_vector", "index 0 must be an integer, got float"),
         ({"id": "a", "sparse_vector": ([np.array([1, 2])], [0.5])}, "sparse_vector", "index 0 must be an integer"),
         ({"id": "a", "sparse_vector": (1, [0.5])}, "sparse_vector", "indices must be a list of integers"),
-        ({"id": "a", "sparse_vector": ([1], [float("nan")])}, "sparse_vector values", "not a finite number"),
+        (
+            {"id": "a", "sparse_vector": ([1], [float("nan")])},
+            "sparse_vector",
+            "values: element 0, nan, is not a finite number",
+        ),
         ({"id": "a", "sparse_vector": {"indices": [1]}}, "sparse_vector", "must have the keys"),
         ({"id": "a", "sparse_vector": {"indices": [1], "value": [1]}}, "sparse_vector", "got 'indices', 'value'"),
         ({"id": "a", "sparse_vector": {}}, "sparse_vector", "got none"),

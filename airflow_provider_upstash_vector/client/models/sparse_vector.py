@@ -13,7 +13,7 @@ from airflow_provider_upstash_vector.client.models.base import Sent
 
 
 def _values(value: Any) -> list[float]:
-    fields.float32(value, "sparse_vector values")
+    fields.float32(value, "sparse_vector", "values: ")
     return [float(number) for number in (value.tolist() if hasattr(value, "tolist") else value)]
 
 
@@ -31,7 +31,7 @@ class SparseVector(Sent):
 
     def wire_fields(self) -> dict[str, Any]:
         """Return indices and float32 values."""
-        return {"indices": self.indices, "values": fields.float32(self.values, "sparse_vector values")}
+        return {"indices": self.indices, "values": fields.float32(self.values, "sparse_vector", "values: ")}
 
     @classmethod
     def from_parts(cls, value: SparseVectorLike) -> SparseVector:
