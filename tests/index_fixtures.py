@@ -63,7 +63,7 @@ class ClientOfEither:
         try:
             yield SimpleNamespace(
                 results=entered.results,
-                fetch_next=lambda count: self._loop.run_until_complete(entered.fetch_next(count)),
+                fetch_next=lambda additional_k: self._loop.run_until_complete(entered.fetch_next(additional_k)),
             )
         except BaseException as error:
             self._loop.run_until_complete(exiting.__aexit__(type(error), error, error.__traceback__))

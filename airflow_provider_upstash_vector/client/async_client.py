@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
@@ -136,15 +137,16 @@ class AsyncVectorClient:
         started = await self.run(call)
         end = wire.resumable_query_end(started.uuid)
         try:
-            yield ResumableQuery(
-                started.scores, lambda count: self.run(wire.resumable_query_next(started.uuid, count))
-            )
+            yield ResumableQuery(started.scores, partial(self._next, started.uuid))
         except BaseException:
             with suppress(UpstashVectorError):
                 await self.run(end)
             raise
         with suppress(BadRequest, NotFound):  # it has ended by itself
             await self.run(end)
+
+    async def _next(self, uuid: str, additional_k: int) -> list[QueryResult]:
+        return await self.run(wire.resumable_query_next(uuid, additional_k))
 
     def _engine(self) -> AsyncEngine:
         if self._opened is None:  # aiohttp wants to be opened on a running loop

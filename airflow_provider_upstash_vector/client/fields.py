@@ -129,6 +129,20 @@ def dense_vector(value: object) -> np.ndarray[Any, np.dtype[np.float32]]:
     return array
 
 
+def whole_number(value: object, field: str, most: int) -> int:
+    """Return a whole number from 1 to ``most``."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise InvalidUpdate(field, f"must be a whole number from 1 to {most:,}, got {shown(value)}")
+    return value
+
+
+def flag(value: object, field: str) -> bool:
+    """Return a truth value."""
+    if not isinstance(value, bool):
+        raise InvalidUpdate(field, f"must be true or false, got {shown(value)}")
+    return value
+
+
 def choice(value: object, field: str, *choices: str) -> str | None:
     """Return one of ``choices`` in the case in which it is sent; ``None`` stays."""
     if value is None:

@@ -17,6 +17,7 @@ from decimal import Decimal
 from numbers import Integral, Real
 from typing import NoReturn
 
+from airflow_provider_upstash_vector.client import fields
 from airflow_provider_upstash_vector.client.errors import InvalidUpdate
 
 # A name, then names and array elements; [#-1] is the last element.
@@ -139,8 +140,8 @@ def filter_text(filter: str | Filter) -> str:
 
 
 def _literals(values: Iterable[Literal]) -> str:
-    if isinstance(values, str):
-        raise InvalidUpdate("filter", "a list of values is wanted, not one text")
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise InvalidUpdate("filter", f"a list of values is wanted, not {fields.shown(values)}")
     literals = [_literal(value) for value in values]
     if not literals:
         raise InvalidUpdate("filter", "a list of values must not be empty")
@@ -154,20 +155,31 @@ def _literal(value: object) -> str:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise InvalidUpdate("filter", f"must be text, got {type(value).__name__}")
+    text = fields.text(value, "filter")
     for quote in ("'", '"'):
-        if quote not in value:
-            return f"{quote}{value}{quote}"
-    raise InvalidUpdate("filter", f"a text with both kinds of quotes cannot be written: {value[:60]!r}")
+        if quote not in text:
+            return f"{quote}{text}{quote}"
+    raise InvalidUpdate("filter", f"a text with both kinds of quotes cannot be written: {text[:60]!r}")
 
 
 def _number(value: object) -> str:
-    if isinstance(value, Integral) and not isinstance(value, bool):
+    number = _finite(value)
+    if number is None:
+        raise InvalidUpdate(
+            "filter", f"{fields.shown(value)} is no text, number or truth value that can be written"
+        )
+    if isinstance(value, Integral):
         return str(int(value))
-    if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
+    if abs(number) >= _EXACT_INTEGERS:  # its shortest decimal form is another whole number
+        return str(int(number))
+    return format(Decimal(repr(number)), "f")  # without an exponent, which the language may not know
+
+
+def _finite(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
         number = float(value)
-        if abs(number) >= _EXACT_INTEGERS:  # its shortest decimal form is another whole number
-            return str(int(number))
-        return format(Decimal(repr(number)), "f")  # without an exponent, which the language may not know
-    raise InvalidUpdate("filter", f"{value!r} is no text, number or truth value that a filter can hold")
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

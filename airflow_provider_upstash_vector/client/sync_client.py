@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
@@ -132,15 +133,16 @@ class VectorClient:
         started = self.run(call)
         end = wire.resumable_query_end(started.uuid)
         try:
-            yield ResumableQuery(
-                started.scores, lambda count: self.run(wire.resumable_query_next(started.uuid, count))
-            )
+            yield ResumableQuery(started.scores, partial(self._next, started.uuid))
         except BaseException:
             with suppress(UpstashVectorError):
                 self.run(end)
             raise
         with suppress(BadRequest, NotFound):  # it has ended by itself
             self.run(end)
+
+    def _next(self, uuid: str, additional_k: int) -> list[QueryResult]:
+        return self.run(wire.resumable_query_next(uuid, additional_k))
 
     def close(self) -> None:
         """Close the connections."""

@@ -45,7 +45,7 @@ class Answer:
 
 def result(value: Any) -> Answer:
     """Return the answer of a command that succeeded."""
-    return Answer(200, json.dumps({"result": value}, ensure_ascii=False).encode())
+    return Answer(200, json.dumps({"result": value}, ensure_ascii=False, allow_nan=False).encode())
 
 
 def error(status: int, message: str, *extra_headers: tuple[bytes, bytes]) -> Answer:

@@ -145,6 +145,8 @@ class Service:
 def _route(scope: Scope) -> tuple[str, Command, str]:
     # The path as it was sent: once decoded, a namespace "a/b" could not be told from two segments.
     segments = scope["raw_path"].split(b"/")[1:]
+    if not segments:  # OPTIONS *
+        raise Refusal(404, "Not found")
     try:
         name, *rest = (unquote(segment.decode("ascii"), errors="strict") for segment in segments)
     except UnicodeDecodeError:

@@ -28,6 +28,7 @@ from typing import NamedTuple
 from airflow_provider_upstash_vector.dev_server.refusal import Refusal, bad_request
 
 _MAX_DEPTH = 50
+_INT64 = range(-(2**63), 2**63)
 _TOKENS = re.compile(
     r"""\s*(?:
         (?P<string>'[^']*'|"[^"]*")
@@ -206,7 +207,8 @@ class _Parser:
 
     def _number(self) -> float | int:
         text = self.expect("number", None, "a number").text
-        return int(text) if re.fullmatch(r"-?\d{1,18}", text) else float(text)
+        whole = int(text) if re.fullmatch(r"-?\d{1,19}", text) else None
+        return whole if whole is not None and whole in _INT64 else float(text)
 
     def expect(self, kind: str, text: str | None, expected: str) -> _Token:
         token = self._peek()

@@ -22,7 +22,7 @@ class Where:
     """An SQL expression with ``?`` marks, and what they stand for."""
 
     sql: str
-    parameters: tuple[Literal, ...]
+    parameters: tuple[Literal | bytes, ...]
 
 
 def where(tree: Filter) -> Where:
@@ -34,7 +34,7 @@ def where(tree: Filter) -> Where:
     return Where(f"({word.join(part.sql for part in parts)})", _parameters(parts))
 
 
-def _parameters(parts: list[Where]) -> tuple[Literal, ...]:
+def _parameters(parts: list[Where]) -> tuple[Literal | bytes, ...]:
     return tuple(parameter for part in parts for parameter in part.parameters)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Literal, NoReturn, TypedDict
 
 import numpy as np
@@ -16,6 +17,7 @@ MAX_METADATA_BYTES = 48 * 1024
 MAX_DATA_BYTES = 1024 * 1024
 MAX_SPARSE_ENTRIES = 1_000
 MAX_ITEMS = 1_000
+_ENDLESS_NUMBER = re.compile(rb"\d{309}")  # beyond what a float, and so most JSON readers, can hold
 _INT32 = range(-(2**31), 2**31)
 
 MetadataMode = Literal["OVERWRITE", "PATCH"]
@@ -34,6 +36,8 @@ class _TextParts(TypedDict):
 
 def read_json(body: bytes) -> Any:
     """Return the JSON value of a body."""
+    if _ENDLESS_NUMBER.search(body):
+        raise bad_request("Missing or wrong input: a number is too large")
     try:
         value = json.loads(body, parse_constant=_refuse_constant)
         if b"\\u" in body:  # an escape may hold half of a surrogate pair, which cannot be stored

@@ -34,11 +34,18 @@ class Ranking:
 
 def ranked(numbers: Numbers, scores: Floats, limit: int | None = None) -> Ranking:
     """Return the best ``limit`` rows, or all, in order."""
-    if limit is not None and limit < len(scores):
-        best = np.argpartition(-scores, limit)[:limit]
-        numbers, scores = numbers[best], scores[best]
-    order = np.lexsort((numbers, -scores))
+    best = at_least_as_good(scores, limit)
+    numbers, scores = numbers[best], scores[best]
+    order = np.lexsort((numbers, -scores))[:limit]
     return Ranking(numbers[order], scores[order])
+
+
+def at_least_as_good(scores: Floats, limit: int | None) -> npt.NDArray[np.intp]:
+    """Return the positions of the ``limit`` best scores, and of all that are equal to the last of them."""
+    if limit is None or limit >= len(scores):
+        return np.arange(len(scores))
+    last = -np.partition(-scores, limit - 1)[limit - 1]
+    return np.flatnonzero(scores >= last)
 
 
 def dense_scores(matrix: Floats, norms: Floats, query: Floats, similarity: SimilarityFunction) -> Floats:

@@ -72,6 +72,7 @@ class DevServer:
             self._service.application(),
             http=self._transports.protocol(),
             lifespan="off",
+            ws="none",
             access_log=False,
             log_level="warning",
             log_config=None,

@@ -18,7 +18,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS spec (json TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS namespace (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS vector (
-    number INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
     namespace TEXT NOT NULL,
     id TEXT NOT NULL,
     dense BLOB,
@@ -28,9 +28,11 @@ CREATE TABLE IF NOT EXISTS vector (
     data TEXT,
     UNIQUE (namespace, id)
 );
+CREATE INDEX IF NOT EXISTS in_order ON vector (namespace, number);
 INSERT OR IGNORE INTO namespace VALUES ('');
 """
 _SQLITE_ERROR = 1  # the generic code: a statement that SQLite cannot carry out
+_HAS_PREFIX = "substr(CAST(id AS BLOB), 1, ?) = ?"  # as text it would end at a NUL
 _COLUMNS = "id, dense, sparse_indices, sparse_values, metadata, data"
 _UPSERT = f"""
 INSERT INTO vector (namespace, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -130,8 +132,9 @@ class Store:
 
     def range(self, namespace: str, after: int, limit: int, prefix: str) -> list[tuple[int, Record]]:
         """Return the first vectors with a number above ``after`` and their numbers, in the order of numbers."""
-        condition = "number > ? AND substr(id, 1, ?) = ? ORDER BY number LIMIT ?"
-        return [*self._select(condition, namespace, (after, len(prefix), prefix, limit))]
+        start = prefix.encode()
+        condition = f"number > ? AND {_HAS_PREFIX} ORDER BY number LIMIT ?"
+        return [*self._select(condition, namespace, (after, len(start), start, limit))]
 
     def all(self, namespace: str) -> Iterator[tuple[int, Record]]:
         """Yield every vector of a namespace with its number."""
@@ -174,7 +177,7 @@ class Store:
 
     def delete_prefix(self, namespace: str, prefix: str) -> list[int]:
         """Delete the vectors whose id starts with ``prefix``; return their numbers."""
-        return self._delete(Where("substr(id, 1, ?) = ?", (len(prefix), prefix)), namespace)
+        return self._delete(Where(_HAS_PREFIX, (len(prefix.encode()), prefix.encode())), namespace)
 
     def delete_selected(self, namespace: str, condition: Where) -> list[int]:
         """Delete the vectors that a filter selects; return their numbers."""

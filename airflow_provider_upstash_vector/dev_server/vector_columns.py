@@ -9,6 +9,7 @@ from airflow_provider_upstash_vector.dev_server.ranking import (
     Floats,
     Numbers,
     Ranking,
+    at_least_as_good,
     dense_scores,
     inverse_document_frequency,
     ranked,
@@ -17,6 +18,8 @@ from airflow_provider_upstash_vector.dev_server.ranking import (
 from airflow_provider_upstash_vector.dev_server.records import Record
 
 _FIRST_CAPACITY = 64
+# Of so many rows more than are asked for, found with float32, the scores are worked out again with float64.
+_EXACT_ROWS = 200
 _NO_ROWS = np.empty(0, dtype=np.int64)
 
 
@@ -25,7 +28,7 @@ class DenseColumn:
 
     def __init__(self, dimension: int) -> None:
         self._matrix = np.empty((_FIRST_CAPACITY, dimension), dtype=np.float32)
-        self._norms = np.empty(_FIRST_CAPACITY, dtype=np.float32)
+        self._norms = np.empty(_FIRST_CAPACITY, dtype=np.float64)
         self._numbers = np.empty(_FIRST_CAPACITY, dtype=np.int64)
         self._position: dict[int, int] = {}
 
@@ -38,7 +41,7 @@ class DenseColumn:
             self._numbers = np.concatenate([self._numbers, np.empty_like(self._numbers)])
         vector = np.frombuffer(dense, dtype=np.float32)
         self._matrix[position] = vector
-        self._norms[position] = np.linalg.norm(vector)
+        self._norms[position] = np.linalg.norm(vector.astype(np.float64))
         self._numbers[position] = number
 
     def remove(self, number: int) -> None:
@@ -59,8 +62,15 @@ class DenseColumn:
         count = len(self._position)
         numbers, matrix, norms = self._numbers[:count], self._matrix[:count], self._norms[:count]
         mask = rows.mask(numbers)
-        scores = dense_scores(matrix, norms, query, similarity)
-        return ranked(numbers, scores, limit) if mask is None else ranked(numbers[mask], scores[mask], limit)
+        if mask is not None:
+            numbers, matrix, norms = numbers[mask], matrix[mask], norms[mask]
+        if limit is not None and len(numbers) > _EXACT_ROWS + limit:
+            with np.errstate(over="ignore", invalid="ignore"):
+                rough = np.nan_to_num(dense_scores(matrix, norms, query, similarity), nan=np.inf)
+            near = at_least_as_good(rough, _EXACT_ROWS + limit)
+            numbers, matrix, norms = numbers[near], matrix[near], norms[near]
+        exact = dense_scores(matrix.astype(np.float64), norms, query.astype(np.float64), similarity)
+        return ranked(numbers, exact, limit)
 
 
 class SparseColumn:

@@ -141,7 +141,7 @@ def test_update(index: Index) -> None:
 def test_resumable_query(index: Index) -> None:
     with index.client.entered("resumable_query", namespace=index.namespace, **index.parts("c"), top_k=1) as query:
         assert index.ids(query.results) == ["c"]
-        assert [len(query.fetch_next(count)) for count in (1, 5, 5)] == [1, 1, 0]
+        assert [len(query.fetch_next(additional_k=count)) for count in (1, 5, 5)] == [1, 1, 0]
 
 
 def test_range(index: Index) -> None:

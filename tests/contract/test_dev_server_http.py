@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
 import httpx
@@ -37,6 +38,22 @@ def test_every_endpoint_takes_the_methods_that_it_does_not_document(api: Api, me
     assert api("/update", {"id": "a", "data": "x"}, method) == {"updated": 0}
     assert api("/info", None, method)["vectorCount"] == 0
     assert api.http.head("/info").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("request_line", "headers", "status"),
+    [
+        ("OPTIONS * HTTP/1.1", "", b"404"),
+        ("GET /info HTTP/1.1", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n", b"401"),
+    ],
+)
+def test_requests_of_other_protocols_are_no_server_errors(
+    server: DevServer, request_line: str, headers: str, status: bytes
+) -> None:
+    port = int(server.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(f"{request_line}\r\nHost: x\r\n{headers}\r\n".encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 " + status)
 
 
 def test_a_body_has_a_limit(api: Api) -> None:

@@ -6,6 +6,7 @@ import math
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.contract.dev_api import NEEDS_MODEL, Api, everything, index
@@ -101,6 +102,63 @@ def test_queries_see_every_write(api: Api) -> None:
     assert api("/rename-namespace", {**names, "deleteExisting": True}) == {"renamed": True}
     assert api("/rename-namespace", names) == {"renamed": False}
     assert [item["id"] for item in api("/query/new", {"vector": [1, 0]})] == ["d"]
+
+
+@pytest.mark.parametrize("similarity", ["COSINE", "EUCLIDEAN", "DOT_PRODUCT"])
+def test_scores_are_exact_and_finite_whatever_the_size_of_the_numbers(similarity: str) -> None:
+    rng = np.random.default_rng(5)
+    base = rng.standard_normal(384).astype(np.float32) * 100
+    with index(dimension=384, similarity=similarity) as server:
+        api = Api(server)
+        for batch in range(2):  # more rows than are scored exactly
+            far = rng.standard_normal((400, 384)).astype(np.float32) * 100
+            api("/upsert", [{"id": f"far-{batch}-{row}", "vector": far[row].tolist()} for row in range(400)])
+        near = {"near": base + np.float32(0.01), "less": base - np.float32(0.02)}
+        api("/upsert", [{"id": name, "vector": vector.tolist()} for name, vector in near.items()])
+        found = api("/query", {"vector": base.tolist(), "topK": 2})
+        huge = [3e38] * 384
+        api("/upsert", {"id": "huge", "vector": huge})
+        scores = [item["score"] for item in api("/query", {"vector": huge})]
+        api.http.close()
+    assert all(math.isfinite(score) for score in scores)
+    if similarity == "EUCLIDEAN":
+        stored = {
+            name: float(np.sum((vector.astype(float) - base.astype(float)) ** 2)) for name, vector in near.items()
+        }
+        assert [item["id"] for item in found] == ["near", "less"]
+        assert [item["score"] for item in found] == pytest.approx(
+            [1 / (1 + stored[name]) for name in ("near", "less")], rel=1e-3
+        )
+
+
+def test_equal_scores_are_found_in_the_order_of_writing(api: Api) -> None:
+    api("/upsert", [{"id": f"v{number}", "vector": [1, 0]} for number in range(900)])
+    first = ["v0", "v1", "v2", "v3", "v4"]
+    assert [item["id"] for item in api("/query", {"vector": [1, 0], "topK": 5})] == first
+    assert [item["id"] for item in api("/resumable-query", {"vector": [1, 0], "topK": 5})["scores"]] == first
+
+
+def test_a_reset_ends_what_a_resumable_query_can_find(api: Api) -> None:
+    api("/upsert", [{"id": f"v{number}", "vector": [1, number]} for number in range(4)])
+    uuid = api("/resumable-query", {"vector": [1, 0], "topK": 1})["uuid"]
+    api("/reset")
+    api("/upsert", [{"id": f"new{number}", "vector": [-1, 0]} for number in range(4)])
+    assert api("/resumable-query-next", {"uuid": uuid, "additionalK": 3}) == []
+
+
+def test_a_range_goes_on_behind_vectors_that_were_deleted(api: Api) -> None:
+    api("/upsert", [{"id": str(number), "vector": [1, 0]} for number in range(4)])
+    cursor = api("/range", {"cursor": "0", "limit": 3})["nextCursor"]
+    api("/delete", {"ids": ["2", "3"]})
+    api("/upsert", {"id": "later", "vector": [1, 0]})
+    assert [item["id"] for item in api("/range", {"cursor": cursor, "limit": 3})["vectors"]] == ["later"]
+
+
+def test_prefixes_may_hold_any_character(api: Api) -> None:
+    api("/upsert", [{"id": id, "vector": [1, 0]} for id in ("nul\0x", "nul", "ü1", "u1")])
+    assert api("/fetch", {"prefix": "nul\0"}) == [{"id": "nul\0x"}]
+    assert api("/fetch", {"prefix": "ü"}) == [{"id": "ü1"}]
+    assert api("/delete", {"prefix": "nul\0"}) == {"deleted": 1}
 
 
 def test_pending_vectors_are_not_found_by_queries_yet() -> None:

@@ -97,6 +97,7 @@ def test_update_changes_what_is_given(api: Api) -> None:
         ({"id": "a", "vector": [1, True]}, 400, "vector must be an array of numbers"),
         ({"id": "a", "vector": [1, 1e39]}, 400, "too large"),
         ({"id": "a", "vector": [1, 10**400]}, 400, "too large"),
+        (b'{"id": "a", "metadata": {"x": ' + b"9" * 400 + b"}}", 400, "a number is too large"),
         (b'{"id": "a", "metadata": {"x": 1e999}}', 400, "metadata holds a number that is too large"),
         ({"id": "a", "metadata": [1]}, 400, "metadata must be an object"),
         ({"id": "a", "metadata": {"x": "y" * 49_150}}, 400, "Metadata is too large"),

@@ -111,7 +111,29 @@ def test_many_ids_are_asked_for_in_turns() -> None:
     assert deleted == 2_300
 
 
+def test_an_iterable_that_fails_half_way_tells_how_many_were_written() -> None:
+    def failing() -> Iterator[dict[str, Any]]:
+        yield from items(2_500)
+        raise RuntimeError("the cursor is gone")
+
+    with pytest.raises(RuntimeError, match="the cursor is gone") as caught:
+        drive(wire.upsert(failing()), iter([SUCCESS] * 3))
+    assert caught.value.written == 2_000  # type: ignore[attr-defined]  # set by the upsert
+
+
+def test_an_update_may_be_a_mapping() -> None:
+    assert wire.update({"id": "a", "data": "x"}).body == b'{"id":"a","data":"x"}'
+
+
+def test_a_cursor_that_comes_back_would_go_on_for_ever() -> None:
+    page = wire.Answer(200, {}, b'{"result": {"nextCursor": "7", "vectors": []}}')
+    with pytest.raises(errors.MalformedAnswer, match="go on for ever"):
+        drive(wire.range(), iter([page] * 3))
+
+
 def test_an_answer_with_too_few_entries_is_malformed() -> None:
+    with pytest.raises(errors.MalformedAnswer, match="2 queries were sent, 1 lists of results have come"):
+        drive(wire.query_many([{"vector": [1]}] * 2), iter([wire.Answer(200, {}, b'{"result": [[]]}')]))
     with pytest.raises(errors.MalformedAnswer, match="2 ids were asked for, 0 entries have come"):
         drive(wire.fetch(["a", "b"]), iter([wire.Answer(200, {}, b'{"result": []}')]))
 
@@ -132,7 +154,7 @@ def args(*args: Any, **options: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         (wire.delete, args(prefix=""), "would delete everything: use reset"),
         (wire.delete, args(filter=""), "would delete everything: use reset"),
         (wire.delete, args(filter=5), "filter: must be text or a Filter, got int"),
-        (wire.range, args(page_size=0), "page_size: must be from 1 to 1,000, got int 0"),
+        (wire.range, args(page_size=0), "page_size: must be a whole number from 1 to 1,000"),
         (wire.query, args(), "give data, or vector and sparse_vector or one of them"),
         (wire.query, args([1], data="x"), "give data, or vector and sparse_vector or one of them"),
         (wire.query, args([1], top_k=0), "top_k: must be a whole number from 1 to 1,000"),
@@ -145,8 +167,23 @@ def args(*args: Any, **options: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         (wire.query_data, args(5), "data: must be text, got int 5"),
         (wire.query_many, args([]), "queries: must be 1 to 1,000, got 0"),
         (wire.query_many, args([{"vector": [1]}, {"data": "x"}]), "all by vectors or all by data"),
-        (wire.resumable_query, args([1], max_idle=0), "max_idle: must be a whole number of seconds"),
-        (wire.resumable_query_next, args("u", 0), "additional_k: must be from 1 to 1,000, got int 0"),
+        (wire.resumable_query, args([1], max_idle=0), "max_idle: must be a whole number from 1 to 86,400"),
+        (wire.resumable_query_next, args("u", 0), "additional_k: must be a whole number from 1 to 1,000"),
+        (wire.resumable_query, args([1], max_idle=2**70), "max_idle: must be a whole number from 1 to 86,400"),
+        (wire.reset, args(False), "namespace: must be text, got bool False"),
+        (wire.upsert, args([{"id": "a", "vector": [1]}], 0), "namespace: must be text, got int 0"),
+        (wire.reset, args("x", all="false"), "all: must be true or false, got str 'false'"),
+        (wire.range, args(page_size="5"), "page_size: must be a whole number from 1 to 1,000"),
+        (wire.range, args(prefix="\ud800"), "prefix: half of a surrogate pair"),
+        (wire.fetch, args(prefix=5), "prefix: must be text, got int 5"),
+        (wire.delete, args(prefix=object()), "prefix: must be text"),
+        (wire.delete, args(filter="\ud800"), "filter: half of a surrogate pair"),
+        (wire.fetch, args("a", include_data="yes"), "include_data: must be true or false"),
+        (wire.query, args([1], include_data="yes"), "must be true or false"),
+        (wire.query_many, args(None), "queries: must be a list of queries"),
+        (wire.update, args(None), "VectorUpdate: must be an object with its fields"),
+        (wire.resumable_query_next, args(object(), 1), "cannot be written as JSON"),
+        (wire.rename_namespace, args("a", "b", delete_existing=1), "delete_existing: must be true or false"),
         (wire.delete_namespace, args(""), "the default namespace cannot be deleted"),
         (wire.rename_namespace, args("", "b"), "namespace: the default namespace cannot be renamed"),
         (wire.rename_namespace, args("a", ""), "new_namespace: the default namespace cannot be renamed"),

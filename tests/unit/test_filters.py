@@ -6,6 +6,8 @@ import contextlib
 import json
 import math
 import sqlite3
+from enum import Enum
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -98,7 +100,23 @@ def test_names_that_are_no_field_are_refused(name: Any) -> None:
         Field(name)
 
 
-@pytest.mark.parametrize("value", [None, [1], {"a": 1}, b"x", object(), math.nan, math.inf, 1j, "both ' and \""])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        [1],
+        {"a": 1},
+        b"x",
+        object(),
+        math.nan,
+        math.inf,
+        1j,
+        10**400,
+        Fraction(10**400),
+        "\ud800",
+        "both ' and \"",
+    ],
+)
 def test_values_that_cannot_be_written_are_refused(value: Any) -> None:
     with pytest.raises(InvalidUpdate, match=r"^filter: "):
         Field("a") == value  # noqa: B015 - building it fails
@@ -112,8 +130,11 @@ def test_operands_of_the_wrong_kind_are_refused() -> None:
             Field("a") < wrong  # type: ignore[operator]  # noqa: B015 - the mistake in question
     with pytest.raises(InvalidUpdate, match="must be text, got int"):
         Field("a").glob(5)  # type: ignore[arg-type]  # the mistake in question
-    with pytest.raises(InvalidUpdate, match="not one text"):
+    with pytest.raises(InvalidUpdate, match="a list of values is wanted, not str 'abc'"):
         Field("a").isin("abc")
+    for no_list in (None, 5):
+        with pytest.raises(InvalidUpdate, match="a list of values is wanted"):
+            Field("a").isin(no_list)  # type: ignore[arg-type]  # the mistake in question
     with pytest.raises(InvalidUpdate, match="must not be empty"):
         Field("a").isin([])
 
@@ -136,6 +157,20 @@ def test_any_number_finds_itself(number: float) -> None:
     assert float(str(Field("x") == number).split(" = ")[1]) == number
     assert matches(Field("x") == number, {"x": number})
     assert matches((Field("x") >= number) & (Field("x") <= number), {"x": number})
+
+
+def test_text_enumerations_are_their_text() -> None:
+    class Genre(str, Enum):
+        DRAMA = "drama"
+
+    assert str(Field("genre") == Genre.DRAMA) == "genre = 'drama'"
+
+
+def test_whole_numbers_of_64_bits_are_exact() -> None:
+    snowflake = 1234567890123456789
+    assert matches(Field("n") == snowflake, {"n": snowflake})
+    assert not matches(Field("n") == snowflake + 1, {"n": snowflake})
+    assert not matches(Field("n") > 10**30, {"n": snowflake})
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,12 @@ class Query(VectorOrData):
     @field_validator("top_k", mode="before")
     @classmethod
     def _check_top_k(cls, value: Any) -> Any:
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_TOP_K:
-            reason = f"must be a whole number from 1 to {MAX_TOP_K:,}, got {fields.shown(value)}"
-            raise InvalidUpdate("top_k", reason)
-        return value
+        return fields.whole_number(value, "top_k", MAX_TOP_K)
+
+    @field_validator("include_vectors", "include_metadata", "include_data", mode="before")
+    @classmethod
+    def _check_flag(cls, value: Any) -> Any:
+        return fields.flag(value, "include")
 
     @field_validator("filter", mode="before")
     @classmethod

@@ -14,6 +14,7 @@ import orjson
 
 from airflow_provider_upstash_vector import __version__
 from airflow_provider_upstash_vector.client import fields
+from airflow_provider_upstash_vector.client.errors import InvalidUpdate
 
 T = TypeVar("T")
 
@@ -50,16 +51,24 @@ def headers(token: str) -> dict[str, str]:
     }
 
 
+def name(namespace: str | None) -> str:
+    """Return the name of a namespace, ``""`` for the default one where none is given."""
+    return "" if namespace is None else fields.text(namespace, "namespace")
+
+
 def path(command: str, namespace: str | None) -> str:
     """Return the path of a command; the namespace is one segment, left out for the default one."""
-    segment = fields.namespace_segment(namespace or "")
+    segment = fields.namespace_segment(name(namespace))
     return f"/{command}/{segment}" if segment else f"/{command}"
 
 
 def json_body(content: dict[str, Any]) -> bytes:
     """Return a JSON body without the fields that are ``None``."""
     given = {name: value for name, value in content.items() if value is not None}
-    return orjson.dumps(given, option=orjson.OPT_SERIALIZE_NUMPY)
+    try:
+        return orjson.dumps(given, option=orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError as error:
+        raise InvalidUpdate("request", f"cannot be written as JSON: {error}") from None
 
 
 def success(result: Any) -> None:

@@ -43,7 +43,13 @@ def rename_namespace(namespace: str, new_namespace: str, *, delete_existing: boo
     for field, name in (("namespace", namespace), ("new_namespace", new_namespace)):
         if not fields.text(name, field):
             raise InvalidUpdate(field, "the default namespace cannot be renamed, nor be the new name")
-    body = json_body({"namespace": namespace, "newNamespace": new_namespace, "deleteExisting": delete_existing})
+    body = json_body(
+        {
+            "namespace": namespace,
+            "newNamespace": new_namespace,
+            "deleteExisting": fields.flag(delete_existing, "delete_existing"),
+        }
+    )
     return Call(
         "rename_namespace",
         "/rename-namespace",

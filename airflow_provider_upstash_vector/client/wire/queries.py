@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
@@ -17,11 +18,14 @@ from airflow_provider_upstash_vector.client.models import (
     QueryResult,
     ResumableResults,
 )
-from airflow_provider_upstash_vector.client.wire.call import Call, json_body, path, success
+from airflow_provider_upstash_vector.client.wire.call import Call, json_body, name, path, success
 from airflow_provider_upstash_vector.client.wire.writes import MAX_ITEMS
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+# A day; the service documents no limit.
+MAX_IDLE_SECONDS = 86_400
 
 _RESULTS = TypeAdapter(list[QueryResult])
 _MANY = TypeAdapter(list[list[QueryResult]])
@@ -40,7 +44,7 @@ def query(
     """
     query = Query(vector=vector, **options)
     return Call(
-        "query", path(query.command, namespace), query.to_json(), _RESULTS.validate_python, namespace or ""
+        "query", path(query.command, namespace), query.to_json(), _RESULTS.validate_python, name(namespace)
     )
 
 
@@ -58,6 +62,8 @@ def query_many(
 
     A query is given as :class:`Query` or as a mapping with its fields. Safe to send again.
     """
+    if isinstance(queries, Mapping) or not isinstance(queries, Sequence):
+        raise InvalidUpdate("queries", f"must be a list of queries, got {fields.shown(queries)}")
     checked = [Query.of(query) for query in queries]
     if not 1 <= len(checked) <= MAX_ITEMS:
         raise InvalidUpdate("queries", f"must be 1 to {MAX_ITEMS:,}, got {len(checked):,}")
@@ -65,9 +71,18 @@ def query_many(
     if len(commands) > 1:
         raise InvalidUpdate("queries", "must be all by vectors or all by data, not some of each")
     body = b"[" + b",".join(query.to_json() for query in checked) + b"]"
-    # An array of one query is answered as that query alone would be.
-    read = _MANY.validate_python if len(checked) > 1 else lambda result: [_RESULTS.validate_python(result)]
-    return Call("query_many", path(commands.pop(), namespace), body, read, namespace or "")
+    return Call(
+        "query_many", path(commands.pop(), namespace), body, partial(_read_many, len(checked)), name(namespace)
+    )
+
+
+def _read_many(expected: int, result: Any) -> list[list[QueryResult]]:
+    if expected == 1:  # an array of one query is answered as that query alone would be
+        return [_RESULTS.validate_python(result)]
+    found = _MANY.validate_python(result)
+    if len(found) != expected:
+        raise ValueError(f"{expected} queries were sent, {len(found)} lists of results have come")
+    return found
 
 
 def resumable_query(
@@ -83,20 +98,18 @@ def resumable_query(
     without a request. Beginning it is safe to send again; ``fetch_next`` is not sent again after a lost answer,
     since that would skip the results in it.
     """
-    if isinstance(max_idle, bool) or not isinstance(max_idle, int) or max_idle < 1:
-        raise InvalidUpdate("max_idle", f"must be a whole number of seconds, got {fields.shown(max_idle)}")
     query = Query(vector=vector, **options)
-    body = json_body({**query.wire_fields(), "maxIdle": max_idle})
+    body = json_body(
+        {**query.wire_fields(), "maxIdle": fields.whole_number(max_idle, "max_idle", MAX_IDLE_SECONDS)}
+    )
     command = path(f"resumable-{query.command}", namespace)
-    return Call("resumable_query", command, body, _STARTED.validate_python, namespace or "")
+    return Call("resumable_query", command, body, _STARTED.validate_python, name(namespace))
 
 
 def resumable_query_next(uuid: str, additional_k: int) -> Call[list[QueryResult]]:
     """Ask for the next results. Not sent again after a lost answer, which would skip the results in it."""
-    if not isinstance(additional_k, int) or not 1 <= additional_k <= MAX_ITEMS:
-        reason = f"must be from 1 to {MAX_ITEMS:,}, got {fields.shown(additional_k)}"
-        raise InvalidUpdate("additional_k", reason)
-    body = json_body({"uuid": uuid, "additionalK": additional_k})
+    count = fields.whole_number(additional_k, "additional_k", MAX_ITEMS)
+    body = json_body({"uuid": uuid, "additionalK": count})
     return Call("resumable_query_next", "/resumable-query-next", body, _RESULTS.validate_python, repeatable=False)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from functools import partial
 
 from pydantic import TypeAdapter
 
 from airflow_provider_upstash_vector.client import fields
 from airflow_provider_upstash_vector.client.errors import InvalidUpdate
 from airflow_provider_upstash_vector.client.models import FetchedVector, RangePage
-from airflow_provider_upstash_vector.client.wire.call import Call, Steps, json_body, path
+from airflow_provider_upstash_vector.client.wire.call import Call, Steps, json_body, name, path
 from airflow_provider_upstash_vector.client.wire.writes import MAX_ITEMS, id_batches
 
 _FETCHED = TypeAdapter(list[FetchedVector | None])
@@ -34,7 +35,7 @@ def fetch(
         raise InvalidUpdate("fetch", "exactly one of ids and prefix must be given")
     include = _include(include_vectors, include_metadata, include_data)
     if ids is None:
-        return _fetch_all([_fetch_call({"prefix": prefix, **include}, namespace)])
+        return _fetch_all([_fetch_call({"prefix": _prefix(prefix), **include}, namespace)])
     return _fetch_all([_fetch_call({"ids": batch, **include}, namespace, len(batch)) for batch in id_batches(ids)])
 
 
@@ -47,7 +48,7 @@ def _fetch_call(
             raise ValueError(f"{expected} ids were asked for, {len(found)} entries have come")
         return found
 
-    return Call("fetch", path("fetch", namespace), json_body(content), read, namespace or "")
+    return Call("fetch", path("fetch", namespace), json_body(content), read, name(namespace))
 
 
 def _fetch_all(calls: list[Call[list[FetchedVector | None]]]) -> Steps[list[FetchedVector | None]]:
@@ -70,24 +71,39 @@ def range(
 
     Read ``page_size`` (up to 1,000) at a time, and no more than one page is held. Safe to send again.
     """
-    if not 1 <= page_size <= MAX_ITEMS:
-        raise InvalidUpdate("page_size", f"must be from 1 to {MAX_ITEMS:,}, got {fields.shown(page_size)}")
     include = _include(include_vectors, include_metadata, include_data)
-    return _pages(namespace, {"prefix": prefix, "limit": page_size, **include})
+    limit = fields.whole_number(page_size, "page_size", MAX_ITEMS)
+    return _pages(namespace, {"prefix": _prefix(prefix), "limit": limit, **include})
 
 
 def _pages(namespace: str | None, content: dict[str, object]) -> Generator[Call[RangePage], RangePage, None]:
     cursor = "0"
     while cursor:
         body = json_body({"cursor": cursor, **content})
-        page = yield Call("range", path("range", namespace), body, _PAGE.validate_python, namespace or "")
+        read = partial(_read_page, cursor)
+        page = yield Call("range", path("range", namespace), body, read, name(namespace))
         cursor = page.next_cursor
+
+
+def _read_page(cursor: str, result: object) -> RangePage:
+    page = _PAGE.validate_python(result)
+    if page.next_cursor == cursor:
+        raise ValueError(f"the cursor {cursor!r} has come back, which would go on for ever")
+    return page
 
 
 def random(namespace: str | None = None) -> Call[FetchedVector | None]:
     """Read any vector, ``None`` from an empty namespace. Safe to send again."""
-    return Call("random", path("random", namespace), b"", _ONE.validate_python, namespace or "")
+    return Call("random", path("random", namespace), b"", _ONE.validate_python, name(namespace))
 
 
 def _include(vectors: bool, metadata: bool, data: bool) -> dict[str, bool]:  # noqa: FBT001 - in the order of the API
-    return {"includeVectors": vectors, "includeMetadata": metadata, "includeData": data}
+    return {
+        "includeVectors": fields.flag(vectors, "include_vectors"),
+        "includeMetadata": fields.flag(metadata, "include_metadata"),
+        "includeData": fields.flag(data, "include_data"),
+    }
+
+
+def _prefix(prefix: str | None) -> str | None:
+    return None if prefix is None else fields.text(prefix, "prefix")

@@ -10,7 +10,7 @@ from airflow_provider_upstash_vector.client import fields
 from airflow_provider_upstash_vector.client.errors import InvalidUpdate, UpstashVectorError
 from airflow_provider_upstash_vector.client.filters import Filter, filter_text
 from airflow_provider_upstash_vector.client.models import Data, Vector, VectorUpdate
-from airflow_provider_upstash_vector.client.wire.call import Call, Steps, json_body, member, path, success
+from airflow_provider_upstash_vector.client.wire.call import Call, Steps, json_body, member, name, path, success
 
 MAX_ITEMS = 1_000
 MAX_BODY_BYTES = 1024 * 1024
@@ -49,12 +49,12 @@ def _in_batches(command: str, items: Iterator[bytes], namespace: str | None) -> 
     try:
         for batch in _batches(items):
             body = b"[" + b",".join(batch) + b"]"
-            yield Call(command.replace("-", "_"), path(command, namespace), body, success, namespace or "")
+            yield Call(command.replace("-", "_"), path(command, namespace), body, success, name(namespace))
             written += len(batch)
-    except UpstashVectorError as error:
-        error.written = written
-        if error.call is None:
-            error.locate(call=command.replace("-", "_"), namespace=namespace or "", id=None, attempts=0)
+    except Exception as error:
+        error.written = written  # type: ignore[attr-defined]  # also where the iterable fails
+        if isinstance(error, UpstashVectorError) and error.call is None:
+            error.locate(call=command.replace("-", "_"), namespace=name(namespace), id=None, attempts=0)
         raise
     return written
 
@@ -72,14 +72,15 @@ def _batches(items: Iterator[bytes]) -> Iterator[list[bytes]]:
         yield batch
 
 
-def update(change: VectorUpdate, namespace: str | None = None) -> Call[int]:
+def update(change: VectorUpdate | Mapping[str, Any], namespace: str | None = None) -> Call[int]:
     """Change one vector; return 1 where it was found, else 0. Safe to send again."""
+    change = VectorUpdate.of(change)
     return Call(
         "update",
         path("update", namespace),
         change.to_json(),
         lambda result: member(result, "updated", int),
-        namespace or "",
+        name(namespace),
         change.id,
     )
 
@@ -99,7 +100,8 @@ def delete(
         raise InvalidUpdate("delete", "exactly one of ids, prefix and filter must be given")
     if ids is not None:
         return _delete_ids(ids, namespace)
-    text = None if filter is None else filter_text(filter)
+    text = None if filter is None else fields.text(filter_text(filter), "filter")
+    prefix = None if prefix is None else fields.text(prefix, "prefix")
     if prefix == "" or text == "":
         raise InvalidUpdate("delete", "an empty prefix or filter would delete everything: use reset")
     return _single(_delete_call({"prefix": prefix, "filter": text}, namespace))
@@ -118,7 +120,7 @@ def _delete_call(body: dict[str, Any], namespace: str | None) -> Call[int]:
         path("delete", namespace),
         json_body(body),
         lambda result: member(result, "deleted", int),
-        namespace or "",
+        name(namespace),
     )
 
 
@@ -138,6 +140,6 @@ def id_batches(ids: str | Iterable[str]) -> Iterator[Sequence[str]]:
 
 def reset(namespace: str | None = None, *, all: bool = False) -> Call[None]:
     """Empty one namespace, or with ``all`` every one, whichever is given; they stay. Safe to send again."""
-    if all:
+    if fields.flag(all, "all"):
         return Call("reset", "/reset?all", b"", success)
-    return Call("reset", path("reset", namespace), b"", success, namespace or "")
+    return Call("reset", path("reset", namespace), b"", success, name(namespace))
