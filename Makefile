@@ -30,7 +30,7 @@ bench-server: $(VENV) ## speed, memory and start of the dev server
 
 lock: $(VENV) ## pin the development environment anew
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.10 --no-annotate --no-header \
-		--group dev --extra dev-server pyproject.toml --output-file requirements-dev.txt
+		--group dev --all-extras pyproject.toml --output-file requirements-dev.txt
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
@@ -73,13 +74,13 @@ class AsyncVectorClient:
     def __init__(
         self, endpoint: Endpoint, *, policy: retry.RetryPolicy | None = None, max_connections: int = 64
     ) -> None:
-        self._policy = policy or retry.RetryPolicy()
+        self.policy = policy or retry.RetryPolicy()
         self._token = endpoint.token.get_secret_value()
         self._settings = EngineSettings(
             base_url=endpoint.url,
             headers=wire.headers(self._token),
             proxy=environment_proxy(endpoint.url),
-            connect_timeout_seconds=self._policy.connect_timeout_seconds,
+            connect_timeout_seconds=self.policy.connect_timeout_seconds,
             max_connections=max_connections,
         )
         self._opened: AsyncEngine | None = None
@@ -103,7 +104,7 @@ class AsyncVectorClient:
 
     async def run(self, request: wire.Call[T] | wire.Steps[T]) -> T:
         """Send a call, or step after step, each as often as the policy allows; return the result."""
-        flow = retry.flow(request, self._policy, secret=self._token)
+        flow = self.flow(request)
         step = next(flow)
         while True:
             outcome: retry.Outcome = None
@@ -111,7 +112,7 @@ class AsyncVectorClient:
                 await asyncio.sleep(step.seconds)
             else:
                 try:
-                    outcome = await self._engine().send(step.path, step.body, step.timeout_seconds)
+                    outcome = await self.open().send(step.path, step.body, step.timeout_seconds)
                 except UpstashVectorError as error:
                     outcome = error
             try:
@@ -148,7 +149,16 @@ class AsyncVectorClient:
     async def _next(self, uuid: str, additional_k: int) -> list[QueryResult]:
         return await self.run(wire.resumable_query_next(uuid, additional_k))
 
-    def _engine(self) -> AsyncEngine:
+    def flow(self, request: wire.Call[T] | wire.Steps[T], clock: retry.Clock = time.monotonic) -> retry.Flow[T]:
+        """Return the retry flow of a request, for who drives it himself."""
+        return retry.flow(request, self.policy, secret=self._token, clock=clock)
+
+    def decode(self, call: wire.Call[T], answer: wire.Answer) -> T:
+        """Return what an answer says, or raise its error, which does not show the token."""
+        return wire.decode(call, answer, time.time(), self._token)
+
+    def open(self) -> AsyncEngine:
+        """Return the engine, opened on the running loop."""
         if self._opened is None:  # aiohttp wants to be opened on a running loop
             self._opened = AiohttpEngine(self._settings)
         return self._opened

@@ -205,6 +205,11 @@ def metadata(value: object) -> dict[str, Any]:
 
     ``None`` inside it is kept: under PATCH it deletes the field.
     """
+    return dict(orjson.loads(metadata_json(value)))
+
+
+def metadata_json(value: object) -> bytes:
+    """Return the JSON object of :func:`metadata`, as it is sent."""
     if not isinstance(value, Mapping):
         raise InvalidUpdate("metadata", f"must be a JSON object, got {shown(value)}")
     try:
@@ -218,8 +223,15 @@ def metadata(value: object) -> dict[str, Any]:
     size = len(encoded) - len(b"[]")
     if size > MAX_METADATA_BYTES:
         raise InvalidUpdate("metadata", f"{size:,} bytes of JSON, more than the limit of {MAX_METADATA_BYTES:,}")
-    (copied,) = orjson.loads(encoded)
-    return dict(copied)
+    return encoded[1:-1]
+
+
+def check_update(*, changes: bool, mode: str | None, metadata: bool) -> None:
+    """Refuse an update without ``changes``, and a metadata update mode without ``metadata``."""
+    if not changes:
+        raise InvalidUpdate("update", "nothing to update: give vector, sparse_vector, data or metadata")
+    if mode is not None and not metadata:
+        raise InvalidUpdate("metadata_update_mode", "is given without metadata")
 
 
 def _refuse_non_finite(value: Any, path: str) -> None:

@@ -45,6 +45,7 @@ LEAST_REQUEST_SECONDS = 0.1
 _MOST_DOUBLINGS = 30
 
 Outcome = wire.Answer | UpstashVectorError | None
+Clock = Callable[[], float]
 Flow = Generator[Send | Wait, Outcome, T]
 
 
@@ -108,8 +109,8 @@ def flow(
     policy: RetryPolicy,
     *,
     secret: str = "",
-    clock: Callable[[], float] = time.monotonic,
-    wall_clock: Callable[[], float] = time.time,
+    clock: Clock = time.monotonic,
+    wall_clock: Clock = time.time,
     chance: Callable[[], float] = random.random,
 ) -> Flow[T]:
     """Return the generator that carries a call, or step after step, through attempts to a result or an error.
@@ -136,8 +137,8 @@ def _carry(
     *,
     policy: RetryPolicy,
     secret: str,
-    clock: Callable[[], float],
-    wall_clock: Callable[[], float],
+    clock: Clock,
+    wall_clock: Clock,
     chance: Callable[[], float],
 ) -> Flow[T]:
     started = clock()

@@ -121,10 +121,12 @@ class VectorUpdate(_Stored):
 
     @model_validator(mode="after")
     def _check_complete(self) -> VectorUpdate:
-        if all(part is None for part in (self.vector, self.sparse_vector, self.data, self.metadata)):
-            raise InvalidUpdate("update", "nothing to update: give vector, sparse_vector, data or metadata")
-        if self.metadata_update_mode is not None and self.metadata is None:
-            raise InvalidUpdate("metadata_update_mode", "is given without metadata")
+        parts = (self.vector, self.sparse_vector, self.data, self.metadata)
+        fields.check_update(
+            changes=any(part is not None for part in parts),
+            mode=self.metadata_update_mode,
+            metadata=self.metadata is not None,
+        )
         return self
 
     def wire_fields(self) -> dict[str, Any]:

@@ -23,7 +23,14 @@ from airflow_provider_upstash_vector.client.wire.queries import (
     resumable_query_next,
 )
 from airflow_provider_upstash_vector.client.wire.reads import fetch, random, range
-from airflow_provider_upstash_vector.client.wire.writes import delete, reset, update, upsert, upsert_data
+from airflow_provider_upstash_vector.client.wire.writes import (
+    delete,
+    encoded_update,
+    reset,
+    update,
+    upsert,
+    upsert_data,
+)
 
 __all__ = [
     "Answer",
@@ -33,6 +40,7 @@ __all__ = [
     "decode",
     "delete",
     "delete_namespace",
+    "encoded_update",
     "fetch",
     "headers",
     "info",

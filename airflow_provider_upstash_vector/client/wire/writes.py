@@ -75,14 +75,12 @@ def _batches(items: Iterator[bytes]) -> Iterator[list[bytes]]:
 def update(change: VectorUpdate | Mapping[str, Any], namespace: str | None = None) -> Call[int]:
     """Change one vector; return 1 where it was found, else 0. Safe to send again."""
     change = VectorUpdate.of(change)
-    return Call(
-        "update",
-        path("update", namespace),
-        change.to_json(),
-        lambda result: member(result, "updated", int),
-        name(namespace),
-        change.id,
-    )
+    return encoded_update(path("update", namespace), change.to_json(), name(namespace), change.id)
+
+
+def encoded_update(path: str, body: bytes, namespace: str, id: str) -> Call[int]:
+    """Return the call of :func:`update` for a path and body that are made already."""
+    return Call("update", path, body, lambda result: member(result, "updated", int), namespace, id)
 
 
 def delete(

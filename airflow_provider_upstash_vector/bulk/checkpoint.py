@@ -1,0 +1,129 @@
+"""How far a run has come, kept so that another goes on from there.
+
+A checkpoint is a watermark with the counts of the rows below it, the outcomes of the rows settled above it, and a
+fingerprint of the input: one that has changed is started over.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import tempfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import orjson
+
+from airflow_provider_upstash_vector.bulk.ledger import Ledger, Outcome
+from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
+
+VERSION = 1
+
+
+@runtime_checkable
+class CheckpointStore(Protocol):
+    """Where a checkpoint is kept: a small JSON object."""
+
+    journal_path: Path
+
+    def load(self) -> Mapping[str, Any] | None:
+        """Return the checkpoint, or ``None``."""
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Keep the checkpoint in place of the one before."""
+
+    def clear(self) -> None:
+        """Forget it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """The state of a run."""
+
+    fingerprint: str
+    watermark: int = 0
+    below: tuple[int, ...] = (0, 0, 0, 0)
+    above: dict[int, Outcome] = field(default_factory=dict)
+    journal: str = ""
+    retries: int = 0
+    bytes_sent: int = 0
+    seconds: float = 0.0
+    throttled_seconds: float = 0.0
+    budget_day: str = ""
+    budget_spent: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the state as a JSON object, a few hundred bytes of it."""
+        return {**asdict(self), "version": VERSION, "below": [*self.below], "above": self._packed_above()}
+
+    def _packed_above(self) -> str:
+        if not self.above:
+            return ""
+        codes = bytearray(max(self.above) - self.watermark + 1)
+        for number, outcome in self.above.items():
+            codes[number - self.watermark] = outcome
+        return base64.b64encode(zlib.compress(bytes(codes))).decode()
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> Checkpoint | None:
+        """Return the state of a JSON object; ``None`` where it is none of this version."""
+        if not isinstance(state, Mapping) or state.get("version") != VERSION:
+            return None
+        try:
+            packed = zlib.decompress(base64.b64decode(state["above"])) if state["above"] else b""
+            values = {name: state[name] for name in cls.__slots__ if name not in {"above", "below"}}
+            watermark = state["watermark"]
+            above = {watermark + place: Outcome(code) for place, code in enumerate(packed) if code}
+            checkpoint = cls(**values, below=tuple(state["below"]), above=above)
+            Ledger(checkpoint.watermark, checkpoint.below)
+        except (KeyError, TypeError, ValueError, zlib.error):
+            return None
+        return checkpoint
+
+
+class FileCheckpoint:
+    """A checkpoint in a file, replaced as a whole each time it is saved; a local one has its journal beside it."""
+
+    def __init__(self, path: OpenablePath) -> None:
+        self._path: Any = path
+        if isinstance(path, Path):
+            self.journal_path = path.with_name(f"{path.name}.journal")
+        else:
+            self.journal_path = temporary_journal(str(path))
+
+    def load(self) -> Mapping[str, Any] | None:
+        """Return the checkpoint, or ``None`` where there is none or it is no JSON."""
+        try:
+            with self._path.open("rb") as file:
+                return orjson.loads(file.read())  # type: ignore[no-any-return]  # from_json checks it
+        except (FileNotFoundError, orjson.JSONDecodeError):
+            return None
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write the checkpoint; a local file is never seen half written."""
+        content = orjson.dumps(state, option=orjson.OPT_INDENT_2)
+        if not isinstance(self._path, Path):
+            with self._path.open("wb") as file:
+                file.write(content)
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        new = self._path.with_name(f"{self._path.name}.new")
+        with new.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._path)
+
+    def clear(self) -> None:
+        """Delete the file."""
+        self._path.unlink(missing_ok=True)
+
+
+def temporary_journal(name: str) -> Path:
+    """Return a path on this machine for the journal of a checkpoint that is kept elsewhere."""
+    digest = hashlib.sha256(name.encode()).hexdigest()[:24]
+    return Path(tempfile.gettempdir()) / f"upstash-vector-{digest}.journal"

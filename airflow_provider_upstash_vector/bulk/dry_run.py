@@ -1,0 +1,55 @@
+"""A dry run: every row is read and checked, none is sent, and nothing is asked of the service."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from airflow_provider_upstash_vector.bulk.books import Books, Origin
+from airflow_provider_upstash_vector.bulk.encode import Encoder
+from airflow_provider_upstash_vector.bulk.feed import END, PENDING, open_feed
+from airflow_provider_upstash_vector.bulk.report import BulkReport
+from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
+from airflow_provider_upstash_vector.bulk.stopping import BulkStop
+from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+
+_ROWS_AT_ONCE = 1_000
+
+
+async def check_rows(
+    source: Source | AsyncSource, encoder: Encoder, books: Books, *, stop: BulkStop, failures_path: str | None
+) -> BulkReport:
+    """Return what would be sent; rows that would be rejected go to the books."""
+    started = time.monotonic()
+    woken = asyncio.Event()
+    feed = open_feed(source, 0, woken.set)
+    rows = size = 0
+    try:
+        while not stop.asked:
+            polled = feed.poll()
+            if polled is END:
+                break
+            if polled is PENDING:
+                await woken.wait()
+                woken.clear()
+                continue
+            value, file, place = polled
+            try:
+                size += len(encoder.encode(value).body)
+            except InvalidUpdate as error:
+                books.reject_unsent(Origin(rows, value, file, place), error)
+            rows += 1
+            if rows % _ROWS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+    finally:
+        await feed.close()
+    return books.report(
+        total=rows,
+        all_read=not stop.asked,
+        failures_path=failures_path,
+        dry_run=True,
+        retries=0,
+        bytes_sent=size,
+        seconds=time.monotonic() - started,
+        throttled_seconds=0.0,
+    )

@@ -1,0 +1,269 @@
+"""The loop that sends a window of rows: ``window`` and ``throttle`` decide what may go next, here it goes.
+
+As many workers as the window has slots take rows in turn. A worker that may take none parks; whoever changes that
+wakes one, which wakes the next when it has found work. Memory: the rows of the window and those that wait behind
+one of the same vector, twice ``concurrency`` at most, and one byte for each row that is settled before one read
+earlier.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from contextlib import suppress
+
+import orjson
+
+from airflow_provider_upstash_vector.bulk.books import Books
+from airflow_provider_upstash_vector.bulk.intake import Intake
+from airflow_provider_upstash_vector.bulk.ledger import Outcome
+from airflow_provider_upstash_vector.bulk.limits import DailyBudget
+from airflow_provider_upstash_vector.bulk.row import Row
+from airflow_provider_upstash_vector.bulk.stopping import Halt
+from airflow_provider_upstash_vector.bulk.throttle import Throttle
+from airflow_provider_upstash_vector.bulk.window import Window
+from airflow_provider_upstash_vector.client import AsyncVectorClient
+from airflow_provider_upstash_vector.client.errors import (
+    AnswerLost,
+    ConnectFailed,
+    QuotaExceeded,
+    RateLimited,
+    Unauthorized,
+    UpstashVectorError,
+)
+from airflow_provider_upstash_vector.client.wire import Answer
+
+# What is left of the five seconds that Airflow gives a task to stop, after saving a checkpoint.
+STOP_SECONDS = 3.0
+_MOST_SECONDS_WITHOUT_ANSWER = 600.0
+_POLL_SECONDS = 0.25
+
+
+class Engine:
+    """Sends the rows of an intake, and tells the books what became of each."""
+
+    def __init__(
+        self,
+        client: AsyncVectorClient,
+        *,
+        intake: Intake,
+        window: Window[Row],
+        throttle: Throttle,
+        budget: DailyBudget,
+        books: Books,
+        concurrency: int,
+    ) -> None:
+        self._client = client
+        self._intake = intake
+        self._window = window
+        self._throttle = throttle
+        self._budget = budget
+        self._books = books
+        self._concurrency = concurrency
+        self._parked: deque[asyncio.Future[None]] = deque()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._halted = asyncio.Event()
+        self._crash: BaseException | None = None
+        self._drain_until = 0.0
+        self._send_request = client.open().send
+        self.answered = 0
+        self.retries = 0
+        self.bytes_sent = 0
+        self.halt: Halt | None = None
+
+    async def run(self) -> None:
+        """Send rows until there are none left or something halts the run; then nothing is in flight."""
+        workers = [asyncio.create_task(self._work()) for _ in range(self._concurrency)]
+        try:
+            pending = {*workers}
+            halting = asyncio.create_task(self._halted.wait())
+            while pending and not halting.done():
+                done, _ = await asyncio.wait({*pending, halting}, return_when=asyncio.FIRST_COMPLETED)
+                pending -= done
+            while pending and time.monotonic() < self._drain_until:
+                _, pending = await asyncio.wait(pending, timeout=_POLL_SECONDS)
+        finally:
+            halting.cancel()
+            for worker in workers:
+                worker.cancel()
+            await asyncio.wait(workers)
+            if self._alarm is not None:
+                self._alarm.cancel()
+        for row in self._window.drain():
+            if row.error is not None:  # it was sent, and may have landed
+                self._books.abandon(row.origin, row.error)
+        if self._crash is not None:
+            raise self._crash
+
+    def stop(self, halt: Halt, *, drain_seconds: float = STOP_SECONDS) -> None:
+        """Send no more; requests in flight have ``drain_seconds`` to be answered, the least that was given."""
+        until = time.monotonic() + drain_seconds
+        self._drain_until = min(self._drain_until, until) if self.halt else until
+        if self.halt is None:
+            self.halt = halt
+            self._halted.set()
+            self._intake.end()
+            while self._parked:
+                self.wake()
+
+    def wake(self) -> None:
+        """Let a parked worker see whether there is something to do."""
+        while self._parked:
+            future = self._parked.popleft()
+            if not future.done():
+                future.set_result(None)
+                return
+
+    async def _work(self) -> None:
+        try:
+            while self.halt is None:
+                row = self._take()
+                if row is not None:
+                    if self._parked:
+                        self.wake()
+                    await self._send(row)
+                elif self._intake.ended and not self._window.unsettled:
+                    break
+                else:
+                    future = asyncio.get_running_loop().create_future()
+                    self._parked.append(future)
+                    await future
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - raised by run, once the others have ended
+            self._crash = self._crash or error
+            self.stop(Halt(reason="error", explanation=f"{type(error).__name__}: {error}", cause=error))
+        self.wake()
+
+    def _take(self) -> Row | None:
+        now = time.monotonic()
+        wait = self._throttle.wait_seconds(self._window.in_flight, now)
+        if wait is None:
+            return None
+        if wait > 0:
+            self._wake_after(wait)
+            return None
+        self._fill()
+        if self.halt is not None or not self._window.has_ready:
+            return None
+        if not self._budget.left(time.time()):
+            limit = (
+                f"the daily budget of {self._budget.requests:,} requests is spent; it starts again at 00:00 UTC"
+            )
+            self.stop(Halt(reason="daily_budget", explanation=limit), drain_seconds=self._patience())
+            return None
+        self._throttle.sent()
+        self._budget.spend()
+        return self._window.take()
+
+    def _fill(self) -> None:
+        halt = self._intake.fill(self._window, self._books)
+        if halt is not None:
+            self.stop(halt, drain_seconds=self._patience())
+        elif self._intake.has_more_at_once:
+            asyncio.get_running_loop().call_soon(self.wake)
+
+    def _wake_after(self, seconds: float) -> None:
+        if self._alarm is None:
+            self._alarm = asyncio.get_running_loop().call_later(seconds, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self.wake()
+
+    async def _send(self, row: Row) -> None:
+        epoch = self._throttle.epoch
+        if row.sends:
+            self.retries += 1
+        row.sends += 1
+        self.bytes_sent += len(row.body)
+        try:
+            answer = await self._send_request(row.path, row.body, row.timeout_seconds)
+        except UpstashVectorError as error:
+            await self._after_error(row, error, epoch)
+            return
+        except asyncio.CancelledError:
+            self._window.settle(row)
+            self._books.abandon(row.origin, AnswerLost("the run was stopped before the answer came"))
+            raise
+        updated = _updated(answer)
+        if updated is None:
+            try:
+                updated = self._client.decode(row.call(), answer)
+            except UpstashVectorError as error:
+                await self._after_error(row, error, epoch)
+                return
+        self._throttle.answered(epoch)
+        self.answered += 1
+        self._window.settle(row)
+        if updated:
+            self._books.settle(row.number, Outcome.UPDATED)
+        elif self._books.missing(row.origin, row.encoded.id):
+            self._too_many()
+
+    async def _after_error(self, row: Row, error: UpstashVectorError, epoch: int) -> None:
+        if isinstance(error, RateLimited):
+            self._refused(row, error, epoch)
+            return
+        try:
+            wait = row.wait_after(error, self._client, self._unheld_clock)
+            await self._pause(wait)
+            row.after_wait()
+        except UpstashVectorError as last:
+            self._window.settle(row)
+            self._give_up(row, last)
+        else:
+            self._window.put_back(row)
+
+    def _refused(self, row: Row, error: RateLimited, epoch: int) -> None:
+        now = time.monotonic()
+        self._throttle.refused(epoch, error.retry_after, now, random.random())  # noqa: S311 - jitter
+        self._window.put_back(row)
+        wait = error.retry_after or 0.0
+        if wait > self._client.policy.max_retry_after_seconds:
+            told = f"the service asks to wait for {wait:,.0f} s"
+            self.stop(Halt(reason="rate_limit", explanation=told, cause=error), drain_seconds=self._patience())
+        elif self._throttle.seconds_refused(now) > _MOST_SECONDS_WITHOUT_ANSWER:
+            told = f"nothing but 429 for {_MOST_SECONDS_WITHOUT_ANSWER:,.0f} s"
+            self.stop(Halt(reason="rate_limit", explanation=told, cause=error), drain_seconds=self._patience())
+
+    def _give_up(self, row: Row, error: UpstashVectorError) -> None:
+        if isinstance(error, QuotaExceeded):
+            halt = Halt(reason="daily_quota", explanation=str(error), cause=error)
+        elif isinstance(error, Unauthorized) or (isinstance(error, ConnectFailed) and not self.answered):
+            permanent = isinstance(error, Unauthorized)
+            halt = Halt(reason="error", explanation=str(error), retryable=not permanent, cause=error)
+            self._books.abandon(row.origin, error)
+        else:
+            if self._books.failed(row.origin, error):
+                self._too_many()
+            return
+        self.stop(halt, drain_seconds=self._patience())
+
+    def _too_many(self) -> None:
+        told = f"{self._books.failures:,} failures are more than max_failures allows"
+        self.stop(Halt(reason="failures", explanation=told), drain_seconds=self._patience())
+
+    def _patience(self) -> float:
+        return self._client.policy.request_timeout_seconds
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._halted.wait(), seconds)
+
+    def _unheld_clock(self) -> float:
+        now = time.monotonic()
+        return now - self._throttle.held_seconds(now)
+
+
+def _updated(answer: Answer) -> int | None:
+    """Return the count of an answer that is as documented, else ``None``."""
+    if answer.status != 200:
+        return None
+    try:
+        updated = orjson.loads(answer.body)["result"]["updated"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return updated if type(updated) is int else None

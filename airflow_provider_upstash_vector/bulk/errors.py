@@ -1,0 +1,44 @@
+"""How a run ends that did not do all it was asked to."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from airflow_provider_upstash_vector.bulk.report import BulkReport
+from airflow_provider_upstash_vector.client.errors import UpstashVectorError
+
+Reason = Literal[
+    "failures",
+    "error",
+    "daily_budget",
+    "daily_quota",
+    "rate_limit",
+    "stopped",
+    "time_limit",
+    "source",
+    "checkpoint",
+]
+
+
+class BulkUpdateFailed(UpstashVectorError):
+    """A run that stopped early or had too many failures: ``reason`` says why, ``report`` what was done until then.
+
+    ``retryable`` says whether running it again can help.
+    """
+
+    def __init__(
+        self,
+        reason: Reason,
+        explanation: str,
+        report: BulkReport,
+        retryable: bool = True,  # noqa: FBT001, FBT002 - positional, so that it pickles
+    ) -> None:
+        super().__init__(reason, explanation, report, retryable)
+        self.reason: Reason = reason
+        self.report = report
+        self.retryable = retryable  # type: ignore[misc]  # here it depends on the cause
+
+    @property
+    def message(self) -> str:
+        """Why it stopped, and the counts."""
+        return f"{self.args[1]}: {self.report}"

@@ -1,0 +1,215 @@
+"""One run from its first row to its report: what is opened, watched and closed around the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+
+from airflow_provider_upstash_vector.bulk.books import Books
+from airflow_provider_upstash_vector.bulk.checkpoint import Checkpoint, CheckpointStore
+from airflow_provider_upstash_vector.bulk.dry_run import check_rows
+from airflow_provider_upstash_vector.bulk.encode import Encoder
+from airflow_provider_upstash_vector.bulk.engine import STOP_SECONDS, Engine
+from airflow_provider_upstash_vector.bulk.errors import BulkUpdateFailed
+from airflow_provider_upstash_vector.bulk.failures import FailuresFile
+from airflow_provider_upstash_vector.bulk.feed import Feed, open_feed
+from airflow_provider_upstash_vector.bulk.intake import Intake
+from airflow_provider_upstash_vector.bulk.ledger import Ledger
+from airflow_provider_upstash_vector.bulk.limits import DailyBudget, FailureLimit
+from airflow_provider_upstash_vector.bulk.options import BulkOptions
+from airflow_provider_upstash_vector.bulk.progress import ProgressKind, open_progress
+from airflow_provider_upstash_vector.bulk.report import BulkReport
+from airflow_provider_upstash_vector.bulk.resuming import Keeper, last_checkpoint
+from airflow_provider_upstash_vector.bulk.row import Row
+from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
+from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
+from airflow_provider_upstash_vector.bulk.stopping import BulkStop, Halt
+from airflow_provider_upstash_vector.bulk.throttle import Throttle
+from airflow_provider_upstash_vector.bulk.watch import Watch
+from airflow_provider_upstash_vector.bulk.window import Window
+from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, IndexInfo, RetryPolicy
+
+# How far settled rows may be ahead of one that is being retried: a byte of memory each.
+_SPAN_ROWS = 32_768
+
+
+@dataclass(slots=True, kw_only=True)
+class Surroundings:
+    """What a run touches besides rows and service."""
+
+    policy: RetryPolicy
+    stop: BulkStop
+    store: CheckpointStore | None
+    failures_path: OpenablePath | None
+    progress: ProgressKind
+    log: logging.Logger
+
+
+class Job:
+    """A run over ``source``; see :func:`~airflow_provider_upstash_vector.bulk.run`."""
+
+    def __init__(
+        self, source: Source | AsyncSource, endpoint: Endpoint, options: BulkOptions, around: Surroundings
+    ) -> None:
+        self._source = source
+        self._endpoint = endpoint
+        self._options = options
+        self._around = around
+        fingerprint = f"{source.fingerprint} {options.fingerprint()}"
+        store = None if options.dry_run else around.store
+        found = last_checkpoint(store, fingerprint) if store else None
+        self._before = found or Checkpoint(fingerprint=fingerprint)
+        self._ledger = Ledger(self._before.watermark, self._before.below, self._before.above)
+        self._keeper = Keeper(store, self._ledger) if store else None
+        path = around.failures_path
+        self._failures = FailuresFile(path, self._ledger.is_settled if found else None) if path else None
+        self._failures_path = None if path is None else str(path)
+        self._books = Books(
+            self._ledger,
+            limit=FailureLimit(options.max_failures),
+            total=source.total,
+            missing_fails=options.on_missing == "fail",
+            failures=self._failures,
+            journal=self._keeper.journal if self._keeper else None,
+        )
+
+    async def run(self) -> BulkReport:
+        """Do the run; return the report, or raise :class:`BulkUpdateFailed` with it."""
+        try:
+            return await (self._dry_run() if self._options.dry_run else self._send_rows())
+        finally:
+            if self._keeper:
+                self._keeper.close()
+            if self._failures:
+                await asyncio.to_thread(self._failures.close)
+
+    async def _dry_run(self) -> BulkReport:
+        stop = self._around.stop
+        report = await check_rows(
+            self._source, self._encoder(None), self._books, stop=stop, failures_path=self._failures_path
+        )
+        if stop.asked:
+            raise BulkUpdateFailed("stopped", "the dry run was stopped", report)
+        self._check_failures(report)
+        return report
+
+    async def _send_rows(self) -> BulkReport:
+        async with AsyncExitStack() as closing:
+            policy, concurrency = self._around.policy, self._options.concurrency
+            client = AsyncVectorClient(self._endpoint, policy=policy, max_connections=concurrency)
+            await closing.enter_async_context(client)
+            index = await client.info() if self._options.check_index else None
+            if self._keeper:
+                await self._keeper.save(self._before)
+            feed = open_feed(self._source, self._ledger.watermark, lambda: engine.wake())  # noqa: PLW0108 - there is no engine yet
+            closing.push_async_callback(feed.close)
+            intake = self._intake(feed, self._encoder(index))
+            window: Window[Row] = Window(concurrency, _SPAN_ROWS)
+            throttle = Throttle(concurrency, self._options.max_requests_per_second)
+            before = self._before
+            budget = DailyBudget(self._options.daily_budget, day=before.budget_day, spent=before.budget_spent)
+            engine = Engine(
+                client,
+                intake=intake,
+                window=window,
+                throttle=throttle,
+                budget=budget,
+                books=self._books,
+                concurrency=concurrency,
+            )
+            progress = open_progress(self._around.progress, self._around.log)
+            if progress:
+                closing.callback(progress.close)
+            watch = Watch(
+                engine,
+                before=before,
+                books=self._books,
+                window=window,
+                throttle=throttle,
+                budget=budget,
+                source=self._source,
+                keeper=self._keeper,
+                progress=progress,
+                time_limit_seconds=self._options.time_limit_seconds,
+            )
+            watching = asyncio.create_task(watch.run())
+            try:
+                with self._stopping(engine):
+                    await engine.run()
+            finally:
+                watching.cancel()
+                await asyncio.wait([watching])
+                if engine.halt:
+                    await watch.save_last()
+        return await self._conclude(engine.halt, intake, watch.checkpoint())
+
+    def _encoder(self, index: IndexInfo | None) -> Encoder:
+        return Encoder(
+            self._options.names,
+            namespace=self._options.namespace,
+            metadata_update_mode=self._options.metadata_update_mode,
+            index=index,
+        )
+
+    def _intake(self, feed: Feed, encoder: Encoder) -> Intake:
+        policy = self._around.policy
+        return Intake(
+            feed,
+            encoder,
+            first_number=self._ledger.watermark,
+            timeout_seconds=min(policy.request_timeout_seconds, policy.total_timeout_seconds),
+            settled=self._ledger.above.__contains__,
+            reaches=self._keeper.journal.reaches if self._keeper else lambda _: True,
+        )
+
+    @contextmanager
+    def _stopping(self, engine: Engine) -> Iterator[None]:
+        """Let a request to stop reach the engine, from whatever thread it comes."""
+        loop = asyncio.get_running_loop()
+        halt = Halt(reason="stopped", explanation="the run was stopped")
+
+        def listener() -> None:
+            loop.call_soon_threadsafe(lambda: engine.stop(halt, drain_seconds=STOP_SECONDS))
+
+        self._around.stop.listen(listener)
+        try:
+            yield
+        finally:
+            self._around.stop.forget(listener)
+
+    async def _conclude(self, halt: Halt | None, intake: Intake, numbers: Checkpoint) -> BulkReport:
+        rest = 0 if intake.exhausted else await self._rest(halt, intake.next_number)
+        report = self._books.report(
+            total=intake.next_number + (rest or 0),
+            all_read=rest is not None,
+            failures_path=self._failures_path,
+            retries=numbers.retries,
+            bytes_sent=numbers.bytes_sent,
+            seconds=numbers.seconds,
+            throttled_seconds=numbers.throttled_seconds,
+        )
+        if halt is None:
+            if self._keeper:
+                await self._keeper.clear()
+            self._check_failures(report)
+        elif self._options.on_budget == "fail" or halt.reason not in {"daily_budget", "daily_quota"}:
+            raise BulkUpdateFailed(halt.reason, halt.explanation, report, halt.retryable) from halt.cause
+        return report
+
+    async def _rest(self, halt: Halt | None, next_number: int) -> int | None:
+        """Return the number of rows that were not read, where there is time to count them."""
+        if self._source.total is not None:
+            return self._source.total - next_number
+        count = getattr(self._source, "count_from", None)
+        if count is None or (halt is not None and halt.reason in {"stopped", "time_limit", "source"}):
+            return None
+        counted: int | None = await asyncio.to_thread(count, next_number)
+        return counted
+
+    def _check_failures(self, report: BulkReport) -> None:
+        if self._books.too_many(report.total, all_rows=True):
+            told = f"{self._books.failures:,} failures are more than max_failures allows"
+            raise BulkUpdateFailed("failures", told, report, not self._options.dry_run)

@@ -1,0 +1,122 @@
+"""What a run is asked to do, checked before anything is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypedDict, get_args
+
+from airflow_provider_upstash_vector.bulk.limits import DailyBudget, FailureLimit
+from airflow_provider_upstash_vector.bulk.sources import FieldNames, Format, Shard
+from airflow_provider_upstash_vector.client import fields
+
+OnMissing = Literal["count", "fail"]
+OnBudget = Literal["fail", "return"]
+MAX_CONCURRENCY = 4096
+
+
+class BulkArguments(TypedDict, total=False):
+    """What may be given to a run by name.
+
+    ``namespace`` and ``metadata_update_mode``: for rows that give none. ``concurrency``: requests in flight, up to
+    4,096. ``max_requests_per_second``: retries included. ``max_failures``: a count, or a fraction of all rows as
+    a float from 0 to 1; one more stops the run. ``on_missing``: ``"count"`` rows whose id is unknown, or let
+    them ``"fail"``. ``daily_budget``: requests in a day of UTC, over all runs that share a checkpoint; when it,
+    or the service's daily quota, is spent, the run fails or, with ``on_budget="return"``, returns.
+    ``time_limit_seconds``: then the run stops. ``check_index``: ask for ``info`` first, so that a wrong
+    dimension is told at the first row. ``dry_run``: read and check all rows and send nothing. ``shard``: ``(i,
+    n)``, part i, from 0, of n. ``format``: ``"jsonl"``, ``"csv"`` or ``"parquet"`` where a file's ending does
+    not say it. ``id_field`` and so on: what the rows call these fields.
+    """
+
+    namespace: str
+    metadata_update_mode: str | None
+    concurrency: int
+    max_requests_per_second: float | None
+    max_failures: int | float
+    on_missing: OnMissing
+    daily_budget: int | None
+    on_budget: OnBudget
+    time_limit_seconds: float | None
+    check_index: bool
+    dry_run: bool
+    shard: Sequence[int] | None
+    format: Format | None
+    id_field: str
+    vector_field: str
+    sparse_vector_field: str
+    data_field: str
+    metadata_field: str
+    metadata_update_mode_field: str
+    namespace_field: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkOptions:
+    """The options of :class:`BulkArguments`, checked. Raises ``ValueError`` for values that make no sense."""
+
+    namespace: str = ""
+    metadata_update_mode: str | None = None
+    concurrency: int = 64
+    max_requests_per_second: float | None = None
+    max_failures: int | float = 0
+    on_missing: OnMissing = "count"
+    daily_budget: int | None = None
+    on_budget: OnBudget = "fail"
+    time_limit_seconds: float | None = None
+    check_index: bool = True
+    dry_run: bool = False
+    names: FieldNames = field(default_factory=FieldNames)
+    shard: Shard | Sequence[int] | None = None
+    format: Format | None = None
+
+    def __post_init__(self) -> None:
+        if not _whole(self.concurrency) or not 1 <= self.concurrency <= MAX_CONCURRENCY:
+            raise ValueError(f"concurrency must be from 1 to {MAX_CONCURRENCY:,}, got {self.concurrency!r}")
+        for name in ("max_requests_per_second", "time_limit_seconds"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not value > 0):
+                raise ValueError(f"{name} must be more than 0, got {value!r}")
+        for name, choices in (
+            ("on_missing", get_args(OnMissing)),
+            ("on_budget", get_args(OnBudget)),
+            ("format", (None, *get_args(Format))),
+        ):
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(map(str, choices))}, got {getattr(self, name)!r}"
+                )
+        FailureLimit(self.max_failures)
+        DailyBudget(self.daily_budget)
+        fields.choice(self.metadata_update_mode, "metadata_update_mode", "OVERWRITE", "PATCH")
+        fields.text(self.namespace, "namespace")
+        if self.shard is not None:
+            object.__setattr__(self, "shard", _shard(self.shard))
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any]) -> BulkOptions:
+        """Return the options that arguments of a run give."""
+        names = {name[: -len("_field")]: value for name, value in arguments.items() if name.endswith("_field")}
+        others = {name: value for name, value in arguments.items() if not name.endswith("_field")}
+        return cls(**others, names=FieldNames(**names))
+
+    def part(self) -> Shard | None:
+        """Return the shard."""
+        return None if self.shard is None else Shard(*self.shard)
+
+    def fingerprint(self) -> str:
+        """Return what of the options decides which rows are read and what is sent for them."""
+        names = " ".join(asdict(self.names).values())
+        return f"{self.namespace!r} {self.metadata_update_mode} {self.shard} {names}"
+
+
+def _shard(shard: Sequence[int]) -> Shard:
+    if not isinstance(shard, Sequence) or len(shard) != 2 or not all(map(_whole, shard)):
+        raise ValueError(f"shard must be (i, n), got {shard!r}")
+    if not 0 <= shard[0] < shard[1]:
+        raise ValueError(f"shard must be (i, n) with i from 0 to n - 1, got {tuple(shard)!r}")
+    return Shard(*shard)
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

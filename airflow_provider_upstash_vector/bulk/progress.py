@@ -1,0 +1,115 @@
+"""How a run shows that it goes on: a log line every ten seconds, or a bar where a terminal is attached."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+ProgressKind = Literal["auto", "log", "bar", "none"]
+LOG_EVERY_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A moment of a run: ``done`` rows have an outcome; ``fraction`` of the input has been read, if known."""
+
+    done: int
+    done_before: int
+    total: int | None
+    fraction: float | None
+    seconds: float
+    in_flight: int
+    retries: int
+    failures: int
+    throttled_seconds: float
+
+    @property
+    def rows_per_second(self) -> float:
+        """Rows of this run per second."""
+        return (self.done - self.done_before) / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """The time that the rest takes at this rate, where the size of the rest is known."""
+        if self.total is not None:
+            rate = self.rows_per_second
+            return (self.total - self.done) / rate if rate else None
+        if self.fraction:
+            return self.seconds * (1 - self.fraction) / self.fraction
+        return None
+
+    def __str__(self) -> str:
+        of_total = "" if self.total is None else f" of {self.total:,}"
+        left = self.seconds_left
+        return (
+            f"{self.done:,}{of_total} rows done, {self.rows_per_second:,.0f}/s, {self.in_flight:,} in flight, "
+            f"{self.retries:,} retries, {self.throttled_seconds:,.0f} s throttled, {self.failures:,} failed"
+            + ("" if left is None else f", {_clock(left)} left")
+        )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class Progress(Protocol):
+    """Shows snapshots of a run, which come a few times a second."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show how far the run is."""
+
+    def close(self) -> None:
+        """Leave what is shown."""
+
+
+def open_progress(kind: ProgressKind, log: logging.Logger) -> Progress | None:
+    """Return what shows progress: with ``"auto"`` a bar where standard error is a terminal, else log lines."""
+    if kind == "none":
+        return None
+    if kind == "bar" or (kind == "auto" and sys.stderr.isatty()):
+        return _Bar()
+    return LogLines(log)
+
+
+class LogLines:
+    """Logs a line every ten seconds."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._logged_at = 0.0
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Log a line, if the last one is ten seconds old."""
+        if snapshot.seconds - self._logged_at >= LOG_EVERY_SECONDS:
+            self._logged_at = snapshot.seconds
+            self._log.info("%s", snapshot)
+
+    def close(self) -> None:
+        """Do nothing: what is logged stays."""
+
+
+class _Bar:
+    def __init__(self) -> None:
+        from rich.console import Console  # noqa: PLC0415 - 0.1 s that only a terminal is worth
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn  # noqa: PLC0415 - as above
+
+        self._bar: Any = Progress(
+            BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), console=Console(stderr=True)
+        )
+        self._task = self._bar.add_task("0 rows done", total=None)
+        self._bar.start()
+
+    def show(self, snapshot: Snapshot) -> None:
+        if snapshot.total is not None:
+            shape: dict[str, float | None] = {"total": snapshot.total, "completed": snapshot.done}
+        else:
+            known = snapshot.fraction is not None
+            shape = {"total": 1.0 if known else None, "completed": snapshot.fraction or 0.0}
+        self._bar.update(self._task, description=str(snapshot), **shape)
+
+    def close(self) -> None:
+        self._bar.stop()

@@ -1,0 +1,64 @@
+"""What a run has done: a small manifest, whatever the size of the input, whose counts add up."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkReport:
+    """Every row in exactly one of five counts; ``total`` is their sum.
+
+    ``rejected`` rows were never sent, ``failed`` ones may have landed, ``not_attempted`` ones are left.
+    ``all_read`` is false where a run that ended early could not count the rest of its input. ``bytes_sent`` are
+    bytes of request bodies, each time they were sent; ``retries`` requests beyond one a row. In a ``dry_run``
+    the rows that would be sent are those not attempted, and ``bytes_sent`` what they would be. A run that went
+    on after another covers both; ``throttled_seconds`` is the part of ``seconds`` in which nothing was sent
+    after a 429.
+    """
+
+    total: int
+    updated: int
+    missing: int
+    rejected: int
+    failed: int
+    not_attempted: int
+    retries: int
+    bytes_sent: int
+    seconds: float
+    throttled_seconds: float
+    failures_path: str | None = None
+    all_read: bool = True
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ``ValueError`` where the counts do not add up."""
+        counts = (self.updated, self.missing, self.rejected, self.failed, self.not_attempted)
+        if sum(counts) != self.total or min(counts) < 0:
+            raise ValueError(f"{self.total} rows, but outcomes {counts}")
+
+    @property
+    def rows_per_second(self) -> float:
+        """Rows with an outcome per second of the run."""
+        done = self.total - self.not_attempted if not self.dry_run else self.total
+        return done / self.seconds if self.seconds > 0 else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain JSON values."""
+        rounded = {"seconds": round(self.seconds, 3), "throttled_seconds": round(self.throttled_seconds, 3)}
+        return {**asdict(self), **rounded, "rows_per_second": round(self.rows_per_second, 1)}
+
+    def __str__(self) -> str:
+        if self.dry_run:
+            return (
+                f"{self.not_attempted:,} of {self.total:,} rows would be sent, {self.bytes_sent:,} bytes; "
+                f"{self.rejected:,} rejected"
+            )
+        rest = "" if self.all_read else " of those read"
+        return (
+            f"{self.updated:,} of {self.total:,} rows updated, {self.missing:,} missing, "
+            f"{self.rejected:,} rejected, {self.failed:,} failed, {self.not_attempted:,}{rest} not attempted, "
+            f"in {self.seconds:,.1f} s ({self.rows_per_second:,.0f}/s, {self.retries:,} retries, "
+            f"{self.throttled_seconds:,.1f} s throttled)"
+        )

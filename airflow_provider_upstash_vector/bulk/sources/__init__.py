@@ -1,0 +1,63 @@
+"""Where rows come from: what may be passed as ``rows``, and how each kind is read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+
+from airflow_provider_upstash_vector.bulk.sources.base import (
+    FAILURE_FIELD,
+    AsyncSource,
+    FieldNames,
+    InvalidRows,
+    Shard,
+    Source,
+    SourceBroken,
+    SourceRow,
+    Unreadable,
+)
+from airflow_provider_upstash_vector.bulk.sources.files import FileRows, Format
+from airflow_provider_upstash_vector.bulk.sources.iterables import AsyncIterableRows, IterableRows, SequenceRows
+from airflow_provider_upstash_vector.bulk.sources.paths import FindPaths, are_paths, found_files, local_paths
+from airflow_provider_upstash_vector.bulk.sources.tables import TableRows, is_table
+from airflow_provider_upstash_vector.client.fields import shown
+
+__all__ = [
+    "FAILURE_FIELD",
+    "AsyncSource",
+    "FieldNames",
+    "FindPaths",
+    "Format",
+    "InvalidRows",
+    "Shard",
+    "Source",
+    "SourceBroken",
+    "SourceRow",
+    "Unreadable",
+    "local_paths",
+    "open_source",
+]
+
+
+def open_source(
+    rows: object,
+    names: FieldNames,
+    *,
+    shard: Shard | None = None,
+    format: Format | None = None,
+    find_paths: FindPaths = local_paths,
+) -> Source | AsyncSource:
+    """Return the source for ``rows``: paths, URIs and globs of files, a table, a list, or any iterable.
+
+    Raises :class:`InvalidRows` where it is none of these, a file is missing or has no id column.
+    """
+    if are_paths(rows):
+        return FileRows(found_files(rows, find_paths), names.by_name(), shard, format)
+    if is_table(rows):
+        return TableRows(rows, names.by_name(), shard)
+    if isinstance(rows, AsyncIterable):
+        return AsyncIterableRows(rows, shard)
+    if isinstance(rows, Mapping | bytes | bytearray) or not isinstance(rows, Iterable):
+        raise InvalidRows(f"rows must be a list, an iterable, a table or a path, got {shown(rows)}")
+    if isinstance(rows, Sequence):
+        return SequenceRows(rows, shard)
+    return IterableRows(rows, shard)

@@ -1,0 +1,98 @@
+"""What a source of rows is: rows one after another with the place each comes from, lazily."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, fields
+from typing import NamedTuple, Protocol, TypeAlias
+
+from airflow_provider_upstash_vector.client.errors import UpstashVectorError
+
+# the row's value, the file it comes from, and where in it: a line number, or words
+SourceRow: TypeAlias = tuple[object, "str | None", "int | str | None"]
+
+# What written failures say of themselves; a row that is fed back may carry it, and it is not sent.
+FAILURE_FIELD = "failure"
+
+
+class InvalidRows(UpstashVectorError, ValueError):
+    """``rows`` as a whole cannot be read: no such file, an unknown format, no id column. A retry does not help."""
+
+
+class SourceBroken(UpstashVectorError):
+    """The source cannot be read on, as a truncated gzip cannot; ``rows_read`` came first."""
+
+    def __init__(self, reason: str, rows_read: int = 0) -> None:
+        super().__init__(reason, rows_read)
+        self.rows_read = rows_read
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A row that could not even be parsed: its text, at most 200 characters of it, and why."""
+
+    text: str
+    reason: str
+
+
+class Shard(NamedTuple):
+    """Part ``number``, counted from 0, of ``of``."""
+
+    number: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldNames:
+    """What the fields of an update are called in the rows."""
+
+    id: str = "id"
+    vector: str = "vector"
+    sparse_vector: str = "sparse_vector"
+    data: str = "data"
+    metadata: str = "metadata"
+    metadata_update_mode: str = "metadata_update_mode"
+    namespace: str = "namespace"
+
+    def __post_init__(self) -> None:
+        names = [getattr(self, field.name) for field in fields(self)]
+        if not all(isinstance(name, str) and name for name in names):
+            raise InvalidRows("field names must be texts that are not empty")
+        if len({*names}) != len(names):
+            raise InvalidRows(f"two fields have the same name among {', '.join(names)}")
+
+    def by_name(self) -> dict[str, str]:
+        """Return the update's field for each name in a row, the service's own spelling included."""
+        own = {getattr(self, field.name): field.name for field in fields(self)}
+        return {"sparseVector": "sparse_vector", "metadataUpdateMode": "metadata_update_mode", **own}
+
+
+class Source(Protocol):
+    """Rows that can be read, from the start or from a row on.
+
+    ``total`` is the number of rows where it is known without reading; ``fingerprint`` changes when the input does,
+    and is ``None`` where nothing can be told; ``blocking`` says that reading may wait for a network or a program.
+    """
+
+    total: int | None
+    fingerprint: str | None
+    blocking: bool
+
+    def rows(self, skip: int) -> Iterator[SourceRow]:
+        """Yield the rows after the first ``skip``."""
+
+    def fraction(self) -> float | None:
+        """Return how much of the input has been read, from 0 to 1, or ``None`` where that cannot be told."""
+
+    def count_from(self, skip: int) -> int | None:
+        """Return the number of rows after the first ``skip``, or ``None`` where they cannot be counted twice."""
+
+
+class AsyncSource(Protocol):
+    """Rows of an async iterable; see :class:`Source`."""
+
+    total: int | None
+    fingerprint: str | None
+
+    def rows(self, skip: int) -> AsyncIterator[SourceRow]:
+        """Yield the rows after the first ``skip``."""

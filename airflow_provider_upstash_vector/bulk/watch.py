@@ -1,0 +1,118 @@
+"""What looks at a run a few times a second: its time limit, its progress, its checkpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+from airflow_provider_upstash_vector.bulk.books import Books
+from airflow_provider_upstash_vector.bulk.checkpoint import Checkpoint
+from airflow_provider_upstash_vector.bulk.engine import Engine
+from airflow_provider_upstash_vector.bulk.limits import DailyBudget
+from airflow_provider_upstash_vector.bulk.progress import Progress, Snapshot
+from airflow_provider_upstash_vector.bulk.resuming import Keeper
+from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
+from airflow_provider_upstash_vector.bulk.stopping import Halt
+from airflow_provider_upstash_vector.bulk.throttle import Throttle
+from airflow_provider_upstash_vector.bulk.window import Window
+
+_TICK_SECONDS = 0.25
+_SAVE_EVERY_SECONDS = 1.0
+_MOST_SECONDS_FOR_THE_LAST_SAVE = 1.5
+
+
+class Watch:
+    """Watches a run that goes on from ``before``."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        before: Checkpoint,
+        books: Books,
+        window: Window,  # type: ignore[type-arg]  # rows do not matter here
+        throttle: Throttle,
+        budget: DailyBudget,
+        source: Source | AsyncSource,
+        keeper: Keeper | None,
+        progress: Progress | None,
+        time_limit_seconds: float | None,
+    ) -> None:
+        self._engine = engine
+        self._before = before
+        self._books = books
+        self._window = window
+        self._throttle = throttle
+        self._budget = budget
+        self._source = source
+        self._keeper = keeper
+        self._progress = progress
+        self._time_limit_seconds = time_limit_seconds
+        self._done_before = self._done()
+        self._started = time.monotonic()
+
+    async def run(self) -> None:
+        """Look at the run until cancelled."""
+        saved = time.monotonic()
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            if self._time_limit_seconds is not None and self._seconds() >= self._time_limit_seconds:
+                told = f"the time limit of {self._time_limit_seconds:g} s is over"
+                self._engine.stop(Halt(reason="time_limit", explanation=told))
+            if self._progress:
+                self._progress.show(self.snapshot())
+            if self._keeper and time.monotonic() - saved >= _SAVE_EVERY_SECONDS:
+                await self._save(self._keeper)
+                saved = time.monotonic()
+
+    async def _save(self, keeper: Keeper) -> None:
+        error = await keeper.save(self.checkpoint())
+        if error is not None:
+            told = f"the checkpoint cannot be saved: {type(error).__name__}: {error}"
+            self._engine.stop(Halt(reason="checkpoint", explanation=told, cause=error))
+        self._engine.wake()  # rows that were too far ahead of the last checkpoint may go now
+
+    async def save_last(self) -> None:
+        """Save the checkpoint of a run that is over."""
+        if self._keeper:
+            await asyncio.wait(
+                [asyncio.ensure_future(self._save(self._keeper))], timeout=_MOST_SECONDS_FOR_THE_LAST_SAVE
+            )
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def _done(self) -> int:
+        return sum(self._books.counts().values())
+
+    def snapshot(self) -> Snapshot:
+        """Return how far the run is."""
+        fraction = getattr(self._source, "fraction", None)
+        return Snapshot(
+            done=self._done(),
+            done_before=self._done_before,
+            total=self._source.total,
+            fraction=fraction() if fraction else None,
+            seconds=self._seconds(),
+            in_flight=self._window.in_flight,
+            retries=self._engine.retries,
+            failures=self._books.failures,
+            throttled_seconds=self._throttle.held_seconds(time.monotonic()),
+        )
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the state to go on from, and the numbers of the report so far."""
+        ledger, before = self._books.ledger, self._before
+        return replace(
+            before,
+            watermark=ledger.watermark,
+            below=ledger.below,
+            above=dict(ledger.above),
+            retries=before.retries + self._engine.retries,
+            bytes_sent=before.bytes_sent + self._engine.bytes_sent,
+            seconds=before.seconds + self._seconds(),
+            throttled_seconds=before.throttled_seconds + self._throttle.held_seconds(time.monotonic()),
+            budget_day=self._budget.day,
+            budget_spent=self._budget.spent,
+        )

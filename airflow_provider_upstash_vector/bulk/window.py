@@ -1,0 +1,94 @@
+"""Which row may be sent next, so that no two of one vector are in flight together and the order stays. Pure.
+
+A row's key, its namespace and id, is taken from the time it is offered to the time it is settled. Rows of a key
+that is taken wait behind it, at most as many as the window has slots.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Generic, Protocol, TypeVar
+
+
+class Keyed(Protocol):
+    """A row with a key, and its number in the input."""
+
+    key: tuple[str, str]
+    number: int
+
+
+Row = TypeVar("Row", bound=Keyed)
+
+
+class Window(Generic[Row]):
+    """Rows between reading and settling.
+
+    ``span`` limits how far the row read last may be ahead of the first one that is not settled, and so what
+    there is to remember about settled rows.
+    """
+
+    def __init__(self, slots: int, span: int) -> None:
+        self._most_waiting = slots
+        self._span = span
+        self._ready: deque[Row] = deque()
+        self._behind: dict[tuple[str, str], deque[Row] | None] = {}
+        self._waiting = 0
+        self.in_flight = 0
+
+    @property
+    def unsettled(self) -> int:
+        """Rows offered and not settled."""
+        return len(self._behind) + self._waiting
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether a row may be sent."""
+        return bool(self._ready)
+
+    def has_room(self, next_number: int, watermark: int) -> bool:
+        """Tell whether the row ``next_number`` may be read while all rows below ``watermark`` are settled."""
+        return not self._ready and self._waiting < self._most_waiting and next_number < watermark + self._span
+
+    def offer(self, row: Row) -> None:
+        """Take a row in; rows come in source order."""
+        key = row.key
+        if key not in self._behind:
+            self._behind[key] = None
+            self._ready.append(row)
+            return
+        rows = self._behind[key]
+        if rows is None:
+            rows = self._behind[key] = deque()
+        rows.append(row)
+        self._waiting += 1
+
+    def take(self) -> Row | None:
+        """Return a row to send now, or ``None`` where none is ready."""
+        if not self._ready:
+            return None
+        self.in_flight += 1
+        return self._ready.popleft()
+
+    def put_back(self, row: Row) -> None:
+        """Return a row that is to be sent again; it comes before all others."""
+        self.in_flight -= 1
+        self._ready.appendleft(row)
+
+    def settle(self, row: Row) -> bool:
+        """Let go of a row in flight; tell whether one behind it has become ready."""
+        self.in_flight -= 1
+        rows = self._behind[row.key]
+        if not rows:
+            del self._behind[row.key]
+            return False
+        self._waiting -= 1
+        self._ready.appendleft(rows.popleft())
+        return True
+
+    def drain(self) -> list[Row]:
+        """Return the rows that are not in flight, which will not be sent."""
+        rows = [*self._ready, *(row for behind in self._behind.values() for row in behind or ())]
+        self._ready.clear()
+        self._behind.clear()
+        self._waiting = 0
+        return rows
