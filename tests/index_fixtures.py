@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, RetryPolicy, VectorClient
+from airflow_provider_upstash_vector.client.engines.aiohttp_engine import AiohttpEngine
 from airflow_provider_upstash_vector.dev_server import DevServer
 
 QUICK = RetryPolicy(
@@ -24,13 +26,19 @@ QUICK = RetryPolicy(
 )
 
 
+CLIENTS: dict[str, Callable[..., Any]] = {
+    "httpx": VectorClient,
+    "aiohttp": partial(AsyncVectorClient, open_engine=AiohttpEngine),
+    "http1": AsyncVectorClient,  # with a proxy, that is aiohttp as well
+}
+
+
 class ClientOfEither:
     """The sync or the async client behind one blocking face, so that one test body serves both."""
 
     def __init__(self, engine: str, endpoint: Endpoint, policy: RetryPolicy = QUICK) -> None:
         self._loop = asyncio.new_event_loop()
-        kind = {"httpx": VectorClient, "aiohttp": AsyncVectorClient}[engine]
-        self.client: Any = kind(endpoint, policy=policy)
+        self.client: Any = CLIENTS[engine](endpoint, policy=policy)
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.client, name)
@@ -93,7 +101,7 @@ def endpoint(server: DevServer) -> Endpoint:
     return Endpoint.of(server.url, server.token)
 
 
-@pytest.fixture(params=["httpx", "aiohttp"])
+@pytest.fixture(params=[*CLIENTS])
 def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -1,6 +1,6 @@
 """The Upstash Vector service, usable from any Python program; nothing here needs Airflow.
 
-Names are loaded when they are first used, so that a sync program does not pay for aiohttp.
+Names are loaded when they are first used, so that a sync program does not pay for the async engines.
 """
 
 from __future__ import annotations

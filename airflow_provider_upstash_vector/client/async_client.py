@@ -1,4 +1,4 @@
-"""The async client: the same calls as the sync one, driven by the same retry flow over aiohttp."""
+"""The async client: the same calls as the sync one, driven by the same retry flow over an async engine."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from airflow_provider_upstash_vector.client import retry, wire
-from airflow_provider_upstash_vector.client.engines.aiohttp_engine import AiohttpEngine
 from airflow_provider_upstash_vector.client.engines.base import AsyncEngine, EngineSettings
+from airflow_provider_upstash_vector.client.engines.choice import open_async_engine
 from airflow_provider_upstash_vector.client.errors import BadRequest, NotFound, UpstashVectorError
 from airflow_provider_upstash_vector.client.methods import named_after
 from airflow_provider_upstash_vector.client.models import (
@@ -72,7 +72,12 @@ class AsyncVectorClient:
     """
 
     def __init__(
-        self, endpoint: Endpoint, *, policy: retry.RetryPolicy | None = None, max_connections: int = 64
+        self,
+        endpoint: Endpoint,
+        *,
+        policy: retry.RetryPolicy | None = None,
+        max_connections: int = 64,
+        open_engine: Callable[[EngineSettings], AsyncEngine] = open_async_engine,
     ) -> None:
         self.policy = policy or retry.RetryPolicy()
         self._token = endpoint.token.get_secret_value()
@@ -83,6 +88,7 @@ class AsyncVectorClient:
             connect_timeout_seconds=self.policy.connect_timeout_seconds,
             max_connections=max_connections,
         )
+        self._open_engine = open_engine
         self._opened: AsyncEngine | None = None
 
     upsert = _method(wire.upsert)
@@ -159,8 +165,8 @@ class AsyncVectorClient:
 
     def open(self) -> AsyncEngine:
         """Return the engine, opened on the running loop."""
-        if self._opened is None:  # aiohttp wants to be opened on a running loop
-            self._opened = AiohttpEngine(self._settings)
+        if self._opened is None:
+            self._opened = self._open_engine(self._settings)
         return self._opened
 
     async def close(self) -> None:

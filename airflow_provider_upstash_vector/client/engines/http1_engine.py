@@ -1,0 +1,166 @@
+"""The fast async engine: HTTP/1.1 straight over asyncio, with several times the rate of aiohttp.
+
+It knows no proxies; :func:`~.choice.open_async_engine` takes aiohttp for those.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from urllib.parse import urlsplit
+
+from airflow_provider_upstash_vector.client.engines.base import EngineSettings
+from airflow_provider_upstash_vector.client.engines.http1_connection import Http1Connection
+from airflow_provider_upstash_vector.client.engines.http1_connector import Http1Connector
+from airflow_provider_upstash_vector.client.errors import AnswerTimeout, ConnectFailed, ConnectReason
+from airflow_provider_upstash_vector.client.wire import Answer
+
+_MOST_HEADS = 256
+_CLOSED = "the engine was closed"
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class Http1Engine:
+    """Sends requests over connections kept alive, the last used first; made and used on one event loop."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        if settings.proxy is not None:
+            raise ValueError("this engine knows no proxies")
+        parts = urlsplit(settings.base_url)
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self._prefix = parts.path
+        self._common_head = _common_head(settings, parts.netloc)
+        self._heads: dict[str, bytes] = {}
+        self._open: set[Http1Connection] = set()
+        self._connector = Http1Connector(self._loop, settings.base_url, self._open.discard)
+        self._connecting: set[asyncio.Task[Http1Connection | ConnectFailed]] = set()
+        self._idle: list[Http1Connection] = []
+        self._free = settings.max_connections  # so many more requests may be under way
+        self._waiters: deque[asyncio.Future[ConnectFailed | None]] = deque()
+        self._closed = False
+
+    async def send(self, path: str, body: bytes, timeout_seconds: float) -> Answer:
+        """POST ``body`` to ``path``; see :class:`~.base.AsyncEngine`."""
+        deadline = self._loop.time() + timeout_seconds
+        head = self._heads.get(path) or self._head(path)
+        if self._free:
+            self._free -= 1
+        else:
+            await self._turn(deadline)
+        connection: Http1Connection | None = None
+        try:
+            connection = self._kept() or await self._connect(deadline)
+            # one write: a segment of its own for the body would wait for the acknowledgement of the first
+            outcome = await connection.request(b"%b%d\r\n\r\n%b" % (head, len(body), body), deadline)
+        finally:
+            if connection is not None:
+                if connection.reusable:
+                    self._idle.append(connection)
+                else:
+                    connection.abort()
+            self._leave()
+        if isinstance(outcome, Answer):
+            return outcome
+        raise outcome or AnswerTimeout(f"no whole answer within {timeout_seconds:g} s")
+
+    def _head(self, path: str) -> bytes:
+        if not path.startswith("/") or not (path.isascii() and path.isprintable()) or " " in path:
+            raise ValueError(f"not a path that can be requested: {path!r}")
+        if len(self._heads) >= _MOST_HEADS:
+            self._heads.clear()
+        head = self._heads[path] = b"POST %b%b" % ((self._prefix + path).encode("ascii"), self._common_head)
+        return head
+
+    def _kept(self) -> Http1Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.reusable and self._loop.time() < connection.deadline:
+                return connection
+            connection.abort()
+        return None
+
+    async def _connect(self, deadline: float) -> Http1Connection:
+        if self._closed:
+            raise RuntimeError("the engine is closed")
+        limit = max(0.0, min(self._settings.connect_timeout_seconds, deadline - self._loop.time()))
+        task = self._loop.create_task(self._connector.connect())
+        self._connecting.add(task)
+        try:
+            await asyncio.wait({task}, timeout=limit)
+        except asyncio.CancelledError:
+            _drop(task)
+            raise
+        finally:
+            self._connecting.discard(task)
+        if self._closed:
+            raise ConnectFailed(_CLOSED)
+        if not task.done():
+            _drop(task)
+            raise ConnectFailed(f"cannot connect: no connection within {limit:g} s", "timeout")
+        made = task.result()
+        if isinstance(made, ConnectFailed):
+            raise made
+        self._open.add(made)
+        return made
+
+    async def _turn(self, deadline: float) -> None:
+        """Wait until another request has ended; first come, first served."""
+        waiter: asyncio.Future[ConnectFailed | None] = self._loop.create_future()
+        timer = self._loop.call_at(deadline, _refuse, waiter, "no connection was free in time", "timeout")
+        self._waiters.append(waiter)
+        try:
+            refusal = await waiter
+        except asyncio.CancelledError:
+            if not waiter.cancelled() and waiter.result() is None:  # its turn came at that very moment
+                self._leave()
+            raise
+        finally:
+            timer.cancel()
+        if refusal is not None:
+            raise refusal
+
+    def _leave(self) -> None:
+        """Let the next request begin; those that were given up while waiting are still in the queue."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._free += 1
+
+    async def close(self) -> None:
+        """Close the connections; requests under way fail."""
+        self._closed = True
+        for waiter in self._waiters:
+            _refuse(waiter, _CLOSED)
+        for task in self._connecting:
+            _drop(task)
+        self._connector.close()
+        for connection in [*self._open]:
+            connection.abort(_CLOSED)
+        await asyncio.sleep(0)  # transports close their sockets on the loop's next turn
+
+
+def _refuse(waiter: asyncio.Future[ConnectFailed | None], message: str, reason: ConnectReason = "other") -> None:
+    if not waiter.done():
+        waiter.set_result(ConnectFailed(message, reason))
+
+
+def _drop(task: asyncio.Task[Http1Connection | ConnectFailed]) -> None:
+    """Give up connecting, or close the connection that it has just led to."""
+    if not task.cancel() and not task.cancelled():
+        made = task.result()
+        if isinstance(made, Http1Connection):
+            made.abort()
+
+
+def _common_head(settings: EngineSettings, host: str) -> bytes:
+    """Return what stands between path and content length in the head of every request."""
+    fields = {"Host": host, **settings.headers}
+    for name, value in fields.items():
+        if not (_HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
+            raise ValueError(f"not a header that can be sent: {name!r}")  # the value may be the token
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f" HTTP/1.1\r\n{lines}Content-Length: ".encode("ascii")
