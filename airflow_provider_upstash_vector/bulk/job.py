@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from airflow_provider_upstash_vector.bulk.intake import Intake
 from airflow_provider_upstash_vector.bulk.ledger import Ledger
 from airflow_provider_upstash_vector.bulk.limits import DailyBudget, FailureLimit
 from airflow_provider_upstash_vector.bulk.options import BulkOptions
-from airflow_provider_upstash_vector.bulk.progress import ProgressKind, open_progress
+from airflow_provider_upstash_vector.bulk.progress import Log, ProgressKind, open_progress
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.resuming import Keeper, last_checkpoint
 from airflow_provider_upstash_vector.bulk.row import Row
@@ -45,7 +44,7 @@ class Surroundings:
     store: CheckpointStore | None
     failures_path: OpenablePath | None
     progress: ProgressKind
-    log: logging.Logger
+    log: Log
 
 
 class Job:

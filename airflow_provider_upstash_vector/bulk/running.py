@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_upstash_vector.bulk.checkpoint import CheckpointStore, FileCheckpoint
 from airflow_provider_upstash_vector.bulk.job import Job, Surroundings
 from airflow_provider_upstash_vector.bulk.options import BulkArguments, BulkOptions
-from airflow_provider_upstash_vector.bulk.progress import ProgressKind
+from airflow_provider_upstash_vector.bulk.progress import Log, ProgressKind
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sources import FindPaths, InvalidRows, local_paths, open_source
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
@@ -32,13 +32,14 @@ def run(
     rows: object,
     endpoint: Endpoint,
     *,
+    namespace: str = "",
     policy: RetryPolicy | None = None,
     failures_path: PathLike | None = None,
     checkpoint: PathLike | CheckpointStore | None = None,
     stop: BulkStop | None = None,
     progress: ProgressKind = "auto",
     find_paths: FindPaths = local_paths,
-    log: logging.Logger = log,
+    log: Log = log,
     **arguments: Unpack[BulkArguments],
 ) -> BulkReport:
     """Send an update for each row, many at a time; return what became of them.
@@ -48,9 +49,10 @@ def run(
     iterable; a DataFrame or Arrow table; the path of a JSON Lines, CSV or Parquet file, a glob, or several of
     them. The other arguments are those of :class:`~.options.BulkArguments`, and
 
-    ``policy``: how often and how long one row is tried; ``failures_path``: a JSON Lines file for rows that were
-    rejected or failed; ``checkpoint``: a file that a later run goes on from; ``stop``: lets another thread end
-    the run; ``progress``: ``"log"``, ``"bar"``, ``"none"``, or ``"auto"`` for a bar on a terminal.
+    ``namespace``: for rows that give none; ``policy``: how often and how long one row is tried;
+    ``failures_path``: a JSON Lines file for rows that were rejected or failed; ``checkpoint``: a file that a
+    later run goes on from; ``stop``: lets another thread end the run; ``progress``: ``"log"``, ``"bar"``,
+    ``"none"``, or ``"auto"`` for a bar on a terminal.
 
     Raises :class:`~.errors.BulkUpdateFailed`, with the report, for a run that stopped early or had more failures
     than allowed; ``InvalidRows`` and ``ValueError`` before anything is sent; and what ``info`` raises, which is
@@ -60,6 +62,7 @@ def run(
     job = run_async(
         rows,
         endpoint,
+        namespace=namespace,
         policy=policy,
         failures_path=failures_path,
         checkpoint=checkpoint,
@@ -76,17 +79,18 @@ async def run_async(
     rows: object,
     endpoint: Endpoint,
     *,
+    namespace: str = "",
     policy: RetryPolicy | None = None,
     failures_path: PathLike | None = None,
     checkpoint: PathLike | CheckpointStore | None = None,
     stop: BulkStop | None = None,
     progress: ProgressKind = "auto",
     find_paths: FindPaths = local_paths,
-    log: logging.Logger = log,
+    log: Log = log,
     **arguments: Unpack[BulkArguments],
 ) -> BulkReport:
     """Do the same as :func:`run` on the running event loop."""
-    options = BulkOptions.of(arguments)
+    options = BulkOptions.of({**arguments, "namespace": namespace})
     source = open_source(rows, options.names, shard=options.part(), format=options.format, find_paths=find_paths)
     around = Surroundings(
         policy=policy or RetryPolicy(),
