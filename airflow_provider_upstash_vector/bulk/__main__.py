@@ -23,8 +23,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line; options are named as ``bulk.run``'s arguments."""
     made = argparse.ArgumentParser(
         prog="python -m airflow_provider_upstash_vector.bulk",
-        description="Update many vectors from files. Prints the report as JSON; ends with 1 where rows are left or "
-        "too many have failed.",
+        description="Update many vectors from files. Prints the report as JSON; ends with 1 where rows are "
+        "left or too many have failed.",
         epilog=f"The token is read from {TOKEN_VARIABLE}, or from the Airflow connection.",
     )
     made.add_argument("rows", nargs="+", help="JSON Lines, CSV or Parquet files (.gz, .zst), globs")

@@ -195,7 +195,8 @@ class Job:
                 await self._keeper.clear()
             self._check_failures(report)
         elif self._options.on_budget == "fail" or halt.reason not in {"daily_budget", "daily_quota"}:
-            raise BulkUpdateFailed(halt.reason, halt.explanation, report, halt.retryable) from halt.cause
+            retryable = halt.retryable and (halt.reason != "failures" or _may_succeed(report))
+            raise BulkUpdateFailed(halt.reason, halt.explanation, report, retryable) from halt.cause
         return report
 
     async def _rest(self, halt: Halt | None, next_number: int) -> int | None:
@@ -211,4 +212,9 @@ class Job:
     def _check_failures(self, report: BulkReport) -> None:
         if self._books.too_many(report.total, all_rows=True):
             told = f"{self._books.failures:,} failures are more than max_failures allows"
-            raise BulkUpdateFailed("failures", told, report, not self._options.dry_run)
+            raise BulkUpdateFailed("failures", told, report, _may_succeed(report))
+
+
+def _may_succeed(report: BulkReport) -> bool:
+    """Tell whether failures of a run may be none of another: rows that are rejected always are."""
+    return bool(report.failed or report.missing)

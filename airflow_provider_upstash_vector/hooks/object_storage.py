@@ -21,8 +21,8 @@ def object_paths(uri: str) -> Sequence[OpenablePath]:
     if "://" not in uri:
         return local_paths(uri)
     folder, wildcards = _split(uri)
-    path = ObjectStoragePath(folder)
     try:
+        path = ObjectStoragePath(folder)
         path.fs  # noqa: B018 - looks the scheme up
     except ValueError:
         scheme = uri.partition("://")[0]
