@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 from tests.airflow_home import prepare_dags
 
@@ -35,6 +36,11 @@ class LiveAirflow:
             **_settings(home, self.port),
             "AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT": connection,
         }
+
+    @property
+    def url(self) -> str:
+        """Where the UI and the API are."""
+        return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         """Migrate the database and start the components; return when DAGs are there to be triggered."""
@@ -100,6 +106,18 @@ class LiveAirflow:
         )
         value = json.loads(found[0][0])
         return json.loads(value) if isinstance(value, str) else value
+
+    def mark_failed(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Do what the UI's "Mark as failed" does."""
+        with urlopen(f"{self.url}/auth/token") as answer:  # noqa: S310 - our own http URL
+            token = json.load(answer)["access_token"]
+        request = Request(  # noqa: S310 - as above
+            f"{self.url}/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}",
+            data=json.dumps({"new_state": "failed"}).encode(),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+            method="PATCH",
+        )
+        urlopen(request).close()  # noqa: S310 - as above
 
     def logs(self, run_id: str) -> str:
         """Return the logs of a run's tasks."""

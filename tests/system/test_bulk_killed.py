@@ -17,6 +17,7 @@ from tests.index_fixtures import connection_json
 from tests.system.live_airflow import LiveAirflow, live_airflow
 
 ROWS, IDS, CONCURRENCY = 4_000, 701, 16
+HEARTBEAT_SECONDS = 2  # until Airflow tells the task
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +56,24 @@ def begun(airflow: LiveAirflow, index: DevServer, rows: Path) -> tuple[str, int]
     return run_id, airflow.task(run_id, "update")["pid"]
 
 
+def ended(airflow: LiveAirflow, run_id: str, state: str) -> None:
+    """Wait until the run's task has ended, as ``state``."""
+    airflow.wait(lambda: airflow.task(run_id, "update")["state"] in {"success", "failed"}, 120)
+    assert airflow.task(run_id, "update")["state"] == state, airflow.logs(run_id)
+
+
+def stopped(airflow: LiveAirflow, pid: int) -> float:
+    """Wait until a task's process is gone; return the seconds that took."""
+    asked = time.monotonic()
+    airflow.wait(lambda: not Path(f"/proc/{pid}").exists(), 30)
+    return time.monotonic() - asked
+
+
 def test_a_killed_task_goes_on_where_it_was(airflow: LiveAirflow, index: DevServer, rows: Path) -> None:
     run_id, pid = begun(airflow, index, rows)
     os.kill(pid, signal.SIGKILL)
-    airflow.wait(lambda: airflow.task(run_id, "update")["state"] in {"success", "failed"}, 120)
+    ended(airflow, run_id, "success")
 
-    assert airflow.task(run_id, "update")["state"] == "success", airflow.logs(run_id)
     assert airflow.task(run_id, "update")["try_number"] == 2
     assert stored(index) == {f"v{n * 7 % IDS}": n for n in range(ROWS)}
     assert ROWS <= index.requests["update"] <= ROWS + CONCURRENCY
@@ -68,18 +81,28 @@ def test_a_killed_task_goes_on_where_it_was(airflow: LiveAirflow, index: DevServ
     assert (manifest["total"], manifest["updated"], manifest["not_attempted"]) == (ROWS, ROWS, 0)
 
 
+def test_a_terminated_task_settles_what_is_in_flight(airflow: LiveAirflow, index: DevServer, rows: Path) -> None:
+    run_id, pid = begun(airflow, index, rows)
+    os.kill(pid, signal.SIGTERM)
+    assert stopped(airflow, pid) < 5
+    sent = index.requests["update"]
+
+    ended(airflow, run_id, "success")
+    assert sent < ROWS
+    assert index.requests["update"] == ROWS
+    assert stored(index) == {f"v{n * 7 % IDS}": n for n in range(ROWS)}
+
+
 def test_a_task_that_is_marked_failed_settles_what_is_in_flight(
     airflow: LiveAirflow, index: DevServer, rows: Path
 ) -> None:
     run_id, pid = begun(airflow, index, rows)
-    asked = time.monotonic()
-    os.kill(pid, signal.SIGTERM)
-    airflow.wait(lambda: not Path(f"/proc/{pid}").exists(), 30)
-    assert time.monotonic() - asked < 5
+    airflow.mark_failed("bulk_rows", run_id, "update")
+    assert stopped(airflow, pid) < 5 + HEARTBEAT_SECONDS
     sent = index.requests["update"]
 
-    airflow.wait(lambda: airflow.task(run_id, "update")["state"] in {"success", "failed"}, 120)
-    assert airflow.task(run_id, "update")["state"] == "success", airflow.logs(run_id)
-    assert sent < ROWS
-    assert index.requests["update"] == ROWS
-    assert stored(index) == {f"v{n * 7 % IDS}": n for n in range(ROWS)}
+    ended(airflow, run_id, "failed")
+    log = airflow.logs(run_id)
+    assert f"the run was stopped: {sent:,} of" in log
+    assert f"{sent:,} of {sent:,} rows updated" not in log
+    assert index.requests["update"] == sent < ROWS

@@ -93,12 +93,15 @@ def test_every_example_has_a_test() -> None:
 
 
 @pytest.mark.parametrize("number", range(len(readme_snippets())))
-def test_the_dags_of_the_readme(airflow_home: AirflowHome, movies: Any, number: int) -> None:
+def test_the_dags_of_the_readme(
+    airflow_home: AirflowHome, movies: Any, updates: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(updates).parent)
     assert run_file(airflow_home, f"readme_{number}.py").state == "success"
 
 
-def test_the_readme_has_three_dags() -> None:
-    assert len(readme_snippets()) == 3
+def test_the_readme_has_four_dags() -> None:
+    assert len(readme_snippets()) == 4
 
 
 @pytest.mark.parametrize("kind", ["plain", "native"])
