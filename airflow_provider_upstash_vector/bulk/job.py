@@ -33,6 +33,8 @@ from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, 
 
 # How far settled rows may be ahead of one that is being retried: a byte of memory each.
 _SPAN_ROWS = 32_768
+_COUNTING_SECONDS = 2.0
+_STOP_COUNTING_SECONDS = 0.8
 
 
 @dataclass(slots=True, kw_only=True)
@@ -203,11 +205,11 @@ class Job:
         """Return the number of rows that were not read, where there is time to count them."""
         if self._source.total is not None:
             return self._source.total - next_number
-        count = getattr(self._source, "count_from", None)
-        if count is None or (halt is not None and halt.reason in {"stopped", "time_limit", "source"}):
+        if halt is not None and halt.reason == "source":
             return None
-        counted: int | None = await asyncio.to_thread(count, next_number)
-        return counted
+        hurry = halt is not None and halt.reason in {"stopped", "time_limit"}
+        seconds = _STOP_COUNTING_SECONDS if hurry else _COUNTING_SECONDS
+        return await asyncio.to_thread(self._source.count_from, next_number, seconds)
 
     def _check_failures(self, report: BulkReport) -> None:
         if self._books.too_many(report.total, all_rows=True):

@@ -78,14 +78,14 @@ def test_too_many_failures_end_with_1_and_the_report(server: DevServer, path: Pa
     ],
 )
 def test_what_cannot_be_run_ends_with_2_and_a_sentence(arguments: list[str], sentence: str) -> None:
-    done = command(*arguments, UPSTASH_VECTOR_REST_TOKEN="t")
+    done = command(*arguments, UPSTASH_VECTOR_REST_TOKEN="some-token")
     assert done.returncode == 2
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_an_index_that_cannot_be_reached(path: Path) -> None:
-    done = command(path, "--url=http://127.0.0.1:1", "--id-field=key", UPSTASH_VECTOR_REST_TOKEN="t")
+    done = command(path, "--url=http://127.0.0.1:1", "--id-field=key", UPSTASH_VECTOR_REST_TOKEN="some-token")
     assert done.returncode == 2
     assert "cannot connect" in done.stderr
     assert "Traceback" not in done.stderr

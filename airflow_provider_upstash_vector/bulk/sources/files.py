@@ -24,7 +24,6 @@ FORMATS: dict[str, Format] = {
     ".pq": "parquet",
 }
 _BUFFER_BYTES = 1024 * 1024
-_MOST_SECONDS_COUNTING = 2.0
 
 
 class FileRows:
@@ -112,11 +111,11 @@ class FileRows:
             return None
         return min(1.0, (self._finished_bytes + position) / size)
 
-    def count_from(self, skip: int) -> int | None:
+    def count_from(self, skip: int, seconds: float) -> int | None:
         """Return the number of rows after the first ``skip``; ``None`` where reading fails or takes long."""
         if self.total is not None:
             return self.total - skip
-        counter = Counter(_MOST_SECONDS_COUNTING)
+        counter = Counter(seconds)
         try:
             for _ in self._read(counter):
                 pass

@@ -43,19 +43,30 @@ class SequenceRows:
         """Return how much has been read."""
         return (self._next - self._first) / self.total if self.total else None
 
-    def count_from(self, skip: int) -> int | None:
+    def count_from(self, skip: int, seconds: float) -> int | None:  # noqa: ARG002 - takes none
         """Return the number of rows after the first ``skip``."""
         return (self.total or 0) - skip
 
 
-class IterableRows:
+class _Uncounted:
+    total: int | None = None
+
+    def fraction(self) -> float | None:
+        """Return ``None``: nobody knows how many will come."""
+        return None
+
+    def count_from(self, skip: int, seconds: float) -> int | None:  # noqa: ARG002 - the protocol's arguments
+        """Return ``None``: counting would use the rows up."""
+        return None
+
+
+class IterableRows(_Uncounted):
     """Any iterable, read once; a shard of it is every n-th row.
 
     It may wait for a database, so it is read in a thread of its own. What it yields after a restart must be the
     same.
     """
 
-    total: int | None = None
     blocking = True
 
     def __init__(self, rows: Iterable[object], shard: Shard | None) -> None:
@@ -68,19 +79,9 @@ class IterableRows:
         mine = islice(self._rows, self._shard.number, None, self._shard.of)
         return ((row, None, None) for row in islice(mine, skip, None))
 
-    def fraction(self) -> float | None:
-        """Return ``None``: nobody knows how many will come."""
-        return None
 
-    def count_from(self, skip: int) -> int | None:  # noqa: ARG002 - the protocol's argument
-        """Return ``None``: counting would use the rows up."""
-        return None
-
-
-class AsyncIterableRows:
+class AsyncIterableRows(_Uncounted):
     """An async iterable, read on the run's event loop."""
-
-    total: int | None = None
 
     def __init__(self, rows: AsyncIterable[object], shard: Shard | None) -> None:
         self._rows = rows

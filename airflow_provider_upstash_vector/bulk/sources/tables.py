@@ -61,7 +61,7 @@ class TableRows:
         """Return how much has been read."""
         return self._read / self.total if self.total else None
 
-    def count_from(self, skip: int) -> int | None:
+    def count_from(self, skip: int, seconds: float) -> int | None:  # noqa: ARG002 - takes none
         """Return the number of rows after the first ``skip``."""
         return None if self.total is None else self.total - skip
 
