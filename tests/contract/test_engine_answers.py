@@ -1,4 +1,4 @@
-"""Both HTTP engines against answers that misbehave: one body of tests for both."""
+"""The HTTP engines against answers that misbehave: one body of tests for all."""
 
 from __future__ import annotations
 
