@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from itertools import islice
 
-import orjson
-
 from airflow_provider_upstash_vector.bulk.sources.base import Shard, SourceRow
-
-_SAMPLE_ROWS = 100
-_SAMPLE_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+from airflow_provider_upstash_vector.bulk.sources.samples import digest, sample_ranges
 
 
 class SequenceRows:
@@ -20,18 +15,12 @@ class SequenceRows:
     blocking = False
 
     def __init__(self, rows: Sequence[object], shard: Shard | None) -> None:
-        index, count = shard or (0, 1)
         self._rows = rows
-        self._first, self._end = len(rows) * index // count, len(rows) * (index + 1) // count
+        self._first, self._end = part_of(len(rows), shard)
         self._next = self._first
         self.total: int | None = self._end - self._first
-        self.fingerprint: str | None = self._fingerprint()
-
-    def _fingerprint(self) -> str:
-        """Return a digest of the length and of the first and last 100 rows."""
-        ends = [*self._rows[:_SAMPLE_ROWS], *self._rows[-_SAMPLE_ROWS:]]
-        sample = b"".join(orjson.dumps(row, default=repr, option=_SAMPLE_OPTIONS) for row in ends)
-        return f"{len(self._rows)} rows {hashlib.sha256(sample).hexdigest()[:16]} {self._first}-{self._end}"
+        sample = digest(rows[position] for ends in sample_ranges(len(rows)) for position in range(*ends))
+        self.fingerprint: str | None = f"{len(rows)} rows {sample} {self._first}-{self._end}"
 
     def rows(self, skip: int) -> Iterator[SourceRow]:
         """Yield the rows after the first ``skip``."""
@@ -46,6 +35,12 @@ class SequenceRows:
     def count_from(self, skip: int) -> int | None:
         """Return the number of rows after the first ``skip``."""
         return (self.total or 0) - skip
+
+
+def part_of(length: int, shard: Shard | None) -> tuple[int, int]:
+    """Return where the contiguous part of ``length`` begins and ends that a shard is."""
+    number, of = shard or (0, 1)
+    return length * number // of, length * (number + 1) // of
 
 
 class IterableRows:
@@ -65,8 +60,8 @@ class IterableRows:
 
     def rows(self, skip: int) -> Iterator[SourceRow]:
         """Yield the rows after the first ``skip``."""
-        mine = islice(self._rows, self._shard.number, None, self._shard.of)
-        return ((row, None, None) for row in islice(mine, skip, None))
+        number, of = self._shard
+        return ((row, None, None) for row in islice(self._rows, number + skip * of, None, of))
 
     def fraction(self) -> float | None:
         """Return ``None``: nobody knows how many will come."""
@@ -78,7 +73,7 @@ class IterableRows:
 
 
 class AsyncIterableRows:
-    """An async iterable, read on the run's event loop."""
+    """An async iterable, read on the run's event loop; a shard of it is every n-th row."""
 
     total: int | None = None
 
@@ -91,7 +86,7 @@ class AsyncIterableRows:
         """Yield the rows after the first ``skip``."""
         position = 0
         async for row in self._rows:
-            mine, place = position % self._shard.of == self._shard.number, position // self._shard.of
+            place, other = divmod(position, self._shard.of)
             position += 1
-            if mine and place >= skip:
+            if other == self._shard.number and place >= skip:
                 yield row, None, None
