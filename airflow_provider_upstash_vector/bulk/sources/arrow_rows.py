@@ -61,22 +61,23 @@ def _row(heads: list[tuple[str, bool]], values: tuple[Any, ...]) -> object:
 def values_of(column: pa.Array, field: str) -> list[Any]:
     """Return what each row has in a column: numpy views of a vector, Python values of any other field."""
     arrow = pyarrow()
-    if field == "id" and getattr(column.type, "extension_name", "") == "arrow.uuid":
-        return [None if value is None else str(value) for value in column.to_pylist()]
+    if field == "id" and _is_number_or_uuid(arrow, column.type):
+        return [None if value is None else str(value) for value in column.to_pylist()]  # all digits
     if isinstance(column.type, arrow.BaseExtensionType):
         column = column.storage
-    if arrow.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
     kind = column.type
     if field == "vector" and _is_vector(arrow, kind):
         return _vectors(arrow, column)
     if field == "sparse_vector" and arrow.types.is_struct(kind):
         return _sparse_vectors(column)
-    if field == "id" and arrow.types.is_integer(kind):
-        column = column.cast(arrow.string())  # exact, unlike a number of JSON
     values: list[Any] = column.to_pylist()
     plain = _plain(arrow, kind)
     return values if plain is None else [None if value is None else plain(value) for value in values]
+
+
+def _is_number_or_uuid(arrow: Any, kind: Any) -> bool:
+    value_type = kind.value_type if arrow.types.is_dictionary(kind) else kind
+    return arrow.types.is_integer(value_type) or getattr(kind, "extension_name", "") == "arrow.uuid"
 
 
 def _is_vector(arrow: Any, kind: Any) -> bool:
