@@ -50,7 +50,7 @@ def rows(
                 continue
             passing = count > 1
         try:
-            value = loads(line)
+            value = loads(line) if len(line) <= MAX_LINE_BYTES else _too_long(line)
         except ValueError as error:
             value = _other_value(line, error, first=not here)
             if value is _BLANK:
@@ -82,12 +82,18 @@ def _other_value(line: bytes, error: ValueError, *, first: bool) -> object:
             return orjson.loads(line)
         except ValueError as after_mark:
             error = after_mark
-    return Unreadable(line[:200].decode(errors="replace").strip(), _reason(line, error, first=first))
+    return Unreadable(_shown(line), _reason(line, error, first=first))
+
+
+def _too_long(line: bytes) -> Unreadable:
+    return Unreadable(_shown(line), TOO_LONG)
+
+
+def _shown(line: bytes) -> str:
+    return line[:200].decode(errors="replace").strip()
 
 
 def _reason(line: bytes, error: ValueError, *, first: bool) -> str:
-    if len(line) > MAX_LINE_BYTES:
-        return TOO_LONG
     if first and line.startswith(UTF_16):
         return "the file is UTF-16: write it as UTF-8"
     try:
