@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_upstash_vector.bulk.errors import BulkUpdateFailed
+from airflow_provider_upstash_vector.bulk.sources import InvalidRows
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
     InvalidEndpoint,
@@ -23,7 +25,8 @@ def is_permanent(error: UpstashVectorError) -> bool:
     """
     if isinstance(error, QuotaExceeded):
         return False
-    return isinstance(error, InvalidEndpoint | InvalidUpdate | ApiError) and not error.retryable
+    permanent = InvalidEndpoint | InvalidUpdate | InvalidRows | BulkUpdateFailed | ApiError
+    return isinstance(error, permanent) and not error.retryable
 
 
 @contextmanager

@@ -35,8 +35,8 @@ from airflow_provider_upstash_vector.client.errors import (
 )
 from airflow_provider_upstash_vector.client.wire import Answer
 
-# What is left of the five seconds that Airflow gives a task to stop, after saving a checkpoint.
-STOP_SECONDS = 3.0
+# What is left of the five seconds that Airflow gives a task to stop: saving and counting take up to 2.
+STOP_SECONDS = 2.5
 _MOST_SECONDS_WITHOUT_ANSWER = 600.0
 _POLL_SECONDS = 0.25
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from airflow_provider_upstash_vector.bulk.intake import Intake
 from airflow_provider_upstash_vector.bulk.ledger import Ledger
 from airflow_provider_upstash_vector.bulk.limits import DailyBudget, FailureLimit
 from airflow_provider_upstash_vector.bulk.options import BulkOptions
-from airflow_provider_upstash_vector.bulk.progress import ProgressKind, open_progress
+from airflow_provider_upstash_vector.bulk.progress import Log, ProgressKind, open_progress
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.resuming import Keeper, last_checkpoint
 from airflow_provider_upstash_vector.bulk.row import Row
@@ -34,6 +33,8 @@ from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, 
 
 # How far settled rows may be ahead of one that is being retried: a byte of memory each.
 _SPAN_ROWS = 32_768
+_COUNTING_SECONDS = 2.0
+_STOP_COUNTING_SECONDS = 0.8
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,7 +46,7 @@ class Surroundings:
     store: CheckpointStore | None
     failures_path: OpenablePath | None
     progress: ProgressKind
-    log: logging.Logger
+    log: Log
 
 
 class Job:
@@ -196,20 +197,26 @@ class Job:
                 await self._keeper.clear()
             self._check_failures(report)
         elif self._options.on_budget == "fail" or halt.reason not in {"daily_budget", "daily_quota"}:
-            raise BulkUpdateFailed(halt.reason, halt.explanation, report, halt.retryable) from halt.cause
+            retryable = halt.retryable and (halt.reason != "failures" or _may_succeed(report))
+            raise BulkUpdateFailed(halt.reason, halt.explanation, report, retryable) from halt.cause
         return report
 
     async def _rest(self, halt: Halt | None, next_number: int) -> int | None:
         """Return the number of rows that were not read, where there is time to count them."""
         if self._source.total is not None:
             return self._source.total - next_number
-        count = getattr(self._source, "count_from", None)
-        if count is None or (halt is not None and halt.reason in {"stopped", "time_limit", "source"}):
+        if halt is not None and halt.reason == "source":
             return None
-        counted: int | None = await asyncio.to_thread(count, next_number)
-        return counted
+        hurry = halt is not None and halt.reason in {"stopped", "time_limit"}
+        seconds = _STOP_COUNTING_SECONDS if hurry else _COUNTING_SECONDS
+        return await asyncio.to_thread(self._source.count_from, next_number, seconds)
 
     def _check_failures(self, report: BulkReport) -> None:
         if self._books.too_many(report.total, all_rows=True):
             told = f"{self._books.failures:,} failures are more than max_failures allows"
-            raise BulkUpdateFailed("failures", told, report, not self._options.dry_run)
+            raise BulkUpdateFailed("failures", told, report, _may_succeed(report))
+
+
+def _may_succeed(report: BulkReport) -> bool:
+    """Tell whether failures of a run may be none of another: rows that are rejected always are."""
+    return bool(report.failed or report.missing)

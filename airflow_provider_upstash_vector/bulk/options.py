@@ -18,7 +18,7 @@ MAX_CONCURRENCY = 4096
 class BulkArguments(TypedDict, total=False):
     """What may be given to a run by name.
 
-    ``namespace`` and ``metadata_update_mode``: for rows that give none. ``concurrency``: requests in flight, up to
+    ``metadata_update_mode``: for rows that give none. ``concurrency``: requests in flight, up to
     4,096. ``max_requests_per_second``: retries included. ``max_failures``: a count, or a fraction of all rows as
     a float from 0 to 1; one more stops the run. ``on_missing``: ``"count"`` rows whose id is unknown, or let
     them ``"fail"``. ``daily_budget``: requests in a day of UTC, over all runs that share a checkpoint; when it,
@@ -29,7 +29,6 @@ class BulkArguments(TypedDict, total=False):
     not say it. ``id_field`` and so on: what the rows call these fields.
     """
 
-    namespace: str
     metadata_update_mode: str | None
     concurrency: int
     max_requests_per_second: float | None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -56,6 +55,13 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+class Log(Protocol):
+    """What takes log lines: a logger of the standard library or of Airflow."""
+
+    def info(self, msg: str, /, *args: Any) -> Any:
+        """Log a line."""
+
+
 class Progress(Protocol):
     """Shows snapshots of a run, which come a few times a second."""
 
@@ -66,7 +72,7 @@ class Progress(Protocol):
         """Leave what is shown."""
 
 
-def open_progress(kind: ProgressKind, log: logging.Logger) -> Progress | None:
+def open_progress(kind: ProgressKind, log: Log) -> Progress | None:
     """Return what shows progress: with ``"auto"`` a bar where standard error is a terminal, else log lines."""
     if kind == "none":
         return None
@@ -78,7 +84,7 @@ def open_progress(kind: ProgressKind, log: logging.Logger) -> Progress | None:
 class LogLines:
     """Logs a line every ten seconds."""
 
-    def __init__(self, log: logging.Logger) -> None:
+    def __init__(self, log: Log) -> None:
         self._log = log
         self._logged_at = 0.0
 

@@ -7,13 +7,16 @@ import logging
 import os
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
+from contextvars import copy_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_upstash_vector.bulk.checkpoint import CheckpointStore, FileCheckpoint
+from airflow_provider_upstash_vector.bulk.errors import BulkUpdateFailed
 from airflow_provider_upstash_vector.bulk.job import Job, Surroundings
 from airflow_provider_upstash_vector.bulk.options import BulkArguments, BulkOptions
-from airflow_provider_upstash_vector.bulk.progress import ProgressKind
+from airflow_provider_upstash_vector.bulk.progress import Log, ProgressKind
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sources import FindPaths, InvalidRows, local_paths, open_source
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
@@ -32,13 +35,14 @@ def run(
     rows: object,
     endpoint: Endpoint,
     *,
+    namespace: str = "",
     policy: RetryPolicy | None = None,
     failures_path: PathLike | None = None,
     checkpoint: PathLike | CheckpointStore | None = None,
     stop: BulkStop | None = None,
     progress: ProgressKind = "auto",
     find_paths: FindPaths = local_paths,
-    log: logging.Logger = log,
+    log: Log = log,
     **arguments: Unpack[BulkArguments],
 ) -> BulkReport:
     """Send an update for each row, many at a time; return what became of them.
@@ -48,9 +52,10 @@ def run(
     iterable; a DataFrame or Arrow table; the path of a JSON Lines, CSV or Parquet file, a glob, or several of
     them. The other arguments are those of :class:`~.options.BulkArguments`, and
 
-    ``policy``: how often and how long one row is tried; ``failures_path``: a JSON Lines file for rows that were
-    rejected or failed; ``checkpoint``: a file that a later run goes on from; ``stop``: lets another thread end
-    the run; ``progress``: ``"log"``, ``"bar"``, ``"none"``, or ``"auto"`` for a bar on a terminal.
+    ``namespace``: for rows that give none; ``policy``: how often and how long one row is tried;
+    ``failures_path``: a JSON Lines file for rows that were rejected or failed; ``checkpoint``: a file that a
+    later run goes on from; ``stop``: lets another thread end the run; ``progress``: ``"log"``, ``"bar"``,
+    ``"none"``, or ``"auto"`` for a bar on a terminal.
 
     Raises :class:`~.errors.BulkUpdateFailed`, with the report, for a run that stopped early or had more failures
     than allowed; ``InvalidRows`` and ``ValueError`` before anything is sent; and what ``info`` raises, which is
@@ -60,6 +65,7 @@ def run(
     job = run_async(
         rows,
         endpoint,
+        namespace=namespace,
         policy=policy,
         failures_path=failures_path,
         checkpoint=checkpoint,
@@ -69,24 +75,25 @@ def run(
         log=log,
         **arguments,
     )
-    return _on_own_loop(job, stop)
+    return _in_a_thread(job, stop)
 
 
 async def run_async(
     rows: object,
     endpoint: Endpoint,
     *,
+    namespace: str = "",
     policy: RetryPolicy | None = None,
     failures_path: PathLike | None = None,
     checkpoint: PathLike | CheckpointStore | None = None,
     stop: BulkStop | None = None,
     progress: ProgressKind = "auto",
     find_paths: FindPaths = local_paths,
-    log: logging.Logger = log,
+    log: Log = log,
     **arguments: Unpack[BulkArguments],
 ) -> BulkReport:
     """Do the same as :func:`run` on the running event loop."""
-    options = BulkOptions.of(arguments)
+    options = BulkOptions.of({**arguments, "namespace": namespace})
     source = open_source(rows, options.names, shard=options.part(), format=options.format, find_paths=find_paths)
     around = Surroundings(
         policy=policy or RetryPolicy(),
@@ -114,65 +121,30 @@ def _path(path: PathLike, find: FindPaths) -> OpenablePath:
     return found[0]
 
 
-def _on_own_loop(job: Coroutine[Any, Any, BulkReport], stop: BulkStop) -> BulkReport:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return _until_done(job, stop)
-    # A notebook, or a task of Airflow's that is async itself: its loop cannot be waited for here.
-    result: list[BulkReport] = []
-    errors: list[BaseException] = []
+def _in_a_thread(job: Coroutine[Any, Any, BulkReport], stop: BulkStop) -> BulkReport:
+    """Run to the end, also where the waiting is interrupted: that is raised again when nothing is in flight.
+
+    The loop has a thread of its own because Airflow raises a task's timeout in a signal handler, so anywhere in
+    the main thread: amid the books, or in a callback whose errors asyncio would only log. And this thread may
+    have a loop.
+    """
+    done: Future[BulkReport] = Future()
 
     def work() -> None:
         try:
-            result.append(_until_done(job, stop))
+            done.set_result(asyncio.run(job))
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
-            errors.append(error)
+            done.set_exception(error)
 
-    thread = threading.Thread(target=work, name="bulk-update")
+    thread = threading.Thread(target=copy_context().run, args=(work,), name="bulk-update", daemon=True)
     thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return result[0]
-
-
-def _until_done(job: Coroutine[Any, Any, BulkReport], stop: BulkStop) -> BulkReport:
-    """Run to the end, also where something interrupts: what has interrupted is raised when nothing is in flight.
-
-    Airflow raises a task's timeout in a signal handler, so anywhere in the loop: in a task, in a callback, where
-    asyncio would only log it, or between them.
-    """
-    interruptions: list[BaseException] = []
-
-    def interrupted(error: BaseException) -> None:
-        interruptions.append(error)
-        stop.ask()
-
-    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        if isinstance(error, BaseException) and not isinstance(error, Exception | asyncio.CancelledError):
-            interrupted(error)
-        else:
-            loop.default_exception_handler(context)
-
-    loop = asyncio.new_event_loop()
-    loop.set_exception_handler(handle)
-    task = loop.create_task(job)
     try:
-        while not task.done():
+        return done.result()
+    except BaseException:
+        if not done.done():
+            stop.ask()
             try:
-                loop.run_until_complete(task)
-            except BaseException as error:  # noqa: PERF203 - it loops but where it was interrupted
-                if task.done():
-                    break
-                if len(interruptions) > 1:
-                    raise
-                interrupted(error)
-        if interruptions:
-            task.exception()  # the report of a run that was stopped is told by its log
-            raise interruptions[0]
-        return task.result()
-    finally:
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
+                log.warning("Interrupted at the end: %s", done.result())
+            except BulkUpdateFailed as error:
+                log.warning("Interrupted: %s", error)
+        raise

@@ -19,7 +19,7 @@ from airflow_provider_upstash_vector.bulk.window import Window
 
 _TICK_SECONDS = 0.25
 _SAVE_EVERY_SECONDS = 1.0
-_MOST_SECONDS_FOR_THE_LAST_SAVE = 1.5
+_MOST_SECONDS_FOR_THE_LAST_SAVE = 1.0
 
 
 class Watch:
@@ -88,12 +88,11 @@ class Watch:
 
     def snapshot(self) -> Snapshot:
         """Return how far the run is."""
-        fraction = getattr(self._source, "fraction", None)
         return Snapshot(
             done=self._done(),
             done_before=self._done_before,
             total=self._source.total,
-            fraction=fraction() if fraction else None,
+            fraction=self._source.fraction(),
             seconds=self._seconds(),
             in_flight=self._window.in_flight,
             retries=self._engine.retries,

@@ -68,7 +68,7 @@ class AsyncVectorClient:
     """Calls an index from an event loop, ``max_connections`` requests at a time.
 
     Use it as an async context manager on the loop that it is to run on. Methods, arguments and errors are
-    those of :class:`~.sync_client.VectorClient`.
+    those of :class:`~.sync_client.VectorClient`. ``open_engine`` makes what sends the requests.
     """
 
     def __init__(

@@ -17,7 +17,8 @@
     │   └─ ServerError                 408, 425, 5xx                                     retried
     └─ MalformedAnswer                 a 2xx answer that is not the documented JSON
 
-All of them pickle, because Airflow passes exceptions between processes. No message holds the token.
+``bulk`` adds ``BulkUpdateFailed``, ``InvalidRows`` and ``SourceBroken``. All of them pickle, because Airflow
+passes exceptions between processes. No message holds the token.
 """
 
 from __future__ import annotations

@@ -16,9 +16,15 @@ from airflow_provider_upstash_vector.client.models import NumbersLike, SparseLik
 from airflow_provider_upstash_vector.client.sync_client import VectorClient
 from airflow_provider_upstash_vector.hooks import connection_form, connection_report
 from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
+from airflow_provider_upstash_vector.hooks.object_storage import object_paths
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
+
+    from airflow_provider_upstash_vector.bulk import BulkReport, BulkStop, CheckpointStore
+    from airflow_provider_upstash_vector.bulk.options import BulkArguments
+    from airflow_provider_upstash_vector.bulk.progress import Log, ProgressKind
+    from airflow_provider_upstash_vector.bulk.running import PathLike
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -118,6 +124,40 @@ class UpstashVectorHook(BaseHook):
             error.locate(call="update", namespace=target, id=str(id), attempts=0)
             raise
         return self.get_conn().update(change, target)
+
+    def bulk_update(
+        self,
+        rows: object,
+        *,
+        namespace: str | None = None,
+        failures_path: PathLike | None = None,
+        checkpoint: PathLike | CheckpointStore | None = None,
+        stop: BulkStop | None = None,
+        progress: ProgressKind = "auto",
+        log: Log | None = None,
+        **arguments: Unpack[BulkArguments],
+    ) -> BulkReport:
+        """Send an update for each row, many at a time; return what became of them.
+
+        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.run`. Paths may be URIs of
+        any object store that Airflow reads; ``rows`` that give no namespace go to ``namespace``, or the
+        connection's.
+        """
+        from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - most tasks do without
+
+        return bulk.run(
+            rows,
+            self.settings.endpoint,
+            namespace=self.resolve_namespace(namespace),
+            policy=self.settings.policy,
+            failures_path=failures_path,
+            checkpoint=checkpoint,
+            stop=stop,
+            progress=progress,
+            find_paths=object_paths,
+            log=log or self.log,
+            **arguments,
+        )
 
     upsert = _on_connection(VectorClient.upsert)
     upsert_data = _on_connection(VectorClient.upsert_data)

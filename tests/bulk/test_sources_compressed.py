@@ -17,7 +17,7 @@ each_kind = pytest.mark.parametrize(("suffix", "compress"), KINDS, ids=["gz", "z
 
 
 def lines(count: int) -> bytes:
-    numbers = random.Random(1)  # noqa: S311 - rows that do not compress well
+    numbers = random.Random(1)
     rows = ({"id": str(row), "data": f"{numbers.getrandbits(400):x}"} for row in range(count))
     return b"".join(orjson.dumps(row) + b"\n" for row in rows)
 
@@ -71,14 +71,14 @@ def test_the_rows_before_a_cut_come_before_the_error(
     assert 20_000 * part * 0.8 < len(rows) <= 20_000
     assert error.rows_read == len(rows)
     assert str(error).startswith(f"{path} cannot be read on after {len(rows):,} rows: ")
-    assert source(path).count_from(0) is None
+    assert source(path).count_from(0, 60) is None
 
 
 @each_kind
 def test_the_rows_of_a_csv_file_before_a_cut_come_before_the_error(
     tmp_path: Path, suffix: str, compress: Compress
 ) -> None:
-    numbers = random.Random(1)  # noqa: S311 - rows that do not compress well
+    numbers = random.Random(1)
     plain = "id,data\n" + "".join(f"{row},{numbers.getrandbits(400):x}\n" for row in range(20_000))
     whole = compress(plain.encode())
     rows, _ = read_until_broken(written(tmp_path, f"rows.csv{suffix}", whole[: len(whole) // 2]))

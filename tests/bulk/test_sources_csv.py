@@ -144,7 +144,7 @@ def test_a_header_that_cannot_be_used(tmp_path: Path, header: bytes, reason: str
     with pytest.raises(InvalidRows) as raised:
         next(rows)
     assert str(raised.value).startswith(f"{path}: {reason}")
-    assert source(path).count_from(0) is None
+    assert source(path).count_from(0, 60) is None
 
 
 @pytest.mark.parametrize(("skip", "expected"), [(0, ["b", "e"]), (1, ["e"]), (2, [])])

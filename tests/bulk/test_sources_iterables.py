@@ -26,7 +26,7 @@ ROWS = [{"id": str(row)} for row in range(7)]
 @pytest.mark.parametrize("skip", [0, 3, 7])
 def test_a_sequence_is_read_from_a_row_on(kind: type[Any], skip: int) -> None:
     opened = source(kind(ROWS))
-    assert (opened.total, opened.blocking, opened.count_from(skip)) == (7, False, 7 - skip)
+    assert (opened.total, opened.blocking, opened.count_from(skip, 60)) == (7, False, 7 - skip)
     assert list(opened.rows(skip)) == [(row, None, None) for row in ROWS[skip:]]
     assert values(kind(ROWS), skip) == ROWS[skip:]
 
@@ -53,7 +53,7 @@ def test_shards_of_a_list_are_contiguous() -> None:
 def test_shards_of_an_iterable_are_every_nth_row(skip: int) -> None:
     assert values(iter(ROWS), skip, shard=(1, 2)) == ROWS[1::2][skip:]
     opened = source(iter(ROWS), shard=(1, 2))
-    assert (opened.total, opened.fraction(), opened.count_from(0), opened.blocking) == (None, None, None, True)
+    assert (opened.total, opened.fraction(), opened.count_from(0, 60), opened.blocking) == (None, None, None, True)
 
 
 @pytest.mark.parametrize("shard", [None, Shard(0, 3), Shard(2, 3)])

@@ -62,7 +62,7 @@ def test_files_of_any_file_system_are_read_like_local_ones(folder: UPath, name: 
     assert opened.blocking
     assert [row["id"] for row, _, _ in opened.rows(0)] == IDS  # type: ignore[index]
     assert opened.fraction() == 1.0
-    assert opened.count_from(1000) == 4000
+    assert opened.count_from(1000, 60) == 4000
     assert ids(path, 4990) == IDS[4990:]
     assert sorted(ids(path, shard=(0, 3)) + ids(path, shard=(1, 3)) + ids(path, shard=(2, 3)), key=int) == IDS
 
@@ -77,7 +77,7 @@ def test_several_paths_of_several_file_systems(tmp_path: Path) -> None:
 
 
 def test_a_remote_file_that_is_not_there() -> None:
-    with pytest.raises(InvalidRows, match=r"rows.jsonl: there is no such file"):
+    with pytest.raises(InvalidRows, match=r"there is no file .*rows.jsonl"):
         source(UPath(f"memory://{uuid.uuid4()}/rows.jsonl"))
 
 

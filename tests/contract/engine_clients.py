@@ -1,4 +1,4 @@
-"""Clients of either engine for a server of raw bytes."""
+"""Clients of any engine for a server of raw bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both HTTP engines making connections: addresses, TLS, keeping alive."""
+"""The HTTP engines making connections: addresses, TLS, keeping alive."""
 
 from __future__ import annotations
 

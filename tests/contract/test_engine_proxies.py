@@ -1,4 +1,4 @@
-"""Both HTTP engines and the environment's proxies."""
+"""The HTTP engines and the environment's proxies."""
 
 from __future__ import annotations
 

@@ -55,6 +55,37 @@ def test_example_update_from_tasks(airflow_home: AirflowHome, movies: Any) -> No
     assert movies("movie-3").metadata == {"genre": "western", "tags": ["classic"]}
 
 
+@pytest.fixture
+def updates(movies: Any, tmp_path: Path) -> str:
+    """The path of a file of updates, two of which are of unknown ids."""
+    path = tmp_path / "updates.jsonl"
+    rows = [{"id": f"movie-{number}", "metadata": {"genre": "western"}} for number in range(1, 6)]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return str(path)
+
+
+def test_example_bulk_update(airflow_home: AirflowHome, movies: Any, updates: str) -> None:
+    run = run_file(airflow_home, "example_bulk_update.py", {"rows": updates})
+    assert run.state == "success"
+    assert movies("movie-3").metadata == {"genre": "western", "year": 1999}
+    (manifest,) = map(_stored, airflow_home.xcoms("example_bulk_update", run.run_id).values())
+    assert (manifest["total"], manifest["updated"], manifest["missing"]) == (5, 3, 2)
+
+
+def test_example_bulk_update_shards(airflow_home: AirflowHome, movies: Any, updates: str) -> None:
+    run = run_file(airflow_home, "example_bulk_update_shards.py", {"rows": updates})
+    assert run.state == "success"
+    xcoms = airflow_home.xcoms("example_bulk_update_shards", run.run_id)
+    assert len(xcoms) == 5
+    counts = {"total": 5, "updated": 3, "missing": 2, "rejected": 0, "failed": 0, "not_attempted": 0}
+    assert _stored(xcoms["add_up", -1]) == counts
+
+
+def _stored(value: Any) -> Any:
+    found = json.loads(str(value))
+    return json.loads(found) if isinstance(found, str) else found
+
+
 def test_every_example_has_a_test() -> None:
     source = Path(__file__).read_text()
     for file in (ROOT / "example_dags").glob("*.py"):
@@ -62,12 +93,15 @@ def test_every_example_has_a_test() -> None:
 
 
 @pytest.mark.parametrize("number", range(len(readme_snippets())))
-def test_the_dags_of_the_readme(airflow_home: AirflowHome, movies: Any, number: int) -> None:
+def test_the_dags_of_the_readme(
+    airflow_home: AirflowHome, movies: Any, updates: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(updates).parent)
     assert run_file(airflow_home, f"readme_{number}.py").state == "success"
 
 
-def test_the_readme_has_three_dags() -> None:
-    assert len(readme_snippets()) == 3
+def test_the_readme_has_four_dags() -> None:
+    assert len(readme_snippets()) == 4
 
 
 @pytest.mark.parametrize("kind", ["plain", "native"])

@@ -14,7 +14,7 @@ def all_errors() -> list[UpstashVectorError]:
     kinds: list[type[UpstashVectorError]] = [UpstashVectorError]
     while kinds:
         kind = kinds.pop()
-        kinds += kind.__subclasses__()
+        kinds += [each for each in kind.__subclasses__() if each.__module__ == errors.__name__]
         if issubclass(kind, ApiError):
             found.append(kind(429, "slow down", 1.5))
         elif kind is errors.InvalidUpdate:

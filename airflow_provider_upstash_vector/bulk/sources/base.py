@@ -84,8 +84,8 @@ class Source(Protocol):
     def fraction(self) -> float | None:
         """Return how much of the input has been read, from 0 to 1, or ``None`` where that cannot be told."""
 
-    def count_from(self, skip: int) -> int | None:
-        """Return the number of rows after the first ``skip``, or ``None`` where they cannot be counted twice."""
+    def count_from(self, skip: int, seconds: float) -> int | None:
+        """Return the number of rows after the first ``skip``; ``None`` where that cannot be told in time."""
 
 
 class AsyncSource(Protocol):
@@ -96,3 +96,9 @@ class AsyncSource(Protocol):
 
     def rows(self, skip: int) -> AsyncIterator[SourceRow]:
         """Yield the rows after the first ``skip``."""
+
+    def fraction(self) -> float | None:
+        """Return ``None``."""
+
+    def count_from(self, skip: int, seconds: float) -> int | None:
+        """Return ``None``: counting would use the rows up."""

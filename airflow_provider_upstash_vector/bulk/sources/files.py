@@ -13,8 +13,6 @@ from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, is_
 from airflow_provider_upstash_vector.bulk.sources.skip import Counter, CountingTooLong, Skip
 from airflow_provider_upstash_vector.bulk.sources.streams import Progress, RawFile, buffered
 
-_MOST_SECONDS_COUNTING = 2.0
-
 
 @dataclass(slots=True)
 class _File:
@@ -109,13 +107,13 @@ class FileRows:
         """Return how much of the bytes has been read, or of the rows of a Parquet file."""
         return self._progress.fraction()
 
-    def count_from(self, skip: int) -> int | None:
+    def count_from(self, skip: int, seconds: float) -> int | None:
         """Return the number of rows after the first ``skip``; ``None`` where reading fails or takes long."""
         if self.total is not None:
             return self.total - skip
         if any(is_local(file.path) and not file.path.is_file() for file in self._files):
             return None  # a pipe cannot be read twice
-        counter = Counter(_MOST_SECONDS_COUNTING)
+        counter = Counter(seconds)
         try:
             for _ in self._read(counter, Progress(0)):
                 pass

@@ -63,7 +63,7 @@ def stat_of(path: OpenablePath) -> Any:
     try:
         return path.stat()
     except FileNotFoundError:
-        raise InvalidRows(f"{path}: there is no such file") from None
+        raise InvalidRows(f"there is no file {path}") from None
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from airflow_provider_upstash_vector.bulk.sources import arrow_rows
 from airflow_provider_upstash_vector.bulk.sources.arrow_rows import BATCH_ROWS
 from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Shard, Source, SourceRow
 from airflow_provider_upstash_vector.bulk.sources.columns import used_columns
-from airflow_provider_upstash_vector.bulk.sources.iterables import part_of
+from airflow_provider_upstash_vector.bulk.sources.counting import Counted, Uncounted
 from airflow_provider_upstash_vector.bulk.sources.pandas_rows import PandasTable, is_pandas
 from airflow_provider_upstash_vector.bulk.sources.samples import digest, sample_ranges
 
@@ -58,16 +58,12 @@ class _ArrowTable:
         return arrow_rows.rows(part.to_batches(max_chunksize=BATCH_ROWS), self._names)
 
 
-class TableRows:
+class TableRows(Counted):
     """A table in memory; a shard of it is a contiguous part."""
 
-    blocking = False
-
     def __init__(self, table: _Table, shard: Shard | None) -> None:
+        super().__init__(table.length, shard)
         self._table = table
-        self._first, self._end = part_of(table.length, shard)
-        self._next = self._first
-        self.total: int | None = self._end - self._first
         sample = digest(row for begin, end in sample_ranges(table.length) for row in table.rows(begin, end))
         self.fingerprint: str | None = f"table of {table.length} rows {sample} {self._first}-{self._end}"
 
@@ -78,19 +74,10 @@ class TableRows:
             self._next += 1
             yield value, None, None
 
-    def fraction(self) -> float | None:
-        """Return how much has been read."""
-        return (self._next - self._first) / self.total if self.total else None
 
-    def count_from(self, skip: int) -> int | None:
-        """Return the number of rows after the first ``skip``."""
-        return (self.total or 0) - skip
-
-
-class StreamRows:
+class StreamRows(Uncounted):
     """Record batches that come one after another, from a database perhaps; a shard of them is every n-th row."""
 
-    total: int | None = None
     blocking = True
 
     def __init__(self, reader: Any, names: Mapping[str, str], shard: Shard | None) -> None:
@@ -113,11 +100,3 @@ class StreamRows:
             for begin in range(min(skip, batch.num_rows), batch.num_rows, BATCH_ROWS):
                 yield used.slice(begin, BATCH_ROWS)
             skip = max(0, skip - batch.num_rows)
-
-    def fraction(self) -> float | None:
-        """Return ``None``: nobody knows how many will come."""
-        return None
-
-    def count_from(self, skip: int) -> int | None:  # noqa: ARG002 - the protocol's argument
-        """Return ``None``: counting would use the rows up."""
-        return None

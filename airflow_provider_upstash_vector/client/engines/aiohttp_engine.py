@@ -1,4 +1,4 @@
-"""The async engine, over aiohttp: many times faster than httpx with many connections open."""
+"""The async engine where there is a proxy, over aiohttp."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The seam to the HTTP libraries, and the rules that both of them follow."""
+"""The seam to the HTTP libraries, and the rules that all of them follow."""
 
 from __future__ import annotations
 

@@ -31,11 +31,12 @@ class Http1Connection(asyncio.Protocol):
         "_body",
         "_complete",
         "_head",
-        "_in_body",
+        "_head_bytes",
         "_keep",
         "_loop",
         "_on_lost",
         "_parser",
+        "_status",
         "_timer",
         "_timer_at",
         "_transport",
@@ -59,8 +60,10 @@ class Http1Connection(asyncio.Protocol):
 
     def _begin(self) -> None:
         self._head: list[bytes] = []
+        self._head_bytes = 0
+        self._status = 0  # until the head of the answer is read
         self._body: bytes | bytearray = b""
-        self._in_body = self._complete = self._keep = False
+        self._complete = self._keep = False
 
     def request(self, message: bytes, deadline: float) -> asyncio.Future[Outcome]:
         """Send a whole request; what is returned has the outcome by ``deadline``, in the loop's time."""
@@ -87,7 +90,7 @@ class Http1Connection(asyncio.Protocol):
         if self._waiting is None:  # nothing was asked
             self.abort()
             return
-        in_head = not self._in_body
+        in_head = not self._status
         if in_head:
             self._head.append(data)
         try:
@@ -109,10 +112,12 @@ class Http1Connection(asyncio.Protocol):
             self._end(error)
 
     def _check_limits(self, *, in_head: bool) -> None:
-        if in_head and self._in_body:
+        if not self._status:
+            self._head_bytes += len(self._head[-1])
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self.abort(f"the answer's headers are larger than {MAX_HEAD_BYTES // 1024} KB")
+        elif in_head:
             check_size(int(Http1Headers(self._head).get("content-length", 0)))
-        elif in_head and sum(map(len, self._head)) > MAX_HEAD_BYTES:
-            self.abort(f"the answer's headers are larger than {MAX_HEAD_BYTES // 1024} KB")
         check_size(len(self._body))
 
     def on_message_begin(self) -> None:
@@ -121,9 +126,10 @@ class Http1Connection(asyncio.Protocol):
             self._keep = False
 
     def on_headers_complete(self) -> None:
-        """Note that the body follows, but for an interim answer."""
-        if not self._complete:
-            self._in_body = not is_interim(self._parser)
+        """Note the status, but for an interim answer."""
+        status = self._parser.get_status_code()
+        if not (self._complete or is_interim(status)):
+            self._status = status
 
     def on_body(self, piece: bytes) -> None:
         """Add a piece to the body."""
@@ -138,13 +144,13 @@ class Http1Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Note the end of the answer, but for an interim one."""
-        if self._in_body and not self._complete:
+        if self._status and not self._complete:
             self._complete = True
             self._keep = self._parser.should_keep_alive()
 
     def eof_received(self) -> None:
         """Take what was read for the whole answer where only its end can tell its length."""
-        if self._in_body and self._waiting is not None:
+        if self._status and self._waiting is not None:
             headers = Http1Headers(self._head)
             if "content-length" not in headers and "transfer-encoding" not in headers:
                 self._end(self._answer())
@@ -157,7 +163,7 @@ class Http1Connection(asyncio.Protocol):
         self._on_lost(self)
 
     def _answer(self) -> Answer:
-        return Answer(self._parser.get_status_code(), Http1Headers(self._head), bytes(self._body))
+        return Answer(self._status, Http1Headers(self._head), bytes(self._body))
 
     def _end(self, outcome: Outcome, *, keep: bool = False) -> None:
         waiting, self._waiting = self._waiting, None

@@ -45,13 +45,14 @@ class Http1Connector:
     async def connect(self) -> Http1Connection | ConnectFailed:
         """Return a new connection, or why there is none."""
         try:
+            context = self._tls_context if self._tls else None
             connected = await start_connection(
                 await self._addresses(), happy_eyeballs_delay=_NEXT_ADDRESS_AFTER_SECONDS
             )
             _, connection = await self._loop.create_connection(
                 self._protocol,
                 sock=connected,
-                ssl=self._tls_context if self._tls else None,
+                ssl=context,
                 server_hostname=self._host if self._tls else None,
             )
         except (OSError, ValueError, RuntimeError) as error:  # what names, sockets and uvloop raise

@@ -27,6 +27,8 @@ class Http1Engine:
     def __init__(self, settings: EngineSettings) -> None:
         if settings.proxy is not None:
             raise ValueError("this engine knows no proxies")
+        if settings.max_connections < 1:
+            raise ValueError(f"max_connections must be at least 1, got {settings.max_connections}")
         parts = urlsplit(settings.base_url)
         self._settings = settings
         self._loop = asyncio.get_running_loop()
@@ -83,7 +85,7 @@ class Http1Engine:
 
     async def _connect(self, deadline: float) -> Http1Connection:
         if self._closed:
-            raise RuntimeError("the engine is closed")
+            raise ConnectFailed(_CLOSED)
         limit = max(0.0, min(self._settings.connect_timeout_seconds, deadline - self._loop.time()))
         task = self._loop.create_task(self._connector.connect())
         self._connecting.add(task)
@@ -98,10 +100,12 @@ class Http1Engine:
             raise ConnectFailed(_CLOSED)
         if not task.done():
             _drop(task)
-            raise ConnectFailed(f"cannot connect: no connection within {limit:g} s", "timeout")
+            raise ConnectFailed(f"cannot connect: no connection within {limit:.3g} s", "timeout")
         made = task.result()
         if isinstance(made, ConnectFailed):
             raise made
+        if not made.reusable:
+            raise ConnectFailed("cannot connect: the connection was closed at once")
         self._open.add(made)
         return made
 

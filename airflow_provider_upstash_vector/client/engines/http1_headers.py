@@ -7,12 +7,12 @@ from contextlib import suppress
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-NOT_HTTP = (HttpParserError, HttpParserUpgrade)  # the second, for status 101, is none of the first
+NOT_HTTP = (HttpParserError, HttpParserUpgrade)  # the second, for what follows 101, is none of the first
 
 
-def is_interim(parser: HttpResponseParser) -> bool:
-    """Tell whether the answer being read is a 1xx one, which another follows."""
-    return 100 <= parser.get_status_code() < 200
+def is_interim(status: int) -> bool:
+    """Tell whether another answer follows the one of this status; after 101 none of HTTP/1.1 does."""
+    return 100 <= status < 200 and status != 101
 
 
 class Http1Headers(Mapping[str, str]):
@@ -57,6 +57,6 @@ class _HeaderReader:
     def on_headers_complete(self) -> None:
         if self._read:
             return
-        self._read = not is_interim(self._parser)
+        self._read = not is_interim(self._parser.get_status_code())
         if not self._read:
             self.fields.clear()

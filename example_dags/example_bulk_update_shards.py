@@ -1,0 +1,40 @@
+"""Update the vectors of a large file from several workers, a shard in each mapped task; add up the counts.
+
+All rows of one vector should be in one shard, else their order is lost: shards run side by side.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG, Param, task
+
+from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
+
+SHARDS = 4
+
+
+@task(trigger_rule="all_done")  # a shard that failed has a manifest too
+def add_up(manifests: Any) -> dict[str, int]:
+    """Return the sums of the shards' counts."""
+    counts = ("total", "updated", "missing", "rejected", "failed", "not_attempted")
+    return {count: sum(manifest[count] for manifest in manifests) for count in counts}
+
+
+with DAG(
+    "example_bulk_update_shards",
+    schedule=None,
+    params={"rows": Param("updates.jsonl", type="string")},
+    doc_md=__doc__,
+    tags=["example", "upstash-vector"],
+) as dag:
+    update = BulkUpdateVectorsOperator.partial(
+        task_id="update",
+        rows="{{ params.rows }}",
+        checkpoint="auto",  # each mapped task has its own
+        max_requests_per_second=1_000 / SHARDS,  # what one index takes, shared out
+        retries=3,
+        retry_delay=timedelta(minutes=5),
+    ).expand(shard=[(number, SHARDS) for number in range(SHARDS)])
+    add_up(update.output)

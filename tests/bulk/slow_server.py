@@ -1,0 +1,86 @@
+"""A server that counts what it has in hand at a time, and by vector."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections import Counter, defaultdict
+from types import TracebackType
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class SlowServer:
+    """Answers every update after ``seconds``; an asyncio server in a thread, on a free loopback port."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.002
+        self.received: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self.times: list[float] = []
+        self.connections = 0
+        self.most_together = 0
+        self.most_together_of_one_vector = 0
+        self._together = 0
+        self._by_vector: Counter[tuple[str, str]] = Counter()
+        self._port = 0
+        self._stopped = asyncio.Event()
+        self._loop = asyncio.new_event_loop()
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def _serve(self) -> None:
+        async def main() -> None:
+            server = await asyncio.start_server(self._connected, "127.0.0.1", 0, backlog=2048)
+            self._port = server.sockets[0].getsockname()[1]
+            self._started.set()
+            await self._stopped.wait()
+            server.close()
+
+        self._loop.run_until_complete(main())
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+                path = head.split()[1]
+                length = int(head.partition("content-length:")[2].split("\r\n")[0])
+                update = json.loads(await reader.readexactly(length))
+                namespace = unquote(path.partition("/update")[2].strip("/"))
+                await self._updated((namespace, update["id"]), update.get("data", ""))
+                body = b'{"result":{"updated":1}}'
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    async def _updated(self, key: tuple[str, str], data: str) -> None:
+        self.times.append(time.monotonic())
+        self.received[key].append(data)
+        self._together += 1
+        self._by_vector[key] += 1
+        self.most_together = max(self.most_together, self._together)
+        self.most_together_of_one_vector = max(self.most_together_of_one_vector, self._by_vector[key])
+        await asyncio.sleep(self.seconds)
+        self._together -= 1
+        self._by_vector[key] -= 1
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._started.wait()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._stopped.set)
+        self._thread.join()
+        self._loop.close()

@@ -1,0 +1,69 @@
+"""A bulk run while the service misbehaves: what is stored in the end is what the rows say, applied in order."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from airflow_provider_upstash_vector.dev_server import DevServer, Fault
+from tests.bulk.conftest import Run, fill, stored
+
+ROWS, IDS = 10_000, 997
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "503": {"kind": "status", "status": 503, "probability": 0.2},
+    "503 but carried out": {"kind": "status", "status": 503, "applied": True, "probability": 0.2},
+    "502 from a proxy": {"kind": "status", "status": 502, "html": True, "probability": 0.1},
+    "429": {"kind": "status", "status": 429, "retry_after": "0.01", "probability": 0.01},
+    "cut": {"kind": "cut", "probability": 0.1},
+    "cut amid the answer": {"kind": "cut", "partial": True, "applied": True, "probability": 0.1},
+    "slower than the timeout": {"kind": "slow", "seconds": 1.2, "probability": 0.01},
+    "byte after byte": {"kind": "drip", "headers": True, "seconds": 0.002, "probability": 0.01},
+}
+UNREADABLE: dict[str, dict[str, Any]] = {
+    "garbage": {"kind": "garbage", "applied": True, "probability": 0.05},
+    "huge": {"kind": "huge", "applied": True, "probability": 0.01, "size_bytes": 17 * 1024 * 1024},
+}
+
+
+def changes(count: int = ROWS) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return patches, about ten for each vector, and what they make of the metadata."""
+    chance = random.Random(7)
+    rows: list[dict[str, Any]] = [
+        {"id": f"v{chance.randrange(IDS)}", "metadata": {"n": n, f"k{n % 3}": n}, "metadata_update_mode": "PATCH"}
+        for n in range(count)
+    ]
+    after: dict[str, Any] = {f"v{n}": {"n": -1} for n in range(IDS)}
+    for row in rows:
+        after[row["id"]].update(row["metadata"])
+    return rows, after
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_every_row_lands_in_order_whatever_goes_wrong(server: DevServer, run: Run, fault: dict[str, Any]) -> None:
+    fill(server, (f"v{n}" for n in range(IDS)))
+    rows, after = changes()
+    server.faults.add(Fault(**fault, times=10**9, command="update"))
+    report = run(rows)
+    server.faults.clear()
+
+    assert stored(server) == after
+    assert (report.total, report.updated) == (ROWS, ROWS)
+    assert report.retries == server.requests["update"] - ROWS > 0
+    assert (report.throttled_seconds > 0) == (fault.get("status") == 429)
+
+
+@pytest.mark.parametrize("fault", UNREADABLE.values(), ids=UNREADABLE)
+def test_rows_with_unreadable_answers_may_have_landed(server: DevServer, run: Run, fault: dict[str, Any]) -> None:
+    fill(server, (f"v{n}" for n in range(IDS)))
+    rows, after = changes(2_000)
+    server.faults.add(Fault(**fault, times=10**9, command="update"))
+    report = run(rows, max_failures=1.0)
+    server.faults.clear()
+
+    assert stored(server) == after
+    assert 0 < report.failed < 1_000
+    assert report.updated + report.failed == report.total == len(rows)
+    assert report.retries == 0

@@ -1,0 +1,56 @@
+"""What a bulk run sends, when: seen from a server that takes its time."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_upstash_vector import bulk
+from airflow_provider_upstash_vector.client import Endpoint
+from tests.bulk.slow_server import SlowServer
+
+
+@pytest.fixture
+def slow() -> Iterator[SlowServer]:
+    with SlowServer() as server:
+        yield server
+
+
+def run(server: SlowServer, rows: object, **options: Any) -> bulk.BulkReport:
+    endpoint = Endpoint.of(server.url, "token")
+    return bulk.run(rows, endpoint, **{"check_index": False, "progress": "none", **options})
+
+
+def test_updates_of_one_vector_go_one_after_another_in_order(slow: SlowServer) -> None:
+    chance = random.Random(3)
+    rows = [
+        {"id": f"v{chance.randrange(20)}", "namespace": f"n{chance.randrange(2)}", "data": str(n)}
+        for n in range(2_000)
+    ]
+    run(slow, rows, concurrency=32)
+    assert slow.most_together_of_one_vector == 1
+    for key, received in slow.received.items():
+        expected = [row["data"] for row in rows if (row["namespace"], row["id"]) == key]
+        assert received == expected
+
+
+def test_512_requests_are_in_flight_together_and_no_more(slow: SlowServer) -> None:
+    slow.seconds = 0.5
+    report = run(slow, [{"id": str(n), "data": "x"} for n in range(2_048)], concurrency=512)
+    assert report.updated == 2_048
+    assert slow.most_together == 512
+    assert slow.connections == 512
+
+
+def test_a_window_of_one(slow: SlowServer) -> None:
+    slow.seconds = 0.001
+    assert run(slow, [{"id": str(n), "data": "x"} for n in range(50)], concurrency=1).updated == 50
+    assert slow.most_together == 1
+
+
+def test_the_rate_is_kept(slow: SlowServer) -> None:
+    report = run(slow, [{"id": str(n), "data": "x"} for n in range(300)], max_requests_per_second=200)
+    assert report.seconds > 1.3  # 20 at once, then 200 a second

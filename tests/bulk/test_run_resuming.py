@@ -1,0 +1,178 @@
+"""Runs that are killed, or ended early, and go on from their checkpoint."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_upstash_vector import bulk
+from airflow_provider_upstash_vector.dev_server import DevServer, Fault
+from tests.bulk.conftest import Run, failed, fill, stored
+
+ROWS, IDS, CONCURRENCY = 3_000, 331, 16
+
+
+@pytest.fixture
+def path(server: DevServer, tmp_path: Path) -> Path:
+    """A file with about nine updates of each vector."""
+    fill(server, (f"v{n}" for n in range(IDS)))
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(f'{{"id":"v{n % IDS}","metadata":{{"n":{n}}}}}\n' for n in range(ROWS)))
+    return file
+
+
+AFTER = {f"v{n % IDS}": {"n": n} for n in range(ROWS)}
+
+
+def command(server: DevServer, path: Path, *options: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "airflow_provider_upstash_vector.bulk", str(path), "--url", server.url, *options],
+        env={**os.environ, "UPSTASH_VECTOR_REST_TOKEN": server.token},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_updates(server: DevServer, count: int) -> None:
+    end = time.monotonic() + 60
+    while server.requests["update"] < count:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.7, 1.5])
+def test_kill_9_loses_nothing_and_sends_one_window_twice(
+    server: DevServer, path: Path, tmp_path: Path, seconds: float
+) -> None:
+    checkpoint, failures = tmp_path / "checkpoint.json", tmp_path / "failures.jsonl"
+    path.write_text('{"id": ""}\n' + path.read_text())
+    options = [f"--checkpoint={checkpoint}", f"--concurrency={CONCURRENCY}", "--max-failures=1"]
+    options += ["--max-requests-per-second=1000", f"--failures-path={failures}"]
+    killed = command(server, path, *options)
+    wait_for_updates(server, 100)
+    time.sleep(seconds)
+    killed.kill()
+    killed.communicate()
+    assert server.requests["update"] < ROWS
+
+    finished = command(server, path, *options)
+    output, log = finished.communicate(timeout=60)
+    report = json.loads(output)
+    assert finished.returncode == 0, log
+    assert "Going on after" in log
+    assert (report["total"], report["updated"], report["rejected"]) == (ROWS + 1, ROWS, 1)
+    assert stored(server) == AFTER
+    assert ROWS <= server.requests["update"] <= ROWS + CONCURRENCY
+    assert len(failures.read_text().splitlines()) == 1
+    assert [*tmp_path.glob("checkpoint*")] == []
+
+
+def test_killed_again_and_again(server: DevServer, path: Path, tmp_path: Path) -> None:
+    options = (f"--checkpoint={tmp_path / 'c'}", f"--concurrency={CONCURRENCY}", "--max-requests-per-second=2000")
+    for part in range(1, 6):
+        killed = command(server, path, *options)
+        wait_for_updates(server, part * 500)
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate()
+    output, log = command(server, path, *options).communicate(timeout=60)
+    assert json.loads(output)["updated"] == ROWS, log
+    assert stored(server) == AFTER
+    assert server.requests["update"] <= ROWS + 5 * CONCURRENCY
+
+
+def stopped_after(run: Run, server: DevServer, rows: object, count: int, **options: Any) -> bulk.BulkReport:
+    """Run until so many updates have been sent; return the report of then."""
+    stop = bulk.BulkStop()
+
+    def stop_then() -> None:
+        wait_for_updates(server, count)
+        stop.ask()
+
+    thread = threading.Thread(target=stop_then)
+    thread.start()
+    error = failed(lambda: run(rows, stop=stop, max_requests_per_second=1_000, **options))
+    thread.join()
+    return error.report
+
+
+def test_without_the_journal_a_run_goes_on_from_the_last_checkpoint(
+    server: DevServer, path: Path, run: Run, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "c"
+    before = stopped_after(run, server, path, 500, checkpoint=checkpoint)
+    (tmp_path / "c.journal").unlink()
+    report = run(path, checkpoint=checkpoint)
+    assert before.updated < ROWS
+    assert report.updated == ROWS == server.requests["update"]
+    assert report.seconds > before.seconds
+    assert report.bytes_sent == path.stat().st_size - ROWS
+
+
+@pytest.mark.parametrize("kind", ["list", "generator", "shard"])
+def test_any_kind_of_rows_goes_on(server: DevServer, path: Path, run: Run, tmp_path: Path, kind: str) -> None:
+    def rows() -> Any:
+        parsed = [json.loads(line) for line in path.read_text().splitlines()]
+        return {"list": parsed, "generator": iter(parsed), "shard": path}[kind]
+
+    options: dict[str, Any] = {"checkpoint": tmp_path / "c", "shard": (0, 1) if kind == "shard" else None}
+    stopped_after(run, server, rows(), 500, **options)
+    assert run(rows(), **options).updated == ROWS
+    assert server.requests["update"] == ROWS
+    assert stored(server) == AFTER
+
+
+@pytest.mark.parametrize("change", ["input", "option", "version", "garbage"])
+def test_a_changed_input_starts_over_and_says_so(
+    server: DevServer, path: Path, run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture, change: str
+) -> None:
+    checkpoint = tmp_path / "c"
+    stopped_after(run, server, path, 500, checkpoint=checkpoint)
+    server.requests.clear()
+    options: dict[str, Any] = {}
+    if change == "input":
+        os.utime(path, (1, 1))
+    elif change == "option":
+        options["metadata_update_mode"] = "OVERWRITE"
+    elif change == "version":
+        checkpoint.write_text(json.dumps({**json.loads(checkpoint.read_text()), "version": 99}))
+    else:
+        checkpoint.write_text('{"half')
+    with caplog.at_level(logging.INFO):
+        report = run(path, checkpoint=checkpoint, **options)
+    assert report.updated == ROWS == server.requests["update"]
+    assert ("starting over" in caplog.text) == (change != "garbage")
+
+
+def test_rows_that_were_too_many_failures_are_sent_again(
+    server: DevServer, path: Path, run: Run, tmp_path: Path
+) -> None:
+    checkpoint, failures = tmp_path / "c", tmp_path / "failures.jsonl"
+    good = Fault(kind="status", times=200, probability=0.0, command="update")
+    server.faults.add(good, Fault(kind="status", status=422, times=3, command="update"))
+    error = failed(lambda: run(path, checkpoint=checkpoint, failures_path=failures, max_failures=2))
+    assert (error.reason, error.report.failed) == ("failures", 3)
+    report = run(path, checkpoint=checkpoint, failures_path=failures, max_failures=2)
+    assert (report.updated, report.failed) == (ROWS - 2, 2)
+    assert len(failures.read_text().splitlines()) == 2
+
+
+def test_rows_above_the_watermark_are_not_sent_again(
+    server: DevServer, path: Path, run: Run, tmp_path: Path
+) -> None:
+    server.faults.add(Fault(kind="slow", seconds=0.8, command="update"))  # the first row holds the watermark
+    before = stopped_after(run, server, path, 300, checkpoint=tmp_path / "c")
+    assert before.updated >= 300 - 64
+    assert run(path, checkpoint=tmp_path / "c").updated == ROWS
+    assert server.requests["update"] == ROWS
+    assert stored(server) == AFTER

@@ -1,0 +1,195 @@
+"""What may be given as rows, and how a run is started."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from airflow_provider_upstash_vector import bulk
+from airflow_provider_upstash_vector.client import Endpoint, VectorClient, VectorUpdate
+from airflow_provider_upstash_vector.dev_server import DevServer
+from tests.bulk.conftest import Run, failed, fill, stored
+
+IDS = [f"v{n}" for n in range(100)]
+AFTER = {id: {"n": n} for n, id in enumerate(IDS)}
+
+
+def rows() -> list[dict[str, Any]]:
+    return [{"id": id, "metadata": {"n": n}} for n, id in enumerate(IDS)]
+
+
+async def some_async() -> AsyncIterator[dict[str, Any]]:
+    for row in rows():
+        await asyncio.sleep(0)
+        yield row
+
+
+def tables() -> dict[str, Any]:
+    columns = {"id": IDS, "metadata": [f'{{"n": {n}}}' for n in range(100)], "other": [1.0] * 100}
+    table = pa.table(columns)
+    return {
+        "arrow": table,
+        "arrow batch": table.to_batches()[0],
+        "arrow stream": pa.RecordBatchReader.from_batches(table.schema, table.to_batches(30)),
+        "pandas": pd.DataFrame(columns),
+        "polars": pl.DataFrame(columns),
+    }
+
+
+@pytest.mark.parametrize("kind", ["list", "tuple", "generator", "async", "updates", *tables()])
+def test_rows_of_every_kind(server: DevServer, run: Run, kind: str) -> None:
+    fill(server, IDS)
+    given: dict[str, Any] = {
+        "list": rows(),
+        "tuple": tuple(rows()),
+        "generator": iter(rows()),
+        "async": some_async(),
+        "updates": [VectorUpdate(**row) for row in rows()],
+        **tables(),
+    }
+    assert run(given[kind]).updated == 100
+    assert stored(server) == AFTER
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "numpy rows"])
+def test_vectors_of_every_kind(server: DevServer, run: Run, tmp_path: Path, kind: str) -> None:
+    fill(server, IDS)
+    matrix = np.arange(200, dtype=np.float32).reshape(100, 2) / 7
+    column = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), 2)
+    table = pa.table({"key": IDS, "embedding": column})
+    parquet.write_table(table, tmp_path / "rows.parquet", row_group_size=30)
+    given: dict[str, Any] = {
+        "parquet": tmp_path / "rows.parquet",
+        "arrow": table,
+        "numpy rows": [{"key": id, "embedding": vector} for id, vector in zip(IDS, matrix, strict=True)],
+    }
+    assert run(given[kind], id_field="key", vector_field="embedding").updated == 100
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        found = [vector.vector for vector in client.fetch(IDS, include_vectors=True) if vector]
+    assert np.array_equal(np.array(found, dtype=np.float32), matrix)
+
+
+def test_shards_of_a_file_together_are_the_file(server: DevServer, run: Run, tmp_path: Path) -> None:
+    fill(server, IDS)
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(f'{{"id":"{id}","metadata":{{"n":{n}}}}}\n' for n, id in enumerate(IDS)))
+    reports = [run(str(tmp_path / "*.jsonl"), shard=(number, 7)) for number in range(7)]
+    assert sum(report.updated for report in reports) == server.requests["update"] == 100
+    assert stored(server) == AFTER
+
+
+def test_namespaces_of_rows_and_of_the_run(server: DevServer, run: Run) -> None:
+    for namespace in ("", "a/b", "c"):
+        fill(server, ["x"], namespace)
+    run([{"id": "x", "metadata": {"n": 1}}, {"id": "x", "metadata": {"n": 2}, "ns": "a/b"}], namespace_field="ns")
+    run([{"id": "x", "metadata": {"n": 3}}], namespace="c")
+    assert [stored(server, namespace)["x"] for namespace in ("", "a/b", "c")] == [{"n": 1}, {"n": 2}, {"n": 3}]
+
+
+def test_no_rows(server: DevServer, run: Run) -> None:
+    report = run([], check_index=False)
+    assert report.to_dict().items() >= {"total": 0, "updated": 0, "bytes_sent": 0, "all_read": True}.items()
+    assert not server.requests
+
+
+def test_a_dry_run_reads_all_and_sends_nothing(server: DevServer, run: Run, tmp_path: Path) -> None:
+    changed: list[Any] = [*rows(), "no row", {"id": "x", "vector": [float("nan")]}, *rows()]
+    server.requests.clear()
+    report = run(iter(changed), dry_run=True, max_failures=2, failures_path=tmp_path / "f")
+    assert not server.requests
+    assert (report.total, report.not_attempted, report.rejected) == (202, 200, 2)
+    assert report.bytes_sent == 2 * sum(len(VectorUpdate(**row).to_json()) for row in rows())
+    assert len((tmp_path / "f").read_text().splitlines()) == 2
+    error = failed(lambda: run(changed, dry_run=True, max_failures=1))
+    assert (error.report.total, error.report.rejected, error.retryable) == (202, 2, False)
+
+
+def test_on_a_running_loop(server: DevServer, endpoint: Endpoint, run: Run) -> None:
+    fill(server, IDS)
+
+    async def awaited() -> bulk.BulkReport:
+        return await bulk.run_async(rows(), endpoint, progress="none")
+
+    async def blocking() -> bulk.BulkReport:
+        return run(rows())
+
+    assert asyncio.run(awaited()).updated == 100
+    assert asyncio.run(blocking()).updated == 100
+
+
+def test_a_slow_iterable_is_sent_as_it_comes(server: DevServer, run: Run) -> None:
+    fill(server, IDS)
+    sent_before_the_last: list[int] = []
+
+    def slow() -> Iterator[dict[str, Any]]:
+        for number, row in enumerate(rows()):
+            if number == 99:
+                time.sleep(0.3)
+                sent_before_the_last.append(server.requests["update"])
+            yield row
+
+    assert run(slow()).updated == 100
+    assert sent_before_the_last == [99]
+
+
+def test_an_iterable_that_hangs_does_not_keep_a_stopped_run(server: DevServer, run: Run) -> None:
+    fill(server, IDS)
+    release = threading.Event()
+    stop = bulk.BulkStop()
+
+    def hanging() -> Iterator[dict[str, Any]]:
+        yield rows()[0]
+        threading.Timer(0.2, stop.ask).start()
+        release.wait(60)
+
+    error = failed(lambda: run(hanging(), stop=stop))
+    release.set()
+    assert (error.reason, error.report.updated) == ("stopped", 1)
+
+
+class Interruption(BaseException):
+    """As Airflow's task timeout, raised in a signal handler."""
+
+
+def test_an_interruption_settles_what_is_in_flight(server: DevServer, run: Run, tmp_path: Path) -> None:
+    fill(server, IDS)
+
+    def interrupt(_: int, __: object) -> None:
+        raise Interruption
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.4)
+    try:
+        with pytest.raises(Interruption):
+            run(rows() * 100, checkpoint=tmp_path / "c", concurrency=8, max_requests_per_second=2_000)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert 0 < server.requests["update"] < 10_000
+    assert run(rows() * 100, checkpoint=tmp_path / "c").updated == 10_000
+    assert server.requests["update"] == 10_000
+
+
+def test_progress_is_logged(
+    server: DevServer, run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_upstash_vector.bulk.progress.LOG_EVERY_SECONDS", 0.2)
+    fill(server, IDS)
+    with caplog.at_level(logging.INFO):
+        run(rows(), progress="log", max_requests_per_second=100)
+    lines = [record.message for record in caplog.records if "rows done" in record.message]
+    assert " of 100 rows done, " in lines[0]
+    assert lines[0].endswith(" left")

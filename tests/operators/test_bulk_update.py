@@ -1,0 +1,201 @@
+"""``BulkUpdateVectorsOperator``: arguments, templates, checkpoint and result, in Airflow without a database."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+
+from airflow_provider_upstash_vector.bulk import BulkUpdateFailed
+from airflow_provider_upstash_vector.dev_server import DevServer
+from airflow_provider_upstash_vector.operators.many_rows import ManyRows
+from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
+from tests.bulk.conftest import fill, stored
+
+IDS = [f"v{n}" for n in range(200)]
+ROWS = [{"id": id, "metadata": {"n": n}} for n, id in enumerate(IDS)]
+
+
+class State:
+    """The task state store of Airflow 3.3: JSON values by key."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return json.loads(self.values[key]) if key in self.values else default
+
+    def set(self, key: str, value: Any) -> None:
+        self.values[key] = json.dumps(value, allow_nan=False)
+
+    def delete(self, key: str) -> None:
+        self.values.pop(key, None)
+
+
+class Task:
+    """An operator in a DAG, rendered and executed as one task instance."""
+
+    def __init__(self, *, native: bool = False, **arguments: Any) -> None:
+        self.xcoms: dict[str, Any] = {}
+        self.state = State()
+        with DAG("d", schedule=None, render_template_as_native_obj=native):
+            self.operator = BulkUpdateVectorsOperator(task_id="t", **arguments)
+
+    def context(self, params: dict[str, Any]) -> Any:
+        def push(key: str, value: Any) -> None:
+            self.xcoms[key] = value
+
+        names = {"dag_id": "d", "run_id": f"r{id(self)}", "task_id": "t", "map_index": -1}
+        return {"params": params, "ti": SimpleNamespace(**names, xcom_push=push), "task_state_store": self.state}
+
+    def run(self, **params: Any) -> dict[str, Any]:
+        context = self.context(params)
+        self.operator.render_template_fields(context)
+        return self.operator.execute(context)
+
+
+def file_of(rows: list[dict[str, Any]], folder: Path) -> Path:
+    path = folder / "rows.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def index(server: DevServer, connection: str) -> DevServer:
+    fill(server, IDS)
+    return server
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_a_templated_path_or_uri(index: DevServer, tmp_path: Path, native: bool, scheme: str) -> None:
+    file_of(ROWS, tmp_path)
+    manifest = Task(native=native, rows="{{ params.rows }}").run(rows=f"{scheme}{tmp_path}/ro*.jsonl")
+    assert manifest["updated"] == manifest["total"] == 200
+    assert json.loads(json.dumps(manifest)) == manifest
+    assert stored(index) == {row["id"]: row["metadata"] for row in ROWS}
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("rows", [ROWS[:2], json.dumps(ROWS[:2]), str(ROWS[:2])], ids=["list", "JSON", "Python"])
+def test_small_lists_are_templates(native: bool, rows: Any) -> None:
+    assert Task(native=native, rows="{{ params.rows }}").run(rows=rows)["updated"] == 2
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_texts_in_rows_stay_as_they_are_written(index: DevServer, native: bool) -> None:
+    fill(index, ["1e5", "None"])
+    rows = [{"id": "1e5", "metadata": {"a": "0x10"}}, {"id": "{{ params.id }}", "metadata": {"a": "1_000"}}]
+    assert Task(native=native, rows=rows).run(id="None")["updated"] == 2
+    assert stored(index)["1e5"] == {"a": "0x10"}
+    assert stored(index)["None"] == {"a": "1_000"}
+
+
+def test_many_rows_are_no_template(index: DevServer) -> None:
+    task = Task(rows=[*ROWS, {"id": "v0", "metadata": {"n": "{{ params.no }}"}}])
+    assert task.run()["updated"] == 201
+    assert isinstance(task.operator.rows, ManyRows)
+    assert repr(task.operator.rows) == "<201 rows>"
+    assert stored(index)["v0"] == {"n": "{{ params.no }}"}
+
+
+def test_many_rows_from_another_task_are_not_stored_again() -> None:
+    task = Task(native=True, rows="{{ params.rows }}")
+    assert task.run(rows=ROWS)["updated"] == 200
+    assert repr(task.operator.rows) == "<200 rows>"
+
+
+def test_the_checkpoint_is_in_the_tasks_state_and_gone_in_the_end(index: DevServer, tmp_path: Path) -> None:
+    path = file_of(ROWS, tmp_path)
+    task = Task(rows=str(path), max_requests_per_second=200, concurrency=8)
+
+    def kill() -> None:
+        while index.requests["update"] < 50:
+            time.sleep(0.01)
+        task.operator.on_kill()
+
+    threading.Thread(target=kill).start()
+    with pytest.raises(BulkUpdateFailed) as stopped:
+        task.run()
+    assert stopped.value.reason == "stopped"
+    assert task.xcoms["return_value"] == stopped.value.report.to_dict()
+    (state,) = task.state.values.values()
+    assert json.loads(state)["watermark"] == stopped.value.report.updated
+    assert index.token not in state
+
+    assert task.run()["updated"] == 200
+    assert index.requests["update"] == 200
+    assert task.state.values == {}
+
+
+def test_without_task_state_there_is_no_checkpoint_unless_it_has_a_path(
+    index: DevServer, tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = Task(rows=ROWS[:3])
+    context = task.context({})
+    del context["task_state_store"]
+    with caplog.at_level(logging.INFO):
+        assert task.operator.execute(context)["updated"] == 3
+    assert "give checkpoint a path" in caplog.text + capsys.readouterr().out
+
+    path = tmp_path / "checkpoint"
+    stopped = Task(rows=ROWS, daily_budget=50, checkpoint="{{ params.path }}")
+    with pytest.raises(BulkUpdateFailed, match="daily budget"):
+        stopped.run(path=str(path))
+    assert path.exists()
+    assert Task(rows=ROWS, checkpoint=path).run()["updated"] == 200
+
+
+def test_rejected_rows_fail_the_task_at_once_with_the_manifest(tmp_path: Path) -> None:
+    task = Task(rows=[{"id": "v0"}], failures_path="{{ params.folder }}/failures.jsonl")
+    with pytest.raises(AirflowFailException, match="1 rejected"):
+        task.run(folder=str(tmp_path))
+    assert task.xcoms["return_value"]["rejected"] == 1
+    assert task.xcoms["return_value"]["failures_path"] == f"{tmp_path}/failures.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"rows": "/nowhere.jsonl"}, "there is no file /nowhere.jsonl"),
+        ({"rows": "/nowhere*.jsonl"}, "no file matches"),
+        ({"rows": "nothing://bucket/rows.jsonl"}, "no installed provider reads nothing://"),
+        ({"rows": "[1, 2"}, "must be a path, a URI or a list of rows"),
+        ({"rows": {"id": "v0"}}, "rows must be a list, an iterable, a table or a path, got dict"),
+        ({"rows": ROWS, "namespace": 1.5}, "namespace: must be text"),
+    ],
+)
+def test_what_can_never_succeed_is_not_tried_again(arguments: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(AirflowFailException, match=sentence.replace("*", r"\*").replace("[", r"\[")):
+        Task(**arguments).run()
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"concurrency": 0}, {"max_failures": 1.5}, {"on_missing": "skip"}, {"daily_budget": 0}]
+)
+def test_options_that_make_no_sense_break_the_dag(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(arguments))):
+        Task(rows=ROWS, **arguments)
+
+
+def test_a_shard_from_a_template_or_as_it_is(index: DevServer, tmp_path: Path) -> None:
+    path = str(file_of(ROWS, tmp_path))
+    parts = [
+        Task(rows=path, shard=(0, 3)),
+        Task(rows=path, shard=[1, 3]),
+        Task(rows=path, shard="{{ params.shard }}"),
+    ]
+    assert sum(part.run(shard=[2, 3])["updated"] for part in parts) == 200 == index.requests["update"]
+
+
+def test_a_dry_run(index: DevServer) -> None:
+    manifest = Task(rows=ROWS, dry_run=True).run()
+    assert (manifest["dry_run"], manifest["not_attempted"]) == (True, 200)
+    assert not index.requests

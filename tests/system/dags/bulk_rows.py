@@ -1,0 +1,18 @@
+"""A bulk update of the rows that the run's configuration names, at a rate that leaves time to interfere."""
+
+from datetime import timedelta
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
+
+with DAG("bulk_rows", schedule=None, params={"rows": ""}, render_template_as_native_obj=False):
+    BulkUpdateVectorsOperator(
+        task_id="update",
+        rows="{{ params.rows }}",
+        concurrency=16,
+        max_requests_per_second=1_000,
+        failures_path="{{ params.rows }}.failures",
+        retries=1,
+        retry_delay=timedelta(seconds=1),
+    )
