@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,3 +118,11 @@ def test_a_parquet_file_is_not_compressed_from_outside(tmp_path: Path) -> None:
         source(path)
     with pytest.raises(InvalidRows, match="compressed within, not around"):
         source(path, format="parquet")
+
+
+def test_without_zstd_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = written(tmp_path, "rows.jsonl.zst", b"")
+    for name in ("backports.zstd", "compression.zstd"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(InvalidRows, match=r"pip install 'airflow-provider-upstash-vector\[zstd\]'"):
+        source(path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -164,3 +165,11 @@ def test_columns_can_be_called_otherwise(tmp_path: Path) -> None:
     assert row["doc.id"] == "a"
     assert row["emb"].tolist() == [1.0, 2.0]
     assert "id" not in row
+
+
+def test_without_pyarrow_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = written(tmp_path, numbered(1))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    for rows in (path, pa.table(numbered(1))):
+        with pytest.raises(InvalidRows, match=r"pip install 'airflow-provider-upstash-vector\[parquet\]'"):
+            source(rows)

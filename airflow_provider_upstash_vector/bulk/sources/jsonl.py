@@ -35,12 +35,13 @@ def rows(
     index, count = shard or (0, 1)
     number = place = 0
     passing = True  # as long as some of the next rows may be left out
-    loads, readline = orjson.loads, file.readline
-    while start < end and (line := readline(MAX_LINE_BYTES + 1)):
+    loads, readline, most = orjson.loads, file.readline, MAX_LINE_BYTES
+    while start < end and (line := readline(most + 1)):
         number += 1
         here = start
-        start += len(line)
-        if len(line) > MAX_LINE_BYTES and line[-1:] != b"\n":
+        size = len(line)
+        start += size
+        if size > most and not line.endswith(b"\n"):
             start += _pass_line(file)
         if passing:
             if _is_blank(line, first=not here):
@@ -50,7 +51,7 @@ def rows(
                 continue
             passing = count > 1
         try:
-            value = loads(line) if len(line) <= MAX_LINE_BYTES else _too_long(line)
+            value = loads(line) if size <= most else _too_long(line)
         except ValueError as error:
             value = _other_value(line, error, first=not here)
             if value is _BLANK:
