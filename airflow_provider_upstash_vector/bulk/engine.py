@@ -11,33 +11,30 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import deque
 from contextlib import suppress
 
 import orjson
 
+from airflow_provider_upstash_vector.bulk import halts
 from airflow_provider_upstash_vector.bulk.books import Books
+from airflow_provider_upstash_vector.bulk.halts import Halt
 from airflow_provider_upstash_vector.bulk.intake import Intake
 from airflow_provider_upstash_vector.bulk.ledger import Outcome
 from airflow_provider_upstash_vector.bulk.limits import DailyBudget
+from airflow_provider_upstash_vector.bulk.parking import Parking
 from airflow_provider_upstash_vector.bulk.row import Row
-from airflow_provider_upstash_vector.bulk.stopping import Halt
 from airflow_provider_upstash_vector.bulk.throttle import Throttle
 from airflow_provider_upstash_vector.bulk.window import Window
 from airflow_provider_upstash_vector.client import AsyncVectorClient
 from airflow_provider_upstash_vector.client.errors import (
     AnswerLost,
-    ConnectFailed,
-    QuotaExceeded,
     RateLimited,
-    Unauthorized,
     UpstashVectorError,
 )
 from airflow_provider_upstash_vector.client.wire import Answer
 
 # What is left of the five seconds that Airflow gives a task to stop: saving and counting take up to 2.
 STOP_SECONDS = 2.5
-_MOST_SECONDS_WITHOUT_ANSWER = 600.0
 _POLL_SECONDS = 0.25
 
 
@@ -49,6 +46,7 @@ class Engine:
         client: AsyncVectorClient,
         *,
         intake: Intake,
+        parking: Parking,
         window: Window[Row],
         throttle: Throttle,
         budget: DailyBudget,
@@ -57,13 +55,12 @@ class Engine:
     ) -> None:
         self._client = client
         self._intake = intake
+        self._parking = parking
         self._window = window
         self._throttle = throttle
         self._budget = budget
         self._books = books
         self._concurrency = concurrency
-        self._parked: deque[asyncio.Future[None]] = deque()
-        self._alarm: asyncio.TimerHandle | None = None
         self._halted = asyncio.Event()
         self._crash: BaseException | None = None
         self._drain_until = 0.0
@@ -89,8 +86,7 @@ class Engine:
             for worker in workers:
                 worker.cancel()
             await asyncio.wait(workers)
-            if self._alarm is not None:
-                self._alarm.cancel()
+            self._parking.close()
         for row in self._window.drain():
             if row.error is not None:  # it was sent, and may have landed
                 self._books.abandon(row.origin, row.error)
@@ -105,37 +101,25 @@ class Engine:
             self.halt = halt
             self._halted.set()
             self._intake.end()
-            while self._parked:
-                self.wake()
-
-    def wake(self) -> None:
-        """Let a parked worker see whether there is something to do."""
-        while self._parked:
-            future = self._parked.popleft()
-            if not future.done():
-                future.set_result(None)
-                return
+            self._parking.wake_all()
 
     async def _work(self) -> None:
         try:
             while self.halt is None:
                 row = self._take()
                 if row is not None:
-                    if self._parked:
-                        self.wake()
+                    self._parking.wake()
                     await self._send(row)
                 elif self._intake.ended and not self._window.unsettled:
                     break
                 else:
-                    future = asyncio.get_running_loop().create_future()
-                    self._parked.append(future)
-                    await future
+                    await self._parking.park()
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - raised by run, once the others have ended
             self._crash = self._crash or error
-            self.stop(Halt(reason="error", explanation=f"{type(error).__name__}: {error}", cause=error))
-        self.wake()
+            self.stop(halts.for_crash(error))
+        self._parking.wake()
 
     def _take(self) -> Row | None:
         now = time.monotonic()
@@ -143,16 +127,13 @@ class Engine:
         if wait is None:
             return None
         if wait > 0:
-            self._wake_after(wait)
+            self._parking.wake_after(wait)
             return None
         self._fill()
         if self.halt is not None or not self._window.has_ready:
             return None
         if not self._budget.left(time.time()):
-            limit = (
-                f"the daily budget of {self._budget.requests:,} requests is spent; it starts again at 00:00 UTC"
-            )
-            self.stop(Halt(reason="daily_budget", explanation=limit), drain_seconds=self._patience())
+            self._stop_for(halts.for_budget(self._budget.requests))
             return None
         self._throttle.sent()
         self._budget.spend()
@@ -160,18 +141,9 @@ class Engine:
 
     def _fill(self) -> None:
         halt = self._intake.fill(self._window, self._books)
-        if halt is not None:
-            self.stop(halt, drain_seconds=self._patience())
-        elif self._intake.has_more_at_once:
-            asyncio.get_running_loop().call_soon(self.wake)
-
-    def _wake_after(self, seconds: float) -> None:
-        if self._alarm is None:
-            self._alarm = asyncio.get_running_loop().call_later(seconds, self._ring)
-
-    def _ring(self) -> None:
-        self._alarm = None
-        self.wake()
+        self._stop_for(halt)
+        if self._intake.has_more_at_once:
+            self._parking.wake_soon()
 
     async def _send(self, row: Row) -> None:
         epoch = self._throttle.epoch
@@ -201,7 +173,7 @@ class Engine:
         if updated:
             self._books.settle(row.number, Outcome.UPDATED)
         elif self._books.missing(row.origin, row.encoded.id):
-            self._too_many()
+            self._stop_for(halts.for_failures(self._books.failures))
 
     async def _after_error(self, row: Row, error: UpstashVectorError, epoch: int) -> None:
         if isinstance(error, RateLimited):
@@ -221,33 +193,28 @@ class Engine:
         now = time.monotonic()
         self._throttle.refused(epoch, error.retry_after, now, random.random())  # noqa: S311 - jitter
         self._window.put_back(row)
-        wait = error.retry_after or 0.0
-        if wait > self._client.policy.max_retry_after_seconds:
-            told = f"the service asks to wait for {wait:,.0f} s"
-            self.stop(Halt(reason="rate_limit", explanation=told, cause=error), drain_seconds=self._patience())
-        elif self._throttle.seconds_refused(now) > _MOST_SECONDS_WITHOUT_ANSWER:
-            told = f"nothing but 429 for {_MOST_SECONDS_WITHOUT_ANSWER:,.0f} s"
-            self.stop(Halt(reason="rate_limit", explanation=told, cause=error), drain_seconds=self._patience())
+        self._stop_for(
+            halts.for_refusal(
+                error,
+                seconds_refused=self._throttle.seconds_refused(now),
+                max_retry_after_seconds=self._client.policy.max_retry_after_seconds,
+            )
+        )
 
     def _give_up(self, row: Row, error: UpstashVectorError) -> None:
-        if isinstance(error, QuotaExceeded):
-            halt = Halt(reason="daily_quota", explanation=str(error), cause=error)
-        elif isinstance(error, Unauthorized) or (isinstance(error, ConnectFailed) and not self.answered):
-            permanent = isinstance(error, Unauthorized)
-            halt = Halt(reason="error", explanation=str(error), retryable=not permanent, cause=error)
-            self._books.abandon(row.origin, error)
-        else:
+        halt = halts.for_error(error, answered=self.answered)
+        if halt is None:
             if self._books.failed(row.origin, error):
-                self._too_many()
+                self._stop_for(halts.for_failures(self._books.failures))
             return
-        self.stop(halt, drain_seconds=self._patience())
+        if halt.reason == "error":  # a row refused for its quota was not even tried
+            self._books.abandon(row.origin, error)
+        self._stop_for(halt)
 
-    def _too_many(self) -> None:
-        told = f"{self._books.failures:,} failures are more than max_failures allows"
-        self.stop(Halt(reason="failures", explanation=told), drain_seconds=self._patience())
-
-    def _patience(self) -> float:
-        return self._client.policy.request_timeout_seconds
+    def _stop_for(self, halt: Halt | None) -> None:
+        """Stop where there is a reason to, with time for requests in flight to be answered."""
+        if halt is not None:
+            self.stop(halt, drain_seconds=self._client.policy.request_timeout_seconds)
 
     async def _pause(self, seconds: float) -> None:
         with suppress(asyncio.TimeoutError):

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from airflow_provider_upstash_vector.bulk.books import Books, Origin
 from airflow_provider_upstash_vector.bulk.encode import Encoder, WrongIndex
 from airflow_provider_upstash_vector.bulk.feed import END, PENDING, Feed
+from airflow_provider_upstash_vector.bulk.halts import Halt, for_failures
 from airflow_provider_upstash_vector.bulk.row import Row
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows, SourceBroken
-from airflow_provider_upstash_vector.bulk.stopping import Halt
 from airflow_provider_upstash_vector.bulk.window import Window
 from airflow_provider_upstash_vector.client.errors import InvalidUpdate
 
@@ -85,10 +85,7 @@ class Intake:
             too_many = books.rejected(origin, error)
             if isinstance(error, WrongIndex) and not self._encoded_any:
                 return Halt(reason="error", explanation=f"{origin}: {error}", retryable=False, cause=error)
-            if too_many:
-                told = f"{books.failures:,} failures are more than max_failures allows"
-                return Halt(reason="failures", explanation=told)
-            return None
+            return for_failures(books.failures) if too_many else None
         self._encoded_any = True
         window.offer(Row(origin, encoded, self._timeout_seconds))
         return None

@@ -15,17 +15,19 @@ from airflow_provider_upstash_vector.bulk.engine import STOP_SECONDS, Engine
 from airflow_provider_upstash_vector.bulk.errors import BulkUpdateFailed
 from airflow_provider_upstash_vector.bulk.failures import FailuresFile
 from airflow_provider_upstash_vector.bulk.feed import Feed, open_feed
+from airflow_provider_upstash_vector.bulk.halts import Halt, for_failures
 from airflow_provider_upstash_vector.bulk.intake import Intake
 from airflow_provider_upstash_vector.bulk.ledger import Ledger
 from airflow_provider_upstash_vector.bulk.limits import DailyBudget, FailureLimit
 from airflow_provider_upstash_vector.bulk.options import BulkOptions
+from airflow_provider_upstash_vector.bulk.parking import Parking
 from airflow_provider_upstash_vector.bulk.progress import Log, ProgressKind, open_progress
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.resuming import Keeper, last_checkpoint
 from airflow_provider_upstash_vector.bulk.row import Row
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
-from airflow_provider_upstash_vector.bulk.stopping import BulkStop, Halt
+from airflow_provider_upstash_vector.bulk.stopping import BulkStop
 from airflow_provider_upstash_vector.bulk.throttle import Throttle
 from airflow_provider_upstash_vector.bulk.watch import Watch
 from airflow_provider_upstash_vector.bulk.window import Window
@@ -105,7 +107,8 @@ class Job:
             index = await client.info() if self._options.check_index else None
             if self._keeper:
                 await self._keeper.save(self._before)
-            feed = open_feed(self._source, self._ledger.watermark, lambda: engine.wake())  # noqa: PLW0108 - there is no engine yet
+            parking = Parking()
+            feed = open_feed(self._source, self._ledger.watermark, parking.wake)
             closing.push_async_callback(feed.close)
             intake = self._intake(feed, self._encoder(index))
             window: Window[Row] = Window(concurrency, _SPAN_ROWS)
@@ -115,6 +118,7 @@ class Job:
             engine = Engine(
                 client,
                 intake=intake,
+                parking=parking,
                 window=window,
                 throttle=throttle,
                 budget=budget,
@@ -132,6 +136,7 @@ class Job:
                 throttle=throttle,
                 budget=budget,
                 source=self._source,
+                parking=parking,
                 keeper=self._keeper,
                 progress=progress,
                 time_limit_seconds=self._options.time_limit_seconds,
@@ -213,7 +218,7 @@ class Job:
 
     def _check_failures(self, report: BulkReport) -> None:
         if self._books.too_many(report.total, all_rows=True):
-            told = f"{self._books.failures:,} failures are more than max_failures allows"
+            told = for_failures(self._books.failures).explanation
             raise BulkUpdateFailed("failures", told, report, _may_succeed(report))
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import copy_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
 from airflow_provider_upstash_vector.bulk.checkpoint import CheckpointStore, FileCheckpoint
 from airflow_provider_upstash_vector.bulk.errors import BulkUpdateFailed
@@ -28,54 +29,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+P = ParamSpec("P")
+
 PathLike = str | os.PathLike[str] | OpenablePath
-
-
-def run(
-    rows: object,
-    endpoint: Endpoint,
-    *,
-    namespace: str = "",
-    policy: RetryPolicy | None = None,
-    failures_path: PathLike | None = None,
-    checkpoint: PathLike | CheckpointStore | None = None,
-    stop: BulkStop | None = None,
-    progress: ProgressKind = "auto",
-    find_paths: FindPaths = local_paths,
-    log: Log = log,
-    **arguments: Unpack[BulkArguments],
-) -> BulkReport:
-    """Send an update for each row, many at a time; return what became of them.
-
-    ``rows``: mappings with ``id`` and any of ``vector``, ``sparse_vector``, ``data``, ``metadata``,
-    ``metadata_update_mode`` and ``namespace``, or ``VectorUpdate`` objects, in a list, any iterable or async
-    iterable; a DataFrame or Arrow table; the path of a JSON Lines, CSV or Parquet file, a glob, or several of
-    them. The other arguments are those of :class:`~.options.BulkArguments`, and
-
-    ``namespace``: for rows that give none; ``policy``: how often and how long one row is tried;
-    ``failures_path``: a JSON Lines file for rows that were rejected or failed; ``checkpoint``: a file that a
-    later run goes on from; ``stop``: lets another thread end the run; ``progress``: ``"log"``, ``"bar"``,
-    ``"none"``, or ``"auto"`` for a bar on a terminal.
-
-    Raises :class:`~.errors.BulkUpdateFailed`, with the report, for a run that stopped early or had more failures
-    than allowed; ``InvalidRows`` and ``ValueError`` before anything is sent; and what ``info`` raises, which is
-    asked first.
-    """
-    stop = stop or BulkStop()
-    job = run_async(
-        rows,
-        endpoint,
-        namespace=namespace,
-        policy=policy,
-        failures_path=failures_path,
-        checkpoint=checkpoint,
-        stop=stop,
-        progress=progress,
-        find_paths=find_paths,
-        log=log,
-        **arguments,
-    )
-    return _in_a_thread(job, stop)
 
 
 async def run_async(
@@ -92,7 +48,22 @@ async def run_async(
     log: Log = log,
     **arguments: Unpack[BulkArguments],
 ) -> BulkReport:
-    """Do the same as :func:`run` on the running event loop."""
+    """Send an update for each row, many at a time, on the running event loop; return what became of them.
+
+    ``rows``: mappings with ``id`` and any of ``vector``, ``sparse_vector``, ``data``, ``metadata``,
+    ``metadata_update_mode`` and ``namespace``, or ``VectorUpdate`` objects, in a list, any iterable or async
+    iterable; a DataFrame or Arrow table; the path of a JSON Lines, CSV or Parquet file, a glob, or several of
+    them. The other arguments are those of :class:`~.options.BulkArguments`, and
+
+    ``namespace``: for rows that give none; ``policy``: how often and how long one row is tried;
+    ``failures_path``: a JSON Lines file for rows that were rejected or failed; ``checkpoint``: a file that a
+    later run goes on from; ``stop``: lets another thread end the run; ``progress``: ``"log"``, ``"bar"``,
+    ``"none"``, or ``"auto"`` for a bar on a terminal.
+
+    Raises :class:`~.errors.BulkUpdateFailed`, with the report, for a run that stopped early or had more failures
+    than allowed; ``InvalidRows`` and ``ValueError`` before anything is sent; and what ``info`` raises, which is
+    asked first.
+    """
     options = BulkOptions.of({**arguments, "namespace": namespace})
     source = open_source(rows, options.names, shard=options.part(), format=options.format, find_paths=find_paths)
     around = Surroundings(
@@ -148,3 +119,17 @@ def _in_a_thread(job: Coroutine[Any, Any, BulkReport], stop: BulkStop) -> BulkRe
             except BulkUpdateFailed as error:
                 log.warning("Interrupted: %s", error)
         raise
+
+
+def _blocking(start: Callable[P, Coroutine[Any, Any, BulkReport]]) -> Callable[P, BulkReport]:
+    def run(*args: P.args, **kwargs: P.kwargs) -> BulkReport:
+        stop = kwargs.get("stop") or BulkStop()
+        kwargs["stop"] = stop
+        return _in_a_thread(start(*args, **kwargs), cast("BulkStop", stop))
+
+    run.__doc__ = (start.__doc__ or "").replace("on the running event loop", "and wait for it")
+    run.__signature__ = inspect.signature(start)  # type: ignore[attr-defined]  # functions take any attribute
+    return run
+
+
+run = _blocking(run_async)

@@ -1,22 +1,9 @@
-"""Why and how a run ends before its input does."""
+"""How a run is asked to end, from outside."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-
-from airflow_provider_upstash_vector.bulk.errors import Reason
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Halt:
-    """The first reason to stop; later ones do not count. ``retryable``: whether another run can get further."""
-
-    reason: Reason
-    explanation: str
-    retryable: bool = True
-    cause: BaseException | None = None
 
 
 class BulkStop:

@@ -9,11 +9,12 @@ from dataclasses import replace
 from airflow_provider_upstash_vector.bulk.books import Books
 from airflow_provider_upstash_vector.bulk.checkpoint import Checkpoint
 from airflow_provider_upstash_vector.bulk.engine import Engine
+from airflow_provider_upstash_vector.bulk.halts import Halt
 from airflow_provider_upstash_vector.bulk.limits import DailyBudget
+from airflow_provider_upstash_vector.bulk.parking import Parking
 from airflow_provider_upstash_vector.bulk.progress import Progress, Snapshot
 from airflow_provider_upstash_vector.bulk.resuming import Keeper
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
-from airflow_provider_upstash_vector.bulk.stopping import Halt
 from airflow_provider_upstash_vector.bulk.throttle import Throttle
 from airflow_provider_upstash_vector.bulk.window import Window
 
@@ -35,6 +36,7 @@ class Watch:
         throttle: Throttle,
         budget: DailyBudget,
         source: Source | AsyncSource,
+        parking: Parking,
         keeper: Keeper | None,
         progress: Progress | None,
         time_limit_seconds: float | None,
@@ -46,6 +48,7 @@ class Watch:
         self._throttle = throttle
         self._budget = budget
         self._source = source
+        self._parking = parking
         self._keeper = keeper
         self._progress = progress
         self._time_limit_seconds = time_limit_seconds
@@ -71,7 +74,7 @@ class Watch:
         if error is not None:
             told = f"the checkpoint cannot be saved: {type(error).__name__}: {error}"
             self._engine.stop(Halt(reason="checkpoint", explanation=told, cause=error))
-        self._engine.wake()  # rows that were too far ahead of the last checkpoint may go now
+        self._parking.wake()  # rows that were too far ahead of the last checkpoint may go now
 
     async def save_last(self) -> None:
         """Save the checkpoint of a run that is over."""

@@ -1,0 +1,65 @@
+"""What ends a run before its input does. Pure: an error or a number in, a reason to stop or ``None`` out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow_provider_upstash_vector.bulk.errors import Reason
+from airflow_provider_upstash_vector.client.errors import (
+    ConnectFailed,
+    QuotaExceeded,
+    RateLimited,
+    Unauthorized,
+    UpstashVectorError,
+)
+
+_MOST_SECONDS_OF_REFUSALS = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """A reason to stop. ``retryable``: whether another run can get further."""
+
+    reason: Reason
+    explanation: str
+    retryable: bool = True
+    cause: BaseException | None = None
+
+
+def for_error(error: UpstashVectorError, *, answered: int) -> Halt | None:
+    """Return the halt for an error that concerns every row: ``answered`` rows were answered well before."""
+    if isinstance(error, QuotaExceeded):
+        return Halt(reason="daily_quota", explanation=str(error), cause=error)
+    if isinstance(error, Unauthorized):
+        return Halt(reason="error", explanation=str(error), retryable=False, cause=error)
+    if isinstance(error, ConnectFailed) and not answered:
+        return Halt(reason="error", explanation=str(error), cause=error)
+    return None
+
+
+def for_refusal(error: RateLimited, *, seconds_refused: float, max_retry_after_seconds: float) -> Halt | None:
+    """Return the halt for a 429 that asks for too long a wait, or comes after too many others."""
+    wait = error.retry_after or 0.0
+    if wait > max_retry_after_seconds:
+        told = f"the service asks to wait for {wait:,.0f} s"
+    elif seconds_refused > _MOST_SECONDS_OF_REFUSALS:
+        told = f"nothing but 429 for {seconds_refused:,.0f} s"
+    else:
+        return None
+    return Halt(reason="rate_limit", explanation=told, cause=error)
+
+
+def for_failures(failures: int) -> Halt:
+    """Return the halt for more failures than are allowed."""
+    return Halt(reason="failures", explanation=f"{failures:,} failures are more than max_failures allows")
+
+
+def for_budget(requests: int | None) -> Halt:
+    """Return the halt for a budget that is spent."""
+    told = f"the daily budget of {requests:,} requests is spent; it starts again at 00:00 UTC"
+    return Halt(reason="daily_budget", explanation=told)
+
+
+def for_crash(error: BaseException) -> Halt:
+    """Return the halt for an error of the run itself."""
+    return Halt(reason="error", explanation=f"{type(error).__name__}: {error}", cause=error)
