@@ -15,10 +15,11 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
     SourceRow,
     Unreadable,
 )
-from airflow_provider_upstash_vector.bulk.sources.files import FileRows, Format
+from airflow_provider_upstash_vector.bulk.sources.files import FileRows
+from airflow_provider_upstash_vector.bulk.sources.formats import Format
 from airflow_provider_upstash_vector.bulk.sources.iterables import AsyncIterableRows, IterableRows, SequenceRows
 from airflow_provider_upstash_vector.bulk.sources.paths import FindPaths, are_paths, found_files, local_paths
-from airflow_provider_upstash_vector.bulk.sources.tables import TableRows, is_table
+from airflow_provider_upstash_vector.bulk.sources.tables import is_table, table_rows
 from airflow_provider_upstash_vector.client.fields import shown
 
 __all__ = [
@@ -48,12 +49,13 @@ def open_source(
 ) -> Source | AsyncSource:
     """Return the source for ``rows``: paths, URIs and globs of files, a table, a list, or any iterable.
 
-    Raises :class:`InvalidRows` where it is none of these, a file is missing or has no id column.
+    Raises :class:`InvalidRows` where it is none of these, a file is missing, or a table or Parquet file has no id
+    column; that a CSV file has none shows when it is read.
     """
     if are_paths(rows):
         return FileRows(found_files(rows, find_paths), names.by_name(), shard, format)
     if is_table(rows):
-        return TableRows(rows, names.by_name(), shard)
+        return table_rows(rows, names.by_name(), shard)
     if isinstance(rows, AsyncIterable):
         return AsyncIterableRows(rows, shard)
     if isinstance(rows, Mapping | bytes | bytearray) or not isinstance(rows, Iterable):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Unreadable
+from airflow_provider_upstash_vector.bulk.sources.columns import JSON_FIELDS, Column, json_value, used_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_JSON_FIELDS = {"vector", "sparse_vector", "metadata"}
+# Python values of so many rows are in memory at a time.
+BATCH_ROWS = 1024
 
 
 def pyarrow() -> Any:
@@ -27,87 +27,124 @@ def pyarrow() -> Any:
     return pyarrow
 
 
-def used_columns(schema: Iterable[str], names: Mapping[str, str]) -> list[str]:
-    """Return the columns that hold fields of an update; raises :class:`InvalidRows` where none is the id."""
-    columns = [column for column in schema if column in names]
-    if "id" not in {names[column] for column in columns}:
-        raise InvalidRows(f"there is no id column, only {', '.join(schema)[:200]}")
-    return columns
-
-
 def rows(batches: Iterable[pa.RecordBatch], names: Mapping[str, str]) -> Iterator[object]:
     """Yield a mapping of the fields that are not null for each row."""
     for batch in batches:
-        columns = [
-            (name, names[name], _values(batch.column(name), names[name]))
-            for name in used_columns(batch.schema.names, names)
-        ]
-        for position in range(batch.num_rows):
-            yield _row(columns, position)
+        if batch.num_rows:
+            used = used_columns(batch.schema.names, names)
+            yield from rows_of(
+                [(column, values_of(batch.column(column.position), column.field)) for column in used]
+            )
 
 
-def _row(columns: list[tuple[str, str, Any]], position: int) -> object:
+def rows_of(columns: Sequence[tuple[Column, Sequence[Any]]]) -> Iterator[object]:
+    """Yield a mapping of the fields that are not ``None`` for each row of columns that are equally long."""
+    heads = [(column.name, column.field in JSON_FIELDS) for column, _ in columns]
+    for values in zip(*(values for _, values in columns), strict=True):
+        yield _row(heads, values)
+
+
+def _row(heads: list[tuple[str, bool]], values: tuple[Any, ...]) -> object:
     row: dict[str, object] = {}
-    for name, field, values in columns:
-        value = values[position]
-        if value is None:
+    for (name, may_be_json), given in zip(heads, values, strict=True):
+        if given is None:
             continue
-        if isinstance(value, str) and field in _JSON_FIELDS:
-            try:
-                value = orjson.loads(value)
-            except ValueError as error:
-                return Unreadable(value[:200], f"{name} is not JSON: {error}")
+        value = given
+        if may_be_json and isinstance(value, str):
+            value = json_value(value, name)
+            if isinstance(value, Unreadable):
+                return value
         row[name] = value
     return row
 
 
-def _values(column: pa.Array, field: str) -> Any:
-    """Return what is indexed by row: numpy views of a vector column, Python values of any other."""
+def values_of(column: pa.Array, field: str) -> list[Any]:
+    """Return what each row has in a column: numpy views of a vector, Python values of any other field."""
     arrow = pyarrow()
+    if field == "id" and _is_number_or_uuid(arrow, column.type):
+        return [None if value is None else str(value) for value in column.to_pylist()]  # all digits
     if isinstance(column.type, arrow.BaseExtensionType):
         column = column.storage
     kind = column.type
-    if arrow.types.is_dictionary(kind):
-        column = column.dictionary_decode()
-        kind = column.type
-    if field == "vector" and _is_list(arrow, kind) and _is_number(arrow, kind.value_type):
+    if field == "vector" and _is_vector(arrow, kind):
         return _vectors(arrow, column)
-    if field == "id" and arrow.types.is_integer(kind):
-        column = column.cast(arrow.string())  # exact, unlike a number of JSON
-    values = column.to_pylist()
-    if field == "metadata" and arrow.types.is_map(kind):
-        return [None if value is None else dict(value) for value in values]
-    if arrow.types.is_struct(kind):
-        return [_given(value) for value in values]
-    return values
+    if field == "sparse_vector" and arrow.types.is_struct(kind):
+        return _sparse_vectors(column)
+    values: list[Any] = column.to_pylist()
+    plain = _plain(arrow, kind)
+    return values if plain is None else [None if value is None else plain(value) for value in values]
 
 
-def _is_list(arrow: Any, kind: Any) -> bool:
+def _is_number_or_uuid(arrow: Any, kind: Any) -> bool:
+    value_type = kind.value_type if arrow.types.is_dictionary(kind) else kind
+    return arrow.types.is_integer(value_type) or getattr(kind, "extension_name", "") == "arrow.uuid"
+
+
+def _is_vector(arrow: Any, kind: Any) -> bool:
     types = arrow.types
-    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
-
-
-def _is_number(arrow: Any, kind: Any) -> bool:
-    return bool(arrow.types.is_floating(kind) or arrow.types.is_integer(kind))
+    if not (types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)):
+        return False
+    return bool(types.is_floating(kind.value_type) or types.is_integer(kind.value_type))
 
 
 def _vectors(arrow: Any, column: Any) -> list[Any]:
-    nulls = column.is_null().to_pylist() if column.null_count else None
-    numbers = column.values.to_numpy(zero_copy_only=False)  # a null among them becomes NaN, which is refused
+    """Return the part of the numbers that each row has; a null among them becomes NaN, which is refused."""
     if arrow.types.is_fixed_size_list(column.type):
         size = column.type.list_size
-        matrix = numbers.reshape(-1, size)[column.offset : column.offset + len(column)]
-        vectors = list(matrix)
+        numbers = _numbers(column.values, column.offset * size, len(column) * size)
+        vectors = list(numbers.reshape(len(column), size))
     else:
         offsets = column.offsets.to_pylist()
-        vectors = [numbers[start:end] for start, end in pairwise(offsets)]
-    if nulls is None:
-        return vectors
-    return [None if null else vector for vector, null in zip(vectors, nulls, strict=True)]
+        numbers = _numbers(column.values, offsets[0], offsets[-1] - offsets[0])
+        vectors = [numbers[begin - offsets[0] : end - offsets[0]] for begin, end in pairwise(offsets)]
+    return _with_nulls(column, vectors)
 
 
-def _given(value: Any) -> Any:
-    """Return a struct without its nulls: each row has all of its fields, so that null can but mean absent."""
-    if isinstance(value, dict):
-        return {name: _given(part) for name, part in value.items() if part is not None}
+def _numbers(values: Any, begin: int, count: int) -> Any:
+    return values.slice(begin, count).to_numpy(zero_copy_only=False)  # copies only what has nulls
+
+
+def _sparse_vectors(column: Any) -> list[Any]:
+    positions = range(column.type.num_fields)
+    names = [column.type.field(position).name for position in positions]
+    parts = [values_of(column.field(position), "vector") for position in positions]
+    structs = [
+        {name: value for name, value in zip(names, values, strict=True) if value is not None}
+        for values in zip(*parts, strict=True)
+    ]
+    return _with_nulls(column, structs)
+
+
+def _with_nulls(column: Any, values: list[Any]) -> list[Any]:
+    if not column.null_count:
+        return values
+    nulls = column.is_null().to_pylist()
+    return [None if null else value for value, null in zip(values, nulls, strict=True)]
+
+
+def _plain(arrow: Any, kind: Any) -> Callable[[Any], Any] | None:
+    """Return what makes values as JSON has them of those that Arrow gives, or ``None`` where they are the same.
+
+    A struct loses its nulls: each row has all of its fields, so that null can but mean absent. A map keeps them.
+    """
+    types = arrow.types
+    if types.is_struct(kind):
+        parts = {part.name: _plain(arrow, part.type) for part in map(kind.field, range(kind.num_fields))}
+        return lambda value: {
+            name: part if (plain := parts[name]) is None else plain(part)
+            for name, part in value.items()
+            if part is not None
+        }
+    if types.is_map(kind):
+        plain_item = _plain(arrow, kind.item_type) or _same
+        return lambda value: {name: None if item is None else plain_item(item) for name, item in value}
+    element_type = getattr(kind, "value_type", None) if types.is_nested(kind) else None
+    if element_type is not None:
+        plain_element = _plain(arrow, element_type)
+        if plain_element is not None:
+            return lambda value: [None if element is None else plain_element(element) for element in value]
+    return None
+
+
+def _same(value: Any) -> Any:
     return value

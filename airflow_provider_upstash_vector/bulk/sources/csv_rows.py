@@ -7,13 +7,16 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
-import orjson
-
 from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Shard, Unreadable
-from airflow_provider_upstash_vector.bulk.sources.jsonl import MAX_LINE_BYTES
+from airflow_provider_upstash_vector.bulk.sources.columns import (
+    JSON_FIELDS,
+    Column,
+    json_value,
+    shortened,
+    used_columns,
+)
+from airflow_provider_upstash_vector.bulk.sources.jsonl import MAX_LINE_BYTES, TOO_LONG, UTF_16
 from airflow_provider_upstash_vector.bulk.sources.skip import Skip
-
-_JSON_FIELDS = {"vector", "sparse_vector", "metadata"}
 
 
 def rows(
@@ -21,45 +24,99 @@ def rows(
 ) -> Iterator[tuple[object, int]]:
     """Yield the fields that ``names`` knows and the line number of each row of the shard that is not skipped.
 
-    ``names`` gives the update's field for a column. Bytes that are no UTF-8 reach the row that they are in, which
-    is then rejected. Raises :class:`InvalidRows` where the header has none of the columns.
+    ``names`` gives the update's field for a column. Raises :class:`InvalidRows` where the header cannot be read or
+    has none of the columns.
     """
-    csv.field_size_limit(MAX_LINE_BYTES)  # a process-wide limit, of 128 KB by default
+    # a process-wide limit, of 128 KB by default
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE_BYTES))
+    start = file.peek(2)[:2] if isinstance(file, io.BufferedReader) else b""
+    if start in UTF_16:
+        raise InvalidRows("the file is UTF-16: write it as UTF-8")
     with io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
-        reader = csv.reader(text, strict=True)
-        header = next(reader, [])
-        if header and "id" not in {names.get(column) for column in header}:
-            raise InvalidRows(f"the header has no id column, only {', '.join(header)[:200]}")
+        lines = _Lines(text)
+        table = _table(lines)
+        header = next(table, [])
+        if isinstance(header, Unreadable):
+            raise InvalidRows(f"the header cannot be read: {header.reason}")
+        if not header:
+            return
+        columns = used_columns(header, names)
         index, count = shard or (0, 1)
-        for place, cells in enumerate(_cells(reader)):
+        for place, cells in enumerate(table):
             if place % count == index and not skip.passes():
-                value = cells if isinstance(cells, Unreadable) else _row(header, cells, names)
-                yield value, reader.line_num
+                value = cells if isinstance(cells, Unreadable) else _row(columns, cells, len(header))
+                yield value, lines.row_begin
 
 
-def _cells(reader: Iterator[list[str]]) -> Iterator[list[str] | Unreadable]:
+class _Lines:
+    """The lines of a text for ``csv.reader``, and what there is to say of those that the present row spans."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self._number = 0
+        self.begin_row()
+
+    def begin_row(self) -> None:
+        self.row_begin = self._number + 1
+        self.row_text = ""
+        self.is_utf_8 = True
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(MAX_LINE_BYTES + 1)
+        if not line:
+            raise StopIteration
+        self._number += 1
+        self.row_text = self.row_text or line
+        if len(line) > MAX_LINE_BYTES:
+            while line and not line.endswith("\n"):
+                line = self._text.readline(MAX_LINE_BYTES)
+            raise csv.Error(TOO_LONG)
+        if not line.isascii() and self.is_utf_8:
+            self.is_utf_8 = _is_utf_8(line)
+        return line
+
+
+def _is_utf_8(line: str) -> bool:
+    try:
+        line.encode()
+    except UnicodeEncodeError:  # a byte that was none stands there as half of a surrogate pair
+        return False
+    return True
+
+
+def _table(lines: _Lines) -> Iterator[list[str] | Unreadable]:
+    """Yield the cells of each row that is not blank; after one that is broken comes what is on the next line."""
+    reader = csv.reader(lines, strict=True)
     while True:
+        lines.begin_row()
         try:
             cells = next(reader)
-        except StopIteration:  # noqa: PERF203 - the rows after a bad one are wanted
+        except StopIteration:
             return
         except csv.Error as error:
-            yield Unreadable("", f"the line is not CSV: {error}")
-        else:
-            if cells:
-                yield cells
-
-
-def _row(header: list[str], cells: list[str], names: Mapping[str, str]) -> object:
-    if len(cells) != len(header):
-        return Unreadable(",".join(cells)[:200], f"has {len(cells)} cells, the header {len(header)}")
-    row: dict[str, object] = {}
-    for column, cell in zip(header, cells, strict=True):
-        field = names.get(column)
-        if field is None or (cell == "" and field != "namespace"):
+            yield Unreadable(shortened(lines.row_text), f"the row is not CSV: {error}")
             continue
-        try:
-            row[column] = orjson.loads(cell) if field in _JSON_FIELDS else cell
-        except ValueError as error:
-            return Unreadable(",".join(cells)[:200], f"{column} is not JSON: {error}")
+        if not lines.is_utf_8:
+            yield Unreadable(shortened(lines.row_text), "the row is not UTF-8")
+        elif len(cells) > 1 or (cells and cells[0].strip()):
+            yield cells
+
+
+def _row(columns: list[Column], cells: list[str], count: int) -> object:
+    if len(cells) != count:
+        return Unreadable(shortened(",".join(cells)), f"the row has {len(cells)} cells, the header {count}")
+    row: dict[str, object] = {}
+    for position, name, field in columns:
+        cell = cells[position]
+        if cell == "":
+            continue
+        value: object = cell
+        if field in JSON_FIELDS:
+            value = json_value(cell, name)
+            if isinstance(value, Unreadable):
+                return value
+        row[name] = value
     return row

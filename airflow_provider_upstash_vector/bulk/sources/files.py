@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import PurePosixPath
-from typing import Any, BinaryIO, Literal
+from dataclasses import dataclass
 
-from airflow_provider_upstash_vector.bulk.sources import compression, csv_rows, jsonl
+from airflow_provider_upstash_vector.bulk.sources import compression, csv_rows, jsonl, parquet
 from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Shard, SourceBroken, SourceRow
-from airflow_provider_upstash_vector.bulk.sources.parquet import ParquetRows
-from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, is_local
+from airflow_provider_upstash_vector.bulk.sources.formats import Format, compression_suffix, format_of
+from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, is_local, opened, stat_of
 from airflow_provider_upstash_vector.bulk.sources.skip import Counter, CountingTooLong, Skip
+from airflow_provider_upstash_vector.bulk.sources.streams import Progress, RawFile, buffered
 
-Format = Literal["jsonl", "csv", "parquet"]
-FORMATS: dict[str, Format] = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".csv": "csv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
-_BUFFER_BYTES = 1024 * 1024
+
+@dataclass(slots=True)
+class _File:
+    path: OpenablePath
+    format: Format
+    suffix: str
+    broken: tuple[type[Exception], ...]  # what reading it raises where it cannot be read on
+    size: int
+    fingerprint: str
+    groups_before: int = 0  # row groups of Parquet in the files before
 
 
 class FileRows:
@@ -40,115 +39,100 @@ class FileRows:
         shard: Shard | None,
         format: Format | None = None,
     ) -> None:
-        self._paths = paths
         self._names = names
         self._shard = shard
-        self._formats = [format or _format(path) for path in paths]
-        self.blocking = not all(is_local(path) for path in paths)
-        stats = [_stat(path) for path in paths]
-        self._sizes: list[int] = [stat.st_size for stat in stats]
-        self._finished_bytes = 0
-        self._reading: BinaryIO | None = None
-        self.total = self._count_parquet() if {*self._formats} == {"parquet"} else None
-        self.fingerprint: str | None = " ".join(
-            [
-                *(f"{path}:{stat.st_size}:{stat.st_mtime}" for path, stat in zip(paths, stats, strict=True)),
-                f"shard {shard.number}/{shard.of}" if shard else "",
-                format or "",
-            ]
-        )
+        self._files = [_file(path, format) for path in paths]
+        self._progress = Progress(0)
+        self.blocking = not all(map(is_local, paths))
+        rows_of_parquet = self._count_parquet()
+        self.total = rows_of_parquet if all(file.format == "parquet" for file in self._files) else None
+        parts = [file.fingerprint for file in self._files]
+        self.fingerprint: str | None = " ".join([*parts, f"shard {shard}" if shard else "", format or ""])
 
     def _count_parquet(self) -> int:
-        total = 0
-        for path in self._paths:
-            with _open(path) as file:
-                total += ParquetRows(file, self._names, self._shard).total
-        return total
+        rows = groups = 0
+        for file in self._files:
+            if file.format == "parquet":
+                file.groups_before = groups
+                try:
+                    with opened(file.path) as raw:
+                        content = self._parquet(file, raw)
+                except file.broken as error:
+                    raise _explained(file, error, 0) from error
+                rows += content.total
+                groups += content.group_count
+        return rows
+
+    def _parquet(self, file: _File, raw: RawFile) -> parquet.ParquetRows:
+        return parquet.ParquetRows(raw, self._names, self._shard, file.groups_before)
 
     def rows(self, skip: int) -> Iterator[SourceRow]:
         """Yield the rows after the first ``skip``. Raises :class:`SourceBroken` where a file cannot be read on."""
-        yield from self._read(Skip(skip))
+        self._progress = Progress(sum(file.size for file in self._files))
+        return self._read(Skip(skip), self._progress)
 
-    def _read(self, skip: Skip) -> Iterator[SourceRow]:
+    def _read(self, skip: Skip, progress: Progress) -> Iterator[SourceRow]:
         read = 0
-        for number, path in enumerate(self._paths):
-            name, suffix = str(path), _compression(path)
-            broken: tuple[type[Exception], ...] = (OSError, *compression.broken(suffix))
+        for file in self._files:
+            name = str(file.path)
             try:
-                with _open(path) as self._reading:
-                    for value, place in self._file_rows(number, self._reading, suffix, skip):
+                with opened(file.path) as raw:
+                    for value, place in self._rows_of(file, raw, skip, progress):
                         read += 1
                         yield value, name, place
-            except broken as error:
-                read += skip.passed
-                reason = f"{path} cannot be read on after {read:,} rows: {str(error) or type(error).__name__}"
-                raise SourceBroken(reason, read) from error
-            finally:
-                self._reading = None
-            self._finished_bytes += self._sizes[number]
+            except file.broken as error:
+                raise _explained(file, error, read + skip.passed) from error
+            progress.finish()
 
-    def _file_rows(
-        self, number: int, file: BinaryIO, suffix: str, skip: Skip
+    def _rows_of(
+        self, file: _File, raw: RawFile, skip: Skip, progress: Progress
     ) -> Iterator[tuple[object, int | str | None]]:
-        shard, format = self._shard, self._formats[number]
-        if format == "parquet":
-            return ((value, None) for value in ParquetRows(file, self._names, shard).rows(skip))
-        if format == "jsonl" and shard and not suffix:
-            return jsonl.shard_rows(file, self._sizes[number], shard, skip)
-        content = compression.decompressed(file, suffix)
-        if format == "jsonl":
-            return jsonl.rows(content, skip, shard)
+        if file.format == "parquet":
+            groups = self._parquet(file, raw)
+            progress.begin(file.size, groups.fraction)
+            return ((value, None) for value in groups.rows(skip))
+        shard, span = self._shard, None
+        if shard and file.format == "jsonl" and not file.suffix:
+            size = raw.seek(0, io.SEEK_END)  # some object stores do not tell it otherwise
+            raw.seek(0)
+            span, shard = (size * shard.number // shard.of, size * (shard.number + 1) // shard.of), None
+        begin, end = span or (0, file.size)
+        progress.begin(file.size, lambda: (raw.position - begin) / (end - begin) if end > begin else 1.0)
+        content = compression.decompressed(buffered(raw), file.suffix)
+        if file.format == "jsonl":
+            return jsonl.rows(content, skip, shard, span)
         return csv_rows.rows(content, self._names, skip, shard)
 
     def fraction(self) -> float | None:
-        """Return how much of the bytes has been read; ``None`` for a shard."""
-        size = sum(self._sizes)
-        if self._shard or not size:
-            return None
-        try:
-            position: int = self._reading.tell() if self._reading else 0
-        except (OSError, ValueError):
-            return None
-        return min(1.0, (self._finished_bytes + position) / size)
+        """Return how much of the bytes has been read, or of the rows of a Parquet file."""
+        return self._progress.fraction()
 
     def count_from(self, skip: int, seconds: float) -> int | None:
         """Return the number of rows after the first ``skip``; ``None`` where reading fails or takes long."""
         if self.total is not None:
             return self.total - skip
+        if any(is_local(file.path) and not file.path.is_file() for file in self._files):
+            return None  # a pipe cannot be read twice
         counter = Counter(seconds)
         try:
-            for _ in self._read(counter):
+            for _ in self._read(counter, Progress(0)):
                 pass
-        except (SourceBroken, CountingTooLong):
+        except (SourceBroken, InvalidRows, CountingTooLong):
             return None
         return counter.passed - skip
 
 
-@contextmanager
-def _open(path: OpenablePath) -> Iterator[BinaryIO]:
-    with path.open("rb") as file:
-        yield file if is_local(path) else io.BufferedReader(file, _BUFFER_BYTES)
+def _file(path: OpenablePath, given: Format | None) -> _File:
+    format, suffix = format_of(path, given), compression_suffix(path)
+    broken = parquet.broken() if format == "parquet" else compression.broken(suffix)
+    stat = stat_of(path)
+    raised: tuple[type[Exception], ...] = (InvalidRows, OSError, *broken)
+    return _File(path, format, suffix, raised, stat.st_size or 0, f"{path}:{stat.st_size}:{stat.st_mtime}")
 
 
-def _stat(path: OpenablePath) -> Any:
-    try:
-        return path.stat()
-    except FileNotFoundError:
-        raise InvalidRows(f"there is no file {path}") from None
-
-
-def _compression(path: OpenablePath) -> str:
-    suffix = PurePosixPath(str(path)).suffix.lower()
-    return suffix if suffix in compression.SUFFIXES else ""
-
-
-def _format(path: OpenablePath) -> Format:
-    name = PurePosixPath(str(path))
-    compressed = bool(_compression(path))
-    suffix = (name.with_suffix("") if compressed else name).suffix.lower()
-    format = FORMATS.get(suffix)
-    if format is None:
-        raise InvalidRows(f"{path}: the ending is none of {', '.join(FORMATS)}; say which format it has")
-    if format == "parquet" and compressed:
-        raise InvalidRows(f"{path}: a Parquet file is compressed within, not around")
-    return format
+def _explained(file: _File, error: Exception, rows_read: int) -> Exception:
+    """Return an error that says in which file it was, and how many rows came before."""
+    if isinstance(error, InvalidRows):
+        return InvalidRows(f"{file.path}: {error}")
+    reason = f"{file.path} cannot be read on after {rows_read:,} rows: {str(error) or type(error).__name__}"
+    return SourceBroken(reason, rows_read)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import orjson
 
@@ -12,68 +13,92 @@ from airflow_provider_upstash_vector.bulk.sources.skip import Skip
 
 # A row holds 1 MB of text, 48 KB of metadata and two vectors at most; JSON may take six characters for one.
 MAX_LINE_BYTES = 16 * 1024 * 1024
-_BLANK = b" \t\r\n"
+TOO_LONG = f"the line is longer than {MAX_LINE_BYTES // 1024**2} MB"
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_PIECE_BYTES = 1024 * 1024
+_BLANK: Final = object()
 
 
-def rows(file: BinaryIO, skip: Skip, shard: Shard | None = None) -> Iterator[tuple[object, int]]:
-    """Yield the value and the line number, counted from 1, of each line that is neither blank nor skipped.
+def rows(
+    file: BinaryIO, skip: Skip, shard: Shard | None = None, span: tuple[int, int] | None = None
+) -> Iterator[tuple[object, int | str]]:
+    """Yield the value and the place of each line that is neither blank nor skipped.
 
-    ``shard`` takes every n-th, for files that can only be read from the start.
+    With ``span`` these are the lines that begin within a range of bytes, and places are bytes; else they are line
+    numbers from 1. ``shard`` takes every n-th, for files that can only be read from the start.
     """
+    start, end = span or (0, sys.maxsize)
+    if start:
+        file.seek(start - 1)
+        start += _pass_line(file) - 1  # a line that begins before the range belongs to the range before
     index, count = shard or (0, 1)
     number = place = 0
-    while line := _next_line(file):
+    passing = True  # as long as some of the next rows may be left out
+    loads, readline, most = orjson.loads, file.readline, MAX_LINE_BYTES
+    while start < end and (line := readline(most + 1)):
         number += 1
-        if not line.strip(_BLANK):
-            continue
-        place += 1
-        if (place - 1) % count != index or skip.passes():
-            continue
-        yield parsed(line, first=number == 1), number
+        here = start
+        size = len(line)
+        start += size
+        if size > most and not line.endswith(b"\n"):
+            start += _pass_line(file)
+        if passing:
+            if _is_blank(line, first=not here):
+                continue
+            place += 1
+            if (place - 1) % count != index or skip.passes():
+                continue
+            passing = count > 1
+        try:
+            value = loads(line) if size <= most else _too_long(line)
+        except ValueError as error:
+            value = _other_value(line, error, first=not here)
+            if value is _BLANK:
+                continue
+        yield value, f"byte {here}" if span else number
 
 
-def shard_rows(file: BinaryIO, size: int, shard: Shard, skip: Skip) -> Iterator[tuple[object, str]]:
-    """Yield the value and the place of each line that begins within the shard's range of bytes."""
-    begin, end = size * shard.number // shard.of, size * (shard.number + 1) // shard.of
-    if begin:
-        file.seek(begin - 1)
-        _next_line(file)  # one that begins before the range belongs to the shard before
-    while (start := file.tell()) < end and (line := _next_line(file)):
-        if line.strip(_BLANK) and not skip.passes():
-            yield parsed(line, first=start == 0), f"byte {start}"
+def _pass_line(file: BinaryIO) -> int:
+    """Read to the end of the line and return the number of bytes, of which few are kept in memory."""
+    passed = 0
+    while piece := file.readline(_PIECE_BYTES):
+        passed += len(piece)
+        if piece.endswith(b"\n"):
+            break
+    return passed
 
 
-def parsed(line: bytes, *, first: bool = False) -> object:
-    """Return the JSON value of a line, or :class:`Unreadable`."""
+def _is_blank(line: bytes, *, first: bool) -> bool:
+    return line.isspace() or (first and not line.removeprefix(_BYTE_ORDER_MARK).strip())
+
+
+def _other_value(line: bytes, error: ValueError, *, first: bool) -> object:
+    """Return what a line is that is not JSON: blank, JSON after a byte order mark, or :class:`Unreadable`."""
+    if _is_blank(line, first=first):
+        return _BLANK
     if first and line.startswith(_BYTE_ORDER_MARK):
-        line = line[len(_BYTE_ORDER_MARK) :]
-    try:
-        return orjson.loads(line)
-    except ValueError as error:
-        reason = str(error)
-    return _unreadable(line, reason, first=first)
+        line = line.removeprefix(_BYTE_ORDER_MARK)
+        try:
+            return orjson.loads(line)
+        except ValueError as after_mark:
+            error = after_mark
+    return Unreadable(_shown(line), _reason(line, error, first=first))
 
 
-def _unreadable(line: bytes, reason: str, *, first: bool) -> Unreadable:
-    text = line[:200].decode(errors="replace").strip()
-    if len(line) > MAX_LINE_BYTES:
-        return Unreadable(text, f"the line is longer than {MAX_LINE_BYTES // 1024**2} MB")
-    if first and line.startswith(_UTF_16):
-        return Unreadable(text, "the file is UTF-16: write it as UTF-8")
+def _too_long(line: bytes) -> Unreadable:
+    return Unreadable(_shown(line), TOO_LONG)
+
+
+def _shown(line: bytes) -> str:
+    return line[:200].decode(errors="replace").strip()
+
+
+def _reason(line: bytes, error: ValueError, *, first: bool) -> str:
+    if first and line.startswith(UTF_16):
+        return "the file is UTF-16: write it as UTF-8"
     try:
         line.decode()
-    except UnicodeDecodeError as error:
-        return Unreadable(text, f"the line is not UTF-8 at byte {error.start}")
-    return Unreadable(text, f"the line is not a JSON object: {reason}")
-
-
-def _next_line(file: BinaryIO) -> bytes:
-    """Return a line; of one that is too long no more than shows that it is."""
-    line = file.readline(MAX_LINE_BYTES + 1)
-    if len(line) > MAX_LINE_BYTES:
-        rest = line
-        while rest and not rest.endswith(b"\n"):
-            rest = file.readline(MAX_LINE_BYTES)
-    return line
+    except UnicodeDecodeError as wrong:
+        return f"the line is not UTF-8 at byte {wrong.start}"
+    return f"the line is not JSON: {getattr(error, 'msg', error)} at character {getattr(error, 'pos', 0)}"

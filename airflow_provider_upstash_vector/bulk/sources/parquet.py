@@ -3,48 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO
+from typing import Any
 
 from airflow_provider_upstash_vector.bulk.sources import arrow_rows
 from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Shard
+from airflow_provider_upstash_vector.bulk.sources.columns import used_columns
 from airflow_provider_upstash_vector.bulk.sources.skip import Skip
 
-_BATCH_ROWS = 1024
+# Of each column, at a time: a row group in one piece may take gigabytes.
+_BUFFER_BYTES = 4 * 1024 * 1024
+
+
+def broken() -> tuple[type[Exception], ...]:
+    """Return what reading a file raises whose data is wrong."""
+    return (arrow_rows.pyarrow().ArrowException,)
 
 
 class ParquetRows:
-    """An open Parquet file; its metadata is read at once, its rows when they are asked for."""
+    """An open Parquet file; its metadata is read at once, its rows when they are asked for.
 
-    def __init__(self, file: BinaryIO, names: Mapping[str, str], shard: Shard | None) -> None:
+    ``groups_before`` row groups are in the files before, so that shards are alike where each file has but one.
+    """
+
+    def __init__(self, file: Any, names: Mapping[str, str], shard: Shard | None, groups_before: int = 0) -> None:
         arrow = arrow_rows.pyarrow()
         from pyarrow import parquet  # noqa: PLC0415 - an extra
 
         try:
-            self._file: Any = parquet.ParquetFile(file)
+            self._file: Any = parquet.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
         except arrow.ArrowInvalid as error:
             raise InvalidRows(f"not a Parquet file: {error}") from None
+        metadata = self._file.metadata
         index, count = shard or (0, 1)
+        self.group_count: int = metadata.num_row_groups
+        mine = range((index - groups_before) % count, self.group_count, count)
+        self._sizes = {group: metadata.row_group(group).num_rows for group in mine}
+        self.total = sum(self._sizes.values())
+        self._columns = [column.name for column in used_columns(self._file.schema_arrow.names, names)]
         self._names = names
-        groups = range(index, self._file.metadata.num_row_groups, count)
-        self._sizes = {group: self._file.metadata.row_group(group).num_rows for group in groups}
-        self._columns = arrow_rows.used_columns(self._file.schema_arrow.names, names)
+        self._read = 0
 
-    @property
-    def total(self) -> int:
-        """The number of rows."""
-        return sum(self._sizes.values())
+    def fraction(self) -> float:
+        """Return how much of the rows has been read."""
+        return self._read / self.total if self.total else 1.0
 
     def rows(self, skip: Skip) -> Iterator[object]:
         """Yield the rows that are not skipped; row groups without such are not read."""
         for group, size in self._sizes.items():
-            skipped = sum(skip.passes() for _ in range(size))
+            skipped = skip.passes_of(size)
             if skipped < size:
-                batches = self._file.iter_batches(_BATCH_ROWS, row_groups=[group], columns=self._columns)
-                yield from arrow_rows.rows(_without_first(batches, skipped), self._names)
+                yield from arrow_rows.rows(self._batches(group, skipped), self._names)
+            else:
+                self._read += size
 
-
-def _without_first(batches: Iterator[Any], skip: int) -> Iterator[Any]:
-    for batch in batches:
-        begin = min(skip, batch.num_rows)
-        skip -= begin
-        yield batch.slice(begin)
+    def _batches(self, group: int, skip: int) -> Iterator[Any]:
+        for batch in self._file.iter_batches(arrow_rows.BATCH_ROWS, row_groups=[group], columns=self._columns):
+            begin = min(skip, batch.num_rows)
+            skip -= begin
+            self._read += batch.num_rows
+            if begin < batch.num_rows:
+                yield batch.slice(begin)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+from urllib.parse import unquote
 
 from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows
+from airflow_provider_upstash_vector.bulk.sources.streams import RawFile
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
 
 
 @runtime_checkable
@@ -28,18 +34,49 @@ FindPaths = Callable[[str], Sequence[OpenablePath]]
 
 def local_paths(uri: str) -> Sequence[OpenablePath]:
     """Return the local file of a path or ``file://`` URI, or those that its wildcards match, in order of name."""
-    parts = urlsplit(uri)
-    if "://" in uri and parts.scheme != "file":
-        raise InvalidRows(f"{uri!r}: only Airflow reads {parts.scheme}:// (use the hook or the operator)")
-    path = unquote(parts.path) if "://" in uri else uri
+    path = _local_path(uri)
     if not glob.has_magic(path) or Path(path).exists():
         return [Path(path)]
-    return [Path(name) for name in sorted(glob.glob(path, recursive=True))]  # noqa: PTH207 - takes absolute ones
+    found = map(Path, sorted(glob.glob(path, recursive=True)))  # noqa: PTH207 - takes absolute ones
+    return [one for one in found if not one.is_dir()]
 
 
-def is_local(path: OpenablePath) -> bool:
-    """Tell whether reading a path waits for no network."""
-    return isinstance(path, Path)
+def _local_path(uri: str) -> str:
+    scheme, separator, rest = uri.partition("://")
+    if not separator:
+        return uri
+    if scheme.lower() != "file":
+        raise InvalidRows(f"{uri!r}: only Airflow reads {scheme}:// (use the hook or the operator)")
+    host, slash, path = rest.partition("/")
+    if host not in {"", "localhost"}:
+        raise InvalidRows(f"{uri!r}: a file:// URI of this computer has three slashes")
+    return unquote(slash + path)
+
+
+def is_local(path: OpenablePath) -> TypeGuard[Path]:
+    """Tell whether reading a path waits for no network; before 0.3 all paths of universal-pathlib are ``Path``."""
+    return isinstance(path, type(Path()))
+
+
+def stat_of(path: OpenablePath) -> Any:
+    """Return ``st_size`` and ``st_mtime``; raises :class:`InvalidRows` where there is no such file."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        raise InvalidRows(f"there is no file {path}") from None
+
+
+@contextmanager
+def opened(path: OpenablePath) -> Iterator[RawFile]:
+    """Open a file to read it; raises :class:`InvalidRows` where there is none."""
+    try:
+        opening = path.open("rb")
+    except FileNotFoundError:
+        raise InvalidRows("there is no such file") from None
+    except IsADirectoryError:
+        raise InvalidRows("it is a directory, not a file") from None
+    with opening as file:
+        yield RawFile(file)
 
 
 def found_files(rows: object, find: FindPaths) -> list[OpenablePath]:
@@ -47,7 +84,7 @@ def found_files(rows: object, find: FindPaths) -> list[OpenablePath]:
     given: Iterable[object] = rows if isinstance(rows, list | tuple) else [rows]
     files: list[OpenablePath] = []
     for one in given:
-        found = find(one) if isinstance(one, str) else [one] if isinstance(one, OpenablePath) else []
+        found = [one] if isinstance(one, OpenablePath) else find(os.fspath(cast("str", one)))
         if not found:
             raise InvalidRows(f"no file matches {one!r}")
         files.extend(found)
@@ -57,5 +94,9 @@ def found_files(rows: object, find: FindPaths) -> list[OpenablePath]:
 def are_paths(rows: object) -> bool:
     """Tell whether ``rows`` names files rather than being rows itself."""
     if isinstance(rows, list | tuple):
-        return bool(rows) and all(isinstance(one, str | OpenablePath) for one in rows)
-    return isinstance(rows, str | OpenablePath)
+        return bool(rows) and all(map(_is_path, rows))
+    return _is_path(rows)
+
+
+def _is_path(one: object) -> bool:
+    return isinstance(one, str | os.PathLike | OpenablePath)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-_CHECK_EVERY_ROWS = 4096
+_CHECK_EVERY_ROWS = 256
 
 
 class Skip:
-    """Passes over the first ``rows`` rows, of however many files."""
+    """Passes over the first ``rows`` rows, of however many files; ``passed`` is how many it has so far."""
 
     def __init__(self, rows: int) -> None:
         self.passed = 0
@@ -21,6 +21,12 @@ class Skip:
             self.passed += 1
             return True
         return False
+
+    def passes_of(self, rows: int) -> int:
+        """Return how many of the next ``rows`` rows are passed over, and count them."""
+        passed = min(rows, self._rows - self.passed)
+        self.passed += passed
+        return passed
 
 
 class CountingTooLong(Exception):
@@ -34,10 +40,18 @@ class Counter(Skip):
         super().__init__(0)
         self._clock = clock
         self._end = clock() + seconds
+        self._check_at = _CHECK_EVERY_ROWS
 
     def passes(self) -> bool:
         """Count the next row."""
-        self.passed += 1
-        if self.passed % _CHECK_EVERY_ROWS == 0 and self._clock() > self._end:
-            raise CountingTooLong
+        self.passes_of(1)
         return True
+
+    def passes_of(self, rows: int) -> int:
+        """Count the next rows."""
+        self.passed += rows
+        if self.passed >= self._check_at:
+            self._check_at = self.passed + _CHECK_EVERY_ROWS
+            if self._clock() > self._end:
+                raise CountingTooLong
+        return rows

@@ -4,77 +4,99 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from airflow_provider_upstash_vector.bulk.sources import arrow_rows
-from airflow_provider_upstash_vector.bulk.sources.base import Shard, SourceRow
-
-_BATCH_ROWS = 1024
+from airflow_provider_upstash_vector.bulk.sources.arrow_rows import BATCH_ROWS
+from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Shard, Source, SourceRow
+from airflow_provider_upstash_vector.bulk.sources.columns import used_columns
+from airflow_provider_upstash_vector.bulk.sources.counting import Counted, Uncounted
+from airflow_provider_upstash_vector.bulk.sources.pandas_rows import PandasTable, is_pandas
+from airflow_provider_upstash_vector.bulk.sources.samples import digest, sample_ranges
 
 
 def is_table(rows: object) -> bool:
-    """Tell whether ``rows`` gives Arrow data."""
-    return hasattr(rows, "__arrow_c_stream__") or hasattr(rows, "__arrow_c_array__")
+    """Tell whether ``rows`` is a DataFrame or gives Arrow data."""
+    return hasattr(rows, "__arrow_c_stream__") or hasattr(rows, "__arrow_c_array__") or is_pandas(rows)
 
 
-class TableRows:
-    """A table in memory, or a stream of record batches, which can be read once."""
+def table_rows(table: Any, names: Mapping[str, str], shard: Shard | None) -> Source:
+    """Return the rows of a table, or of a stream of record batches, which has no length.
 
-    blocking = False
+    Raises :class:`InvalidRows` where it has no id column or values that Arrow does not know.
+    """
+    arrow = arrow_rows.pyarrow()
+    if is_pandas(table):
+        return TableRows(PandasTable(table, names), shard)
+    try:
+        if hasattr(table, "__arrow_c_stream__"):
+            reader = arrow.RecordBatchReader.from_stream(table)
+            if not hasattr(table, "__len__"):
+                return StreamRows(reader, names, shard)
+            whole = reader.read_all()
+        else:
+            whole = arrow.Table.from_batches([arrow.record_batch(table)])
+    except (arrow.ArrowException, TypeError) as error:
+        raise InvalidRows(f"the table cannot be read: {error}") from error
+    return TableRows(_ArrowTable(whole, names), shard)
 
-    def __init__(self, table: Any, names: Mapping[str, str], shard: Shard | None) -> None:
-        self._arrow = arrow_rows.pyarrow()
+
+class _Table(Protocol):
+    length: int
+
+    def rows(self, begin: int, end: int) -> Iterator[object]: ...
+
+
+class _ArrowTable:
+    def __init__(self, table: Any, names: Mapping[str, str]) -> None:
+        self._table = table.select([column.position for column in used_columns(table.schema.names, names)])
         self._names = names
-        self._index, self._count = shard or (0, 1)
-        self._table = table if hasattr(table, "__arrow_c_stream__") else self._arrow.record_batch(table)
-        length = len(table) if hasattr(table, "__len__") else None
-        if length is not None:
-            self._first, end = length * self._index // self._count, length * (self._index + 1) // self._count
-            self.total: int | None = end - self._first
-        else:
-            self.total = None
-        self._read = 0
-        self.fingerprint: str | None = f"table of {length} rows {self._index}/{self._count}"
+        self.length: int = table.num_rows
 
-    def _batches(self) -> Iterator[Any]:
-        if isinstance(self._table, self._arrow.RecordBatch):
-            reader = iter([self._table])
-        else:
-            reader = self._arrow.RecordBatchReader.from_stream(self._table)
-        for batch in reader:
-            columns = arrow_rows.used_columns(batch.schema.names, self._names)
-            yield batch.select(columns)
+    def rows(self, begin: int, end: int) -> Iterator[object]:
+        part = self._table.slice(begin, max(0, end - begin))
+        return arrow_rows.rows(part.to_batches(max_chunksize=BATCH_ROWS), self._names)
+
+
+class TableRows(Counted):
+    """A table in memory; a shard of it is a contiguous part."""
+
+    def __init__(self, table: _Table, shard: Shard | None) -> None:
+        super().__init__(table.length, shard)
+        self._table = table
+        sample = digest(row for begin, end in sample_ranges(table.length) for row in table.rows(begin, end))
+        self.fingerprint: str | None = f"table of {table.length} rows {sample} {self._first}-{self._end}"
 
     def rows(self, skip: int) -> Iterator[SourceRow]:
         """Yield the rows after the first ``skip``."""
-        if self.total is None:
-            mine = islice(arrow_rows.rows(self._batches(), self._names), self._index, None, self._count)
-            values = islice(mine, skip, None)
-        else:
-            part = _part(self._batches(), self._first + skip, self.total - skip)
-            values = arrow_rows.rows(part, self._names)  # type: ignore[assignment]  # an iterator as well
-        for value in values:
-            self._read += 1
+        self._next = self._first + skip
+        for value in self._table.rows(self._next, self._end):
+            self._next += 1
             yield value, None, None
 
-    def fraction(self) -> float | None:
-        """Return how much has been read."""
-        return self._read / self.total if self.total else None
 
-    def count_from(self, skip: int, seconds: float) -> int | None:  # noqa: ARG002 - takes none
-        """Return the number of rows after the first ``skip``."""
-        return None if self.total is None else self.total - skip
+class StreamRows(Uncounted):
+    """Record batches that come one after another, from a database perhaps; a shard of them is every n-th row."""
 
+    blocking = True
 
-def _part(batches: Iterator[Any], first: int, count: int) -> Iterator[Any]:
-    """Yield ``count`` rows from ``first`` on, in slices that are small once they are Python values."""
-    for batch in batches:
-        position = min(first, batch.num_rows)
-        first -= position
-        while count and position < batch.num_rows:
-            piece = batch.slice(position, min(_BATCH_ROWS, count))
-            position += piece.num_rows
-            count -= piece.num_rows
-            yield piece
-        if not count:
-            return
+    def __init__(self, reader: Any, names: Mapping[str, str], shard: Shard | None) -> None:
+        self._columns = [column.position for column in used_columns(reader.schema.names, names)]
+        self._reader = reader
+        self._names = names
+        self._shard = shard or Shard(0, 1)
+        self.fingerprint: str | None = f"stream {reader.schema.names} {self._shard.number}/{self._shard.of}"
+
+    def rows(self, skip: int) -> Iterator[SourceRow]:
+        """Yield the rows after the first ``skip``."""
+        number, of = self._shard
+        rows = arrow_rows.rows(self._pieces(number + skip * of), self._names)
+        return ((row, None, None) for row in islice(rows, 0, None, of))
+
+    def _pieces(self, skip: int) -> Iterator[Any]:
+        """Yield the rows after ``skip`` others in batches that are small once they are Python values."""
+        for batch in self._reader:
+            used = batch.select(self._columns)
+            for begin in range(min(skip, batch.num_rows), batch.num_rows, BATCH_ROWS):
+                yield used.slice(begin, BATCH_ROWS)
+            skip = max(0, skip - batch.num_rows)
