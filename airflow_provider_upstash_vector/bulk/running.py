@@ -65,7 +65,15 @@ async def run_async(
     asked first.
     """
     options = BulkOptions.of({**arguments, "namespace": namespace})
-    source = open_source(rows, options.names, shard=options.part(), format=options.format, find_paths=find_paths)
+    # in a thread, since it may ask an object store for sizes
+    source = await asyncio.to_thread(
+        open_source,
+        rows,
+        options.names,
+        shard=options.part(),
+        format=options.format,
+        find_paths=find_paths,
+    )
     around = Surroundings(
         policy=policy or RetryPolicy(),
         stop=stop or BulkStop(),
