@@ -70,7 +70,7 @@ class Window(Generic[Row]):
         return self._ready.popleft()
 
     def put_back(self, row: Row) -> None:
-        """Return a row that is to be sent again; it comes before all others."""
+        """Return a row in flight that is to be sent again; it comes before all others."""
         self.in_flight -= 1
         self._ready.appendleft(row)
 
@@ -82,13 +82,13 @@ class Window(Generic[Row]):
             del self._behind[row.key]
             return False
         self._waiting -= 1
-        self._ready.appendleft(rows.popleft())
+        self._ready.append(rows.popleft())
         return True
 
     def drain(self) -> list[Row]:
-        """Return the rows that are not in flight, which will not be sent."""
+        """Let go of the rows that are not in flight and return them; they will not be sent."""
         rows = [*self._ready, *(row for behind in self._behind.values() for row in behind or ())]
+        self._behind = dict.fromkeys(self._behind.keys() - {row.key for row in self._ready})
         self._ready.clear()
-        self._behind.clear()
         self._waiting = 0
         return rows
