@@ -51,15 +51,16 @@ class Throttle:
 
     def answered(self, epoch: int) -> None:
         """Note an answer that is no refusal, to a request of ``epoch``."""
-        if epoch == self.epoch:
-            self._consecutive = 0
+        if epoch != self.epoch:
+            return
+        self._consecutive = 0
         if self.slots < self._most_slots:
             self.slots = min(self._most_slots, self.slots + 1.0 / self.slots)
 
     def refused(self, epoch: int, retry_after: float | None, now: float, chance: float) -> None:
         """Note a 429 to a request of ``epoch``: hold for ``retry_after`` or a backoff, and halve the slots.
 
-        ``chance`` is a random number from 0 to 1.
+        ``chance`` is a random number from 0 to 1. A ``retry_after`` of 0 says nothing.
         """
         if epoch == self.epoch:
             self.epoch += 1
@@ -67,10 +68,10 @@ class Throttle:
                 self._refusing_since = now
             self._consecutive += 1
             self.slots = max(1.0, self.slots / 2.0)
-            if retry_after is None:
+            if not retry_after:
                 backoff = _FIRST_BACKOFF_SECONDS * 2.0 ** min(self._consecutive - 1, _MOST_DOUBLINGS)
                 self._hold(min(_MOST_BACKOFF_SECONDS, backoff) * (0.5 + chance / 2.0), now)
-        if retry_after is not None:
+        if retry_after:
             self._hold(retry_after, now)
 
     def _hold(self, seconds: float, now: float) -> None:
