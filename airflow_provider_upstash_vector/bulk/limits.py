@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from decimal import Decimal
 
+_SECONDS_OF_A_DAY = 86_400
 _LEAST_ROWS_FOR_A_FRACTION = 1_000
 
 
@@ -28,27 +28,30 @@ class FailureLimit:
         """
         if isinstance(self.most, int):
             return self.most
-        return math.floor(self.most * (rows if all_rows else max(rows, _LEAST_ROWS_FOR_A_FRACTION)) + 1e-9)
+        exact = Decimal(str(self.most))  # as it was written: 0.29 of 100 rows are 29
+        return int(exact * (rows if all_rows else max(rows, _LEAST_ROWS_FOR_A_FRACTION)))
 
 
 class DailyBudget:
-    """How many requests may be sent in a day of UTC, at whose beginning the service counts anew."""
+    """How many requests may be sent in a day of UTC, at whose beginning the service counts anew.
 
-    def __init__(self, requests: int | None, *, day: str = "", spent: int = 0) -> None:
-        if requests is not None and (isinstance(requests, bool) or requests < 1):
-            raise ValueError(f"daily_budget must be at least 1, got {requests!r}")
+    ``day`` counts from 1970. Without a limit (``None``) requests are counted all the same, for a run that goes on
+    with one.
+    """
+
+    def __init__(self, requests: int | None, *, day: int = 0, spent: int = 0) -> None:
+        if requests is not None and (not isinstance(requests, int) or isinstance(requests, bool) or requests < 1):
+            raise ValueError(f"daily_budget must be a whole number of at least 1, got {requests!r}")
         self.requests = requests
         self.day = day
         self.spent = spent
 
     def left(self, now: float) -> bool:
         """Tell whether another request may be sent at ``now``, in seconds since 1970."""
-        if self.requests is None:
-            return True
-        day = datetime.fromtimestamp(now, tz=timezone.utc).date().isoformat()
-        if day != self.day:
+        day = int(now // _SECONDS_OF_A_DAY)
+        if day > self.day:  # a clock that is set back does not bring the budget of a day twice
             self.day, self.spent = day, 0
-        return self.spent < self.requests
+        return self.requests is None or self.spent < self.requests
 
     def spend(self) -> None:
         """Note a request that is sent."""
