@@ -28,8 +28,10 @@ class Ledger:
         self.watermark = watermark
         self.above = dict(above or {})
         self._below = [0, *below]
-        if sum(self._below) != watermark:
-            raise ValueError(f"{sum(self._below)} outcomes of {watermark} rows")
+        if len(self._below) != 1 + len(Outcome) or min(self._below) < 0 or sum(self._below) != watermark:
+            raise ValueError(f"outcomes {self._below[1:]} of {watermark} rows")
+        if self.above and min(self.above) < watermark:
+            raise ValueError(f"row {min(self.above)} is settled already")
         self._advance()
 
     def settle(self, number: int, outcome: Outcome) -> None:
@@ -59,10 +61,6 @@ class Ledger:
     def below(self) -> tuple[int, ...]:
         """How many of the rows below the watermark ended in each outcome."""
         return tuple(self._below[1:])
-
-    def count(self, outcome: Outcome) -> int:
-        """Return how many rows ended in ``outcome``."""
-        return self._below[outcome] + sum(1 for other in self.above.values() if other == outcome)
 
     def counts(self) -> dict[Outcome, int]:
         """Return how many rows ended in each outcome."""

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_upstash_vector.bulk import BulkReport, BulkUpdateFailed
+
+counts = st.tuples(*[st.integers(0, 10**12)] * 5)
+
+
+def report(total: int = 10, **changes: Any) -> BulkReport:
+    numbers: dict[str, Any] = {
+        "updated": total,
+        "missing": 0,
+        "rejected": 0,
+        "failed": 0,
+        "not_attempted": 0,
+        "retries": 1_234,
+        "bytes_sent": 567,
+        "seconds": 2.0004,
+        "throttled_seconds": 0.25,
+    }
+    return BulkReport(total=total, **{**numbers, **changes})
+
+
+def names(five: tuple[int, ...]) -> dict[str, int]:
+    return dict(zip(("updated", "missing", "rejected", "failed", "not_attempted"), five, strict=True))
+
+
+@given(counts)
+def test_counts_that_add_up_are_a_report_small_as_json(five: tuple[int, ...]) -> None:
+    found = report(sum(five), **names(five))
+    told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert {name: told[name] for name in names(five)} == names(five)
+    assert len(json.dumps(told)) < 500
+    assert pickle.loads(pickle.dumps(found)) == found  # noqa: S301 - our own
+
+
+@given(counts, st.integers(-3, 3).filter(bool))
+def test_counts_that_do_not_add_up_are_refused(five: tuple[int, ...], off: int) -> None:
+    with pytest.raises(ValueError, match="rows, but outcomes"):
+        report(sum(five) + off, **names(five))
+
+
+def test_a_negative_count_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"10 rows, but outcomes \(11, 0, 0, 0, -1\)"):
+        report(10, updated=11, not_attempted=-1)
+
+
+def test_a_report_as_json() -> None:
+    assert report(10, updated=8, failed=1, not_attempted=1, failures_path="f.jsonl").to_dict() == {
+        "total": 10,
+        "updated": 8,
+        "missing": 0,
+        "rejected": 0,
+        "failed": 1,
+        "not_attempted": 1,
+        "retries": 1_234,
+        "bytes_sent": 567,
+        "seconds": 2.0,
+        "throttled_seconds": 0.25,
+        "failures_path": "f.jsonl",
+        "all_read": True,
+        "dry_run": False,
+        "rows_per_second": 4.5,
+    }
+
+
+def test_a_report_in_words() -> None:
+    assert str(report(12_345, updated=12_000, failed=45, not_attempted=300, all_read=False)) == (
+        "12,000 of 12,345 rows updated, 0 missing, 0 rejected, 45 failed, 300 of those read not attempted, "
+        "in 2.0 s (6,021/s, 1,234 retries, 0.2 s throttled)"
+    )
+    dry = report(10, updated=0, rejected=2, not_attempted=8, dry_run=True)
+    assert str(dry) == "8 of 10 rows would be sent, 567 bytes; 2 rejected"
+    assert dry.rows_per_second == pytest.approx(5, abs=0.01)
+
+
+def test_a_run_that_took_no_time_has_no_rate() -> None:
+    assert report(0, updated=0, seconds=0.0).rows_per_second == 0
+
+
+def test_a_failed_run_says_why_and_what_was_done_also_in_another_process() -> None:
+    error = BulkUpdateFailed("failures", "3 failures are more than max_failures allows", report(), False)
+    told = str(error)
+    assert told.startswith("3 failures are more than max_failures allows: 10 of 10 rows updated")
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    assert (copy.reason, copy.report, copy.retryable, str(copy)) == ("failures", report(), False, told)
+
+
+def test_a_failed_run_keeps_its_report_when_a_secret_is_taken_out() -> None:
+    error = BulkUpdateFailed("error", "said s3cret", report())
+    error.redact("s3cret")
+    assert error.message.startswith("said ***: 10 of 10")
+    assert error.retryable
