@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypedDict, get_args
@@ -74,8 +75,10 @@ class BulkOptions:
             raise ValueError(f"concurrency must be from 1 to {MAX_CONCURRENCY:,}, got {self.concurrency!r}")
         for name in ("max_requests_per_second", "time_limit_seconds"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not value > 0):
-                raise ValueError(f"{name} must be more than 0, got {value!r}")
+            if value is not None and not _positive(value):
+                raise ValueError(f"{name} must be a number of more than 0, got {value!r}")
+        for name in ("check_index", "dry_run"):
+            fields.flag(getattr(self, name), name)
         for name, choices in (
             ("on_missing", get_args(OnMissing)),
             ("on_budget", get_args(OnBudget)),
@@ -87,8 +90,9 @@ class BulkOptions:
                 )
         FailureLimit(self.max_failures)
         DailyBudget(self.daily_budget)
-        fields.choice(self.metadata_update_mode, "metadata_update_mode", "OVERWRITE", "PATCH")
-        fields.text(self.namespace, "namespace")
+        fields.namespace_segment(self.namespace)
+        mode = fields.choice(self.metadata_update_mode, "metadata_update_mode", "OVERWRITE", "PATCH")
+        object.__setattr__(self, "metadata_update_mode", mode)
         if self.shard is not None:
             object.__setattr__(self, "shard", _shard(self.shard))
 
@@ -105,16 +109,21 @@ class BulkOptions:
 
     def fingerprint(self) -> str:
         """Return what of the options decides which rows are read and what is sent for them."""
-        names = " ".join(asdict(self.names).values())
-        return f"{self.namespace!r} {self.metadata_update_mode} {self.shard} {names}"
+        shard = None if self.shard is None else (*self.shard,)
+        names = [*asdict(self.names).values()]
+        return f"{fields.text(self.namespace, 'namespace')!r} {self.metadata_update_mode} {shard} {names}"
 
 
 def _shard(shard: Sequence[int]) -> Shard:
-    if not isinstance(shard, Sequence) or len(shard) != 2 or not all(map(_whole, shard)):
+    if not isinstance(shard, list | tuple) or len(shard) != 2 or not all(map(_whole, shard)):
         raise ValueError(f"shard must be (i, n), got {shard!r}")
     if not 0 <= shard[0] < shard[1]:
         raise ValueError(f"shard must be (i, n) with i from 0 to n - 1, got {tuple(shard)!r}")
     return Shard(*shard)
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 def _whole(value: object) -> bool:

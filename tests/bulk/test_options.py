@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import math
+from enum import Enum
+from typing import Any
+
+import pytest
+
+from airflow_provider_upstash_vector.bulk.options import BulkOptions
+from airflow_provider_upstash_vector.bulk.sources import FieldNames, Shard
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("concurrency", [0, 4_097, -1, 1.5, True, "64", None, math.nan]),
+        ("max_requests_per_second", [0, -1, math.nan, math.inf, True, "5", [1]]),
+        ("time_limit_seconds", [0, -1.5, math.nan, math.inf, False, "5"]),
+        ("max_failures", [-1, 1.5, math.nan, True, "1", None]),
+        ("daily_budget", [0, True, 1.5, "5"]),
+        ("on_missing", ["ignore", None, True, ["count"]]),
+        ("on_budget", ["stop", None, 1]),
+        ("format", ["json", "", 1]),
+        ("check_index", ["false", None, 1]),
+        ("dry_run", ["no", None, 0]),
+        ("namespace", [None, 5, "\ud800", "n" * 8_000]),
+        ("metadata_update_mode", ["MERGE", "", 1]),
+        ("shard", [(0, 0), (1, 1), (-1, 2), (0, 1, 2), (0.0, 2), (True, 2), "01", b"\0\1", 3, {0, 1}]),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_by_name(name: str, values: list[Any]) -> None:
+    for value in values:
+        with pytest.raises(ValueError, match=name):
+            BulkOptions.of({name: value})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"concurrency": 1},
+        {"concurrency": 4_096},
+        {"max_requests_per_second": 0.5, "time_limit_seconds": 10},
+        {"max_failures": 1.0},
+        {"max_failures": 10**9},
+        {"daily_budget": 10_000, "on_budget": "return"},
+        {"on_missing": "fail", "format": "csv", "check_index": False, "dry_run": True},
+        {"namespace": "", "metadata_update_mode": "patch"},
+        {"shard": [1, 2]},
+    ],
+)
+def test_what_makes_sense_is_taken(arguments: dict[str, Any]) -> None:
+    BulkOptions.of(arguments)
+
+
+def test_an_unknown_option_is_refused_by_name() -> None:
+    for name in ("concurency", "speed_field"):
+        with pytest.raises(TypeError, match=name.removesuffix("_field")):
+            BulkOptions.of({name: "x"})
+
+
+def test_names_of_fields_are_gathered() -> None:
+    options = BulkOptions.of({"id_field": "pk", "metadata_update_mode_field": "how", "concurrency": 3})
+    assert options.names == FieldNames(id="pk", metadata_update_mode="how")
+    assert options.concurrency == 3
+
+
+def test_a_shard_is_a_part_of_so_many() -> None:
+    assert BulkOptions(shard=[1, 2]).part() == Shard(1, 2)
+    assert BulkOptions().part() is None
+
+
+def test_the_fingerprint_changes_with_what_decides_on_rows_and_what_is_sent_for_them() -> None:
+    different: list[dict[str, Any]] = [
+        {},
+        {"namespace": "a"},
+        {"namespace": "None"},
+        {"metadata_update_mode": "PATCH"},
+        {"shard": (0, 2)},
+        {"shard": (1, 2)},
+        {"id_field": "a b", "vector_field": "c"},
+        {"id_field": "a", "vector_field": "b c"},
+    ]
+    assert len({BulkOptions.of(arguments).fingerprint() for arguments in different}) == len(different)
+
+
+class Name(str, Enum):
+    A = "a"
+
+
+def test_the_fingerprint_is_the_same_for_what_means_the_same() -> None:
+    def fingerprint(**arguments: Any) -> str:
+        return BulkOptions.of(arguments).fingerprint()
+
+    assert fingerprint(metadata_update_mode="patch") == fingerprint(metadata_update_mode="PATCH")
+    assert fingerprint(shard=[0, 2]) == fingerprint(shard=(0, 2)) == fingerprint(shard=Shard(0, 2))
+    assert fingerprint(namespace=Name.A) == fingerprint(namespace="a")
+    assert fingerprint(concurrency=1, max_failures=5, time_limit_seconds=3) == fingerprint()
