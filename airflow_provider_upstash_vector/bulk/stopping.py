@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 
@@ -10,22 +9,17 @@ class BulkStop:
     """Asks a run to stop, from any thread or a signal handler; may be asked before the run begins."""
 
     def __init__(self) -> None:
-        self._asked = threading.Event()
+        self.asked = False  # no threading.Event: a handler that interrupts its set() would wait forever
         self._listeners: list[Callable[[], object]] = []
-
-    @property
-    def asked(self) -> bool:
-        """Whether the run is to stop."""
-        return self._asked.is_set()
 
     def ask(self) -> None:
         """Let rows in flight settle, for a few seconds, and send no more."""
-        self._asked.set()
+        self.asked = True
         for listener in [*self._listeners]:
             listener()
 
     def listen(self, listener: Callable[[], object]) -> None:
-        """Call ``listener`` when the run is to stop, in the thread that asks."""
+        """Call ``listener`` when the run is to stop, perhaps twice, in the thread that asks."""
         self._listeners.append(listener)
         if self.asked:
             listener()
