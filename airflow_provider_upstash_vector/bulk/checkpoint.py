@@ -7,12 +7,10 @@ fingerprint of the input: one that has changed is started over.
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
-import tempfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -20,6 +18,7 @@ import orjson
 
 from airflow_provider_upstash_vector.bulk.ledger import Ledger, Outcome
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
+from airflow_provider_upstash_vector.bulk.temporary import temporary_path
 
 VERSION = 1
 
@@ -53,12 +52,13 @@ class Checkpoint:
     bytes_sent: int = 0
     seconds: float = 0.0
     throttled_seconds: float = 0.0
-    budget_day: str = ""
+    budget_day: int = 0
     budget_spent: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return the state as a JSON object, a few hundred bytes of it."""
-        return {**asdict(self), "version": VERSION, "below": [*self.below], "above": self._packed_above()}
+        """Return the state as a JSON object: a few hundred bytes, and some for each row settled above."""
+        plain = {name: getattr(self, name) for name in _KINDS}
+        return {**plain, "version": VERSION, "below": [*self.below], "above": self._packed_above()}
 
     def _packed_above(self) -> str:
         if not self.above:
@@ -74,15 +74,25 @@ class Checkpoint:
         if not isinstance(state, Mapping) or state.get("version") != VERSION:
             return None
         try:
+            values = {name: _checked(state[name], kind) for name, kind in _KINDS.items()}
+            below = tuple(_checked(count, "int") for count in state["below"])
             packed = zlib.decompress(base64.b64decode(state["above"])) if state["above"] else b""
-            values = {name: state[name] for name in cls.__slots__ if name not in {"above", "below"}}
-            watermark = state["watermark"]
-            above = {watermark + place: Outcome(code) for place, code in enumerate(packed) if code}
-            checkpoint = cls(**values, below=tuple(state["below"]), above=above)
-            Ledger(checkpoint.watermark, checkpoint.below)
+            above = {values["watermark"] + place: Outcome(code) for place, code in enumerate(packed) if code}
+            Ledger(values["watermark"], below, above)
         except (KeyError, TypeError, ValueError, zlib.error):
             return None
-        return checkpoint
+        return cls(**values, below=below, above=above)
+
+
+# the fields that are JSON values themselves, and their types
+_KINDS = {one.name: str(one.type) for one in fields(Checkpoint) if one.name not in {"above", "below"}}
+
+
+def _checked(value: Any, kind: str) -> Any:
+    allowed = {"str": (str,), "int": (int,), "float": (int, float)}[kind]
+    if type(value) not in allowed:
+        raise TypeError(f"{value!r} is no {kind}")
+    return value
 
 
 class FileCheckpoint:
@@ -96,12 +106,17 @@ class FileCheckpoint:
             self.journal_path = temporary_journal(str(path))
 
     def load(self) -> Mapping[str, Any] | None:
-        """Return the checkpoint, or ``None`` where there is none or it is no JSON."""
+        """Return the checkpoint, an empty one where the file is no JSON object, ``None`` where there is none."""
         try:
             with self._path.open("rb") as file:
-                return orjson.loads(file.read())  # type: ignore[no-any-return]  # from_json checks it
-        except (FileNotFoundError, orjson.JSONDecodeError):
+                content = file.read()
+        except FileNotFoundError:
             return None
+        try:
+            state = orjson.loads(content)
+        except orjson.JSONDecodeError:
+            return {}
+        return state if isinstance(state, dict) else {}
 
     def save(self, state: dict[str, Any]) -> None:
         """Write the checkpoint; a local file is never seen half written."""
@@ -125,5 +140,4 @@ class FileCheckpoint:
 
 def temporary_journal(name: str) -> Path:
     """Return a path on this machine for the journal of a checkpoint that is kept elsewhere."""
-    digest = hashlib.sha256(name.encode()).hexdigest()[:24]
-    return Path(tempfile.gettempdir()) / f"upstash-vector-{digest}.journal"
+    return temporary_path(name, "journal")

@@ -6,59 +6,79 @@ settled.
 
 The file is a header and a ring, row ``n`` at ``n % ring``. Rows from the checkpoint's watermark to half a ring
 beyond it are read from it; the bytes of rows below the watermark are cleared after the checkpoint has been
-saved.
+saved. So no byte that is still to be cleared, though the machine itself had died, is taken for one of a row a ring
+later.
 """
 
 from __future__ import annotations
 
 import mmap
+import os
 import secrets
 from pathlib import Path
 
 from airflow_provider_upstash_vector.bulk.ledger import Outcome
 
-_RING_BYTES = 1 << 20
+RING_ROWS = 1 << 20
 _TOKEN_BYTES = 16
-REACH_ROWS = _RING_BYTES // 2
 
 
 class Journal:
-    """The journal of a run; ``token`` ties it to the checkpoint."""
+    """The journal of a run; ``token`` ties it to the checkpoint.
 
-    def __init__(self, path: Path, watermark: int) -> None:
-        """Begin a journal at ``watermark``; whatever was in the file is gone."""
-        self._path = path
+    It takes the place of the one before when it is published: until a checkpoint that names it has been saved, the
+    one before is still of use.
+    """
+
+    def __init__(self, path: Path, watermark: int, *, ring_rows: int = RING_ROWS) -> None:
         self.token = secrets.token_hex(_TOKEN_BYTES // 2)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        with path.open("xb+") as file:  # a new one: nobody else's, in a folder that all may write to
-            path.chmod(0o600)
-            file.truncate(_TOKEN_BYTES + _RING_BYTES)
-            self._map = mmap.mmap(file.fileno(), 0)
-        self._map[:_TOKEN_BYTES] = self.token.encode()
+        self._path = path
+        self._ring_rows = ring_rows
         self._watermark = watermark
+        self._published = False
+        self._new = path.with_name(f"{path.name}.new")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._new.unlink(missing_ok=True)
+        self._file = self._new.open("xb+", buffering=0)
+        self._new.chmod(0o600)
+        self._file.write(self.token.encode() + bytes(ring_rows))  # mapping what a full disk lacks would kill us
+        self._map = mmap.mmap(self._file.fileno(), _TOKEN_BYTES + ring_rows)
 
     def settle(self, number: int, outcome: Outcome) -> None:
-        """Note the outcome of a row, less than ``REACH_ROWS`` beyond the last checkpoint."""
-        self._map[_TOKEN_BYTES + number % _RING_BYTES] = outcome
-
-    def clear_below(self, watermark: int) -> None:
-        """Forget the rows that a saved checkpoint covers."""
-        begin, end = self._watermark % _RING_BYTES, watermark % _RING_BYTES
-        if watermark - self._watermark >= _RING_BYTES:
-            begin, end = 0, _RING_BYTES
-        pieces = [(begin, end)] if begin <= end else [(begin, _RING_BYTES), (0, end)]
-        for first, last in pieces:
-            self._map[_TOKEN_BYTES + first : _TOKEN_BYTES + last] = bytes(last - first)
-        self._watermark = watermark
+        """Note the outcome of a row that the journal reaches."""
+        self._map[_TOKEN_BYTES + number % self._ring_rows] = outcome
 
     def reaches(self, number: int) -> bool:
         """Tell whether a row may be sent before the next checkpoint."""
-        return number < self._watermark + REACH_ROWS
+        return number < self._watermark + self._ring_rows // 2
+
+    def sync(self) -> None:
+        """Bring to the disk what has been cleared, before another checkpoint goes there."""
+        if not self._file.closed:
+            os.fsync(self._file.fileno())
+
+    def publish(self) -> None:
+        """Take the place of the journal before."""
+        if not self._published and not self._file.closed:
+            self._new.replace(self._path)
+            self._published = True
+
+    def clear_below(self, watermark: int) -> None:
+        """Forget the rows that a saved checkpoint covers."""
+        if self._file.closed or watermark <= self._watermark:
+            return
+        ring = self._ring_rows
+        begin, end = self._watermark % ring, watermark % ring
+        for first, last in [(begin, end)] if begin < end else [(begin, ring), (0, end)]:
+            self._map[_TOKEN_BYTES + first : _TOKEN_BYTES + last] = bytes(last - first)
+        self._watermark = watermark
 
     def close(self) -> None:
-        """Let go of the file, which stays."""
+        """Let go of the file, which stays for the next run if it was published."""
         self._map.close()
+        self._file.close()
+        if not self._published:
+            self._new.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Close and delete the file."""
@@ -72,9 +92,12 @@ def settled_since(path: Path, token: str, watermark: int) -> dict[int, Outcome]:
         content = path.read_bytes()
     except OSError:
         return {}
-    if len(content) != _TOKEN_BYTES + _RING_BYTES or content[:_TOKEN_BYTES] != token.encode():
+    if content[:_TOKEN_BYTES] != token.encode():
         return {}
     ring = content[_TOKEN_BYTES:]
-    begin = watermark % _RING_BYTES
-    ahead = (ring[begin:] + ring[:begin])[:REACH_ROWS]
-    return {watermark + place: Outcome(code) for place, code in enumerate(ahead) if code}
+    begin = watermark % len(ring) if ring else 0
+    ahead = (ring[begin:] + ring[:begin])[: len(ring) // 2]
+    try:
+        return {watermark + place: Outcome(code) for place, code in enumerate(ahead) if code}
+    except ValueError:  # it was written over
+        return {}

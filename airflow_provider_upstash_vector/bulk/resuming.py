@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import threading
 from dataclasses import replace
 
 from airflow_provider_upstash_vector.bulk.checkpoint import Checkpoint, CheckpointStore
-from airflow_provider_upstash_vector.bulk.journal import Journal, settled_since
+from airflow_provider_upstash_vector.bulk.journal import RING_ROWS, Journal, settled_since
 from airflow_provider_upstash_vector.bulk.ledger import Ledger, Outcome
 
 log = logging.getLogger(__name__)
@@ -31,42 +33,63 @@ def last_checkpoint(store: CheckpointStore, fingerprint: str) -> Checkpoint | No
         log.warning("The input or its options have changed since the checkpoint; starting over.")
         return None
     since = settled_since(store.journal_path, found.journal, found.watermark)
-    new = [number for number in since if number not in found.above]
-    log.info("Going on after %s settled rows.", f"{found.watermark + len({*found.above, *since}):,}")
+    sent = sum(outcome != Outcome.REJECTED for number, outcome in since.items() if number not in found.above)
+    ledger = Ledger(found.watermark, found.below, {**found.above, **since})
+    log.info("Going on after %s settled rows.", f"{ledger.watermark + len(ledger.above):,}")
     return replace(
         found,
-        above={**found.above, **since},
-        budget_spent=found.budget_spent + sum(since[number] != Outcome.REJECTED for number in new),
+        watermark=ledger.watermark,
+        below=ledger.below,
+        above=ledger.above,
+        budget_spent=found.budget_spent + sent,
     )
 
 
 class Keeper:
-    """Saves checkpoints, each with the journal of the rows after it."""
+    """Saves checkpoints, each with the journal of the rows after it.
 
-    def __init__(self, store: CheckpointStore, ledger: Ledger) -> None:
+    Where nobody waits any more for a store that hangs, it may still end a save. So saves take turns, and one that
+    comes late does not undo a later one.
+    """
+
+    def __init__(self, store: CheckpointStore, ledger: Ledger, *, ring_rows: int = RING_ROWS) -> None:
         self._store = store
         self._failed = 0
-        self.journal = Journal(store.journal_path, ledger.watermark)
-        for number, outcome in ledger.above.items():
-            self.journal.settle(number, outcome)
+        self._asked = 0
+        self._saved: float = 0
+        self._turn = threading.Lock()
+        self.journal = Journal(store.journal_path, ledger.watermark, ring_rows=ring_rows)
 
     async def save(self, checkpoint: Checkpoint) -> Exception | None:
-        """Save a checkpoint; return the error of the third time in a row that it failed, which is serious."""
-        state = replace(checkpoint, journal=self.journal.token).to_json()
+        """Save a checkpoint; return the error where it is serious: of the first save, or of the third in a row."""
+        self._asked += 1
         try:
-            await asyncio.to_thread(self._store.save, state)
+            await asyncio.to_thread(self._save, checkpoint, self._asked)
         except Exception as error:  # noqa: BLE001 - a file's, an object store's, Airflow's
             self._failed += 1
             log.warning("The checkpoint could not be saved: %s: %s", type(error).__name__, error)
-            return error if self._failed >= _MOST_FAILED_SAVES else None
+            return error if self._failed >= _MOST_FAILED_SAVES or not self._saved else None
         self._failed = 0
         self.journal.clear_below(checkpoint.watermark)
         return None
 
+    def _save(self, checkpoint: Checkpoint, number: int) -> None:
+        with self._turn:
+            if number > self._saved:
+                self.journal.sync()
+                self._store.save(replace(checkpoint, journal=self.journal.token).to_json())
+                self.journal.publish()
+                self._saved = number
+
     async def clear(self) -> None:
         """Forget the checkpoint of a run that has done its work."""
-        await asyncio.to_thread(self._store.clear)
+        await asyncio.to_thread(self._clear)
         self.journal.remove()
+
+    def _clear(self) -> None:
+        with self._turn:
+            self._store.clear()
+            self._saved = math.inf
 
     def close(self) -> None:
         """Let go of the journal, which stays for the next run."""
