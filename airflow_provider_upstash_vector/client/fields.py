@@ -31,7 +31,10 @@ _METADATA_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLAS
 
 def shown(value: object) -> str:
     """Return ``value`` as it appears in an error: type and a repr of at most 60 characters."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - somebody's __repr__
+        text = "that has no repr"
     if len(text) > _SHOWN_CHARS:
         text = text[:_SHOWN_CHARS] + "…"
     return f"{type(value).__name__} {text}"
