@@ -7,8 +7,7 @@ bytes are made without its models, which would cost as much time as sending them
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -26,8 +25,7 @@ class WrongIndex(InvalidUpdate):
     """The row's vector is not of the index's dimension or type: so are, most likely, all others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A request that is ready to be sent."""
 
     namespace: str
@@ -52,30 +50,33 @@ class Encoder:
         index: IndexInfo | None = None,
     ) -> None:
         self._names = names.by_name()
-        self._namespace = fields.text(namespace, "namespace")
+        self._namespace = namespace
         self._mode = _mode(metadata_update_mode)
         self._index = index
-        self._paths: dict[str, str] = {}
+        self._places: dict[str, tuple[str, str]] = {}
+        self._place(namespace)
 
     def encode(self, row: object) -> Encoded:
         """Return the request for a row. Raises :class:`InvalidUpdate`, :class:`WrongIndex` among them."""
         if isinstance(row, VectorUpdate):
-            parts: dict[str, Any] = {name: getattr(row, name) for name in type(row).model_fields}
-            namespace = self._namespace
+            parts: dict[str, Any] = {name: getattr(row, name) for name in VectorUpdate.model_fields}
         else:
             parts = self._parts(row)
-            namespace = parts.get("namespace", self._namespace)
-        id = fields.vector_id(parts.get("id"))
-        return Encoded(namespace, id, self._path(namespace), self._body(id, parts))
+        id = parts.get("id")
+        if id is None:
+            raise InvalidUpdate("id", "is required")
+        id = fields.vector_id(id)
+        namespace, path = self._place(parts.get("namespace", self._namespace))
+        return Encoded(namespace, id, path, self._body(id, parts))
 
     def _parts(self, row: object) -> dict[str, Any]:
         """Return the fields that are given by the names that updates have for them."""
-        if isinstance(row, Unreadable):
-            raise InvalidUpdate("row", row.reason)
         if not isinstance(row, Mapping):
+            if isinstance(row, Unreadable):
+                raise InvalidUpdate("row", row.reason)
             raise InvalidUpdate("row", f"must be an object with the fields of an update, got {fields.shown(row)}")
         names = self._names
-        parts = {}
+        parts: dict[str, Any] = {}
         for name, value in row.items():
             field = names.get(name)
             if field is None:
@@ -83,52 +84,64 @@ class Encoder:
                     raise InvalidUpdate(str(name), "there is no such field")
             elif value is not None:
                 parts[field] = value
+        if len(parts) < len(row):
+            self._refuse_doubles(row)
         return parts
 
-    def _path(self, namespace: str) -> str:
+    def _refuse_doubles(self, row: Mapping[Any, Any]) -> None:
+        """Refuse a field that is given under both of its names."""
+        seen = set()
+        for name, value in row.items():
+            field = self._names.get(name)
+            if field is not None and value is not None:
+                if field in seen:
+                    raise InvalidUpdate(field, "is given twice")
+                seen.add(field)
+
+    def _place(self, namespace: object) -> tuple[str, str]:
+        """Return a namespace as plain text, and the path of updates in it."""
         try:
-            return self._paths[namespace]
+            return self._places[namespace]  # type: ignore[index]  # the path of what is no text is refused below
         except (KeyError, TypeError):
-            if len(self._paths) >= _MOST_PATHS:
-                self._paths.clear()
-            found = self._paths[namespace] = path("update", namespace)
-            return found
+            place = fields.text(namespace, "namespace"), path("update", namespace)  # type: ignore[arg-type]  # as above
+            if len(self._places) >= _MOST_PATHS:
+                self._places.clear()
+            self._places[place[0]] = place
+            return place
 
     def _body(self, id: str, parts: dict[str, Any]) -> bytes:
-        body = [b'{"id":', orjson.dumps(id)]
+        body: dict[str, Any] = {"id": id}
         vector, sparse = parts.get("vector"), parts.get("sparse_vector")
         if self._index is not None:
-            self._check_type(self._index, vector, sparse)
+            _check_type(self._index, vector, sparse)
         if vector is not None:
-            array = fields.dense_vector(vector)
+            body["vector"] = array = fields.dense_vector(vector)
             if self._index is not None and array.size != self._index.dimension:
                 reason = f"has {array.size:,} dimensions, the index {self._index.dimension:,}"
                 raise WrongIndex("vector", reason)
-            body += (b',"vector":', orjson.dumps(array, option=_NUMBERS))
         if sparse is not None:
-            wire = SparseVector.from_parts(sparse).wire_fields()
-            body += (b',"sparseVector":', orjson.dumps(wire, option=_NUMBERS))
+            body["sparseVector"] = SparseVector.from_parts(sparse).wire_fields()
         if (data := parts.get("data")) is not None:
-            body += (b',"data":', orjson.dumps(fields.data(data)))
+            body["data"] = fields.data(data)
         if (metadata := parts.get("metadata")) is not None:
-            body += (b',"metadata":', fields.metadata_json(metadata))
-        changes = len(body) > 2
+            body["metadata"] = orjson.Fragment(fields.metadata_json(metadata))
         given = parts.get("metadata_update_mode")
-        mode = self._mode if given is None and metadata is not None else _mode(given)
-        fields.check_update(changes=changes, mode=mode, metadata=metadata is not None)
+        mode = _mode(given) if given is not None else self._mode if metadata is not None else None
+        if mode is not None or len(body) == 1:
+            fields.check_update(changes=len(body) > 1, mode=mode, metadata=metadata is not None)
         if mode is not None:
-            body += (b',"metadataUpdateMode":"', mode.encode(), b'"')
-        body.append(b"}")
-        return b"".join(body)
+            body["metadataUpdateMode"] = mode
+        return orjson.dumps(body, option=_NUMBERS)
 
-    def _check_type(self, index: IndexInfo, vector: object, sparse: object) -> None:
-        if index.index_type == "DENSE" and sparse is not None:
-            raise WrongIndex("sparse_vector", "is given, but the index is DENSE")
-        if index.index_type == "SPARSE" and vector is not None:
-            raise WrongIndex("vector", "is given, but the index is SPARSE")
-        if index.index_type == "HYBRID" and (vector is None) != (sparse is None):
-            missing = "sparse_vector" if sparse is None else "vector"
-            raise WrongIndex(missing, "is missing: a HYBRID index takes both vectors or neither")
+
+def _check_type(index: IndexInfo, vector: object, sparse: object) -> None:
+    if index.index_type == "DENSE" and sparse is not None:
+        raise WrongIndex("sparse_vector", "is given, but the index is DENSE")
+    if index.index_type == "SPARSE" and vector is not None:
+        raise WrongIndex("vector", "is given, but the index is SPARSE")
+    if index.index_type == "HYBRID" and (vector is None) != (sparse is None):
+        missing = "sparse_vector" if sparse is None else "vector"
+        raise WrongIndex(missing, "is missing: a HYBRID index takes both vectors or neither")
 
 
 def _mode(mode: object) -> str | None:

@@ -42,6 +42,8 @@ def shown(value: object) -> str:
 
 def text(value: object, field: str) -> str:
     """Return ``value`` if it is text that UTF-8 can carry."""
+    if type(value) is str and value.isascii():
+        return value
     if not isinstance(value, str):
         raise InvalidUpdate(field, f"must be text, got {shown(value)}")
     plain = str.__str__(value)  # str() would give the member's name of a text enumeration
@@ -102,8 +104,11 @@ def float32(value: object, field: str, part: str = "") -> np.ndarray[Any, np.dty
         return np.empty(0, dtype=np.float32)
     if numbers.dtype.kind not in "fiu":
         numbers = np.asarray(_numbers(value, field, part), dtype=np.float64)
-    with np.errstate(over="ignore"):
+    if numbers.dtype == np.float32:
         array = np.array(numbers, dtype=np.float32)  # a copy: the caller may use its buffer again
+    else:
+        with np.errstate(over="ignore"):
+            array = numbers.astype(np.float32)
     if not np.isfinite(array).all():
         position = int(np.flatnonzero(~np.isfinite(array))[0])
         number = float(numbers[position])
@@ -181,6 +186,9 @@ def sparse_indices(value: object) -> list[int]:
         raise InvalidUpdate(
             "sparse_vector", f"{len(indices):,} entries, more than the limit of {MAX_SPARSE_ENTRIES:,}"
         )
+    plain = {*map(type, indices)} == {int} and len({*indices}) == len(indices)
+    if plain and min(indices) >= _INT32_MIN and max(indices) <= _INT32_MAX:
+        return [*indices]
     seen: set[int] = set()
     for position, element in enumerate(indices):
         index = _integer(element)
