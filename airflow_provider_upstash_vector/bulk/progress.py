@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 ProgressKind = Literal["auto", "log", "bar", "none"]
 LOG_EVERY_SECONDS = 10.0
@@ -32,12 +32,11 @@ class Snapshot:
     @property
     def seconds_left(self) -> float | None:
         """The time that the rest takes at this rate, where the size of the rest is known."""
-        if self.total is not None:
-            rate = self.rows_per_second
-            return (self.total - self.done) / rate if rate else None
-        if self.fraction:
-            return self.seconds * (1 - self.fraction) / self.fraction
-        return None
+        total: float | None = self.total
+        if total is None and self.fraction:
+            total = self.done / self.fraction
+        rate = self.rows_per_second
+        return None if total is None or not rate else max(0.0, total - self.done) / rate
 
     def __str__(self) -> str:
         of_total = "" if self.total is None else f" of {self.total:,}"
@@ -74,9 +73,11 @@ class Progress(Protocol):
 
 def open_progress(kind: ProgressKind, log: Log) -> Progress | None:
     """Return what shows progress: with ``"auto"`` a bar where standard error is a terminal, else log lines."""
+    if kind not in get_args(ProgressKind):
+        raise ValueError(f"progress must be one of {', '.join(get_args(ProgressKind))}, got {kind!r}")
     if kind == "none":
         return None
-    if kind == "bar" or (kind == "auto" and sys.stderr.isatty()):
+    if kind == "bar" or (kind == "auto" and sys.stderr is not None and sys.stderr.isatty()):
         return _Bar()
     return LogLines(log)
 
@@ -99,15 +100,19 @@ class LogLines:
 
 
 class _Bar:
-    def __init__(self) -> None:
-        from rich.console import Console  # noqa: PLC0415 - 0.1 s that only a terminal is worth
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn  # noqa: PLC0415 - as above
+    """A bar, and under it what a log line says, on as many lines as the terminal needs."""
 
-        self._bar: Any = Progress(
-            BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), console=Console(stderr=True)
-        )
-        self._task = self._bar.add_task("0 rows done", total=None)
-        self._bar.start()
+    def __init__(self) -> None:
+        from rich.console import Console, Group  # noqa: PLC0415 - 0.1 s that only a terminal is worth
+        from rich.live import Live  # noqa: PLC0415 - as above
+        from rich.progress import BarColumn, Progress, TaskProgressColumn  # noqa: PLC0415 - as above
+        from rich.text import Text  # noqa: PLC0415 - as above
+
+        self._bar: Any = Progress(BarColumn(bar_width=None), TaskProgressColumn(), expand=True)
+        self._task = self._bar.add_task("", total=None)
+        self._text: Any = Text("0 rows done")
+        self._live: Any = Live(Group(self._bar, self._text), console=Console(stderr=True))
+        self._live.start()
 
     def show(self, snapshot: Snapshot) -> None:
         if snapshot.total is not None:
@@ -115,7 +120,8 @@ class _Bar:
         else:
             known = snapshot.fraction is not None
             shape = {"total": 1.0 if known else None, "completed": snapshot.fraction or 0.0}
-        self._bar.update(self._task, description=str(snapshot), **shape)
+        self._bar.update(self._task, **shape)
+        self._text.plain = str(snapshot)
 
     def close(self) -> None:
-        self._bar.stop()
+        self._live.stop()
