@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections import OrderedDict
 from enum import Enum
 from types import MappingProxyType
@@ -186,6 +187,7 @@ def test_a_vector_of_another_index_is_told(kind: str, row: dict[str, Any], field
     for given in ({"id": "a", **row}, VectorUpdate(id="a", **row)):
         error = refusal(given, index=index(kind))
         assert isinstance(error, WrongIndex)
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - our own
         assert error.field == field
         assert error.reason.startswith(reason)
 
