@@ -61,7 +61,7 @@ def test_whole_seconds_may_come_back_as_whole_numbers() -> None:
 
 @pytest.mark.parametrize("share", [1.0, 0.9, 0.5])
 def test_thirty_thousand_rows_above_the_watermark_stay_small(share: float) -> None:
-    chance = random.Random(1)  # noqa: S311 - a pattern
+    chance = random.Random(1)
     rows = range(1, 32_768) if share == 1.0 else chance.sample(range(1, 32_768), int(32_768 * share))
     above = {5 + place: chance.choice([*Outcome]) for place in rows}
     state = Checkpoint(fingerprint="f" * 200, watermark=5, below=(5, 0, 0, 0), above=above).to_json()
