@@ -28,6 +28,7 @@ from airflow_provider_upstash_vector.bulk.window import Window
 from airflow_provider_upstash_vector.client import AsyncVectorClient
 from airflow_provider_upstash_vector.client.errors import (
     AnswerLost,
+    ApiError,
     RateLimited,
     UpstashVectorError,
 )
@@ -179,6 +180,8 @@ class Engine:
         if isinstance(error, RateLimited):
             self._refused(row, error, epoch)
             return
+        if isinstance(error, ApiError):
+            self._throttle.answered(epoch)
         try:
             wait = row.wait_after(error, self._client, self._unheld_clock)
             await self._pause(wait)

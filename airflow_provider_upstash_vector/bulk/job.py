@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from airflow_provider_upstash_vector.bulk.books import Books
@@ -33,7 +33,7 @@ from airflow_provider_upstash_vector.bulk.watch import Watch
 from airflow_provider_upstash_vector.bulk.window import Window
 from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, IndexInfo, RetryPolicy
 
-# How far settled rows may be ahead of one that is being retried: a byte of memory each.
+# How far settled rows may be ahead of one that is being retried, 100 bytes of memory each.
 _SPAN_ROWS = 32_768
 _COUNTING_SECONDS = 2.0
 _STOP_COUNTING_SECONDS = 0.8
@@ -61,7 +61,7 @@ class Job:
         self._endpoint = endpoint
         self._options = options
         self._around = around
-        fingerprint = f"{source.fingerprint} {options.fingerprint()}"
+        fingerprint = f"{endpoint.url} {source.fingerprint} {options.fingerprint()}"
         store = None if options.dry_run else around.store
         found = last_checkpoint(store, fingerprint) if store else None
         self._before = found or Checkpoint(fingerprint=fingerprint)
@@ -82,12 +82,19 @@ class Job:
     async def run(self) -> BulkReport:
         """Do the run; return the report, or raise :class:`BulkUpdateFailed` with it."""
         try:
-            return await (self._dry_run() if self._options.dry_run else self._send_rows())
-        finally:
-            if self._keeper:
-                self._keeper.close()
-            if self._failures:
-                await asyncio.to_thread(self._failures.close)
+            report = await (self._dry_run() if self._options.dry_run else self._send_rows())
+        except BaseException:
+            with suppress(Exception):  # is in the log, and does not hide what the run ended in
+                await self._close()
+            raise
+        await self._close()
+        return report
+
+    async def _close(self) -> None:
+        if self._keeper:
+            self._keeper.close()
+        if self._failures:
+            await asyncio.to_thread(self._failures.close)
 
     async def _dry_run(self) -> BulkReport:
         stop = self._around.stop
@@ -101,12 +108,15 @@ class Job:
 
     async def _send_rows(self) -> BulkReport:
         async with AsyncExitStack() as closing:
+            progress = open_progress(self._around.progress, self._around.log)
+            if progress:
+                closing.callback(progress.close)
             policy, concurrency = self._around.policy, self._options.concurrency
             client = AsyncVectorClient(self._endpoint, policy=policy, max_connections=concurrency)
             await closing.enter_async_context(client)
             index = await client.info() if self._options.check_index else None
-            if self._keeper:
-                await self._keeper.save(self._before)
+            if self._keeper and (error := await self._keeper.save(self._before)):
+                raise error
             parking = Parking()
             feed = open_feed(self._source, self._ledger.watermark, parking.wake)
             closing.push_async_callback(feed.close)
@@ -125,9 +135,6 @@ class Job:
                 books=self._books,
                 concurrency=concurrency,
             )
-            progress = open_progress(self._around.progress, self._around.log)
-            if progress:
-                closing.callback(progress.close)
             watch = Watch(
                 engine,
                 before=before,
@@ -148,6 +155,7 @@ class Job:
             finally:
                 watching.cancel()
                 await asyncio.wait([watching])
+                watch.show()
                 if engine.halt:
                     await watch.save_last()
         return await self._conclude(engine.halt, intake, watch.checkpoint())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow_provider_upstash_vector.bulk.books import Origin
 from airflow_provider_upstash_vector.bulk.encode import Encoded
 from airflow_provider_upstash_vector.client import AsyncVectorClient, retry, wire
-from airflow_provider_upstash_vector.client.errors import RateLimited, UpstashVectorError
+from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
 
 class Row:
@@ -59,8 +59,3 @@ class Row:
             step = self._flow.send(None)
             if isinstance(step, retry.Send):
                 self.timeout_seconds = step.timeout_seconds
-
-
-def refusal(error: UpstashVectorError) -> RateLimited | None:
-    """Return the error where it is a 429, which concerns the whole window and not the row."""
-    return error if isinstance(error, RateLimited) else None

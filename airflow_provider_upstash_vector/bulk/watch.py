@@ -63,11 +63,15 @@ class Watch:
             if self._time_limit_seconds is not None and self._seconds() >= self._time_limit_seconds:
                 told = f"the time limit of {self._time_limit_seconds:g} s is over"
                 self._engine.stop(Halt(reason="time_limit", explanation=told))
-            if self._progress:
-                self._progress.show(self.snapshot())
+            self.show()
             if self._keeper and time.monotonic() - saved >= _SAVE_EVERY_SECONDS:
                 await self._save(self._keeper)
                 saved = time.monotonic()
+
+    def show(self) -> None:
+        """Show how far the run is, where that is wanted."""
+        if self._progress:
+            self._progress.show(self.snapshot())
 
     async def _save(self, keeper: Keeper) -> None:
         error = await keeper.save(self.checkpoint())

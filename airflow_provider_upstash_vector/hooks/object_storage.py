@@ -18,7 +18,7 @@ def object_paths(uri: str) -> Sequence[OpenablePath]:
     ``s3://conn_id@bucket/key`` names the Airflow connection too. Raises :class:`InvalidRows` for a scheme that no
     installed provider reads.
     """
-    if "://" not in uri:
+    if "://" not in uri or uri.startswith("file://"):  # the same, but a checkpoint there is replaced as a whole
         return local_paths(uri)
     folder, wildcards = _split(uri)
     try:

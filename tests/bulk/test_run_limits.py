@@ -239,10 +239,14 @@ def test_a_checkpoint_that_cannot_be_saved_stops_the_run(
     monkeypatch.setattr(watch, "_SAVE_EVERY_SECONDS", 0.0)
     fill(server, [f"v{n}" for n in range(1_000)])
 
-    class Gone(bulk.FileCheckpoint):
-        def save(self, state: dict[str, Any]) -> None:
-            raise OSError("no space left")
+    class Full(bulk.FileCheckpoint):
+        saved = 0
 
-    error = failed(lambda: run(rows(1_000), checkpoint=Gone(tmp_path / "c"), max_requests_per_second=200))
+        def save(self, state: dict[str, Any]) -> None:
+            self.saved += 1
+            if self.saved > 1:
+                raise OSError("no space left")
+
+    error = failed(lambda: run(rows(1_000), checkpoint=Full(tmp_path / "c"), max_requests_per_second=200))
     assert error.reason == "checkpoint"
     assert "no space left" in str(error)

@@ -58,6 +58,8 @@ class FieldNames:
         names = [getattr(self, field.name) for field in fields(self)]
         if not all(isinstance(name, str) and name for name in names):
             raise InvalidRows("field names must be texts that are not empty")
+        if FAILURE_FIELD in names:
+            raise InvalidRows(f"no field can be named {FAILURE_FIELD!r}: what is written of failures is")
         if len({*names}) != len(names):
             raise InvalidRows(f"two fields have the same name among {', '.join(names)}")
 
