@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 from airflow_provider_upstash_vector.bulk.failures import FailuresFile, failure_line
 from airflow_provider_upstash_vector.bulk.journal import Journal
 from airflow_provider_upstash_vector.bulk.ledger import Ledger, Outcome
 from airflow_provider_upstash_vector.bulk.limits import FailureLimit
+from airflow_provider_upstash_vector.bulk.namespaces import UpdatedByNamespace
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.client.errors import NotFound, UpstashVectorError
 
@@ -45,8 +47,10 @@ class Books:
         missing_fails: bool,
         failures: FailuresFile | None,
         journal: Journal | None,
+        namespaces: UpdatedByNamespace,
     ) -> None:
         self.ledger = ledger
+        self.namespaces = namespaces
         self._limit = limit
         self._total = total
         self._missing_fails = missing_fails
@@ -63,6 +67,11 @@ class Books:
         self.ledger.settle(number, outcome)
         if self._journal is not None:
             self._journal.settle(number, outcome)
+
+    def updated(self, number: int, namespace: str) -> None:
+        """Note a row that was updated."""
+        self.settle(number, Outcome.UPDATED)
+        self.namespaces.add(namespace)
 
     def missing(self, row: Origin, id: str) -> bool:
         """Note a row whose id is unknown; tell whether that is too much."""
@@ -120,7 +129,7 @@ class Books:
         """Return the rows by outcome, the abandoned ones included."""
         return {outcome: n + self.abandoned.get(outcome, 0) for outcome, n in self.ledger.counts().items()}
 
-    def report(self, *, total: int, all_read: bool, failures_path: str | None, **numbers: float) -> BulkReport:
+    def report(self, *, total: int, all_read: bool, failures_path: str | None, **numbers: Any) -> BulkReport:
         """Return the report; what has no outcome was not attempted."""
         counts = self.counts()
         return BulkReport(
@@ -132,5 +141,6 @@ class Books:
             not_attempted=total - sum(counts.values()),
             all_read=all_read,
             failures_path=failures_path,
-            **numbers,  # type: ignore[arg-type]  # retries and bytes are ints
+            updated_by_namespace=self.namespaces.counts(),
+            **numbers,
         )

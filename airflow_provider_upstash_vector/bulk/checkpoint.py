@@ -54,11 +54,13 @@ class Checkpoint:
     throttled_seconds: float = 0.0
     budget_day: int = 0
     budget_spent: int = 0
+    namespaces: dict[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as a JSON object: a few hundred bytes, and some for each row settled above."""
         plain = {name: getattr(self, name) for name in _KINDS}
-        return {**plain, "version": VERSION, "below": [*self.below], "above": self._packed_above()}
+        apart = {"below": [*self.below], "above": self._packed_above(), "namespaces": self.namespaces}
+        return {**plain, "version": VERSION, **apart}
 
     def _packed_above(self) -> str:
         if not self.above:
@@ -79,13 +81,17 @@ class Checkpoint:
             packed = zlib.decompress(base64.b64decode(state["above"])) if state["above"] else b""
             above = {values["watermark"] + place: Outcome(code) for place, code in enumerate(packed) if code}
             Ledger(values["watermark"], below, above)
+            namespaces = {
+                _checked(name, "str"): _checked(rows, "int") for name, rows in dict(state["namespaces"]).items()
+            }
         except (KeyError, TypeError, ValueError, zlib.error):
             return None
-        return cls(**values, below=below, above=above)
+        return cls(**values, below=below, above=above, namespaces=namespaces)
 
 
+_APART = {"above", "below", "namespaces"}
 # the fields that are JSON values themselves, and their types
-_KINDS = {one.name: str(one.type) for one in fields(Checkpoint) if one.name not in {"above", "below"}}
+_KINDS = {one.name: str(one.type) for one in fields(Checkpoint) if one.name not in _APART}
 
 
 def _checked(value: Any, kind: str) -> Any:

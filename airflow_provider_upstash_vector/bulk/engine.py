@@ -19,7 +19,6 @@ from airflow_provider_upstash_vector.bulk import halts
 from airflow_provider_upstash_vector.bulk.books import Books
 from airflow_provider_upstash_vector.bulk.halts import Halt
 from airflow_provider_upstash_vector.bulk.intake import Intake
-from airflow_provider_upstash_vector.bulk.ledger import Outcome
 from airflow_provider_upstash_vector.bulk.limits import DailyBudget
 from airflow_provider_upstash_vector.bulk.parking import Parking
 from airflow_provider_upstash_vector.bulk.row import Row
@@ -69,6 +68,8 @@ class Engine:
         self.answered = 0
         self.retries = 0
         self.bytes_sent = 0
+        self.requests = 0
+        self.request_seconds = 0.0
         self.halt: Halt | None = None
 
     async def run(self) -> None:
@@ -152,15 +153,19 @@ class Engine:
             self.retries += 1
         row.sends += 1
         self.bytes_sent += len(row.body)
+        self.requests += 1
+        started = time.monotonic()
         try:
             answer = await self._send_request(row.path, row.body, row.timeout_seconds)
         except UpstashVectorError as error:
+            self.request_seconds += time.monotonic() - started
             await self._after_error(row, error, epoch)
             return
         except asyncio.CancelledError:
             self._window.settle(row)
             self._books.abandon(row.origin, AnswerLost("the run was stopped before the answer came"))
             raise
+        self.request_seconds += time.monotonic() - started
         updated = _updated(answer)
         if updated is None:
             try:
@@ -172,7 +177,7 @@ class Engine:
         self.answered += 1
         self._window.settle(row)
         if updated:
-            self._books.settle(row.number, Outcome.UPDATED)
+            self._books.updated(row.number, row.encoded.namespace)
         elif self._books.missing(row.origin, row.encoded.id):
             self._stop_for(halts.for_failures(self._books.failures))
 

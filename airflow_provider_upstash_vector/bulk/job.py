@@ -17,12 +17,13 @@ from airflow_provider_upstash_vector.bulk.failures import FailuresFile
 from airflow_provider_upstash_vector.bulk.feed import Feed, open_feed
 from airflow_provider_upstash_vector.bulk.halts import Halt, for_failures
 from airflow_provider_upstash_vector.bulk.intake import Intake
-from airflow_provider_upstash_vector.bulk.ledger import Ledger
+from airflow_provider_upstash_vector.bulk.ledger import Ledger, Outcome
 from airflow_provider_upstash_vector.bulk.limits import DailyBudget, FailureLimit
+from airflow_provider_upstash_vector.bulk.namespaces import UpdatedByNamespace
 from airflow_provider_upstash_vector.bulk.options import BulkOptions
 from airflow_provider_upstash_vector.bulk.parking import Parking
 from airflow_provider_upstash_vector.bulk.progress import Log, ProgressKind, open_progress
-from airflow_provider_upstash_vector.bulk.report import BulkReport
+from airflow_provider_upstash_vector.bulk.report import Added, BulkReport
 from airflow_provider_upstash_vector.bulk.resuming import Keeper, last_checkpoint
 from airflow_provider_upstash_vector.bulk.row import Row
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
@@ -63,9 +64,10 @@ class Job:
         self._around = around
         fingerprint = f"{endpoint.url} {source.fingerprint} {options.fingerprint()}"
         store = None if options.dry_run else around.store
-        found = last_checkpoint(store, fingerprint) if store else None
+        found = last_checkpoint(store, fingerprint, options.namespace) if store else None
         self._before = found or Checkpoint(fingerprint=fingerprint)
         self._ledger = Ledger(self._before.watermark, self._before.below, self._before.above)
+        self._counts_before = self._ledger.counts()
         self._keeper = Keeper(store, self._ledger) if store else None
         path = around.failures_path
         self._failures = FailuresFile(path, self._ledger.is_settled if found else None) if path else None
@@ -77,6 +79,7 @@ class Job:
             missing_fails=options.on_missing == "fail",
             failures=self._failures,
             journal=self._keeper.journal if self._keeper else None,
+            namespaces=UpdatedByNamespace(self._before.namespaces),
         )
 
     async def run(self) -> BulkReport:
@@ -158,7 +161,7 @@ class Job:
                 watch.show()
                 if engine.halt:
                     await watch.save_last()
-        return await self._conclude(engine.halt, intake, watch.checkpoint())
+        return await self._conclude(engine, intake, watch.checkpoint())
 
     def _encoder(self, index: IndexInfo | None) -> Encoder:
         return Encoder(
@@ -194,7 +197,8 @@ class Job:
         finally:
             self._around.stop.forget(listener)
 
-    async def _conclude(self, halt: Halt | None, intake: Intake, numbers: Checkpoint) -> BulkReport:
+    async def _conclude(self, engine: Engine, intake: Intake, numbers: Checkpoint) -> BulkReport:
+        halt = engine.halt
         rest = 0 if intake.exhausted else await self._rest(halt, intake.next_number)
         report = self._books.report(
             total=intake.next_number + (rest or 0),
@@ -204,6 +208,7 @@ class Job:
             bytes_sent=numbers.bytes_sent,
             seconds=numbers.seconds,
             throttled_seconds=numbers.throttled_seconds,
+            added=self._added(engine, numbers),
         )
         if halt is None:
             if self._keeper:
@@ -213,6 +218,17 @@ class Job:
             retryable = halt.retryable and (halt.reason != "failures" or _may_succeed(report))
             raise BulkUpdateFailed(halt.reason, halt.explanation, report, retryable) from halt.cause
         return report
+
+    def _added(self, engine: Engine, numbers: Checkpoint) -> Added:
+        """Return what this run has done itself."""
+        counts, before = self._books.counts(), self._counts_before
+        return Added(
+            **{outcome.name.lower(): counts[outcome] - before[outcome] for outcome in Outcome},
+            requests=engine.requests,
+            request_seconds=engine.request_seconds,
+            retries=engine.retries,
+            throttled_seconds=numbers.throttled_seconds - self._before.throttled_seconds,
+        )
 
     async def _rest(self, halt: Halt | None, next_number: int) -> int | None:
         """Return the number of rows that were not read, where there is time to count them."""

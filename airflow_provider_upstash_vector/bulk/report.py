@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """What a run has done itself, where its report also covers the one it went on from."""
+
+    updated: int = 0
+    missing: int = 0
+    rejected: int = 0
+    failed: int = 0
+    requests: int = 0
+    request_seconds: float = 0.0
+    retries: int = 0
+    throttled_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +30,9 @@ class BulkReport:
     the rows that would be sent are those not attempted, and ``bytes_sent`` what they would be. A run that went
     on after another covers both; ``throttled_seconds`` is the part of ``seconds`` in which nothing was sent
     after a 429.
+
+    ``updated_by_namespace`` has the first 100 namespaces with an updated row, without names of more than 256
+    characters; ``added`` is what this run alone has done. Neither is part of the manifest.
     """
 
     total: int
@@ -31,6 +48,8 @@ class BulkReport:
     failures_path: str | None = None
     all_read: bool = True
     dry_run: bool = False
+    updated_by_namespace: dict[str, int] = field(default_factory=dict)
+    added: Added = field(default_factory=Added)
 
     def __post_init__(self) -> None:
         """Raise ``ValueError`` where the counts do not add up."""
@@ -47,7 +66,9 @@ class BulkReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
         rounded = {"seconds": round(self.seconds, 3), "throttled_seconds": round(self.throttled_seconds, 3)}
-        return {**asdict(self), **rounded, "rows_per_second": round(self.rows_per_second, 1)}
+        plain = asdict(self)
+        del plain["updated_by_namespace"], plain["added"]
+        return {**plain, **rounded, "rows_per_second": round(self.rows_per_second, 1)}
 
     def __str__(self) -> str:
         if self.dry_run:

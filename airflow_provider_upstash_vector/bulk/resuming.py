@@ -11,16 +11,18 @@ from dataclasses import replace
 from airflow_provider_upstash_vector.bulk.checkpoint import Checkpoint, CheckpointStore
 from airflow_provider_upstash_vector.bulk.journal import RING_ROWS, Journal, settled_since
 from airflow_provider_upstash_vector.bulk.ledger import Ledger, Outcome
+from airflow_provider_upstash_vector.bulk.namespaces import UpdatedByNamespace
 
 log = logging.getLogger(__name__)
 
 _MOST_FAILED_SAVES = 3
 
 
-def last_checkpoint(store: CheckpointStore, fingerprint: str) -> Checkpoint | None:
+def last_checkpoint(store: CheckpointStore, fingerprint: str, namespace: str = "") -> Checkpoint | None:
     """Return where the run before stopped, the journal's rows included; ``None`` where it cannot be gone on from.
 
-    An input that has changed since is started over.
+    An input that has changed since is started over. The journal does not know the namespaces of its rows: those
+    that were updated count as in ``namespace``.
     """
     state = store.load()
     if state is None:
@@ -35,6 +37,10 @@ def last_checkpoint(store: CheckpointStore, fingerprint: str) -> Checkpoint | No
     since = settled_since(store.journal_path, found.journal, found.watermark)
     sent = sum(outcome != Outcome.REJECTED for number, outcome in since.items() if number not in found.above)
     ledger = Ledger(found.watermark, found.below, {**found.above, **since})
+    namespaces = UpdatedByNamespace(found.namespaces)
+    updated = sum(outcome == Outcome.UPDATED for number, outcome in since.items() if number not in found.above)
+    if updated:
+        namespaces.add(namespace, updated)
     log.info("Going on after %s settled rows.", f"{ledger.watermark + len(ledger.above):,}")
     return replace(
         found,
@@ -42,6 +48,7 @@ def last_checkpoint(store: CheckpointStore, fingerprint: str) -> Checkpoint | No
         below=ledger.below,
         above=ledger.above,
         budget_spent=found.budget_spent + sent,
+        namespaces=namespaces.counts(),
     )
 
 

@@ -121,4 +121,5 @@ class Watch:
             throttled_seconds=before.throttled_seconds + self._throttle.held_seconds(time.monotonic()),
             budget_day=self._budget.day,
             budget_spent=self._budget.spent,
+            namespaces=self._books.namespaces.counts(),
         )

@@ -28,6 +28,7 @@ STATE = Checkpoint(
     throttled_seconds=0.25,
     budget_day=20_000,
     budget_spent=11,
+    namespaces={"": 5, "archive": 3},
 )
 
 
@@ -50,6 +51,10 @@ def test_a_state_survives_json(
         throttled_seconds=numbers[2],
     )
     assert Checkpoint.from_json(json.loads(json.dumps(state.to_json(), allow_nan=False))) == state
+
+
+def test_the_namespaces_survive_json() -> None:
+    assert Checkpoint.from_json(json.loads(json.dumps(STATE.to_json()))) == STATE
 
 
 def test_whole_seconds_may_come_back_as_whole_numbers() -> None:
@@ -95,6 +100,9 @@ def damaged(**changes: Any) -> dict[str, Any]:
         damaged(budget_day="2026-01-01"),
         damaged(journal=None),
         damaged(fingerprint=None),
+        damaged(namespaces=None),
+        damaged(namespaces=[1]),
+        damaged(namespaces={"archive": "3"}),
         {name: value for name, value in STATE.to_json().items() if name != "bytes_sent"},
     ],
 )
