@@ -43,6 +43,16 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     },
 }
 
+_ASSETS = f"{_PACKAGE}.assets.upstash_vector"
+ASSET_URIS: list[dict[str, Any]] = [
+    {
+        "schemes": ["upstash-vector"],
+        "handler": f"{_ASSETS}.sanitize_uri",
+        "factory": f"{_ASSETS}.create_asset",
+        "to_openlineage_converter": f"{_ASSETS}.convert_asset_to_openlineage",
+    }
+]
+
 PROVIDER_INFO: dict[str, Any] = {
     "package-name": "airflow-provider-upstash-vector",
     "name": "Upstash Vector",
@@ -58,6 +68,8 @@ PROVIDER_INFO: dict[str, Any] = {
     "operators": [
         {"integration-name": "Upstash Vector", "python-modules": [f"{_PACKAGE}.operators.upstash_vector"]}
     ],
+    "asset-uris": ASSET_URIS,
+    "dataset-uris": ASSET_URIS,  # their name before Airflow 3
     "connection-types": [
         {
             "connection-type": "upstash_vector",

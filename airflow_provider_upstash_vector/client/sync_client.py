@@ -23,6 +23,7 @@ from airflow_provider_upstash_vector.client.models import (
 )
 from airflow_provider_upstash_vector.client.network import environment_proxy
 from airflow_provider_upstash_vector.client.resumable import ResumableQuery
+from airflow_provider_upstash_vector.client.traffic import Traffic
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -65,13 +66,14 @@ class VectorClient:
 
     Every method raises :class:`~.errors.UpstashVectorError`; :class:`~.errors.InvalidUpdate` before
     anything is sent. ``policy`` limits time and attempts; ``max_connections`` are kept open at most, which
-    matters only where threads share the client.
+    matters only where threads share the client. ``traffic`` counts what was sent.
     """
 
     def __init__(
         self, endpoint: Endpoint, *, policy: retry.RetryPolicy | None = None, max_connections: int = 10
     ) -> None:
         self._policy = policy or retry.RetryPolicy()
+        self.traffic = Traffic()
         self._token = endpoint.token.get_secret_value()
         self._engine: Engine = HttpxEngine(
             EngineSettings(
@@ -104,15 +106,21 @@ class VectorClient:
         """Send a call, or step after step, each as often as the policy allows; return the result."""
         flow = retry.flow(request, self._policy, secret=self._token)
         step = next(flow)
+        waited = False
+        outcome: retry.Outcome = None
         while True:
-            outcome: retry.Outcome = None
             if isinstance(step, retry.Wait):
                 time.sleep(step.seconds)
+                self.traffic.waited(step.seconds, getattr(outcome, "status", None))
+                outcome, waited = None, True
             else:
+                started = time.monotonic()
                 try:
                     outcome = self._engine.send(step.path, step.body, step.timeout_seconds)
                 except UpstashVectorError as error:
                     outcome = error
+                self.traffic.sent(time.monotonic() - started, again=waited)
+                waited = False
             try:
                 step = flow.send(outcome)
             except StopIteration as end:

@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import BaseHook
 from airflow_provider_upstash_vector.client.errors import InvalidUpdate, UpstashVectorError
 from airflow_provider_upstash_vector.client.models import NumbersLike, SparseLike, VectorUpdate
 from airflow_provider_upstash_vector.client.sync_client import VectorClient
+from airflow_provider_upstash_vector.client.traffic import Traffic
 from airflow_provider_upstash_vector.hooks import connection_form, connection_report
 from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
 from airflow_provider_upstash_vector.hooks.object_storage import object_paths
@@ -89,6 +90,20 @@ class UpstashVectorHook(BaseHook):
         if self._client is None:
             self._client = VectorClient(self.settings.endpoint, policy=self.settings.policy)
         return self._client
+
+    @property
+    def traffic(self) -> Traffic:
+        """What the open client has sent so far."""
+        return self._client.traffic if self._client else Traffic()
+
+    def asset(self, namespace: str | None = None) -> Any:
+        """Return the asset of a namespace of the connection's index; for tasks, since it reads the connection.
+
+        In a DAG's file use :func:`~airflow_provider_upstash_vector.assets.upstash_vector.upstash_vector_asset`.
+        """
+        from airflow_provider_upstash_vector.assets.upstash_vector import create_asset  # noqa: PLC0415 - as below
+
+        return create_asset(host=self.settings.endpoint.url, namespace=self.resolve_namespace(namespace))
 
     def resolve_namespace(self, namespace: str | None) -> str:
         """Return ``namespace``, or the connection's where it is ``None``."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context, XComArg
 
+from airflow_provider_upstash_vector import metrics
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.bulk.errors import BulkUpdateFailed
 from airflow_provider_upstash_vector.bulk.options import BulkOptions, OnBudget, OnMissing
@@ -16,19 +17,20 @@ from airflow_provider_upstash_vector.bulk.sources import Format
 from airflow_provider_upstash_vector.bulk.stopping import BulkStop
 from airflow_provider_upstash_vector.hooks.task_state import TaskStateCheckpoint
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
-from airflow_provider_upstash_vector.operators.exact_templates import ExactTemplatesOperator
+from airflow_provider_upstash_vector.lineage import Written
 from airflow_provider_upstash_vector.operators.many_rows import ManyRows
 from airflow_provider_upstash_vector.operators.rendered_values import optional_text, rendered_value
+from airflow_provider_upstash_vector.operators.writing import WritingOperator
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from airflow_provider_upstash_vector.bulk import CheckpointStore
+    from airflow_provider_upstash_vector.bulk import BulkReport, CheckpointStore
 
 _ROWS = "a path, a URI or a list of rows"
 
 
-class BulkUpdateVectorsOperator(ExactTemplatesOperator):
+class BulkUpdateVectorsOperator(WritingOperator):
     """Change many stored vectors, one update each, from a list, a file or a table; return a small manifest.
 
     :param rows: a path or URI of a JSON Lines, CSV or Parquet file (``.gz``, ``.zst``), a glob, or a list of
@@ -166,9 +168,21 @@ class BulkUpdateVectorsOperator(ExactTemplatesOperator):
                 )
             except BulkUpdateFailed as error:
                 context["ti"].xcom_push(key="return_value", value=error.report.to_dict())
+                self._tell(context, hook, error.report)
                 raise
+            self._tell(context, hook, report)
         self.log.info("%s", report)
         return report.to_dict()
+
+    def _tell(self, context: Context, hook: UpstashVectorHook, report: BulkReport) -> None:
+        metrics.tell_bulk_update(report)
+        counts = ("total", "updated", "missing", "rejected", "failed", "not_attempted")
+        written = Written(
+            host=hook.settings.endpoint.url,
+            updated=report.updated_by_namespace,
+            run={count: getattr(report, count) for count in counts},
+        )
+        self.tell_written(context, hook, written)
 
     def on_kill(self) -> None:
         """Send no more rows; those in flight are settled and the checkpoint is saved within five seconds."""

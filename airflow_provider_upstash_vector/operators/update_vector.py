@@ -8,15 +8,18 @@ from typing import Any, ClassVar, Literal, get_args
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, Context, XComArg
 
+from airflow_provider_upstash_vector import metrics
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
+from airflow_provider_upstash_vector.client.errors import InvalidUpdate
 from airflow_provider_upstash_vector.client.models import NumbersLike, SparseLike
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
-from airflow_provider_upstash_vector.operators.exact_templates import ExactTemplatesOperator
+from airflow_provider_upstash_vector.lineage import Written
 from airflow_provider_upstash_vector.operators.rendered_values import (
     optional_text,
     rendered_text,
     rendered_value,
 )
+from airflow_provider_upstash_vector.operators.writing import WritingOperator
 
 OnMissing = Literal["warn", "fail", "skip"]
 
@@ -25,7 +28,7 @@ _SPARSE = 'an object {"indices": [...], "values": [...]}'
 _OBJECT = 'a JSON object, e.g. {"genre": "drama"}'
 
 
-class UpdateVectorOperator(ExactTemplatesOperator):
+class UpdateVectorOperator(WritingOperator):
     """Change the vector, the raw text or the metadata of one stored vector; return the updated count, 1 or 0.
 
     :param vector_id: the id of the vector.
@@ -93,15 +96,27 @@ class UpdateVectorOperator(ExactTemplatesOperator):
         """The hook on the operator's connection."""
         return UpstashVectorHook(self.upstash_vector_conn_id)
 
-    def execute(self, context: Context) -> int:  # noqa: ARG002 - Airflow passes it
+    def execute(self, context: Context) -> int:
         """Send the update, as often as the connection allows; return the updated count."""
         hook = self.hook
         with airflow_errors("update", id=self.vector_id):
             namespace = hook.resolve_namespace(optional_text(self.namespace, "namespace"))
         with airflow_errors("update", namespace=namespace, id=self.vector_id), hook:
-            vector_id = rendered_text(self.vector_id, "vector_id")
+            updated = self._update(hook, namespace)
+            written = Written(host=hook.settings.endpoint.url, updated={namespace: updated})
+            self.tell_written(context, hook, written)
+        place = f"namespace {namespace!r}" if namespace else "the default namespace"
+        if updated:
+            self.log.info("Updated vector %r in %s.", str(self.vector_id), place)
+        else:
+            self._tell_missing(f"There is no vector {str(self.vector_id)!r} in {place}; nothing was updated.")
+        return updated
+
+    def _update(self, hook: UpstashVectorHook, namespace: str) -> int:
+        outcome = "failed"
+        try:
             updated = hook.update(
-                vector_id,
+                rendered_text(self.vector_id, "vector_id"),
                 vector=rendered_value(self.vector, "vector", _NUMBERS),
                 sparse_vector=rendered_value(self.sparse_vector, "sparse_vector", _SPARSE),
                 data=optional_text(self.data, "data"),
@@ -109,11 +124,12 @@ class UpdateVectorOperator(ExactTemplatesOperator):
                 metadata_update_mode=optional_text(self.metadata_update_mode, "metadata_update_mode"),
                 namespace=namespace,
             )
-        place = f"namespace {namespace!r}" if namespace else "the default namespace"
-        if updated:
-            self.log.info("Updated vector %r in %s.", vector_id, place)
-        else:
-            self._tell_missing(f"There is no vector {vector_id!r} in {place}; nothing was updated.")
+            outcome = "updated" if updated else "missing"
+        except InvalidUpdate:
+            outcome = "rejected"
+            raise
+        finally:
+            metrics.tell_update(outcome, hook.traffic)
         return updated
 
     def _tell_missing(self, message: str) -> None:

@@ -1,0 +1,1 @@
+"""The assets of the provider: namespaces of an index."""

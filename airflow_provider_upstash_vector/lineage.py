@@ -1,0 +1,92 @@
+"""What a task has written, told to Airflow: hook lineage, asset events and OpenLineage.
+
+All of it comes from what the task knows; nothing is asked of the service or of a database.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import Asset, Context
+
+from airflow_provider_upstash_vector.assets.upstash_vector import openlineage_names
+from airflow_provider_upstash_vector.assets.uris import SCHEME, asset_uri, authority
+
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+log = logging.getLogger(__name__)
+
+_MOST_URI_CHARACTERS = 1_500  # of an asset in Airflow's database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """How many rows of which namespaces of an index a task has updated; ``run`` are counts of all its rows."""
+
+    host: str
+    updated: Mapping[str, int]
+    run: Mapping[str, int] = field(default_factory=dict)
+
+    def by_uri(self) -> dict[str, tuple[str, int]]:
+        """Return namespace and updated rows by asset URI; without those that are too long for an asset."""
+        found = {asset_uri(self.host, namespace): (namespace, rows) for namespace, rows in self.updated.items()}
+        return {uri: what for uri, what in found.items() if what[1] and len(uri) <= _MOST_URI_CHARACTERS}
+
+
+def add_to_hook_lineage(hook: Any, written: Written) -> None:
+    """Name the assets that were written to whoever reads hook lineage, if anyone does."""
+    try:
+        from airflow.providers.common.compat.lineage.hook import (  # noqa: PLC0415 - has a layer for each version
+            get_hook_lineage_collector,
+        )
+
+        collector = get_hook_lineage_collector()  # type: ignore[no-untyped-call]  # is Airflow's
+        for namespace, _ in written.by_uri().values():
+            place = {"host": written.host, "namespace": namespace}
+            collector.add_output_asset(context=hook, scheme=SCHEME, asset_kwargs=place)
+    except Exception as error:  # noqa: BLE001 - no task fails for its lineage
+        log.warning("Lineage could not be told: %s: %s", type(error).__name__, error)
+
+
+def outlets_with_events(outlets: list[Any], context: Context, written: Written) -> list[Any]:
+    """Return the outlets that get an event when the task succeeds, and give theirs the counts.
+
+    Left out are namespaces of this index in which nothing was updated: Airflow would emit an event for them too.
+    """
+    updated = written.by_uri()
+    ours = f"{SCHEME}://{authority(written.host)}/"
+    events: Any = context.get("outlet_events")
+    kept = []
+    for outlet in outlets:
+        if isinstance(outlet, Asset) and outlet.uri.startswith(ours):
+            if outlet.uri not in updated:
+                continue
+            if events is not None:
+                _, rows = updated[outlet.uri]
+                run = {"run": dict(written.run)} if written.run else {}
+                events[outlet].extra = {"updated": rows, **run}
+        kept.append(outlet)
+    return kept
+
+
+def openlineage(written: Written) -> OperatorLineage[Any, Any] | None:
+    """Return the datasets that were written, with their row counts; ``None`` where there are none."""
+    updated = written.by_uri()
+    if not updated:
+        return None
+    from airflow.providers.common.compat.openlineage.facet import (  # noqa: PLC0415 - only OpenLineage calls this
+        OutputDataset,
+        OutputStatisticsOutputDatasetFacet,
+    )
+    from airflow.providers.openlineage.extractors import OperatorLineage  # noqa: PLC0415 - as above
+
+    outputs = []
+    for uri, (_, rows) in updated.items():
+        namespace, name = openlineage_names(uri)
+        statistics: Any = {"outputStatistics": OutputStatisticsOutputDatasetFacet(rowCount=rows)}
+        outputs.append(OutputDataset(namespace=namespace, name=name, outputFacets=statistics))
+    return OperatorLineage(outputs=outputs)
