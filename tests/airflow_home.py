@@ -33,6 +33,11 @@ class AirflowHome:
         with sqlite3.connect(self.path / "airflow.db") as database:
             return {(task, index): value for task, index, value in database.execute(query, (dag_id, run_id, key))}
 
+    def query(self, sql: str) -> list[Any]:
+        """Run a statement on the metadata database; return its rows."""
+        with sqlite3.connect(self.path / "airflow.db") as database:
+            return database.execute(sql).fetchall()
+
     def everything(self) -> Iterator[tuple[Path, bytes]]:
         """Yield each file with its content: database, logs and the rest."""
         for file in sorted(self.path.rglob("*")):

@@ -81,6 +81,27 @@ def test_example_bulk_update_shards(airflow_home: AirflowHome, movies: Any, upda
     assert _stored(xcoms["add_up", -1]) == counts
 
 
+def test_example_assets(
+    airflow_home: AirflowHome, server: DevServer, movies: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UPSTASH_VECTOR_HOST", server.url)
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        client.upsert(MOVIES, "movies")
+    dags = load_dags(airflow_home.dags / "example_assets.py")
+
+    def run(id: str) -> tuple[list[Any], list[Any]]:
+        (tmp_path / "rows.jsonl").write_text(json.dumps({"id": id, "data": "new"}))
+        assert DagRun(dags["example_assets_update"], {"rows": str(tmp_path / "rows.jsonl")}).state == "success"
+        events = airflow_home.query("SELECT extra FROM asset_event")
+        queued = airflow_home.query("SELECT target_dag_id FROM asset_dag_run_queue")
+        return [json.loads(extra) for (extra,) in events], [dag for (dag,) in queued]
+
+    assert run("no-such-movie") == ([], [])
+    airflow_home.query("UPDATE dag SET is_paused = 0 WHERE dag_id = 'example_assets_consume'")
+    counts = {"total": 1, "updated": 1, "missing": 0, "rejected": 0, "failed": 0, "not_attempted": 0}
+    assert run("movie-1") == ([{"updated": 1, "run": counts}], ["example_assets_consume"])
+
+
 def _stored(value: Any) -> Any:
     found = json.loads(str(value))
     return json.loads(found) if isinstance(found, str) else found
@@ -135,6 +156,23 @@ def test_permanent_errors_do_not(airflow_home: AirflowHome, server: DevServer, m
     server.faults.add(Fault(kind="status", status=422, times=9))
     run = run_file(airflow_home, "retried.py")
     assert run.tasks == {("update", -1): "failed"}
+    assert server.requests["update"] == 1
+
+
+def test_the_retry_policy_waits_for_a_rate_limit_only(
+    airflow_home: AirflowHome, server: DevServer, movies: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", connection_json(server, max_attempts=1))
+    server.faults.add(Fault(kind="status", status=429, times=1, retry_after="1"))
+    assert run_file(airflow_home, "policy.py").state == "success"
+    assert server.requests["update"] == 2
+
+
+def test_the_retry_policy_fails_what_no_retry_can_mend(
+    airflow_home: AirflowHome, server: DevServer, movies: Any
+) -> None:
+    server.faults.add(Fault(kind="status", status=422, times=9))
+    assert run_file(airflow_home, "policy.py").tasks == {("update", -1): "failed"}
     assert server.requests["update"] == 1
 
 

@@ -1,0 +1,150 @@
+"""Asset URIs: how they are made, normalised and refused, and what Airflow makes of them."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+from airflow.providers.common.compat.sdk import Asset
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_upstash_vector.assets.upstash_vector import (
+    create_asset,
+    openlineage_names,
+    sanitize_uri,
+    upstash_vector_asset,
+)
+from airflow_provider_upstash_vector.assets.uris import asset_uri, namespace_of
+from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
+
+names = st.text(st.characters(codec="utf-8"), max_size=50)
+
+
+@pytest.mark.parametrize(
+    ("host", "namespace", "uri"),
+    [
+        ("my-index.upstash.io", "", "upstash-vector://my-index.upstash.io/"),
+        ("https://My-Index.upstash.io/", "movies", "upstash-vector://my-index.upstash.io/movies"),
+        ("my-index.upstash.io:443", "ns", "upstash-vector://my-index.upstash.io/ns"),
+        ("http://127.0.0.1:8080", "ns", "upstash-vector://127.0.0.1:8080/ns"),
+        ("http://[::1]:8080", "", "upstash-vector://[::1]:8080/"),
+        ("bücher.example", "", "upstash-vector://xn--bcher-kva.example/"),
+        ("x.io", "a/b", "upstash-vector://x.io/a%2Fb"),
+        ("x.io", "/", "upstash-vector://x.io/%2F"),
+        ("x.io", "a%2Fb", "upstash-vector://x.io/a%252Fb"),
+        ("x.io", "Filme für alle", "upstash-vector://x.io/Filme%20f%C3%BCr%20alle"),
+        ("x.io", "映画?#&=", "upstash-vector://x.io/%E6%98%A0%E7%94%BB%3F%23%26%3D"),
+    ],
+)
+def test_the_uri_of_a_namespace(host: str, namespace: str, uri: str) -> None:
+    assert asset_uri(host, namespace) == uri
+    asset = upstash_vector_asset(host, namespace)
+    assert asset.uri == asset.name == uri
+    assert Asset(uri=uri).uri == uri
+
+
+@given(names)
+def test_a_namespace_can_be_read_back(namespace: str) -> None:
+    uri = asset_uri("x.io", namespace)
+    assert uri.isascii()
+    assert namespace_of(urlsplit(uri)) == namespace
+    assert sanitize_uri(urlsplit(uri)).geturl() == uri
+
+
+@given(names, names)
+def test_two_namespaces_have_two_names_in_openlineage(one: str, other: str) -> None:
+    found = {openlineage_names(asset_uri("x.io", name)) for name in (one, other)}
+    assert len(found) == len({one, other})
+    assert {namespace for namespace, _ in found} == {"upstash-vector://x.io"}
+    assert all(name for _, name in found)
+
+
+@pytest.mark.parametrize(
+    ("written", "normal"),
+    [
+        ("UPSTASH-VECTOR://My-Index.Upstash.IO/Movies", "upstash-vector://my-index.upstash.io/Movies"),
+        ("upstash-vector://x.io", "upstash-vector://x.io/"),
+        ("upstash-vector://x.io/movies/", "upstash-vector://x.io/movies"),
+        ("upstash-vector://x.io:443/a/b", "upstash-vector://x.io/a%2Fb"),
+        ("upstash-vector://x.io/f%c3%bcr#part", "upstash-vector://x.io/f%C3%BCr"),
+        ("upstash-vector://x.io/für alle", "upstash-vector://x.io/f%C3%BCr%20alle"),
+    ],
+)
+def test_airflow_normalises_what_people_write(written: str, normal: str) -> None:
+    assert Asset(uri=written).uri == normal
+
+
+@pytest.mark.parametrize(
+    ("uri", "sentence"),
+    [
+        ("upstash-vector://token@x.io/ns", "holds no credentials"),
+        ("upstash-vector://:@x.io/ns", "holds no credentials"),
+        ("upstash-vector://x.io/ns?token=abc", "has no query"),
+        ("upstash-vector:///ns", "The REST URL is missing"),
+        ("upstash-vector://x y/ns", "names no host"),
+        ("upstash-vector://x.io:port/ns", "cannot be read"),
+        ("upstash-vector://x.io/%FF", "no percent-encoded UTF-8"),
+    ],
+)
+def test_what_is_no_namespace_is_refused(uri: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence) as refused:
+        Asset(uri=uri)
+    assert "token" not in str(refused.value)
+    assert "abc" not in str(refused.value)
+
+
+def test_airflow_drops_a_user_with_a_password_itself() -> None:
+    with pytest.warns(UserWarning, match="should not contain a password"):
+        assert Asset(uri="upstash-vector://:secret@x.io/ns").uri == "upstash-vector://x.io/ns"
+
+
+@pytest.mark.parametrize("host", ["", "https://token@x.io", "https://:token@x.io", "ftp://x.io", "x.io/path"])
+def test_the_helper_refuses_what_is_no_host(host: str) -> None:
+    with pytest.raises(ValueError, match="REST URL"):
+        upstash_vector_asset(host)
+    with pytest.raises(ValueError, match="REST URL"):
+        create_asset(host=host)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '{"conn_type": "upstash_vector", "host": "https://X.io", "password": "t0", "extra": {"namespace": "a/b"}}',
+        "upstash-vector://:t0ken@X.io?namespace=a/b",
+        f"upstash-vector://:{quote('t0/k+en=', safe='')}@X.io:443?namespace=a%2Fb",
+    ],
+)
+def test_a_connection_in_the_environment(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a socket was opened while a DAG was parsed")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setenv("AIRFLOW_CONN_MY_INDEX", value)
+    asset = upstash_vector_asset(conn_id="my_index", extra={"owner": "search"})
+    assert asset.uri == "upstash-vector://x.io/a%2Fb"
+    assert asset.extra == {"owner": "search"}
+    assert upstash_vector_asset(conn_id="my_index", namespace="").uri == "upstash-vector://x.io/"
+    assert UpstashVectorHook("my_index").asset() == create_asset(host="x.io", namespace="a/b")
+
+
+def test_any_other_connection_is_not_looked_up() -> None:
+    with pytest.raises(ValueError, match=r"in no environment variable AIRFLOW_CONN_NOT_THERE.*give the host"):
+        upstash_vector_asset(conn_id="not_there")
+
+
+@pytest.mark.parametrize("value", ['{"t0ken": ', '{"password": "t0ken", "nonsense": 1}'])
+def test_a_connection_that_cannot_be_read_is_not_shown(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_MY_INDEX", value)
+    with pytest.raises(ValueError, match="AIRFLOW_CONN_MY_INDEX cannot be read") as refused:
+        upstash_vector_asset(conn_id="my_index")
+    assert "t0ken" not in str(refused.value)
+    assert refused.value.__suppress_context__
+
+
+@pytest.mark.parametrize("arguments", [{}, {"host": "x.io", "conn_id": "my_index"}])
+def test_either_a_host_or_a_connection(arguments: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="either the host of the index or conn_id"):
+        upstash_vector_asset(**arguments)  # type: ignore[arg-type]  # they are texts

@@ -1,0 +1,171 @@
+"""What operators tell Airflow of what they have written: outlet events, hook lineage, OpenLineage."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, Asset, AssetAlias
+from airflow.providers.openlineage.extractors.manager import ExtractorManager
+from airflow.utils.state import TaskInstanceState
+
+from airflow_provider_upstash_vector.assets.upstash_vector import (
+    convert_asset_to_openlineage,
+    upstash_vector_asset,
+)
+from airflow_provider_upstash_vector.bulk import BulkUpdateFailed
+from airflow_provider_upstash_vector.dev_server import DevServer
+from airflow_provider_upstash_vector.lineage import Written, openlineage
+from airflow_provider_upstash_vector.operators.upstash_vector import (
+    BulkUpdateVectorsOperator,
+    UpdateVectorOperator,
+)
+from tests.bulk.conftest import fill
+from tests.operators.harness import context
+
+ROWS: list[dict[str, Any]] = [
+    {"id": "a", "data": "x"},
+    {"id": "b", "data": "x", "namespace": "a/b"},
+    {"id": "a", "data": "y", "namespace": "a/b"},
+    {"id": "a", "data": "y", "namespace": "nowhere"},
+]
+
+PLUGIN = """
+from airflow.plugins_manager import AirflowPlugin
+from airflow.providers.common.compat.sdk import HookLineageReader
+
+class Reads(AirflowPlugin):
+    name = "reads_lineage"
+    hook_lineage_readers = [HookLineageReader]
+"""
+
+
+@pytest.fixture(autouse=True)
+def index(server: DevServer, connection: str) -> DevServer:
+    for namespace in ("", "a/b"):
+        fill(server, ["a", "b"], namespace)
+    return server
+
+
+def executed(kind: Any, outlets: list[Any], **arguments: Any) -> tuple[Any, dict[Any, Any]]:
+    """Execute a copy of an operator as Airflow does; return the copy and the outlet events' extras."""
+    with DAG("d", schedule=None):
+        operator = kind(task_id="t", outlets=outlets, **arguments)
+    events: dict[Any, Any] = defaultdict(SimpleNamespace)
+    copy = operator.prepare_for_execution()
+    task_instance = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1, xcom_push=lambda **_: None)
+    with suppress(BulkUpdateFailed):
+        copy.execute({**context(None), "outlet_events": events, "ti": task_instance})
+    assert operator.outlets == outlets
+    return copy, {asset.uri: event.extra for asset, event in events.items()}
+
+
+def test_an_update_gives_its_outlet_the_count(index: DevServer) -> None:
+    asset = upstash_vector_asset(index.url, "a/b")
+    others = [Asset(uri="s3://bucket/key"), AssetAlias("some"), upstash_vector_asset("elsewhere.io", "a/b")]
+    operator, events = executed(UpdateVectorOperator, [asset, *others], vector_id="a", data="x", namespace="a/b")
+    assert operator.outlets == [asset, *others]
+    assert events == {asset.uri: {"updated": 1}}
+
+
+def test_an_update_of_nothing_has_no_event(index: DevServer) -> None:
+    asset, other = upstash_vector_asset(index.url), Asset(uri="s3://bucket/key")
+    operator, events = executed(UpdateVectorOperator, [asset, other], vector_id="no", data="x")
+    assert operator.outlets == [other]
+    assert events == {}
+
+
+def test_a_bulk_run_gives_each_namespace_its_count(index: DevServer) -> None:
+    outlets = [upstash_vector_asset(index.url, namespace) for namespace in ("", "a/b", "nowhere")]
+    operator, events = executed(BulkUpdateVectorsOperator, outlets, rows=ROWS)
+    assert operator.outlets == outlets[:2]
+    run = {"total": 4, "updated": 3, "missing": 1, "rejected": 0, "failed": 0, "not_attempted": 0}
+    assert events == {
+        outlets[0].uri: {"updated": 1, "run": run},
+        outlets[1].uri: {"updated": 2, "run": run},
+    }
+
+
+def test_a_dry_run_has_no_event_and_no_lineage(index: DevServer) -> None:
+    operator, events = executed(
+        BulkUpdateVectorsOperator, [upstash_vector_asset(index.url)], rows=ROWS, dry_run=True
+    )
+    assert operator.outlets == []
+    assert events == {}
+    assert operator.get_openlineage_facets_on_complete(None) is None
+
+
+def extracted(operator: Any, state: TaskInstanceState) -> dict[tuple[str, str], Any]:
+    """Ask as the OpenLineage provider does; return row counts by dataset."""
+    manager = ExtractorManager()  # type: ignore[no-untyped-call]  # is the provider's
+    lineage = manager.extract_metadata(
+        dagrun=SimpleNamespace(run_id="r"), task=operator, task_instance_state=state, task_instance=None
+    )
+    return {
+        (output.namespace, output.name): output.outputFacets["outputStatistics"].rowCount
+        for output in lineage.outputs
+    }
+
+
+def test_openlineage_gets_datasets_with_row_counts(index: DevServer) -> None:
+    operator, _ = executed(BulkUpdateVectorsOperator, [], rows=ROWS)
+    requests = sum(index.requests.values())
+    place = index.url.replace("http://", "upstash-vector://")
+    assert extracted(operator, TaskInstanceState.SUCCESS) == {(place, "/"): 1, (place, "a%2Fb"): 2}
+    assert extracted(operator, TaskInstanceState.RUNNING) == {}
+    assert sum(index.requests.values()) == requests
+    asset = upstash_vector_asset(index.url, "a/b")
+    dataset = convert_asset_to_openlineage(asset, None)
+    assert (dataset.namespace, dataset.name) == (place, "a%2Fb")
+
+
+def test_openlineage_hears_of_a_run_that_failed_in_the_end(index: DevServer) -> None:
+    operator, _ = executed(BulkUpdateVectorsOperator, [], rows=ROWS[:3], daily_budget=2, concurrency=1)
+    assert sum(extracted(operator, TaskInstanceState.FAILED).values()) == 2
+
+
+def test_an_operator_that_has_not_run_has_no_lineage() -> None:
+    operator = UpdateVectorOperator(task_id="t", vector_id="a", data="x")
+    assert extracted(operator, TaskInstanceState.RUNNING) == {}
+    assert operator.get_openlineage_facets_on_complete(None) is None
+
+
+def test_a_namespace_too_long_for_an_asset_has_none() -> None:
+    assert openlineage(Written(host="x.io", updated={"ä" * 250: 3})) is None
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_hook_lineage_names_what_was_written(tmp_path: Path, installed: bool) -> None:
+    (tmp_path / "plugins").mkdir()
+    if installed:
+        (tmp_path / "plugins" / "reads.py").write_text(PLUGIN)
+    script = f"""
+import airflow, json, sys
+if not {installed}:
+    sys.modules["openlineage"] = sys.modules["airflow.providers.openlineage.extractors"] = None
+from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
+from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
+BulkUpdateVectorsOperator(task_id="t", rows={ROWS!r}, checkpoint=None).execute({{}})
+collected = get_hook_lineage_collector().collected_assets.outputs
+print("collected", json.dumps(sorted((found.asset.uri, found.count) for found in collected)))
+"""
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("collected ")]
+    place = json.loads(environment["AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT"])["host"].replace(
+        "http", "upstash-vector"
+    )
+    expected = [[f"{place}/", 1], [f"{place}/a%2Fb", 1]] if installed else []
+    assert json.loads(line.removeprefix("collected ")) == expected
+    assert "could not be told" not in done.stdout + done.stderr

@@ -1,0 +1,144 @@
+"""Metrics as a StatsD server receives them, and that without one nothing is imported for them."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
+from airflow.sdk.observability import stats
+from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
+
+from airflow_provider_upstash_vector.bulk import BulkUpdateFailed
+from airflow_provider_upstash_vector.dev_server import DevServer, Fault
+from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
+from tests.airflow_home import ROOT
+from tests.bulk.conftest import fill
+from tests.operators.harness import run
+from tests.operators.test_bulk_update import ROWS, Task
+
+PLAIN = False
+
+
+class StatsD:
+    """A StatsD server of one test."""
+
+    def __init__(self, receiver: socket.socket) -> None:
+        self._socket = receiver
+
+    def received(self) -> dict[str, float]:
+        """Return what has come in since the last time: the values by name, with their type."""
+        found: dict[str, float] = {}
+        self._socket.settimeout(0.2)
+        try:
+            while True:
+                name, value, kind = re.split("[:|]", self._socket.recv(65_536).decode())
+                if name.startswith("airflow.upstash_vector."):
+                    found[f"{name.removeprefix('airflow.upstash_vector.')} {kind}"] = float(value)
+        except TimeoutError:
+            return found
+
+
+@pytest.fixture
+def statsd(monkeypatch: pytest.MonkeyPatch) -> Iterator[StatsD]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("AIRFLOW__METRICS__STATSD_ON", "True")
+        monkeypatch.setenv("AIRFLOW__METRICS__STATSD_HOST", "127.0.0.1")
+        monkeypatch.setenv("AIRFLOW__METRICS__STATSD_PORT", str(receiver.getsockname()[1]))
+        stats.initialize(factory=get_stats_factory(), export_legacy_names=False)
+        yield StatsD(receiver)
+        stats.initialize(factory=NoStatsLogger, export_legacy_names=False)
+
+
+@pytest.fixture(autouse=True)
+def index(server: DevServer, connection: str) -> DevServer:
+    fill(server, [f"v{n}" for n in range(200)])
+    return server
+
+
+def test_an_update(index: DevServer, statsd: StatsD) -> None:
+    index.faults.add(Fault(kind="status", status=429, times=1, retry_after="1"))
+    run(PLAIN, vector_id="v1", data="x")
+    found = statsd.received()
+    assert found.pop("throttled_duration ms") >= 1_000
+    assert 0 < found.pop("request_duration ms") < 1_000
+    assert found == {"updates.updated c": 1, "retries c": 1}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "arguments", "status"),
+    [
+        ("missing", {"vector_id": "no", "on_missing": "fail"}, None),
+        ("rejected", {"vector_id": "v1", "vector": ["x"]}, None),
+        ("failed", {"vector_id": "v1"}, 422),
+    ],
+)
+def test_an_update_that_is_none(
+    index: DevServer, statsd: StatsD, outcome: str, arguments: dict[str, Any], status: int | None
+) -> None:
+    if status:
+        index.faults.add(Fault(kind="status", status=status))
+    with pytest.raises(AirflowFailException):
+        run(PLAIN, data="x", **arguments)
+    found = statsd.received()
+    assert found.pop("request_duration ms", None) is None or outcome != "rejected"
+    assert found == {f"updates.{outcome} c": 1}
+
+
+def test_a_bulk_run_tells_once_and_a_retry_only_of_its_own(index: DevServer, statsd: StatsD) -> None:
+    task = Task(rows=[*ROWS, {"id": "no", "data": "x"}, {"id": "v1"}], max_failures=1, daily_budget=150)
+    with pytest.raises(BulkUpdateFailed):
+        task.run()
+    first = statsd.received()
+    task.operator.options["daily_budget"] = None
+    assert task.run()["updated"] == 200
+    second = statsd.received()
+    assert first["updates.updated c"] + second["updates.updated c"] == 200
+    assert first["updates.not_attempted c"] > 0
+    assert "updates.not_attempted c" not in second
+    assert second["updates.missing c"] == second["updates.rejected c"] == 1
+    assert 0 < second["request_duration ms"] < 5_000
+
+
+def test_a_dry_run_tells_nothing(statsd: StatsD) -> None:
+    Task(rows=ROWS, dry_run=True).run()
+    assert statsd.received() == {}
+
+
+def test_without_metrics_stats_are_not_asked_for(connection: str) -> None:
+    script = """
+import sys
+from airflow.providers.common.compat import sdk
+from airflow_provider_upstash_vector import metrics
+from airflow_provider_upstash_vector.client.traffic import Traffic
+metrics.tell_update("updated", Traffic(requests=1))
+assert "Stats" not in vars(sdk)
+"""
+    done = subprocess.run([sys.executable, "-c", script], env={**os.environ}, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_metrics_that_cannot_be_told_fail_no_task(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AIRFLOW__METRICS__STATSD_ON", "perhaps")
+    with DAG("d", schedule=None):
+        operator = BulkUpdateVectorsOperator(task_id="t", rows=ROWS[:2], checkpoint=None)
+    assert operator.execute({})["updated"] == 2
+    assert "Metrics could not be told" in caplog.text
+
+
+def test_the_readme_lists_their_names() -> None:
+    text = (ROOT / "README.md").read_text()
+    for outcome in ("updated", "missing", "rejected", "failed", "not_attempted"):
+        assert f"`upstash_vector.updates.{outcome}`" in text
+    for name in ("request_duration", "retries", "throttled_duration"):
+        assert f"`upstash_vector.{name}`" in text

@@ -1,0 +1,216 @@
+"""``UpstashVectorRetryPolicy``: what it decides, and that Airflow can keep it."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import subprocess
+import sys
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG
+from airflow.sdk import RetryDecision
+from airflow.sdk.definitions.retry_policy import RetryAction
+from airflow.serialization.serialized_objects import DagSerialization
+
+from airflow_provider_upstash_vector.bulk import BulkReport, BulkUpdateFailed, InvalidRows
+from airflow_provider_upstash_vector.client import errors
+from airflow_provider_upstash_vector.operators.upstash_vector import (
+    BulkUpdateVectorsOperator,
+    UpdateVectorOperator,
+)
+from airflow_provider_upstash_vector.retry_policies import upstash_vector as module
+from airflow_provider_upstash_vector.retry_policies.upstash_vector import UpstashVectorRetryPolicy
+
+REPORT = BulkReport(
+    total=1,
+    updated=0,
+    missing=0,
+    rejected=0,
+    failed=0,
+    not_attempted=1,
+    retries=0,
+    bytes_sent=0,
+    seconds=1,
+    throttled_seconds=0,
+)
+
+
+def decided(error: BaseException, context: Any = None, jitter_seconds: float = 60.0) -> RetryDecision:
+    return UpstashVectorRetryPolicy(jitter_seconds).evaluate(error, 1, 3, context)
+
+
+def bulk(reason: Any, cause: Exception | None = None, *, retryable: bool = True) -> BulkUpdateFailed:
+    error = BulkUpdateFailed(reason, "told", REPORT, retryable)
+    error.__cause__ = cause
+    return error
+
+
+def wrapped(cause: Exception) -> Exception:
+    error = RuntimeError("in a task of one's own")
+    error.__cause__ = cause
+    return error
+
+
+class Clock(datetime):
+    """A clock that stands still."""
+
+    hour_minute_second = (12, 0, 0)
+
+    @classmethod
+    def now(cls, tz: Any = None) -> Any:
+        return datetime(2026, 11, 22, *cls.hour_minute_second, tzinfo=tz)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> type[Clock]:
+    monkeypatch.setattr(Clock, "hour_minute_second", (12, 0, 0))
+    monkeypatch.setattr(module, "datetime", Clock)
+    return Clock
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.BadRequest(422, "wrong dimension"),
+        errors.Unauthorized(401, "wrong token"),
+        errors.InvalidUpdate("vector", "must be numbers"),
+        errors.InvalidEndpoint("no host"),
+        InvalidRows("no such file"),
+        bulk("failures", retryable=False),
+        wrapped(errors.BadRequest(400, "no")),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_permanent_errors_fail(error: Exception) -> None:
+    decision = decided(error)
+    assert decision.action is RetryAction.FAIL
+    assert "no retry can mend it" in str(decision.reason)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.RateLimited(429, "slow down", 90.0),
+        bulk("rate_limit", errors.RateLimited(429, "slow down", 90.0)),
+        wrapped(errors.RateLimited(429, "slow down", 90.0)),
+    ],
+)
+def test_a_rate_limit_is_waited_for(error: Exception) -> None:
+    decision = decided(error)
+    assert decision.action is RetryAction.RETRY
+    assert decision.retry_delay is not None
+    assert timedelta(seconds=90) <= decision.retry_delay <= timedelta(seconds=150)
+    assert decided(error, jitter_seconds=0).retry_delay == timedelta(seconds=90)
+
+
+def test_the_jitter_is_no_longer_than_the_wait() -> None:
+    for _ in range(20):
+        delay = decided(errors.RateLimited(429, "slow down", 1.0)).retry_delay
+        assert delay is not None
+        assert delay <= timedelta(seconds=2)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.ServerError(503, "busy"),
+        errors.AnswerLost("gone"),
+        errors.ConnectFailed("no route"),
+        errors.MalformedAnswer("no JSON"),
+        errors.RateLimited(429, "slow down"),
+        bulk("rate_limit", errors.RateLimited(429, "slow down")),
+        bulk("stopped"),
+        bulk("failures"),
+        bulk("error", errors.ConnectFailed("no route")),
+        ValueError("not ours"),
+        KeyboardInterrupt(),
+    ],
+    ids=str,
+)
+def test_the_rest_is_left_to_the_task(error: BaseException) -> None:
+    assert decided(error) == RetryDecision.default()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.QuotaExceeded(403, "Exceeded daily update limit", 43_200.0),
+        bulk("daily_quota", errors.QuotaExceeded(403, "Exceeded daily update limit", 43_200.0)),
+        bulk("daily_budget"),
+        wrapped(errors.QuotaExceeded(403, "Exceeded daily update limit")),
+    ],
+)
+def test_the_daily_quota_is_waited_for_until_after_midnight(clock: type[Clock], error: Exception) -> None:
+    for _ in range(20):
+        delay = decided(error).retry_delay
+        assert delay is not None
+        assert timedelta(hours=12) < delay < timedelta(hours=12, seconds=66)
+    assert decided(error, jitter_seconds=0).action is RetryAction.RETRY
+
+
+@pytest.mark.parametrize(
+    ("began", "now", "waits_for_hours"),
+    [
+        ((21, 23, 59), (0, 1, 0), 0),  # yesterday's error, told a minute late
+        ((22, 0, 0), (0, 1, 0), 24),  # today's
+        ((21, 23, 59), (0, 6, 0), 24),  # it has used up today's as well
+    ],
+)
+def test_an_error_of_yesterday_does_not_cost_a_day(
+    clock: type[Clock],
+    monkeypatch: pytest.MonkeyPatch,
+    began: tuple[int, int, int],
+    now: tuple[int, int, int],
+    waits_for_hours: int,
+) -> None:
+    monkeypatch.setattr(clock, "hour_minute_second", now)
+    start = datetime(2026, 11, *began, tzinfo=timezone.utc)
+    delay = decided(bulk("daily_budget"), {"ti": SimpleNamespace(start_date=start)}).retry_delay
+    assert delay is not None
+    assert abs(delay - timedelta(hours=waits_for_hours)) < timedelta(minutes=7)
+
+
+def test_causes_that_go_in_a_circle_come_to_an_end() -> None:
+    error = RuntimeError()
+    error.__cause__ = error
+    assert decided(error) == RetryDecision.default()
+
+
+def test_it_survives_airflow() -> None:
+    policy = UpstashVectorRetryPolicy(jitter_seconds=5)
+    assert pickle.loads(pickle.dumps(policy)) == copy.deepcopy(policy) == policy  # noqa: S301 - our own
+    assert UpstashVectorRetryPolicy.deserialize(policy.serialize()) == policy
+    assert len({policy, copy.copy(policy)}) == 1
+    assert policy != UpstashVectorRetryPolicy()
+    with DAG("with_policy", schedule=None, default_args={"retries": 3, "retry_policy": policy}) as dag:
+        UpdateVectorOperator(task_id="one", vector_id="a", data="x")
+        BulkUpdateVectorsOperator.partial(task_id="many").expand(rows=["a.jsonl", "b.jsonl"])
+    again = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
+    assert again.get_task("one").has_retry_policy
+    assert again.get_task("many").has_retry_policy
+
+
+@pytest.mark.parametrize("jitter", [-1, float("nan")])
+def test_a_jitter_that_makes_no_sense_breaks_the_dag(jitter: float) -> None:
+    with pytest.raises(ValueError, match="jitter_seconds must be at least 0"):
+        UpstashVectorRetryPolicy(jitter)
+
+
+def test_an_older_airflow_imports_it_and_says_what_it_needs() -> None:
+    script = """
+import sys
+import airflow.sdk
+for name in ("RetryPolicy", "RetryDecision"):
+    del airflow.sdk.__lazy_imports[name]
+from airflow_provider_upstash_vector.retry_policies.upstash_vector import UpstashVectorRetryPolicy
+try:
+    UpstashVectorRetryPolicy()
+except RuntimeError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "needs Airflow 3.3 or later" in done.stdout
