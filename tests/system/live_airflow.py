@@ -27,7 +27,7 @@ _COMPONENTS = ("api-server", "dag-processor", "scheduler")
 class LiveAirflow:
     """A running Airflow with the tests' DAGs; its tasks find an index behind the default connection."""
 
-    def __init__(self, home: Path, connection: str) -> None:
+    def __init__(self, home: Path, connection: str, **environment: str) -> None:
         self.home = home
         self.port = _free_port()
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -35,6 +35,7 @@ class LiveAirflow:
             **os.environ,
             **_settings(home, self.port),
             "AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT": connection,
+            **environment,
         }
 
     @property
@@ -104,7 +105,7 @@ class LiveAirflow:
         found = self.query(
             "SELECT value FROM xcom WHERE run_id = ? AND task_id = ? AND key = 'return_value'", run_id, task_id
         )
-        value = json.loads(found[0][0])
+        value = json.loads(str(found[0][0]))  # SQLite gives numbers as such
         return json.loads(value) if isinstance(value, str) else value
 
     def mark_failed(self, dag_id: str, run_id: str, task_id: str) -> None:
@@ -175,10 +176,10 @@ def _free_port() -> int:
 
 
 @contextmanager
-def live_airflow(connection: str) -> Iterator[LiveAirflow]:
+def live_airflow(connection: str, **environment: str) -> Iterator[LiveAirflow]:
     """Run an Airflow for as long as the context lasts."""
     with tempfile.TemporaryDirectory(prefix="upstash-vector-live-", ignore_cleanup_errors=True) as home:
-        airflow = LiveAirflow(Path(home), connection)
+        airflow = LiveAirflow(Path(home), connection, **environment)
         try:
             airflow.start()
             yield airflow
