@@ -20,7 +20,7 @@ from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHo
 from airflow_provider_upstash_vector.lineage import Written
 from airflow_provider_upstash_vector.operators.many_rows import ManyRows
 from airflow_provider_upstash_vector.operators.rendered_values import optional_text, rendered_value
-from airflow_provider_upstash_vector.operators.writing import WritingOperator
+from airflow_provider_upstash_vector.operators.telling import TellingOperator
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _ROWS = "a path, a URI or a list of rows"
 
 
-class BulkUpdateVectorsOperator(WritingOperator):
+class BulkUpdateVectorsOperator(TellingOperator):
     """Change many stored vectors, one update each, from a list, a file or a table; return a small manifest.
 
     :param rows: a path or URI of a JSON Lines, CSV or Parquet file (``.gz``, ``.zst``), a glob, or a list of

@@ -19,7 +19,7 @@ from airflow_provider_upstash_vector.operators.rendered_values import (
     rendered_text,
     rendered_value,
 )
-from airflow_provider_upstash_vector.operators.writing import WritingOperator
+from airflow_provider_upstash_vector.operators.telling import TellingOperator
 
 OnMissing = Literal["warn", "fail", "skip"]
 
@@ -28,7 +28,7 @@ _SPARSE = 'an object {"indices": [...], "values": [...]}'
 _OBJECT = 'a JSON object, e.g. {"genre": "drama"}'
 
 
-class UpdateVectorOperator(WritingOperator):
+class UpdateVectorOperator(TellingOperator):
     """Change the vector, the raw text or the metadata of one stored vector; return the updated count, 1 or 0.
 
     :param vector_id: the id of the vector.

@@ -89,7 +89,7 @@ ALLOWED: dict[str, set[str]] = {
         f"{OURS}.provider_info",
     },
     "operators/exact_templates.py": {*GLUE, "jinja2"},
-    "operators/writing.py": {
+    "operators/telling.py": {
         *GLUE,
         "airflow.providers.openlineage.extractors",
         f"{OURS}.hooks",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 
 
-class WritingOperator(ExactTemplatesOperator):
+class TellingOperator(ExactTemplatesOperator):
     """Tells of what it has written: to hook lineage, to its outlets' events and to OpenLineage."""
 
     _written: Written | None = None
