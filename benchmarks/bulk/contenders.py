@@ -103,7 +103,8 @@ def vendor_async(case: Case) -> Run:
         async def work() -> None:
             nonlocal updated
             for row in rest:
-                updated += await index.update(**row)
+                done = await index.update(**row)
+                updated += done
 
         await asyncio.gather(*(work() for _ in range(case.connections)))
         return updated

@@ -95,14 +95,15 @@ def _free_ports(count: int) -> list[int]:
 
 def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + _START_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            time.sleep(0.02)
-        else:
-            return
-    raise SystemExit(f"nginx did not start: {log.read_text() if log.exists() else process.returncode}")
+    while not _listens(port):
+        if time.monotonic() > end or process.poll() is not None:
+            raise SystemExit(f"nginx did not start: {log.read_text() if log.exists() else process.returncode}")
+        time.sleep(0.02)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class CountingServer:
@@ -144,9 +145,7 @@ def _request_length(received: bytes) -> int | None:
     if not end:
         return None
     lengths = [
-        int(line.partition(b":")[2])
-        for line in head.split(b"\r\n")
-        if line.lower().startswith(b"content-length:")
+        int(line.partition(b":")[2]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")
     ]
     assert lengths, "a request without a Content-Length"
     return len(head) + len(end) + lengths[0]

@@ -25,10 +25,11 @@ _COMPONENTS = ("api-server", "dag-processor", "scheduler")
 
 
 class LiveAirflow:
-    """A running Airflow with the tests' DAGs; its tasks find an index behind the default connection."""
+    """A running Airflow, with the tests' DAGs or others; its tasks find an index behind the default connection."""
 
-    def __init__(self, home: Path, connection: str) -> None:
+    def __init__(self, home: Path, connection: str, write_dags: Callable[[Path], None] = prepare_dags) -> None:
         self.home = home
+        self._write_dags = write_dags
         self.port = _free_port()
         self._processes: list[subprocess.Popen[bytes]] = []
         self.environment = {
@@ -44,7 +45,7 @@ class LiveAirflow:
 
     def start(self) -> None:
         """Migrate the database and start the components; return when DAGs are there to be triggered."""
-        prepare_dags(self.home / "dags")
+        self._write_dags(self.home / "dags")
         self.airflow("db", "migrate")
         for component in _COMPONENTS:
             with (self.home / f"{component}.log").open("wb") as log:
