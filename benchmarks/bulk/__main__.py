@@ -22,18 +22,17 @@ def main() -> None:
     """Run the parts asked for."""
     arguments = _arguments()
     results = Results()
+    folder = arguments.results
+    if folder is None and arguments.only == list(PARTS) and not arguments.quick:
+        folder = _RESULTS
     with nginx() as sinks:
         bench = Bench(sinks=sinks, rounds=arguments.runs, quick=arguments.quick, results=results)
         for name in arguments.only:
             PARTS[name](bench)
-    print(f"\nMedians of {arguments.runs} interleaved runs")
-    print(*results.measured, sep="\n")
-    folder = arguments.results
-    if folder is None and list(arguments.only) == list(PARTS) and not arguments.quick:
-        folder = _RESULTS
-    if folder is not None:
-        results.save(folder / "bulk.json")
-        draw(results, folder)
+            if folder is not None:  # after each part, since all of them take minutes
+                results.save(folder / "bulk.json")
+                draw(results, folder)
+    print(f"\nMedians of {arguments.runs} interleaved runs", *results.measured, sep="\n")
     sys.exit(not results.ok)
 
 

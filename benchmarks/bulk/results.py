@@ -96,6 +96,7 @@ class Results:
                     name: {
                         "updates_per_second": _rounded(median(own, rate)),
                         "seconds": _rounded(median(own, seconds)),
+                        "of_runs": len(own),
                         "peak_mb": _rounded(median(own, peak_mb)),
                     }
                     for name, own in runs.items()

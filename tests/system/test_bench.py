@@ -1,4 +1,4 @@
-"""`make bench` runs through: that it measures all, not how fast; the mapped tasks are left out for their minutes."""
+"""`make bench` runs through: that it measures all, not how fast. Mapped tasks are left out: they take minutes."""
 
 from __future__ import annotations
 
