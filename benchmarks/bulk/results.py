@@ -53,10 +53,15 @@ class Measured:
 
 @dataclass
 class Results:
-    """All that a run of the benchmark has measured. ``runs``: of each part, by contender."""
+    """All that a run of the benchmark has measured.
+
+    ``runs``: of each part, by contender. ``load``: the load average at the end of each part, of which about two are
+    the benchmark's own: with much more than that, rates say little, and what a delay allows cannot be reached.
+    """
 
     measured: list[Measured] = field(default_factory=list)
     runs: dict[str, Runs] = field(default_factory=dict)
+    load: dict[str, float] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -72,6 +77,7 @@ class Results:
     def add_runs(self, part: str, runs: Runs) -> None:
         """Take the runs of a part, and print the rates."""
         self.runs[part] = runs
+        self.load[part] = round(os.getloadavg()[0], 1)
         for name, own in runs.items():
             print(
                 f"    {part}: {name:<14} {median(own, rate):>10,.1f}/s  {median(own, peak_mb):>6,.0f} MB",
@@ -87,6 +93,7 @@ class Results:
         """Return all as plain JSON values, rounded to what the clock is good for."""
         return {
             "machine": _machine(),
+            "load_average": self.load,
             "measured": [
                 {**asdict(one), "value": _rounded(one.value), "wanted": one.wanted, "ok": one.ok}
                 for one in self.measured
