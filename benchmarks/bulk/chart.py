@@ -51,7 +51,7 @@ def draw(results: Results, folder: Path) -> None:
 def _rates(results: Results) -> list[tuple[str, float, str]]:
     """Return label, rate and colour of each bar.
 
-    bulk.run stands beside each of the others as it was in the same minutes: between parts the machine may be busier.
+    bulk.run stands beside the others of each part, from the same minutes: in others the machine may be busier.
     """
     return [
         (

@@ -55,7 +55,7 @@ class Measured:
 class Results:
     """All that a run of the benchmark has measured.
 
-    ``runs``: of each part, by contender. ``load``: the load average at the end of each part, of which about two are
+    ``runs``: of each part, by contender. ``load``: the load average at the end of each part, about two of it
     the benchmark's own: with much more than that, rates say little, and what a delay allows cannot be reached.
     """
 

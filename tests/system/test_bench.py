@@ -48,6 +48,7 @@ def test_measures_all_and_writes_json_and_chart(tmp_path: Path) -> None:
     assert {part: [*runs] for part, runs in results["runs"].items()} == CONTENDERS
     assert {part: [*medians] for part, medians in results["medians"].items()} == CONTENDERS
     assert all(run["rows"] > 0 for runs in results["runs"].values() for own in runs.values() for run in own)
+    assert results["load_average"].keys() == CONTENDERS.keys()
     assert results["machine"]["libraries"].keys() >= {"aiohttp", "orjson", "upstash-vector"}
     assert (tmp_path / "bulk.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "bulk.svg").read_text().rstrip().endswith("</svg>")
