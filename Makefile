@@ -1,4 +1,4 @@
-.PHONY: demo bench bench-server test lint types pytest lock clean
+.PHONY: demo bench bench-server cluster test lint types pytest lock clean
 .DEFAULT_GOAL := test
 
 VENV := .venv/ready
@@ -32,6 +32,10 @@ bench: $(VENV) ## speed and memory of bulk runs against aiohttp, the vendor's SD
 
 bench-server: $(VENV) ## speed, memory and start of the dev server
 	$(BIN)/python benchmarks/bench_server.py
+
+cluster: $(VENV) ## a sharded bulk update through Celery workers, one of which is killed
+	@scripts/install-services
+	$(BIN)/python -m scripts.cluster
 
 lock: $(VENV) ## pin the development environment anew
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.10 --no-annotate --no-header \
