@@ -1,4 +1,4 @@
-.PHONY: demo bench-server test lint types pytest lock clean
+.PHONY: demo docs bench-server test lint types pytest lock clean
 .DEFAULT_GOAL := test
 
 VENV := .venv/ready
@@ -25,12 +25,15 @@ pytest: $(VENV)
 demo: $(VENV) ## update a vector from a real Airflow run against the dev server
 	$(BIN)/python scripts/demo.py
 
+docs: $(VENV) ## build docs/ into site/, refusing a broken link
+	$(BIN)/mkdocs build --strict --quiet
+
 bench-server: $(VENV) ## speed, memory and start of the dev server
 	$(BIN)/python benchmarks/bench_server.py
 
 lock: $(VENV) ## pin the development environment anew
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.10 --no-annotate --no-header \
-		--group dev --all-extras pyproject.toml --output-file requirements-dev.txt
+		--group dev --group docs --all-extras pyproject.toml --output-file requirements-dev.txt
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage site
