@@ -44,7 +44,7 @@ def draw(results: Results, folder: Path) -> None:
         upper, lower = figure.subplots(2, 1, height_ratios=heights)
         _draw_rates(upper, bars)
         _draw_headroom(lower, results)
-        figure.savefig(folder / "bulk.png", dpi=100, metadata={"Software": None})
+        figure.savefig(folder / "bulk.png", dpi=90, metadata={"Software": None}, pil_kwargs={"optimize": True})
         figure.savefig(folder / "bulk.svg", metadata={"Date": None})
 
 
@@ -75,7 +75,9 @@ def _draw_headroom(axes: Axes, results: Results) -> None:
     labels = [one.what for one in results.measured]
     values = [one.headroom for one in results.measured]
     colours = [_OURS if one.ok else _SHORT for one in results.measured]
-    texts = [f"{one.value:,.4g} {one.unit} ({one.wanted})" for one in results.measured]
+    texts = [
+        f"{one.value:,.{0 if one.value >= 100 else 2}f} {one.unit} ({one.wanted})" for one in results.measured
+    ]
     _draw_bars(axes, (labels, values, colours), texts, start=0.1)
     axes.axvline(1, color="black", linewidth=1)
     axes.set_title("Measured to wanted: from 1 on it is reached (log scale)", loc="left", weight="bold")
@@ -91,7 +93,7 @@ def _draw_bars(
     left = min([start, *(value / 2 for value in values)])
     axes.set_xlim(left, max([10, *values]) * 12)  # room for the texts
     drawn = axes.barh(places, values, color=colours, height=0.7)
-    axes.bar_label(drawn, texts, padding=4)
+    axes.bar_label(drawn, texts, padding=4, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1}, zorder=4)
     axes.set_yticks(places, labels)
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
