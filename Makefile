@@ -1,4 +1,4 @@
-.PHONY: demo bench-server test lint types pytest lock clean
+.PHONY: demo docs bench bench-server cluster test lint types pytest lock clean
 .DEFAULT_GOAL := test
 
 VENV := .venv/ready
@@ -18,19 +18,31 @@ types: $(VENV)
 
 pytest: $(VENV)
 	@scripts/install-node
-	$(BIN)/pytest --cov --cov-report=
+	@scripts/install-nginx
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report --include='*/client/*' --fail-under=100
 	$(BIN)/coverage report --skip-covered --sort=cover | tail -20
 
 demo: $(VENV) ## update a vector from a real Airflow run against the dev server
 	$(BIN)/python scripts/demo.py
 
+bench: $(VENV) ## speed and memory of bulk runs against aiohttp, the vendor's SDK and mapped tasks
+	@scripts/install-nginx
+	$(BIN)/python -m benchmarks.bulk
+
+docs: $(VENV) ## build docs/ into site/, refusing a broken link
+	$(BIN)/mkdocs build --strict --quiet
+
 bench-server: $(VENV) ## speed, memory and start of the dev server
 	$(BIN)/python benchmarks/bench_server.py
 
+cluster: $(VENV) ## a sharded bulk update through Celery workers, one of which is killed
+	@scripts/install-services
+	$(BIN)/python -m scripts.cluster
+
 lock: $(VENV) ## pin the development environment anew
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.10 --no-annotate --no-header \
-		--group dev --all-extras pyproject.toml --output-file requirements-dev.txt
+		--group dev --group docs --all-extras pyproject.toml --output-file requirements-dev.txt
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage site

@@ -68,6 +68,20 @@ PROVIDER_INFO: dict[str, Any] = {
     "operators": [
         {"integration-name": "Upstash Vector", "python-modules": [f"{_PACKAGE}.operators.upstash_vector"]}
     ],
+    "sensors": [{"integration-name": "Upstash Vector", "python-modules": [f"{_PACKAGE}.sensors.upstash_vector"]}],
+    "triggers": [
+        {"integration-name": "Upstash Vector", "python-modules": [f"{_PACKAGE}.triggers.upstash_vector"]}
+    ],
+    "task-decorators": [
+        {
+            "name": "upstash_vector_update",
+            "class-name": f"{_PACKAGE}.decorators.upstash_vector.upstash_vector_update_task",
+        },
+        {
+            "name": "upstash_vector_bulk_update",
+            "class-name": f"{_PACKAGE}.decorators.upstash_vector.upstash_vector_bulk_update_task",
+        },
+    ],
     "asset-uris": ASSET_URIS,
     "dataset-uris": ASSET_URIS,  # their name before Airflow 3
     "connection-types": [

@@ -12,7 +12,8 @@ from airflow.providers.common.compat.sdk import DAG, Param, task
 
 from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
 
-SHARDS = 4
+SHARDS = 16
+WRITES_PER_SECOND = 1_000  # what one index takes
 
 
 @task(trigger_rule="all_done")  # a shard that failed has a manifest too
@@ -33,7 +34,7 @@ with DAG(
         task_id="update",
         rows="{{ params.rows }}",
         checkpoint="auto",  # each mapped task has its own
-        max_requests_per_second=1_000 / SHARDS,  # what one index takes, shared out
+        max_requests_per_second=WRITES_PER_SECOND / SHARDS,
         retries=3,
         retry_delay=timedelta(minutes=5),
     ).expand(shard=[(number, SHARDS) for number in range(SHARDS)])

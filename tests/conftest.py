@@ -26,3 +26,8 @@ pytest_plugins = ["tests.index_fixtures", "tests.airflow_home"]
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(_HOME, ignore_errors=True)
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Name a value whose repr holds an address by its argument: every process must give tests the same names."""
+    return argname if " at 0x" in repr(val) else None

@@ -20,7 +20,7 @@ from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHo
 from airflow_provider_upstash_vector.lineage import Written
 from airflow_provider_upstash_vector.operators.many_rows import ManyRows
 from airflow_provider_upstash_vector.operators.rendered_values import optional_text, rendered_value
-from airflow_provider_upstash_vector.operators.telling import TellingOperator
+from airflow_provider_upstash_vector.operators.writing import WritingOperator
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _ROWS = "a path, a URI or a list of rows"
 
 
-class BulkUpdateVectorsOperator(TellingOperator):
+class BulkUpdateVectorsOperator(WritingOperator):
     """Change many stored vectors, one update each, from a list, a file or a table; return a small manifest.
 
     :param rows: a path or URI of a JSON Lines, CSV or Parquet file (``.gz``, ``.zst``), a glob, or a list of
@@ -57,6 +57,9 @@ class BulkUpdateVectorsOperator(TellingOperator):
     :param shard: ``(i, n)``: only part i, from 0, of n; see ``example_bulk_update_shards``.
     :param format: ``"jsonl"``, ``"csv"`` or ``"parquet"`` where the ending does not say it.
     :param id_field: what the rows call the id; likewise ``vector_field`` and so on.
+    :param wait_until_indexed: then wait until nothing is pending in the index: every ``poke_interval`` seconds,
+    for at
+        most ``wait_timeout`` seconds, with ``deferrable`` in the triggerer.
     :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.
 
     The manifest goes to XCom also when the task fails. Errors that no retry can mend fail the task at once.
@@ -172,7 +175,11 @@ class BulkUpdateVectorsOperator(TellingOperator):
                 raise
             self._tell(context, hook, report)
         self.log.info("%s", report)
-        return report.to_dict()
+        manifest = report.to_dict()
+        if not report.updated:
+            return manifest
+        found: dict[str, Any] = self.indexed(hook, None, manifest)  # rows may have named any namespace
+        return found
 
     def _tell(self, context: Context, hook: UpstashVectorHook, report: BulkReport) -> None:
         metrics.tell_bulk_update(report)

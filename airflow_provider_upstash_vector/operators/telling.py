@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
@@ -31,6 +32,10 @@ class TellingOperator(ExactTemplatesOperator):
         add_to_hook_lineage(hook, written)
         # Of this task instance alone: Airflow executes a copy of the operator.
         self.outlets = outlets_with_events(self.outlets, context, written)
+
+    def written(self) -> dict[str, Any] | None:
+        """Return what was written as JSON values."""
+        return asdict(self._written) if self._written else None
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:  # noqa: ARG002 - OpenLineage passes it
         """Return what was written for OpenLineage, which also asks for it when the task has failed."""

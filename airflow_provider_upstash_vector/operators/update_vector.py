@@ -19,7 +19,7 @@ from airflow_provider_upstash_vector.operators.rendered_values import (
     rendered_text,
     rendered_value,
 )
-from airflow_provider_upstash_vector.operators.telling import TellingOperator
+from airflow_provider_upstash_vector.operators.writing import WritingOperator
 
 OnMissing = Literal["warn", "fail", "skip"]
 
@@ -28,7 +28,7 @@ _SPARSE = 'an object {"indices": [...], "values": [...]}'
 _OBJECT = 'a JSON object, e.g. {"genre": "drama"}'
 
 
-class UpdateVectorOperator(TellingOperator):
+class UpdateVectorOperator(WritingOperator):
     """Change the vector, the raw text or the metadata of one stored vector; return the updated count, 1 or 0.
 
     :param vector_id: the id of the vector.
@@ -40,6 +40,9 @@ class UpdateVectorOperator(TellingOperator):
     :param metadata_update_mode: ``"OVERWRITE"``, the service's default, or ``"PATCH"`` (RFC 7396).
     :param namespace: ``None`` for the connection's, ``""`` for the index's default one.
     :param on_missing: what to do where there is no such id: ``"warn"`` and return 0, ``"fail"`` or ``"skip"``.
+    :param wait_until_indexed: then wait until nothing is pending in the namespace: every ``poke_interval``
+    seconds,
+        for at most ``wait_timeout`` seconds, with ``deferrable`` in the triggerer.
     :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.
 
     At least one of ``vector``, ``sparse_vector``, ``data`` and ``metadata`` must be given. Errors that no
@@ -108,8 +111,8 @@ class UpdateVectorOperator(TellingOperator):
         place = f"namespace {namespace!r}" if namespace else "the default namespace"
         if updated:
             self.log.info("Updated vector %r in %s.", str(self.vector_id), place)
-        else:
-            self._tell_missing(f"There is no vector {str(self.vector_id)!r} in {place}; nothing was updated.")
+            return int(self.indexed(hook, namespace, updated))
+        self._tell_missing(f"There is no vector {str(self.vector_id)!r} in {place}; nothing was updated.")
         return updated
 
     def _update(self, hook: UpstashVectorHook, namespace: str) -> int:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,17 +25,24 @@ _COMPONENTS = ("api-server", "dag-processor", "scheduler")
 
 
 class LiveAirflow:
-    """A running Airflow with the tests' DAGs; its tasks find an index behind the default connection."""
+    """A running Airflow, with the tests' DAGs or others; its tasks find an index behind the default connection."""
 
-    def __init__(self, home: Path, connection: str, **environment: str) -> None:
+    def __init__(
+        self,
+        home: Path,
+        connection: str,
+        write_dags: Callable[[Path], None] = prepare_dags,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.home = home
+        self._write_dags = write_dags
         self.port = _free_port()
         self._processes: list[subprocess.Popen[bytes]] = []
         self.environment = {
             **os.environ,
             **_settings(home, self.port),
             "AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT": connection,
-            **environment,
+            **(environment or {}),
         }
 
     @property
@@ -45,7 +52,7 @@ class LiveAirflow:
 
     def start(self) -> None:
         """Migrate the database and start the components; return when DAGs are there to be triggered."""
-        prepare_dags(self.home / "dags")
+        self._write_dags(self.home / "dags")
         self.airflow("db", "migrate")
         for component in _COMPONENTS:
             with (self.home / f"{component}.log").open("wb") as log:
@@ -176,10 +183,10 @@ def _free_port() -> int:
 
 
 @contextmanager
-def live_airflow(connection: str, **environment: str) -> Iterator[LiveAirflow]:
+def live_airflow(connection: str, environment: Mapping[str, str] | None = None) -> Iterator[LiveAirflow]:
     """Run an Airflow for as long as the context lasts."""
     with tempfile.TemporaryDirectory(prefix="upstash-vector-live-", ignore_cleanup_errors=True) as home:
-        airflow = LiveAirflow(Path(home), connection, **environment)
+        airflow = LiveAirflow(Path(home), connection, environment=environment)
         try:
             airflow.start()
             yield airflow

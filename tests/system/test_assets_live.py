@@ -24,7 +24,7 @@ def updated(airflow: LiveAirflow, rows: Path, ids: list[str]) -> None:
 def test_an_update_triggers_a_dag_unless_nothing_was_updated(server: DevServer, tmp_path: Path) -> None:
     with VectorClient(Endpoint.of(server.url, server.token)) as client:
         client.upsert([{"id": id, "vector": [1, 1]} for id in ("a", "b")], "movies")
-    with live_airflow(connection_json(server), UPSTASH_VECTOR_HOST=server.url) as airflow:
+    with live_airflow(connection_json(server), {"UPSTASH_VECTOR_HOST": server.url}) as airflow:
         airflow.wait(lambda: airflow.query("SELECT 1 FROM dag WHERE dag_id = 'example_assets_consume'"), 120)
         airflow.airflow("dags", "unpause", "example_assets_consume")
         updated(airflow, tmp_path / "none.jsonl", ["unknown"])

@@ -76,7 +76,7 @@ def test_example_bulk_update_shards(airflow_home: AirflowHome, movies: Any, upda
     run = run_file(airflow_home, "example_bulk_update_shards.py", {"rows": updates})
     assert run.state == "success"
     xcoms = airflow_home.xcoms("example_bulk_update_shards", run.run_id)
-    assert len(xcoms) == 5
+    assert len(xcoms) == 17
     counts = {"total": 5, "updated": 3, "missing": 2, "rejected": 0, "failed": 0, "not_attempted": 0}
     assert _stored(xcoms["add_up", -1]) == counts
 

@@ -1,0 +1,1 @@
+"""TaskFlow decorators: functions whose results are sent to an index."""

@@ -1,0 +1,1 @@
+"""Waiting for an index, without Airflow: what is waited for, and when to look again."""

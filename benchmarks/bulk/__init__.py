@@ -1,0 +1,1 @@
+"""The benchmark of bulk runs: ``python -m benchmarks.bulk``."""

@@ -1,0 +1,1 @@
+"""A cluster of Airflow on one machine, and a sharded bulk update through it."""

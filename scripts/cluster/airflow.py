@@ -1,0 +1,116 @@
+"""Airflow's components with the CeleryExecutor, and two workers with names of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from scripts.cluster.processes import ClusterError, Process, Processes, answers, free_port
+
+COMPONENTS = ("dag-processor", "scheduler", "triggerer")
+WORKERS = 2
+SLOTS = 4
+_START_SECONDS = 180.0
+# hosts of tasks are told by this, since all workers are on one machine
+_NAMES = 'import os\n\n\ndef name():\n    return os.environ.get("CLUSTER_WORKER", "cluster")\n'
+
+
+class Airflow:
+    """The components of one Airflow; ``database`` and ``broker`` are addresses."""
+
+    def __init__(self, processes: Processes, folder: Path, database: str, broker: str, connection: str) -> None:
+        self._processes = processes
+        self._folder = folder
+        self._database = database
+        self._port = free_port()
+        (folder / "plugins").mkdir()
+        (folder / "plugins" / "worker_names.py").write_text(_NAMES)
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
+            **_settings(folder, database, broker, self._port),
+            "PYTHONPATH": f"{Path.cwd()}:{folder / 'plugins'}",
+            "AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT": connection,
+        }
+        self.workers: list[Process] = []
+
+    def start(self) -> None:
+        """Migrate the database, start everything and wait until the API and the workers answer."""
+        self.command("db", "migrate")
+        self._component("api-server", {})
+        self._processes.wait("starting the API", lambda: answers(self._port), _START_SECONDS)
+        for component in COMPONENTS:
+            self._component(component, {})
+        for number in range(1, WORKERS + 1):
+            name = f"worker-{number}"
+            options = ["celery", "worker", "--celery-hostname", f"{name}@%h", "--concurrency", str(SLOTS)]
+            self.workers.append(self._component(name, {"CLUSTER_WORKER": name}, options))
+
+    def _component(self, name: str, extra: dict[str, str], options: list[str] | None = None) -> Process:
+        environment = {**self._environment, **extra, "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port())}
+        environment["AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT"] = str(free_port())
+        command = [sys.executable, "-m", "airflow", *(options or [name])]
+        return self._processes.start(name, command, environment)
+
+    def command(self, *arguments: str) -> None:
+        """Run an ``airflow`` command."""
+        command = [sys.executable, "-m", "airflow", *arguments]
+        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise ClusterError(f"airflow {' '.join(arguments)}: {done.stderr.strip()[-2000:]}")
+
+    def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
+        """Trigger a DAG once it has been read; return the id of the run."""
+        self._processes.wait(
+            "reading the DAG", lambda: self.query("SELECT 1 FROM dag WHERE dag_id = %s", dag_id), _START_SECONDS
+        )
+        self.command("dags", "unpause", dag_id)
+        self.command("dags", "trigger", dag_id, "--run-id", "cluster", "--conf", json.dumps(conf))
+        return "cluster"
+
+    def query(self, sql: str, *values: Any) -> list[Any]:
+        """Return rows of the metadata database."""
+        user, _, rest = self._database.partition("@")
+        address, _, name = rest.partition("/")
+        host, _, port = address.partition(":")
+        connection = psycopg2.connect(host=host, port=port, user=user, dbname=name)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(sql, values)
+                return list(cursor.fetchall())
+        finally:
+            connection.close()
+
+
+def _settings(folder: Path, database: str, broker: str, port: int) -> dict[str, str]:
+    url = f"http://127.0.0.1:{port}"
+    return {
+        "AIRFLOW_HOME": str(folder),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+        "AIRFLOW__CORE__HOSTNAME_CALLABLE": "worker_names.name",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__CORE__FERNET_KEY": "",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database}",
+        "AIRFLOW__CELERY__BROKER_URL": broker,
+        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2://{database}",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__SECRET_KEY": secrets.token_hex(16),
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(64),
+        "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        # a worker that is killed is noticed by the heartbeats that its tasks no longer send
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    }

@@ -1,0 +1,48 @@
+"""Redis and PostgreSQL on loopback, with their data in the cluster's folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from scripts.cluster.processes import ClusterError, Processes, answers, free_port
+
+_START_SECONDS = 30.0
+
+
+def start_redis(processes: Processes) -> str:
+    """Start Redis, in memory alone; return its URL."""
+    port = free_port()
+    options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+    processes.start("redis", ["redis-server", *options], os.environ)
+    processes.wait("starting Redis", lambda: answers(port), _START_SECONDS)
+    return f"redis://127.0.0.1:{port}/0"
+
+
+def start_postgres(processes: Processes, folder: Path) -> str:
+    """Start PostgreSQL with a database ``airflow``; return user, address and name of it."""
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    data, port = folder / "postgres", free_port()
+    data.mkdir()
+    if os.getuid() == 0:  # PostgreSQL refuses to run as root
+        shutil.chown(data, "postgres", "postgres")
+        folder.chmod(0o755)
+    _run(_as_postgres([str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "postgres"]))
+    options = ["-D", str(data), "-p", str(port), "-k", str(data), "-c", "listen_addresses=127.0.0.1"]
+    durability = ["-c", "fsync=off", "-c", "max_connections=300"]
+    processes.start("postgres", _as_postgres([str(programs / "postgres"), *options, *durability]), os.environ)
+    processes.wait("starting PostgreSQL", lambda: answers(port), _START_SECONDS)
+    _run([str(programs / "createdb"), "-h", "127.0.0.1", "-p", str(port), "-U", "postgres", "airflow"])
+    return f"postgres@127.0.0.1:{port}/airflow"
+
+
+def _as_postgres(command: list[str]) -> list[str]:
+    return ["runuser", "-u", "postgres", "--", *command] if os.getuid() == 0 else command
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    if done.returncode != 0:
+        raise ClusterError(f"{command[0]}: {done.stderr.strip()}")

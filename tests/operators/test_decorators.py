@@ -1,0 +1,101 @@
+"""The TaskFlow decorators: functions whose results are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
+
+from airflow_provider_upstash_vector.decorators.upstash_vector import (
+    upstash_vector_bulk_update_task,
+    upstash_vector_update_task,
+)
+from airflow_provider_upstash_vector.dev_server import DevServer
+from tests.bulk.conftest import fill, stored
+
+
+@pytest.fixture(autouse=True)
+def index(server: DevServer, connection: str) -> DevServer:
+    fill(server, [f"v{n}" for n in range(300)])
+    return server
+
+
+def executed(decorated: Any, *args: Any, native: bool = False, **kwargs: Any) -> Any:
+    """Call a decorated function in a DAG, render and execute its task; return the result."""
+    with DAG("d", schedule=None, render_template_as_native_obj=native) as dag:
+        decorated(*args, **kwargs)
+    operator: Any = dag.tasks[0]
+    ti = SimpleNamespace(dag_id="d", run_id="r", task_id=operator.task_id, map_index=-1)
+    context: Any = {"params": {"genre": "crime"}, "ti": ti, "ds": "2026-01-02"}
+    operator.render_template_fields(context)
+    return operator.execute(context)
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_a_function_that_returns_a_change(index: DevServer, native: bool) -> None:
+    @upstash_vector_update_task(metadata_update_mode="PATCH")
+    def change(id: str, genre: str, ds: Any = None) -> dict[str, Any]:
+        return {"id": id, "metadata": {"genre": genre, "day": ds, "text": "{{ no.template }}"}}
+
+    assert executed(change, "v1", "{{ params.genre }}", native=native) == 1
+    assert stored(index)["v1"] == {"n": -1, "genre": "crime", "day": "2026-01-02", "text": "{{ no.template }}"}
+
+
+def test_what_the_function_says_comes_before_the_arguments(index: DevServer) -> None:
+    fill(index, ["x"], "ns")
+
+    @upstash_vector_update_task(namespace="other")
+    def change() -> dict[str, Any]:
+        return {"id": "x", "metadata": {"n": 5}, "namespace": "ns"}
+
+    assert executed(change) == 1
+    assert stored(index, "ns") == {"x": {"n": 5}}
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (None, "must be a mapping with id and what to change, got NoneType"),
+        ({"data": "x"}, "id: is required"),
+        ({"id": "v1", "metdata": {}}, "metdata: there is no such field"),
+        ({"id": "v1"}, "nothing to update"),
+        ({"id": 1.5, "data": "x"}, "must be text"),
+    ],
+)
+def test_a_result_that_is_no_change_fails_at_once(change: Any, sentence: str) -> None:
+    @upstash_vector_update_task
+    def broken() -> Any:
+        return change
+
+    with pytest.raises(AirflowFailException, match=sentence):
+        executed(broken)
+
+
+def test_rows_that_are_returned(index: DevServer) -> None:
+    @upstash_vector_bulk_update_task(concurrency=8)
+    def rows(count: int) -> list[dict[str, Any]]:
+        return [{"id": f"v{n}", "metadata": {"n": n}} for n in range(count)]
+
+    assert executed(rows, 300)["updated"] == 300
+    assert stored(index) == {f"v{n}": {"n": n} for n in range(300)}
+
+
+def test_rows_that_are_yielded_are_sent_as_they_come(index: DevServer) -> None:
+    sent_at_the_end: list[int] = []
+
+    @upstash_vector_bulk_update_task
+    def rows() -> Iterator[dict[str, Any]]:
+        for _ in range(10):
+            yield from ({"id": f"v{n}", "data": "x"} for n in range(300))
+        sent_at_the_end.append(index.requests["update"])
+
+    assert executed(rows)["updated"] == 3_000
+    assert sent_at_the_end[0] > 2_000
+
+
+def test_they_are_registered() -> None:
+    assert task.upstash_vector_update is not None
+    assert task.upstash_vector_bulk_update is not None

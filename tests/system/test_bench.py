@@ -1,0 +1,56 @@
+"""`make bench` runs through: that it measures all, not how fast. Mapped tasks are left out: they take minutes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+PARTS = "metadata,numpy,lists,vendor,delays,bytes,files"
+MEASURED = [
+    "metadata_bare",
+    "numpy_bare",
+    "lists_bare",
+    "vendor_async",
+    "vendor_sync",
+    "delay_20",
+    "delay_500",
+    "bytes",
+    "file_memory",
+    "file_memory_growth",
+    "file_seconds",
+    "file_cpu_seconds",
+]
+CONTENDERS = {
+    "metadata": ["ours", "bare"],
+    "numpy": ["ours", "bare"],
+    "lists": ["ours", "bare"],
+    "vendor": ["ours", "vendor_async", "vendor_sync"],
+    "delay_20": ["ours", "bare"],
+    "delay_500": ["ours", "bare"],
+    "files": ["rows_100k", "rows_1m"],
+}
+
+
+def test_measures_all_and_writes_json_and_chart(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.bulk", "--quick", "--runs", "1", "--only", PARTS]
+    done = subprocess.run(
+        [*command, "--results", tmp_path], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "bulk.json").exists(), done.stderr
+    results = json.loads((tmp_path / "bulk.json").read_text())
+    assert [one["key"] for one in results["measured"]] == MEASURED
+    assert done.returncode == (not all(one["ok"] for one in results["measured"]))
+    assert {part: [*runs] for part, runs in results["runs"].items()} == CONTENDERS
+    assert {part: [*medians] for part, medians in results["medians"].items()} == CONTENDERS
+    assert all(run["rows"] > 0 for runs in results["runs"].values() for own in runs.values() for run in own)
+    assert results["load_average"].keys() == CONTENDERS.keys()
+    assert results["machine"]["libraries"].keys() >= {"aiohttp", "orjson", "upstash-vector"}
+    assert (tmp_path / "bulk.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "bulk.svg").read_text().rstrip().endswith("</svg>")
+    for one in results["measured"]:
+        assert one["what"] in done.stdout
