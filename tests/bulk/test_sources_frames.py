@@ -99,7 +99,6 @@ def test_an_index_without_a_name_is_left_out_even_if_its_labels_repeat() -> None
         pd.Series(["a", None], dtype="string[pyarrow]"),
         pd.Series(["a", None], dtype="category"),
     ],
-    ids=str,
 )
 def test_nulls_of_every_kind_of_pandas_text_are_fields_not_given(series: Any) -> None:
     assert values(pd.DataFrame({"id": ["1", "2"], "data": series})) == [{"id": "1", "data": "a"}, {"id": "2"}]
@@ -121,7 +120,6 @@ def test_pandas_columns_that_hold_no_field_do_not_matter() -> None:
         (pl.DataFrame({"doc": ["a"]}), "there is no id column, only doc"),
         (pl.Series([1, 2]), "the table cannot be read: "),
     ],
-    ids=str,
 )
 def test_a_frame_that_cannot_be_used_is_told_at_once(frame: Any, reason: str) -> None:
     with pytest.raises(InvalidRows) as raised:
