@@ -31,7 +31,9 @@ class AirflowHome:
         """Return the XComs of a run by task id and map index, as stored."""
         query = "SELECT task_id, map_index, value FROM xcom WHERE dag_id = ? AND run_id = ? AND key = ?"
         with sqlite3.connect(self.path / "airflow.db") as database:
-            return {(task, index): value for task, index, value in database.execute(query, (dag_id, run_id, key))}
+            found = database.execute(query, (dag_id, run_id, key))
+            # Airflow 2.11 stores bytes
+            return {(task, i): v.decode() if isinstance(v, bytes) else v for task, i, v in found}
 
     def everything(self) -> Iterator[tuple[Path, bytes]]:
         """Yield each file with its content: database, logs and the rest."""
