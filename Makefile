@@ -1,4 +1,4 @@
-.PHONY: demo docs bench bench-server cluster test lint types pytest lock clean
+.PHONY: demo docs bench bench-server cluster test test-matrix lint types pytest lock clean
 .DEFAULT_GOAL := test
 
 VENV := .venv/ready
@@ -23,6 +23,9 @@ pytest: $(VENV)
 	$(BIN)/coverage report --include='*/client/*' --fail-under=100
 	$(BIN)/coverage report --skip-covered --sort=cover | tail -20
 
+test-matrix: $(VENV) ## the tests on every Airflow version, with the lowest dependencies, and the wheel; or ONLY="2.11.2 wheel"
+	@$(BIN)/python scripts/test_matrix.py $(ONLY)
+
 demo: $(VENV) ## update a vector from a real Airflow run against the dev server
 	$(BIN)/python scripts/demo.py
 
@@ -40,9 +43,8 @@ cluster: $(VENV) ## a sharded bulk update through Celery workers, one of which i
 	@scripts/install-services
 	$(BIN)/python -m scripts.cluster
 
-lock: $(VENV) ## pin the development environment anew
-	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.10 --no-annotate --no-header \
-		--group dev --group docs --all-extras pyproject.toml --output-file requirements-dev.txt
+lock: $(VENV) ## pin the environments anew
+	@scripts/lock
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage site
+	rm -rf .venv .matrix .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage site

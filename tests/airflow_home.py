@@ -31,7 +31,9 @@ class AirflowHome:
         """Return the XComs of a run by task id and map index, as stored."""
         query = "SELECT task_id, map_index, value FROM xcom WHERE dag_id = ? AND run_id = ? AND key = ?"
         with sqlite3.connect(self.path / "airflow.db") as database:
-            return {(task, index): value for task, index, value in database.execute(query, (dag_id, run_id, key))}
+            found = database.execute(query, (dag_id, run_id, key))
+            # Airflow 2.11 stores bytes
+            return {(task, i): v.decode() if isinstance(v, bytes) else v for task, i, v in found}
 
     def query(self, sql: str) -> list[Any]:
         """Run a statement on the metadata database; return its rows."""

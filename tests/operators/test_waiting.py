@@ -32,7 +32,7 @@ from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVector
 from airflow_provider_upstash_vector.triggers.upstash_vector import UpstashVectorTrigger
 from tests.index_fixtures import connection_json
 
-PENDING_SECONDS = 0.6
+PENDING_SECONDS = 1.0  # a first look on a busy machine must not take longer
 
 
 @pytest.fixture
@@ -113,7 +113,8 @@ def test_it_waits_for_a_vector_and_its_metadata(index: DevServer) -> None:
 @pytest.mark.parametrize("deferrable", [False, True])
 @pytest.mark.parametrize("soft_fail", [False, True])
 def test_a_timeout_fails_or_skips(index: DevServer, deferrable: bool, soft_fail: bool) -> None:
-    operator = sensor(vector_id="none", timeout=0.3, soft_fail=soft_fail, deferrable=deferrable)
+    timeout = 3 if deferrable else 0.3  # the first look comes before the task defers, and must not take so long
+    operator = sensor(vector_id="none", timeout=timeout, soft_fail=soft_fail, deferrable=deferrable)
     expected = AirflowSkipException if soft_fail else AirflowSensorTimeout
     if not deferrable:
         with pytest.raises(expected):
@@ -140,7 +141,7 @@ def test_permanent_errors_fail_at_once(index: DevServer) -> None:
     with pytest.raises(AirflowFailException, match="401"):
         sensor().execute(context())
     index.faults.clear()
-    deferred = deferred_by(sensor(namespace="ns", deferrable=True))
+    deferred = deferred_by(sensor(vector_id="none", deferrable=True))
     index.faults.add(Fault(kind="status", status=401, times=100))
     event = event_of(deferred)
     assert (event["status"], event["permanent"]) == ("failed", True)
@@ -149,7 +150,7 @@ def test_permanent_errors_fail_at_once(index: DevServer) -> None:
 
 
 def test_too_many_failed_looks_leave_the_task_to_its_retries(index: DevServer) -> None:
-    deferred = deferred_by(sensor(namespace="ns", deferrable=True))
+    deferred = deferred_by(sensor(vector_id="none", deferrable=True))
     index.faults.add(Fault(kind="status", status=503, times=100))
     event = event_of(deferred)
     with pytest.raises(AirflowException, match="6 looks in a row have failed") as raised:

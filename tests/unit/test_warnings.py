@@ -1,0 +1,48 @@
+"""Warnings that our modules cause are errors in the tests, on every version of Airflow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import airflow.configuration
+import pytest
+
+MODULE = "airflow_provider_upstash_vector.hooks.upstash_vector"
+ROOT = Path(__file__).parent.parent.parent
+
+
+def warn_from(module: str) -> None:
+    """Warn as something deprecated does that ``module`` uses."""
+    warnings.warn_explicit("it is deprecated", DeprecationWarning, "file.py", 1, module)
+
+
+try:  # while tests are collected, which is when modules are imported
+    warn_from(MODULE)
+except DeprecationWarning:
+    WHEN_COLLECTED = True
+else:
+    WHEN_COLLECTED = False
+
+
+def test_a_warning_is_an_error_while_modules_are_imported_and_while_tests_run() -> None:
+    assert airflow.configuration  # its import changes the filters
+    assert WHEN_COLLECTED
+    with pytest.raises(DeprecationWarning):
+        warn_from(MODULE)
+
+
+def test_importing_every_module_gives_no_warning() -> None:
+    script = f"""
+import warnings
+import airflow.configuration  # puts its own filters first
+warnings.filterwarnings("error", module="{MODULE.partition(".")[0]}")
+import importlib, pkgutil
+import {MODULE.partition(".")[0]} as package
+for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
