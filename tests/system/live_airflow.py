@@ -25,17 +25,15 @@ _COMPONENTS = ("api-server", "dag-processor", "scheduler")
 
 
 class LiveAirflow:
-    """A running Airflow with the tests' DAGs; its tasks find an index behind the default connection."""
+    """A running Airflow with the tests' DAGs; its tasks find an index behind the default connection, if given."""
 
-    def __init__(self, home: Path, connection: str) -> None:
+    def __init__(self, home: Path, connection: str | None) -> None:
         self.home = home
         self.port = _free_port()
         self._processes: list[subprocess.Popen[bytes]] = []
-        self.environment = {
-            **os.environ,
-            **_settings(home, self.port),
-            "AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT": connection,
-        }
+        self.environment = {**os.environ, **_settings(home, self.port)}
+        if connection is not None:
+            self.environment["AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT"] = connection
 
     @property
     def url(self) -> str:
@@ -175,7 +173,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def live_airflow(connection: str) -> Iterator[LiveAirflow]:
+def live_airflow(connection: str | None) -> Iterator[LiveAirflow]:
     """Run an Airflow for as long as the context lasts."""
     with tempfile.TemporaryDirectory(prefix="upstash-vector-live-", ignore_cleanup_errors=True) as home:
         airflow = LiveAirflow(Path(home), connection)
