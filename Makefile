@@ -1,4 +1,4 @@
-.PHONY: demo bench-server test lint types pytest lock clean
+.PHONY: demo screenshots bench-server test lint types pytest lock clean
 .DEFAULT_GOAL := test
 
 VENV := .venv/ready
@@ -18,12 +18,17 @@ types: $(VENV)
 
 pytest: $(VENV)
 	@scripts/install-node
+	@scripts/install-chromium
 	$(BIN)/pytest --cov --cov-report=
 	$(BIN)/coverage report --include='*/client/*' --fail-under=100
 	$(BIN)/coverage report --skip-covered --sort=cover | tail -20
 
 demo: $(VENV) ## update a vector from a real Airflow run against the dev server
 	$(BIN)/python scripts/demo.py
+
+screenshots: $(VENV) ## those of the README, taken by the tests of the UI
+	@scripts/install-chromium
+	SCREENSHOTS=docs/images $(BIN)/pytest tests/ui
 
 bench-server: $(VENV) ## speed, memory and start of the dev server
 	$(BIN)/python benchmarks/bench_server.py

@@ -178,7 +178,10 @@ def test_making_an_operator_opens_no_socket(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"vector_id": "a", "vector": [1]}, "update of 'a' in the default namespace: 422 Invalid vector dimension"),
+        (
+            {"vector_id": "a", "vector": [1]},
+            "update of 'a' in the default namespace: 422 Invalid vector dimension",
+        ),
         ({"vector_id": "b", "data": "x", "on_missing": "fail"}, "There is no vector 'b' in the default namespace"),
     ],
 )

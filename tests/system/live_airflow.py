@@ -82,13 +82,28 @@ class LiveAirflow:
 
     def trigger(self, dag_id: str, **conf: Any) -> str:
         """Trigger a DAG once it has been read; return the id of the run."""
-        self.wait(
-            lambda: self.query("SELECT 1 FROM dag WHERE dag_id = ? AND NOT is_stale", dag_id), _START_SECONDS
-        )
+        self.wait_for_dag(dag_id)
         run_id = f"test_{time.time_ns()}"
         self.airflow("dags", "unpause", dag_id)
         self.airflow("dags", "trigger", dag_id, "--run-id", run_id, "--conf", json.dumps(conf))
         return run_id
+
+    def wait_for_dag(self, dag_id: str) -> None:
+        """Wait until a DAG has been read."""
+        self.wait(
+            lambda: self.query("SELECT 1 FROM dag WHERE dag_id = ? AND NOT is_stale", dag_id), _START_SECONDS
+        )
+
+    def wait_for_ui(self) -> None:
+        """Wait until the UI can be opened."""
+        self.wait(self._answers, _START_SECONDS)
+
+    def _answers(self) -> bool:
+        try:
+            with urlopen(f"{self.url}/api/v2/version"):  # noqa: S310 - our own http URL
+                return True
+        except OSError:
+            return False
 
     def task(self, run_id: str, task_id: str) -> dict[str, Any]:
         """Return state, process id and number of tries of a task."""
