@@ -28,6 +28,7 @@ demo: $(VENV) ## update a vector from a real Airflow run against the dev server
 
 screenshots: $(VENV) ## those of the README, taken by the tests of the UI
 	@scripts/install-chromium
+	rm -f docs/images/*.png
 	SCREENSHOTS=docs/images $(BIN)/pytest tests/ui
 
 bench-server: $(VENV) ## speed, memory and start of the dev server

@@ -77,6 +77,8 @@ class ConnectionsPage:
         form.token.fill(token)
         form.port.fill(port)
         form.save()
+        expect(self.message("Connection has been successfully created")).to_be_visible()
+        self.open()  # the message would stay for as long as the mouse is over it
 
     def edit(self, conn_id: str) -> ConnectionForm:
         """Open the form for a connection that is there."""

@@ -83,9 +83,9 @@ class Run:
         return self._line(field)
 
     def xcom(self, key: str) -> Locator:
-        """Return the line of an XCom."""
+        """Return the value of an XCom."""
         self._open("/xcom")
-        return self._line(key)
+        return self._line(key).get_by_role("paragraph")
 
     def link(self, name: str) -> Locator:
         """Return the button of an extra link."""

@@ -44,9 +44,9 @@ def test_the_test_button_tells_of_the_index(
 ) -> None:
     connections.save("movies", index.url, index.token, port(index))
     connections.test("movies")
-    expect(connections.message("Test Connection Successful")).to_contain_text(
-        "DENSE index of 12 dimensions (COSINE)"
-    )
+    succeeded = connections.message("Test Connection Successful")
+    expect(succeeded).to_contain_text("DENSE index of 12 dimensions (COSINE)")
+    expect(succeeded).to_have_css("opacity", "1")
     picture("connection-test")
 
 
@@ -74,6 +74,7 @@ def test_the_test_button_says_what_is_wrong(
     connections.test("wrong_token")
     failed = connections.message("Test Connection Failed")
     expect(failed).to_contain_text("use the REST token from the index's Connect tab")
+    expect(failed).to_have_css("opacity", "1")
     picture("connection-test-failed")
 
     connections.save("wrong_host", "http://127.0.0.1:9", index.token, "9")

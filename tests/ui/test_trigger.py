@@ -57,7 +57,7 @@ def test_a_filled_form_changes_the_vector(
     assert changed.metadata == {"genre": "comedy", "tags": ["classic"]}
     assert changed.data == "A heist goes wrong."
 
-    expect(run.xcom("return_value")).to_contain_text("1")
+    expect(run.xcom("return_value")).to_have_text("1")
     picture("xcom")
     expect(run.rendered("vector")).to_contain_text(f"[0.25, 0.5, 0.75, 1, … {DIMENSION} numbers]")
     expect(run.rendered("metadata")).to_contain_text('"genre": "comedy"')
@@ -80,9 +80,7 @@ def test_a_filled_form_changes_the_vector(
     ids=["unknown-id", "wrong-vector"],
 )
 @pytest.mark.usefixtures("client")
-def test_the_log_says_why_a_run_fails(
-    dag: DagPage, picture: TakePicture, id: str, vector: list[float], sentence: str
-) -> None:
+def test_the_log_says_why_a_run_fails(dag: DagPage, id: str, vector: list[float], sentence: str) -> None:
     form = dag.press_trigger()
     form.fill("id", id)
     form.fill_json("vector", vector)
@@ -90,4 +88,3 @@ def test_the_log_says_why_a_run_fails(
     run.ends("Failed")
     line = run.log(f"ERROR - {sentence}").first
     expect(line).to_be_in_viewport(ratio=0.9)  # this small window shows about 115 characters of a line
-    picture("log")
