@@ -1,4 +1,4 @@
-.PHONY: demo docs bench bench-server cluster test test-matrix lint types pytest lock clean
+.PHONY: demo docs screenshots bench bench-server cluster test test-matrix lint types pytest lock clean
 .DEFAULT_GOAL := test
 
 VENV := .venv/ready
@@ -18,6 +18,7 @@ types: $(VENV)
 
 pytest: $(VENV)
 	@scripts/install-node
+	@scripts/install-chromium
 	@scripts/install-nginx
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report --include='*/client/*' --fail-under=100
@@ -35,6 +36,11 @@ bench: $(VENV) ## speed and memory of bulk runs against aiohttp, the vendor's SD
 
 docs: $(VENV) ## build docs/ into site/, refusing a broken link
 	$(BIN)/mkdocs build --strict --quiet
+
+screenshots: $(VENV) ## those of the README, taken by the tests of the UI
+	@scripts/install-chromium
+	rm -f docs/images/*.png
+	SCREENSHOTS=docs/images $(BIN)/pytest tests/ui
 
 bench-server: $(VENV) ## speed, memory and start of the dev server
 	$(BIN)/python benchmarks/bench_server.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,8 @@ from airflow_provider_upstash_vector.client.errors import (
     QuotaExceeded,
     UpstashVectorError,
 )
+
+_log = logging.getLogger(__name__)
 
 
 def is_permanent(error: UpstashVectorError) -> bool:
@@ -41,6 +44,13 @@ def airflow_errors(call: str, *, namespace: object = None, id: object = None) ->
         if error.call is None:
             place = namespace if isinstance(namespace, str) else None
             error.locate(call=call, namespace=place, id=None if id is None else str(id), attempts=0)
+        tell(error)
         if is_permanent(error):
-            raise AirflowFailException(str(error)) from error
+            # the calls within the client say nothing more, and would push the message out of sight
+            raise AirflowFailException(str(error)) from error.with_traceback(None)
         raise
+
+
+def tell(message: object) -> None:
+    """Log why a task fails, in a line of its own: the UI of Airflow 3 cuts off what is in a traceback."""
+    _log.error("%s", message)

@@ -13,12 +13,12 @@ _PACKAGE = "airflow_provider_upstash_vector"
 CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
     "namespace": {
         "label": "Default namespace",
-        "description": "For tasks that name none. Empty: the index's default namespace.",
+        "description": "For tasks that name none, e.g. movies. Empty: the index's default namespace.",
         "schema": {"type": ["string", "null"]},
     },
     "timeout": {
         "label": "Timeout (s)",
-        "description": "For one request, from sending it to its whole answer.",
+        "description": "For one request, from sending it to the end of its answer.",
         "schema": {"type": ["number", "null"], "default": 30, "minimum": 0.1},
     },
     "max_attempts": {
@@ -28,7 +28,7 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
     },
     "allow_http": {
         "label": "Allow plain HTTP",
-        "description": "Sends the token unencrypted; loopback addresses need no leave.",
+        "description": "Sends the token unencrypted. Not needed for a dev server on this machine.",
         "schema": {"type": ["boolean", "null"], "default": False},
     },
 }
@@ -38,8 +38,12 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     "relabeling": {"host": "REST URL", "password": "REST token"},
     "placeholders": {
         "host": "https://my-index-vector.upstash.io",
-        "password": "from the index's Connect tab",
-        "port": "443",
+        "password": "the token from the index's Connect tab",
+        "port": "443: the Test button of Airflow 3.3 needs a port",
+        # up to Airflow 3.1; later ones have none for fields that are not standard
+        "namespace": "movies",
+        "timeout": "30",
+        "max_attempts": "5",
     },
 }
 
@@ -84,6 +88,7 @@ PROVIDER_INFO: dict[str, Any] = {
     ],
     "asset-uris": ASSET_URIS,
     "dataset-uris": ASSET_URIS,  # their name before Airflow 3
+    "extra-links": [f"{_PACKAGE}.links.upstash_vector.UpstashConsoleLink"],
     "connection-types": [
         {
             "connection-type": "upstash_vector",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
@@ -137,11 +136,6 @@ class BulkUpdateVectorsOperator(WritingOperator):
         self.upstash_vector_conn_id = upstash_vector_conn_id
         self._stop: BulkStop | None = None
 
-    @cached_property
-    def hook(self) -> UpstashVectorHook:
-        """The hook on the operator's connection."""
-        return UpstashVectorHook(self.upstash_vector_conn_id)
-
     def render_template(
         self,
         content: Any,
@@ -156,6 +150,7 @@ class BulkUpdateVectorsOperator(WritingOperator):
         """Send the updates; return the manifest."""
         self._stop = BulkStop()
         with airflow_errors("bulk_update", namespace=self.namespace), self.hook as hook:
+            self.keep_link(context)
             try:
                 report = hook.bulk_update(
                     self._rows(),

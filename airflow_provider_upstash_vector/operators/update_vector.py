@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any, ClassVar, Literal, get_args
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, Context, XComArg
 
 from airflow_provider_upstash_vector import metrics
-from airflow_provider_upstash_vector.airflow_errors import airflow_errors
+from airflow_provider_upstash_vector.airflow_errors import airflow_errors, tell
 from airflow_provider_upstash_vector.client.errors import InvalidUpdate
 from airflow_provider_upstash_vector.client.models import NumbersLike, SparseLike
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.lineage import Written
+from airflow_provider_upstash_vector.operators.long_vector import LongVector
 from airflow_provider_upstash_vector.operators.rendered_values import (
     optional_text,
     rendered_text,
@@ -94,16 +94,17 @@ class UpdateVectorOperator(WritingOperator):
         self.on_missing = on_missing
         self.upstash_vector_conn_id = upstash_vector_conn_id
 
-    @cached_property
-    def hook(self) -> UpstashVectorHook:
-        """The hook on the operator's connection."""
-        return UpstashVectorHook(self.upstash_vector_conn_id)
+    def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
+        # render_template() does not know the field, and mapped tasks pass render_template_fields() by
+        super()._do_render_template_fields(*args, **kwargs)
+        self.vector = LongVector.of(self.vector)
 
     def execute(self, context: Context) -> int:
         """Send the update, as often as the connection allows; return the updated count."""
         hook = self.hook
         with airflow_errors("update", id=self.vector_id):
             namespace = hook.resolve_namespace(optional_text(self.namespace, "namespace"))
+        self.keep_link(context)
         with airflow_errors("update", namespace=namespace, id=self.vector_id), hook:
             updated = self._update(hook, namespace)
             written = Written(host=hook.settings.endpoint.url, updated={namespace: updated})
@@ -120,7 +121,7 @@ class UpdateVectorOperator(WritingOperator):
         try:
             updated = hook.update(
                 rendered_text(self.vector_id, "vector_id"),
-                vector=rendered_value(self.vector, "vector", _NUMBERS),
+                vector=rendered_value(LongVector.whole(self.vector), "vector", _NUMBERS),
                 sparse_vector=rendered_value(self.sparse_vector, "sparse_vector", _SPARSE),
                 data=optional_text(self.data, "data"),
                 metadata=rendered_value(self.metadata, "metadata", _OBJECT),
@@ -137,6 +138,7 @@ class UpdateVectorOperator(WritingOperator):
 
     def _tell_missing(self, message: str) -> None:
         if self.on_missing == "fail":
+            tell(message)
             raise AirflowFailException(message)
         if self.on_missing == "skip":
             raise AirflowSkipException(message)

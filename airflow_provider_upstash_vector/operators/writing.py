@@ -1,13 +1,15 @@
-"""What operators share that write: they may wait until queries find what was written."""
+"""What operators share that write: the connection, a link, and waiting until queries find what was written."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from airflow.providers.common.compat.sdk import Context, conf
 
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.lineage import Written
+from airflow_provider_upstash_vector.links.upstash_vector import UpstashConsoleLink
 from airflow_provider_upstash_vector.operators import waiting
 from airflow_provider_upstash_vector.operators.telling import TellingOperator
 
@@ -19,7 +21,8 @@ class WritingOperator(TellingOperator):
     triggerer, and fails where the time is over.
     """
 
-    upstash_vector_conn_id: str
+    operator_extra_links = (UpstashConsoleLink(),)
+    upstash_vector_conn_id: str  # a template field: each operator's own argument
 
     def __init__(
         self,
@@ -35,6 +38,16 @@ class WritingOperator(TellingOperator):
         self.deferrable = deferrable
         self.poke_interval = poke_interval
         self.wait_timeout = wait_timeout
+
+    @cached_property
+    def hook(self) -> UpstashVectorHook:
+        """The hook on the operator's connection."""
+        return UpstashVectorHook(self.upstash_vector_conn_id)
+
+    def keep_link(self, context: Context) -> None:
+        """Keep the address that the task's link leads to."""
+        for link in WritingOperator.operator_extra_links:
+            link.keep(self, context)
 
     def indexed(self, hook: UpstashVectorHook, namespace: str | None, result: Any) -> Any:
         """Return ``result``, if wanted once nothing is pending in ``namespace`` or, with ``None``, the index."""

@@ -172,3 +172,26 @@ def test_making_an_operator_opens_no_socket(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(socket, "socket", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     UpdateVectorOperator(task_id="t", vector_id="a", data="x")
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (
+            {"vector_id": "a", "vector": [1]},
+            "update of 'a' in the default namespace: 422 Invalid vector dimension",
+        ),
+        ({"vector_id": "b", "data": "x", "on_missing": "fail"}, "There is no vector 'b' in the default namespace"),
+    ],
+)
+def test_the_log_says_why_in_a_line_of_its_own(
+    caplog: pytest.LogCaptureFixture, values: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(AirflowFailException) as caught:
+        run(PLAIN, **values)
+    (told,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert told.getMessage() == str(caught.value)
+    assert told.getMessage().startswith(sentence)
+    cause = caught.value.__cause__
+    assert cause is None or cause.__traceback__ is None

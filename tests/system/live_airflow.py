@@ -25,12 +25,12 @@ _COMPONENTS = ("api-server", "dag-processor", "scheduler")
 
 
 class LiveAirflow:
-    """A running Airflow, with the tests' DAGs or others; its tasks find an index behind the default connection."""
+    """A running Airflow, with the tests' DAGs or others, and a default connection where one is given."""
 
     def __init__(
         self,
         home: Path,
-        connection: str,
+        connection: str | None,
         write_dags: Callable[[Path], None] = prepare_dags,
         environment: Mapping[str, str] | None = None,
     ) -> None:
@@ -38,12 +38,9 @@ class LiveAirflow:
         self._write_dags = write_dags
         self.port = _free_port()
         self._processes: list[subprocess.Popen[bytes]] = []
-        self.environment = {
-            **os.environ,
-            **_settings(home, self.port),
-            "AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT": connection,
-            **(environment or {}),
-        }
+        self.environment = {**os.environ, **_settings(home, self.port), **(environment or {})}
+        if connection is not None:
+            self.environment["AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT"] = connection
 
     @property
     def url(self) -> str:
@@ -92,13 +89,28 @@ class LiveAirflow:
 
     def trigger(self, dag_id: str, **conf: Any) -> str:
         """Trigger a DAG once it has been read; return the id of the run."""
-        self.wait(
-            lambda: self.query("SELECT 1 FROM dag WHERE dag_id = ? AND NOT is_stale", dag_id), _START_SECONDS
-        )
+        self.wait_for_dag(dag_id)
         run_id = f"test_{time.time_ns()}"
         self.airflow("dags", "unpause", dag_id)
         self.airflow("dags", "trigger", dag_id, "--run-id", run_id, "--conf", json.dumps(conf))
         return run_id
+
+    def wait_for_dag(self, dag_id: str) -> None:
+        """Wait until a DAG has been read."""
+        self.wait(
+            lambda: self.query("SELECT 1 FROM dag WHERE dag_id = ? AND NOT is_stale", dag_id), _START_SECONDS
+        )
+
+    def wait_for_ui(self) -> None:
+        """Wait until the UI can be opened."""
+        self.wait(self._answers, _START_SECONDS)
+
+    def _answers(self) -> bool:
+        try:
+            with urlopen(f"{self.url}/api/v2/version"):  # noqa: S310 - our own http URL
+                return True
+        except OSError:
+            return False
 
     def task(self, run_id: str, task_id: str) -> dict[str, Any]:
         """Return state, process id and number of tries of a task."""
@@ -183,7 +195,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def live_airflow(connection: str, environment: Mapping[str, str] | None = None) -> Iterator[LiveAirflow]:
+def live_airflow(connection: str | None, environment: Mapping[str, str] | None = None) -> Iterator[LiveAirflow]:
     """Run an Airflow for as long as the context lasts."""
     with tempfile.TemporaryDirectory(prefix="upstash-vector-live-", ignore_cleanup_errors=True) as home:
         airflow = LiveAirflow(Path(home), connection, environment=environment)

@@ -55,6 +55,20 @@ def test_example_update_from_tasks(airflow_home: AirflowHome, movies: Any) -> No
     assert movies("movie-3").metadata == {"genre": "western", "tags": ["classic"]}
 
 
+def test_example_trigger_from_ui(airflow_home: AirflowHome, movies: Any) -> None:
+    conf = {"id": "movie-2", "metadata": {"genre": "western", "year": None}, "vector": [0.5, 1], "data": None}
+    assert run_file(airflow_home, "example_trigger_from_ui.py", conf).state == "success"
+    changed = movies("movie-2")
+    assert (changed.metadata, changed.vector, changed.data) == ({"genre": "western"}, [0.5, 1], "old")
+
+
+def test_example_trigger_from_ui_with_empty_fields(airflow_home: AirflowHome, movies: Any) -> None:
+    conf: dict[str, Any] = {"id": "movie-3", "metadata": None, "vector": [], "data": "new"}
+    assert run_file(airflow_home, "example_trigger_from_ui.py", conf).state == "success"
+    changed = movies("movie-3")
+    assert (changed.metadata, changed.vector, changed.data) == (MOVIES[2]["metadata"], [3, 1], "new")
+
+
 @pytest.fixture
 def updates(movies: Any, tmp_path: Path) -> str:
     """The path of a file of updates, two of which are of unknown ids."""

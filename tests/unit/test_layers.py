@@ -98,6 +98,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "sensors/": {*GLUE, f"{OURS}.airflow_errors", f"{OURS}.hooks", f"{OURS}.operators", f"{OURS}.waiting"},
     "decorators/": {*GLUE, f"{OURS}.airflow_errors", f"{OURS}.client", f"{OURS}.operators"},
+    "links/": {*GLUE, "airflow.providers.common.compat.version_compat"},
     "operators/exact_templates.py": {*GLUE, "jinja2"},
     "operators/telling.py": {
         *GLUE,
@@ -112,6 +113,7 @@ ALLOWED: dict[str, set[str]] = {
         f"{OURS}.bulk",
         f"{OURS}.client",
         f"{OURS}.hooks",
+        f"{OURS}.links",
         f"{OURS}.operators",
         f"{OURS}.triggers",
         f"{OURS}.waiting",

@@ -1,0 +1,1 @@
+"""Links: the buttons that tasks have in the UI."""

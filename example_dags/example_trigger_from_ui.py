@@ -1,0 +1,57 @@
+"""Change one vector with what a person fills into the form of "Trigger Dag"; empty fields change nothing."""
+
+from __future__ import annotations
+
+from airflow.providers.common.compat.sdk import DAG, Param
+
+from airflow_provider_upstash_vector.operators.upstash_vector import UpdateVectorOperator
+
+with DAG(
+    dag_id="example_trigger_from_ui",
+    schedule=None,
+    render_template_as_native_obj=True,  # objects and arrays of the form stay what they are
+    params={
+        "id": Param("movie-1", type="string", minLength=1, title="Id", description="Id of a stored vector."),
+        "metadata": Param(
+            {"genre": "comedy"},
+            type=["object", "null"],
+            title="Metadata",
+            description="A JSON object. Empty: stays as it is.",
+        ),
+        "metadata_update_mode": Param(
+            "PATCH",
+            type="string",
+            enum=["PATCH", "OVERWRITE"],
+            title="Mode",
+            description="PATCH changes the fields given and deletes those that are null; OVERWRITE replaces all.",
+        ),
+        "vector": Param(
+            None,
+            type=["array", "null"],
+            items={"type": "number"},
+            title="Vector",
+            description="As many numbers as the index has dimensions, e.g. [0.1, 0.9]. Empty: stays as it is.",
+        ),
+        "data": Param(
+            None,
+            type=["string", "null"],
+            format="multiline",
+            title="Data",
+            description="The raw text. Empty: stays as it is.",
+        ),
+        "namespace": Param(
+            None, type=["string", "null"], title="Namespace", description="Empty: the connection's namespace."
+        ),
+    },
+    tags=["example", "upstash_vector"],
+) as dag:
+    UpdateVectorOperator(
+        task_id="update",
+        vector_id="{{ params.id }}",
+        vector="{{ params.vector or none }}",  # the form gives [] for an empty field
+        data="{{ params.data }}",
+        metadata="{{ params.metadata }}",
+        metadata_update_mode="{{ params.metadata_update_mode if params.metadata is not none else none }}",
+        namespace="{{ params.namespace }}",
+        on_missing="fail",
+    )
