@@ -30,6 +30,7 @@ class ConnectionForm:
     def open_extra_fields(self) -> None:
         """Unfold the fields that are the type's own."""
         self._dialog.get_by_role("button", name="Extra Fields", exact=True).click()
+        expect(self.url).to_be_hidden()  # the standard fields fold up
 
     def number(self, label: str) -> Locator:
         """Return a field for a number."""
