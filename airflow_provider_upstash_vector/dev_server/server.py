@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.request import ProxyHandler, Request, build_opener
 
 import uvicorn
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _KEEP_ALIVE_SECONDS = 120
+# up to 0.35, uvicorn would make uvloop the event loop policy of the whole process, tests and all
+_LOOP: Literal["auto", "none"] = "auto" if hasattr(uvicorn.Config, "get_loop_factory") else "none"
 _BACKLOG = 2048
 _STOP_SECONDS = 10.0
 
@@ -71,6 +73,7 @@ class DevServer:
         return uvicorn.Config(
             self._service.application(),
             http=self._transports.protocol(),
+            loop=_LOOP,
             lifespan="off",
             ws="none",
             access_log=False,

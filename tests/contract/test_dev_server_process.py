@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -138,3 +139,13 @@ def test_specs_that_make_no_sense() -> None:
 def test_the_pytest_fixture(upstash_vector_dev_server: DevServer) -> None:
     headers = {"Authorization": f"Bearer {upstash_vector_dev_server.token}"}
     assert httpx.get(f"{upstash_vector_dev_server.url}/info", headers=headers).status_code == 200
+
+
+def test_other_event_loops_of_the_process_stay_as_they_are() -> None:
+    before = asyncio.new_event_loop()
+    with DevServer() as server:
+        httpx.get(server.url, trust_env=False)
+        after = asyncio.new_event_loop()
+    assert type(before) is type(after)
+    before.close()
+    after.close()

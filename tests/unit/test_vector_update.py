@@ -129,7 +129,8 @@ def test_a_checked_update_does_not_change_with_what_it_was_made_of() -> None:
 
 
 def test_whole_numbers_beyond_64_bits_are_floats() -> None:
-    assert VectorUpdate(id="a", vector=[10**20, 1]).to_json() == b'{"id":"a","vector":[1e+20,1.0]}'
+    sent = VectorUpdate(id="a", vector=[10**20, 1]).to_json()
+    assert sent.replace(b"e+", b"e") == b'{"id":"a","vector":[1e20,1.0]}'  # older orjsons write no plus
 
 
 def test_text_enumerations_are_their_text() -> None:
