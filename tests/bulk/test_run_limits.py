@@ -28,6 +28,12 @@ def refuse_updates(server: DevServer, **fault: Any) -> None:
     server.faults.add(Fault(**{"kind": "status", "status": 422, "times": 10**9, "command": "update", **fault}))
 
 
+def stop_after_updates(stop: bulk.BulkStop, server: DevServer, count: int) -> None:
+    while server.requests["update"] < count:
+        time.sleep(0.01)
+    stop.ask()
+
+
 def test_no_failure_is_allowed_by_default(server: DevServer, run: Run, tmp_path: Path) -> None:
     fill(server, [f"v{n}" for n in range(100)])
     changed = rows(100)
@@ -192,7 +198,7 @@ def test_a_stop_settles_what_is_in_flight(server: DevServer, run: Run, tmp_path:
     fill(server, [f"v{n}" for n in range(1_000)])
     stop = bulk.BulkStop()
     server.faults.add(Fault(kind="slow", seconds=0.5, times=100, command="update"))
-    threading.Timer(0.3, stop.ask).start()
+    threading.Thread(target=stop_after_updates, args=(stop, server, 8), daemon=True).start()
     error = failed(lambda: run(rows(1_000), stop=stop, checkpoint=tmp_path / "checkpoint", concurrency=8))
     assert error.reason == "stopped"
     assert (error.report.updated, error.report.failed) == (8, 0)
@@ -208,7 +214,7 @@ def test_what_does_not_settle_in_time_may_have_landed(
     fill(server, [f"v{n}" for n in range(100)])
     stop = bulk.BulkStop()
     server.faults.add(Fault(kind="slow", seconds=0.9, times=100, command="update"))
-    threading.Timer(0.3, stop.ask).start()
+    threading.Thread(target=stop_after_updates, args=(stop, server, 8), daemon=True).start()
     path = tmp_path / "failures.jsonl"
     options: dict[str, Any] = {"checkpoint": tmp_path / "checkpoint", "failures_path": path, "concurrency": 8}
     error = failed(lambda: run(rows(100), stop=stop, **options))
