@@ -13,7 +13,10 @@ from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer
 from tests.index_fixtures import QUICK
 
-PATIENT = replace(QUICK, max_attempts=10, total_timeout_seconds=30.0)
+# No retry because of a machine with other work to do: the tests count requests.
+PATIENT = replace(
+    QUICK, max_attempts=10, connect_timeout_seconds=30.0, request_timeout_seconds=30.0, total_timeout_seconds=60.0
+)
 
 Run = Callable[..., bulk.BulkReport]
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
-from tests.bulk.conftest import Run, fill, stored
+from tests.bulk.conftest import PATIENT, Run, fill, stored
 
 ROWS, IDS = 10_000, 997
+ONE_SECOND = replace(PATIENT, request_timeout_seconds=1.0)
 
 FAULTS: dict[str, dict[str, Any]] = {
     "503": {"kind": "status", "status": 503, "probability": 0.2},
@@ -46,7 +48,7 @@ def test_every_row_lands_in_order_whatever_goes_wrong(server: DevServer, run: Ru
     fill(server, (f"v{n}" for n in range(IDS)))
     rows, after = changes()
     server.faults.add(Fault(**fault, times=10**9, command="update"))
-    report = run(rows)
+    report = run(rows, policy=ONE_SECOND)
     server.faults.clear()
 
     assert stored(server) == after
