@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,19 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 sys.warnoptions.append("default::DeprecationWarning:__main__")  # as Python has it anyway
 
 pytest_plugins = ["tests.index_fixtures", "tests.airflow_home"]
+
+
+@pytest.hookimpl(optionalhook=True)  # `make test-matrix` has no xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Leave to one process what shares a whole Airflow, and else what stands in one file."""
+    from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415 - as above
+
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # has no types
+        def _split_scope(self, nodeid: str) -> str:
+            folder = nodeid.rpartition("/")[0]
+            return folder if folder in {"tests/live", "tests/ui"} else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from airflow_provider_upstash_vector.dev_server import DevServer
 from tests.airflow_home import ROOT
-from tests.system.live_airflow import LiveAirflow, live_airflow
+from tests.live.live_airflow import LiveAirflow, live_airflow
 from tests.ui.connection_pages import ConnectionsPage
 
 DIMENSION = 12
@@ -32,7 +32,6 @@ def index() -> Iterator[DevServer]:
 def airflow() -> Iterator[LiveAirflow]:
     """An Airflow without connections."""
     with live_airflow(None) as running:
-        running.wait_for_ui()
         running.wait_for_dag("example_trigger_from_ui")
         yield running
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from urllib.parse import unquote
 
 from playwright.sync_api import Locator, Page, expect
+
+from tests.live.live_airflow import LiveAirflow
 
 
 class TriggerForm:
     """The dialog of the Trigger button."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, airflow: LiveAirflow) -> None:
         self._page = page
+        self._airflow = airflow
         self._dialog = page.get_by_role("dialog")
 
     def fill(self, name: str, text: str) -> None:
@@ -40,7 +44,7 @@ class TriggerForm:
         """Start the run."""
         self._dialog.get_by_role("button", name="Trigger").click()
         self._page.wait_for_url(re.compile(r"/runs/manual"))
-        return Run(self._page, self._page.url)
+        return Run(self._page, self._airflow, self._page.url)
 
     def _field(self, name: str) -> Locator:
         return self._dialog.locator(f"#element_{name}")
@@ -49,27 +53,30 @@ class TriggerForm:
 class DagPage:
     """The page of one DAG."""
 
-    def __init__(self, page: Page, airflow_url: str, dag_id: str) -> None:
+    def __init__(self, page: Page, airflow: LiveAirflow, dag_id: str) -> None:
         self._page = page
-        self._url = f"{airflow_url}/dags/{dag_id}"
+        self._airflow = airflow
+        self._url = f"{airflow.url}/dags/{dag_id}"
 
     def press_trigger(self) -> TriggerForm:
         """Open the form for a new run."""
         self._page.goto(self._url)
         self._page.get_by_role("button", name="Trigger").first.click()
-        return TriggerForm(self._page)
+        return TriggerForm(self._page, self._airflow)
 
 
 class Run:
     """A run of one task, "update"."""
 
-    def __init__(self, page: Page, url: str) -> None:
+    def __init__(self, page: Page, airflow: LiveAirflow, url: str) -> None:
         self._page = page
+        self._airflow = airflow
         self._url = url
 
     def ends(self, state: str) -> None:
         """Wait for the end of the task, with its log in sight."""
         self._open("")
+        self._airflow.wait_for_end(unquote(self._url.rpartition("/")[2]), "update")
         expect(self._page.get_by_text(re.compile("^(Success|Failed)$")).first).to_have_text(state)
 
     def graph(self) -> Locator:

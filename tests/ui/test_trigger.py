@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer
-from tests.system.live_airflow import LiveAirflow
+from tests.live.live_airflow import LiveAirflow
 from tests.ui.conftest import DIMENSION, TakePicture
 from tests.ui.connection_pages import ConnectionsPage
 from tests.ui.dag_pages import DagPage
@@ -34,7 +34,7 @@ def client(index: DevServer) -> VectorClient:
 
 @pytest.fixture
 def dag(page: Page, airflow: LiveAirflow) -> DagPage:
-    return DagPage(page, airflow.url, "example_trigger_from_ui")
+    return DagPage(page, airflow, "example_trigger_from_ui")
 
 
 def test_a_filled_form_changes_the_vector(

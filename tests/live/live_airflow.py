@@ -1,11 +1,10 @@
-"""A whole Airflow on loopback: api-server, scheduler and dag-processor, as a person would run them."""
+"""A whole Airflow on loopback: ``airflow standalone``, as a person would run it."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -15,13 +14,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
+
+import psutil
 
 from tests.airflow_home import prepare_dags
+from tests.live.rest_api import RestApi, free_port
 
 _START_SECONDS = 120
 _POLL_SECONDS = 0.1
-_COMPONENTS = ("api-server", "dag-processor", "scheduler")
 
 
 class LiveAirflow:
@@ -36,7 +36,8 @@ class LiveAirflow:
     ) -> None:
         self.home = home
         self._write_dags = write_dags
-        self.port = _free_port()
+        self.port = free_port()
+        self._api = RestApi(self.url)
         self._processes: list[subprocess.Popen[bytes]] = []
         self.environment = {**os.environ, **_settings(home, self.port), **(environment or {})}
         if connection is not None:
@@ -48,22 +49,32 @@ class LiveAirflow:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Migrate the database and start the components; return when DAGs are there to be triggered."""
+        """Start all components; return when the UI can be opened."""
         self._write_dags(self.home / "dags")
-        self.airflow("db", "migrate")
-        for component in _COMPONENTS:
-            with (self.home / f"{component}.log").open("wb") as log:
-                command = [sys.executable, "-m", "airflow", component]
-                self._processes.append(
-                    subprocess.Popen(
-                        command,
-                        env=self.environment,
-                        stdout=log,
-                        stderr=log,
-                        cwd=self.home,
-                        start_new_session=True,
-                    )
+        self.run_component("standalone")
+        self.wait(self._api.answers, _START_SECONDS)
+
+    def run_component(self, name: str) -> None:
+        """Start one component, or ``standalone`` for all."""
+        with (self.home / f"{name}.log").open("wb") as log:
+            self._processes.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "airflow", name],
+                    env=self.environment,
+                    stdout=log,
+                    stderr=log,
+                    cwd=self.home,
+                    start_new_session=True,
                 )
+            )
+
+    def kill_component(self, name: str) -> None:
+        """Kill a component that ``standalone`` has started, and what it has started."""
+        (standalone, *_) = self._processes
+        children = psutil.Process(standalone.pid).children()
+        component = next(child for child in children if name in child.cmdline())
+        for process in [component, *component.children(recursive=True)]:
+            process.kill()
 
     def stop(self) -> None:
         """Stop what was started, and what that has started."""
@@ -75,25 +86,31 @@ class LiveAirflow:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(10)
 
-    def airflow(self, *arguments: str) -> str:
-        """Run an ``airflow`` command; return what it prints."""
-        command = [sys.executable, "-m", "airflow", *arguments]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
     def query(self, sql: str, *values: Any) -> list[Any]:
         """Return rows of the metadata database."""
         with sqlite3.connect(self.home / "airflow.db", timeout=30) as database:
             return database.execute(sql, values).fetchall()
 
+    def add_connection(self, conn_id: str, **values: Any) -> None:
+        """Store a connection."""
+        self._api.call("POST", "/connections", connection_id=conn_id, conn_type="upstash_vector", **values)
+
+    def unpause(self, dag_id: str) -> None:
+        """Let a DAG run, once it has been read."""
+        self.wait_for_dag(dag_id)
+        self._api.call("PATCH", f"/dags/{dag_id}", is_paused=False)
+
     def trigger(self, dag_id: str, **conf: Any) -> str:
         """Trigger a DAG once it has been read; return the id of the run."""
-        self.wait_for_dag(dag_id)
+        self.unpause(dag_id)
         run_id = f"test_{time.time_ns()}"
-        self.airflow("dags", "unpause", dag_id)
-        self.airflow("dags", "trigger", dag_id, "--run-id", run_id, "--conf", json.dumps(conf))
+        self._api.call("POST", f"/dags/{dag_id}/dagRuns", dag_run_id=run_id, conf=conf, logical_date=None)
         return run_id
+
+    def mark_failed(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Do what the UI's "Mark as failed" does."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+        self._api.call("PATCH", path, new_state="failed")
 
     def wait_for_dag(self, dag_id: str) -> None:
         """Wait until a DAG has been read."""
@@ -101,16 +118,10 @@ class LiveAirflow:
             lambda: self.query("SELECT 1 FROM dag WHERE dag_id = ? AND NOT is_stale", dag_id), _START_SECONDS
         )
 
-    def wait_for_ui(self) -> None:
-        """Wait until the UI can be opened."""
-        self.wait(self._answers, _START_SECONDS)
-
-    def _answers(self) -> bool:
-        try:
-            with urlopen(f"{self.url}/api/v2/version"):  # noqa: S310 - our own http URL
-                return True
-        except OSError:
-            return False
+    def wait_for_end(self, run_id: str, task_id: str) -> str:
+        """Wait until a task has ended; return its state."""
+        self.wait(lambda: self.task(run_id, task_id)["state"] in {"success", "failed"}, _START_SECONDS)
+        return str(self.task(run_id, task_id)["state"])
 
     def task(self, run_id: str, task_id: str) -> dict[str, Any]:
         """Return state, process id and number of tries of a task."""
@@ -126,18 +137,6 @@ class LiveAirflow:
         )
         value = json.loads(str(found[0][0]))  # SQLite gives numbers as such
         return json.loads(value) if isinstance(value, str) else value
-
-    def mark_failed(self, dag_id: str, run_id: str, task_id: str) -> None:
-        """Do what the UI's "Mark as failed" does."""
-        with urlopen(f"{self.url}/auth/token") as answer:  # noqa: S310 - our own http URL
-            token = json.load(answer)["access_token"]
-        request = Request(  # noqa: S310 - as above
-            f"{self.url}/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}",
-            data=json.dumps({"new_state": "failed"}).encode(),
-            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-            method="PATCH",
-        )
-        urlopen(request).close()  # noqa: S310 - as above
 
     def logs(self, run_id: str) -> str:
         """Return the logs of a run's tasks."""
@@ -156,17 +155,15 @@ class LiveAirflow:
         raise AssertionError(f"waited for {seconds} s\n{self.component_logs()}")
 
     def component_logs(self) -> str:
-        """Return the last lines of each component's log."""
-        texts = []
-        for component in _COMPONENTS:
-            lines = (self.home / f"{component}.log").read_text(errors="replace").splitlines()
-            texts.append("\n".join([component, *lines[-30:]]))
-        return "\n\n".join(texts)
+        """Return the last lines of what the components have printed."""
+        files = sorted(self.home.glob("*.log"))
+        return "\n\n".join("\n".join(file.read_text(errors="replace").splitlines()[-60:]) for file in files)
 
 
 def _settings(home: Path, port: int) -> dict[str, str]:
     url = f"http://127.0.0.1:{port}"
     return {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # standalone calls "airflow"
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -184,14 +181,12 @@ def _settings(home: Path, port: int) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(_free_port()),
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
+        # another triggerer takes over what one leaves that was not heard of for so long
+        "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 @contextmanager
