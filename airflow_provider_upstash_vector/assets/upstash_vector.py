@@ -32,8 +32,8 @@ def upstash_vector_asset(
     """Return the asset of a namespace, for ``outlets``, ``inlets`` and ``schedule``.
 
     :param host: the host of the index, or its REST URL.
-    :param namespace: ``""`` for the index's default one, ``None`` for the connection's, which without a
-        connection is the default one too.
+    :param namespace: ``""`` for the index's default one, ``None`` for the connection's, which without a connection
+        is the default one too.
     :param conn_id: in place of ``host``, a connection that stands in ``AIRFLOW_CONN_<CONN_ID>``.
 
     Raises ``ValueError`` for any other connection: nothing is asked of a database or a network here.

@@ -20,6 +20,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.client.errors import InvalidUpdate
 from airflow_provider_upstash_vector.client.fields import shown
+from airflow_provider_upstash_vector.decorators.signatures import BulkUpdateTask, UpdateTask
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     UpdateVectorOperator,
@@ -109,11 +110,8 @@ class BulkUpdateVectorsDecoratedOperator(_CallsFunction, BulkUpdateVectorsOperat
         return BulkUpdateVectorsOperator.execute(self, context)
 
 
-def upstash_vector_update_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
-    """Make a task of a function that returns ``{"id": …}`` and what to change of that vector.
-
-    Keyword arguments are those of ``UpdateVectorOperator``; what the function returns comes before them.
-    """
+def _update_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
+    """Make a task of a function that returns ``{"id": …}`` and what to change of that vector."""
     return task_decorator_factory(
         python_callable=python_callable,
         multiple_outputs=False,  # else a function that says it returns a dict would be taken at its word
@@ -122,17 +120,15 @@ def upstash_vector_update_task(python_callable: Callable[..., Any] | None = None
     )
 
 
-def upstash_vector_bulk_update_task(
-    python_callable: Callable[..., Any] | None = None, **kwargs: Any
-) -> TaskDecorator:
-    """Make a task of a function that returns or yields rows, paths of files, or a table.
-
-    Keyword arguments are those of ``BulkUpdateVectorsOperator``. With a checkpoint, the function must give the
-    same rows again after a retry.
-    """
+def _bulk_update_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
+    """Make a task of a function that returns or yields rows, paths of files, or a table."""
     return task_decorator_factory(
         python_callable=python_callable,
         multiple_outputs=False,
         decorated_operator_class=BulkUpdateVectorsDecoratedOperator,
         **kwargs,
     )
+
+
+upstash_vector_update_task: UpdateTask = _update_task
+upstash_vector_bulk_update_task: BulkUpdateTask = _bulk_update_task

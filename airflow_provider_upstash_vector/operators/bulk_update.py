@@ -33,9 +33,8 @@ class BulkUpdateVectorsOperator(WritingOperator):
     """Change many stored vectors, one update each, from a list, a file or a table; return a small manifest.
 
     :param rows: a path or URI of a JSON Lines, CSV or Parquet file (``.gz``, ``.zst``), a glob, or a list of
-    these;
-        a list of rows, from another task, a template or as it is; a DataFrame, an Arrow table, any iterable. A
-        row has ``id`` and any of ``vector``, ``sparse_vector``, ``data``, ``metadata``,
+        these; a list of rows, from another task, a template or as it is; a DataFrame, an Arrow table, any
+        iterable. A row has ``id`` and any of ``vector``, ``sparse_vector``, ``data``, ``metadata``,
         ``metadata_update_mode``, ``namespace``.
     :param namespace: for rows that give none; ``None`` for the connection's, ``""`` for the index's default one.
     :param metadata_update_mode: for rows that give none.
@@ -45,11 +44,9 @@ class BulkUpdateVectorsOperator(WritingOperator):
     :param on_missing: ``"count"`` rows whose id is unknown, or ``"fail"``: let them count as failures.
     :param failures_path: a JSON Lines file for rows that were rejected or failed, which can be ``rows`` again.
     :param checkpoint: ``"auto"``: in the task's state, from Airflow 3.3 on; a path, which also another DAG run
-    goes on
-        from; or ``None``. A retry goes on where the task has stopped.
+        goes on from; or ``None``. A retry goes on where the task has stopped.
     :param daily_budget: requests per day of UTC. When it or the service's daily quota is spent, the task fails,
-    for a
-        retry to go on, or with ``on_budget="return"`` succeeds with what is left as ``not_attempted``.
+        for a retry to go on, or with ``on_budget="return"`` succeeds with what is left as ``not_attempted``.
     :param time_limit_seconds: stop after this time; ``execution_timeout`` does so too.
     :param check_index: ask for the index's dimension and type first.
     :param dry_run: read and check every row, and send nothing.
@@ -57,8 +54,7 @@ class BulkUpdateVectorsOperator(WritingOperator):
     :param format: ``"jsonl"``, ``"csv"`` or ``"parquet"`` where the ending does not say it.
     :param id_field: what the rows call the id; likewise ``vector_field`` and so on.
     :param wait_until_indexed: then wait until nothing is pending in the index: every ``poke_interval`` seconds,
-    for at
-        most ``wait_timeout`` seconds, with ``deferrable`` in the triggerer.
+        for at most ``wait_timeout`` seconds, with ``deferrable`` in the triggerer.
     :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.
 
     The manifest goes to XCom also when the task fails. Errors that no retry can mend fail the task at once.

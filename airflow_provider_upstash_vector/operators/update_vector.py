@@ -32,8 +32,8 @@ class UpdateVectorOperator(WritingOperator):
     """Change the vector, the raw text or the metadata of one stored vector; return the updated count, 1 or 0.
 
     :param vector_id: the id of the vector.
-    :param vector: as many numbers as the index has dimensions: a list, a numpy array, an XComArg, or a text
-        that renders to a JSON or Python list.
+    :param vector: as many numbers as the index has dimensions: a list, a numpy array, an XComArg, or a text that
+        renders to a JSON or Python list.
     :param sparse_vector: ``{"indices": [...], "values": [...]}``, up to 1,000 of each.
     :param data: the raw text, up to 1 MB; an index with an embedding model embeds it anew.
     :param metadata: a JSON object of up to 48 KB; ``None`` in it deletes a field under ``PATCH``.
@@ -41,8 +41,7 @@ class UpdateVectorOperator(WritingOperator):
     :param namespace: ``None`` for the connection's, ``""`` for the index's default one.
     :param on_missing: what to do where there is no such id: ``"warn"`` and return 0, ``"fail"`` or ``"skip"``.
     :param wait_until_indexed: then wait until nothing is pending in the namespace: every ``poke_interval``
-    seconds,
-        for at most ``wait_timeout`` seconds, with ``deferrable`` in the triggerer.
+        seconds, for at most ``wait_timeout`` seconds, with ``deferrable`` in the triggerer.
     :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.
 
     At least one of ``vector``, ``sparse_vector``, ``data`` and ``metadata`` must be given. Errors that no

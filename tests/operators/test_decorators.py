@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -9,11 +10,17 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
 
+from airflow_provider_upstash_vector.decorators.signatures import BulkUpdateTask, UpdateTask
 from airflow_provider_upstash_vector.decorators.upstash_vector import (
     upstash_vector_bulk_update_task,
     upstash_vector_update_task,
 )
 from airflow_provider_upstash_vector.dev_server import DevServer
+from airflow_provider_upstash_vector.operators.upstash_vector import (
+    BulkUpdateVectorsOperator,
+    UpdateVectorOperator,
+)
+from airflow_provider_upstash_vector.operators.writing import WritingOperator
 from tests.bulk.conftest import fill, stored
 
 
@@ -99,3 +106,16 @@ def test_rows_that_are_yielded_are_sent_as_they_come(index: DevServer) -> None:
 def test_they_are_registered() -> None:
     assert task.upstash_vector_update is not None
     assert task.upstash_vector_bulk_update is not None
+
+
+@pytest.mark.parametrize(
+    ("protocol", "operator", "from_the_function"),
+    [(UpdateTask, UpdateVectorOperator, {"vector_id"}), (BulkUpdateTask, BulkUpdateVectorsOperator, {"rows"})],
+)
+def test_type_checkers_see_all_arguments(protocol: Any, operator: Any, from_the_function: set[str]) -> None:
+    def keywords(function: Any) -> set[str]:
+        parameters = inspect.signature(inspect.unwrap(function)).parameters.values()
+        return {one.name for one in parameters if one.kind is one.KEYWORD_ONLY}
+
+    told = keywords(protocol.__call__)
+    assert told == (keywords(operator.__init__) | keywords(WritingOperator.__init__)) - from_the_function

@@ -135,8 +135,8 @@ def test_the_dags_of_the_readme(
     assert run_file(airflow_home, f"readme_{number}.py").state == "success"
 
 
-def test_the_readme_has_four_dags() -> None:
-    assert len(readme_snippets()) == 4
+def test_the_readme_has_dags() -> None:
+    assert len(readme_snippets()) == 6
 
 
 @pytest.mark.parametrize("kind", ["plain", "native"])

@@ -97,7 +97,14 @@ ALLOWED: dict[str, set[str]] = {
         f"{OURS}.waiting",
     },
     "sensors/": {*GLUE, f"{OURS}.airflow_errors", f"{OURS}.hooks", f"{OURS}.operators", f"{OURS}.waiting"},
-    "decorators/": {*GLUE, f"{OURS}.airflow_errors", f"{OURS}.client", f"{OURS}.operators"},
+    "decorators/": {
+        *GLUE,
+        f"{OURS}.airflow_errors",
+        f"{OURS}.bulk",
+        f"{OURS}.client",
+        f"{OURS}.decorators",
+        f"{OURS}.operators",
+    },
     "links/": {*GLUE, "airflow.providers.common.compat.version_compat"},
     "operators/exact_templates.py": {*GLUE, "jinja2"},
     "operators/telling.py": {

@@ -1,0 +1,83 @@
+"""What the decorators may be given, for editors and type checkers: the operators' arguments and any task's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from typing import Any, Protocol
+
+from airflow.providers.common.compat.sdk import TaskDecorator
+
+from airflow_provider_upstash_vector.bulk import options
+from airflow_provider_upstash_vector.bulk.sources import Format
+from airflow_provider_upstash_vector.client.models import NumbersLike, SparseLike
+from airflow_provider_upstash_vector.operators import update_vector
+
+
+class UpdateTask(Protocol):
+    """``@task.upstash_vector_update``, with all arguments of ``UpdateVectorOperator`` but ``vector_id``."""
+
+    def __call__(
+        self,
+        python_callable: Callable[..., Any] | None = None,
+        *,
+        vector: NumbersLike | str | None = ...,
+        sparse_vector: SparseLike | str | None = ...,
+        data: str | None = ...,
+        metadata: Mapping[str, Any] | str | None = ...,
+        metadata_update_mode: str | None = ...,
+        namespace: str | None = ...,
+        on_missing: update_vector.OnMissing = ...,
+        wait_until_indexed: bool = ...,
+        deferrable: bool = ...,
+        poke_interval: float = ...,
+        wait_timeout: float = ...,
+        upstash_vector_conn_id: str = ...,
+        **kwargs: Any,
+    ) -> TaskDecorator:
+        """Make a task of a function that returns ``{"id": …}`` and what to change of that vector.
+
+        What the function returns comes before the arguments.
+        """
+
+
+class BulkUpdateTask(Protocol):
+    """``@task.upstash_vector_bulk_update``, with all arguments of ``BulkUpdateVectorsOperator`` but ``rows``."""
+
+    def __call__(
+        self,
+        python_callable: Callable[..., Any] | None = None,
+        *,
+        namespace: str | None = ...,
+        metadata_update_mode: str | None = ...,
+        concurrency: int = ...,
+        max_requests_per_second: float | None = ...,
+        max_failures: float = ...,
+        on_missing: options.OnMissing = ...,
+        failures_path: str | PathLike[str] | None = ...,
+        checkpoint: str | PathLike[str] | None = ...,
+        daily_budget: int | None = ...,
+        on_budget: options.OnBudget = ...,
+        time_limit_seconds: float | None = ...,
+        check_index: bool = ...,
+        dry_run: bool = ...,
+        shard: Sequence[int] | None = ...,
+        format: Format | None = ...,
+        id_field: str = ...,
+        vector_field: str = ...,
+        sparse_vector_field: str = ...,
+        data_field: str = ...,
+        metadata_field: str = ...,
+        metadata_update_mode_field: str = ...,
+        namespace_field: str = ...,
+        wait_until_indexed: bool = ...,
+        deferrable: bool = ...,
+        poke_interval: float = ...,
+        wait_timeout: float = ...,
+        upstash_vector_conn_id: str = ...,
+        **kwargs: Any,
+    ) -> TaskDecorator:
+        """Make a task of a function that returns or yields rows, paths of files, or a table.
+
+        With a checkpoint, the function must give the same rows again after a retry.
+        """
