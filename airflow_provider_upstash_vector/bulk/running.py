@@ -103,6 +103,8 @@ def _path(path: PathLike, find: FindPaths) -> OpenablePath:
 def _in_a_thread(job: Coroutine[Any, Any, BulkReport], stop: BulkStop) -> BulkReport:
     """Run to the end, also where the waiting is interrupted: that is raised again when nothing is in flight.
 
+    Its cause is then the error in which the run has ended, with the report.
+
     The loop has a thread of its own because Airflow raises a task's timeout in a signal handler, so anywhere in
     the main thread: amid the books, or in a callback whose errors asyncio would only log. And this thread may
     have a loop.
@@ -119,13 +121,14 @@ def _in_a_thread(job: Coroutine[Any, Any, BulkReport], stop: BulkStop) -> BulkRe
     thread.start()
     try:
         return done.result()
-    except BaseException:
+    except BaseException as interruption:
         if not done.done():
             stop.ask()
             try:
                 log.warning("Interrupted at the end: %s", done.result())
             except BulkUpdateFailed as error:
                 log.warning("Interrupted: %s", error)
+                raise interruption from error
         raise
 
 

@@ -160,9 +160,12 @@ class BulkUpdateVectorsOperator(WritingOperator):
                     log=self.log,
                     **self.options,
                 )
-            except BulkUpdateFailed as error:
-                context["ti"].xcom_push(key="return_value", value=error.report.to_dict())
-                self._tell(context, hook, error.report)
+            except BaseException as error:
+                # an execution_timeout interrupts the run, which then ends as its cause
+                failed = error if isinstance(error, BulkUpdateFailed) else error.__cause__
+                if isinstance(failed, BulkUpdateFailed):
+                    context["ti"].xcom_push(key="return_value", value=failed.report.to_dict())
+                    self._tell(context, hook, failed.report)
                 raise
             self._tell(context, hook, report)
         self.log.info("%s", report)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -49,3 +53,29 @@ def failed(run: Callable[[], object]) -> bulk.BulkUpdateFailed:
     with pytest.raises(bulk.BulkUpdateFailed) as raised:
         run()
     return raised.value
+
+
+class Interruption(BaseException):
+    """As Airflow's task timeout, raised in a signal handler."""
+
+
+@contextmanager
+def interrupted_after(server: DevServer, count: int) -> Iterator[None]:
+    """Interrupt the main thread once there were so many updates."""
+
+    def interrupt(_: int, __: object) -> None:
+        raise Interruption
+
+    def wait() -> None:
+        end = time.monotonic() + 60
+        while server.requests["update"] < count and time.monotonic() < end:
+            time.sleep(0.01)
+        signal.pthread_kill(main, signal.SIGALRM)  # a lock that is waited for lets go in that thread alone
+
+    main = threading.get_ident()
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        threading.Thread(target=wait, daemon=True).start()
+        yield
+    finally:
+        signal.signal(signal.SIGALRM, before)

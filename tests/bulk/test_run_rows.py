@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -21,7 +20,7 @@ from pyarrow import parquet
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient, VectorUpdate
 from airflow_provider_upstash_vector.dev_server import DevServer
-from tests.bulk.conftest import Run, failed, fill, stored
+from tests.bulk.conftest import Interruption, Run, failed, fill, interrupted_after, stored
 
 IDS = [f"v{n}" for n in range(100)]
 AFTER = {id: {"n": n} for n, id in enumerate(IDS)}
@@ -160,25 +159,14 @@ def test_an_iterable_that_hangs_does_not_keep_a_stopped_run(server: DevServer, r
     assert (error.reason, error.report.updated) == ("stopped", 1)
 
 
-class Interruption(BaseException):
-    """As Airflow's task timeout, raised in a signal handler."""
-
-
 def test_an_interruption_settles_what_is_in_flight(server: DevServer, run: Run, tmp_path: Path) -> None:
     fill(server, IDS)
-
-    def interrupt(_: int, __: object) -> None:
-        raise Interruption
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 0.4)
-    try:
-        with pytest.raises(Interruption):
-            run(rows() * 100, checkpoint=tmp_path / "c", concurrency=8, max_requests_per_second=2_000)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    assert 0 < server.requests["update"] < 10_000
+    with interrupted_after(server, 500), pytest.raises(Interruption) as interruption:
+        run(rows() * 100, checkpoint=tmp_path / "c", concurrency=8, max_requests_per_second=2_000)
+    cause = interruption.value.__cause__
+    assert isinstance(cause, bulk.BulkUpdateFailed)
+    assert cause.reason == "stopped"
+    assert cause.report.updated == server.requests["update"] < 10_000
     assert run(rows() * 100, checkpoint=tmp_path / "c").updated == 10_000
     assert server.requests["update"] == 10_000
 

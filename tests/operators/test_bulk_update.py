@@ -17,7 +17,7 @@ from airflow_provider_upstash_vector.bulk import BulkUpdateFailed
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.many_rows import ManyRows
 from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
-from tests.bulk.conftest import fill, stored
+from tests.bulk.conftest import Interruption, fill, interrupted_after, stored
 
 IDS = [f"v{n}" for n in range(200)]
 ROWS = [{"id": id, "metadata": {"n": n}} for n, id in enumerate(IDS)]
@@ -193,6 +193,15 @@ def test_a_shard_from_a_template_or_as_it_is(index: DevServer, tmp_path: Path) -
         Task(rows=path, shard="{{ params.shard }}"),
     ]
     assert sum(part.run(shard=[2, 3])["updated"] for part in parts) == 200 == index.requests["update"]
+
+
+def test_a_timeout_leaves_the_manifest(index: DevServer) -> None:
+    task = Task(rows=ROWS * 20, concurrency=4, max_requests_per_second=1_000)
+    with interrupted_after(index, 100), pytest.raises(Interruption):
+        task.run()
+    manifest = task.xcoms["return_value"]
+    assert 100 <= manifest["updated"] == index.requests["update"] < 4_000
+    assert manifest["updated"] + manifest["not_attempted"] == 4_000
 
 
 def test_a_dry_run(index: DevServer) -> None:
