@@ -39,7 +39,10 @@ _POLL_SECONDS = 0.25
 
 
 class Engine:
-    """Sends the rows of an intake, and tells the books what became of each."""
+    """Sends the rows of an intake, and tells the books what became of each.
+
+    What decides and counts for it is public, for who watches the run.
+    """
 
     def __init__(
         self,
@@ -55,11 +58,11 @@ class Engine:
     ) -> None:
         self._client = client
         self._intake = intake
-        self._parking = parking
-        self._window = window
-        self._throttle = throttle
-        self._budget = budget
-        self._books = books
+        self.parking = parking
+        self.window = window
+        self.throttle = throttle
+        self.budget = budget
+        self.books = books
         self._concurrency = concurrency
         self._halted = asyncio.Event()
         self._crash: BaseException | None = None
@@ -88,10 +91,10 @@ class Engine:
             for worker in workers:
                 worker.cancel()
             await asyncio.wait(workers)
-            self._parking.close()
-        for row in self._window.drain():
+            self.parking.close()
+        for row in self.window.drain():
             if row.error is not None:  # it was sent, and may have landed
-                self._books.abandon(row.origin, row.error)
+                self.books.abandon(row.origin, row.error)
         if self._crash is not None:
             raise self._crash
 
@@ -103,52 +106,52 @@ class Engine:
             self.halt = halt
             self._halted.set()
             self._intake.end()
-            self._parking.wake_all()
+            self.parking.wake_all()
 
     async def _work(self) -> None:
         try:
             while self.halt is None:
                 row = self._take()
                 if row is not None:
-                    self._parking.wake()
+                    self.parking.wake()
                     await self._send(row)
-                elif self.halt is not None or (self._intake.ended and not self._window.unsettled):
+                elif self.halt is not None or (self._intake.ended and not self.window.unsettled):
                     break  # a worker that halts the run itself has woken only the others
                 else:
-                    await self._parking.park()
+                    await self.parking.park()
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - raised by run, once the others have ended
             self._crash = self._crash or error
             self.stop(halts.for_crash(error))
-        self._parking.wake()
+        self.parking.wake()
 
     def _take(self) -> Row | None:
         now = time.monotonic()
-        wait = self._throttle.wait_seconds(self._window.in_flight, now)
+        wait = self.throttle.wait_seconds(self.window.in_flight, now)
         if wait is None:
             return None
         if wait > 0:
-            self._parking.wake_after(wait)
+            self.parking.wake_after(wait)
             return None
         self._fill()
-        if self.halt is not None or not self._window.has_ready:
+        if self.halt is not None or not self.window.has_ready:
             return None
-        if not self._budget.left(time.time()):
-            self._stop_for(halts.for_budget(self._budget.requests))
+        if not self.budget.left(time.time()):
+            self._stop_for(halts.for_budget(self.budget.requests))
             return None
-        self._throttle.sent()
-        self._budget.spend()
-        return self._window.take()
+        self.throttle.sent()
+        self.budget.spend()
+        return self.window.take()
 
     def _fill(self) -> None:
-        halt = self._intake.fill(self._window, self._books)
+        halt = self._intake.fill(self.window, self.books)
         self._stop_for(halt)
         if self._intake.has_more_at_once:
-            self._parking.wake_soon()
+            self.parking.wake_soon()
 
     async def _send(self, row: Row) -> None:
-        epoch = self._throttle.epoch
+        epoch = self.throttle.epoch
         if row.sends:
             self.retries += 1
         row.sends += 1
@@ -162,8 +165,8 @@ class Engine:
             await self._after_error(row, error, epoch)
             return
         except asyncio.CancelledError:
-            self._window.settle(row)
-            self._books.abandon(row.origin, AnswerLost("the run was stopped before the answer came"))
+            self.window.settle(row)
+            self.books.abandon(row.origin, AnswerLost("the run was stopped before the answer came"))
             raise
         self.request_seconds += time.monotonic() - started
         updated = _updated(answer)
@@ -173,38 +176,38 @@ class Engine:
             except UpstashVectorError as error:
                 await self._after_error(row, error, epoch)
                 return
-        self._throttle.answered(epoch)
+        self.throttle.answered(epoch)
         self.answered += 1
-        self._window.settle(row)
+        self.window.settle(row)
         if updated:
-            self._books.updated(row.number, row.encoded.namespace)
-        elif self._books.missing(row.origin, row.encoded.id):
-            self._stop_for(halts.for_failures(self._books.failures))
+            self.books.updated(row.number, row.encoded.namespace)
+        elif self.books.missing(row.origin, row.encoded.id):
+            self._stop_for(halts.for_failures(self.books.failures))
 
     async def _after_error(self, row: Row, error: UpstashVectorError, epoch: int) -> None:
         if isinstance(error, RateLimited):
             self._refused(row, error, epoch)
             return
         if isinstance(error, ApiError):
-            self._throttle.answered(epoch)
+            self.throttle.answered(epoch)
         try:
             wait = row.wait_after(error, self._client, self._unheld_clock)
             await self._pause(wait)
             row.after_wait()
         except UpstashVectorError as last:
-            self._window.settle(row)
+            self.window.settle(row)
             self._give_up(row, last)
         else:
-            self._window.put_back(row)
+            self.window.put_back(row)
 
     def _refused(self, row: Row, error: RateLimited, epoch: int) -> None:
         now = time.monotonic()
-        self._throttle.refused(epoch, error.retry_after, now, random.random())  # noqa: S311 - jitter
-        self._window.put_back(row)
+        self.throttle.refused(epoch, error.retry_after, now, random.random())  # noqa: S311 - jitter
+        self.window.put_back(row)
         self._stop_for(
             halts.for_refusal(
                 error,
-                seconds_refused=self._throttle.seconds_refused(now),
+                seconds_refused=self.throttle.seconds_refused(now),
                 max_retry_after_seconds=self._client.policy.max_retry_after_seconds,
             )
         )
@@ -212,11 +215,11 @@ class Engine:
     def _give_up(self, row: Row, error: UpstashVectorError) -> None:
         halt = halts.for_error(error, answered=self.answered)
         if halt is None:
-            if self._books.failed(row.origin, error):
-                self._stop_for(halts.for_failures(self._books.failures))
+            if self.books.failed(row.origin, error):
+                self._stop_for(halts.for_failures(self.books.failures))
             return
         if halt.reason == "error":  # a row refused for its quota was not even tried
-            self._books.abandon(row.origin, error)
+            self.books.abandon(row.origin, error)
         self._stop_for(halt)
 
     def _stop_for(self, halt: Halt | None) -> None:
@@ -230,7 +233,7 @@ class Engine:
 
     def _unheld_clock(self) -> float:
         now = time.monotonic()
-        return now - self._throttle.held_seconds(now)
+        return now - self.throttle.held_seconds(now)
 
 
 def _updated(answer: Answer) -> int | None:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from airflow_provider_upstash_vector.bulk.books import Books
 from airflow_provider_upstash_vector.bulk.checkpoint import Checkpoint, CheckpointStore
+from airflow_provider_upstash_vector.bulk.conclusion import raise_for_failures, raise_for_halt, rows_left
 from airflow_provider_upstash_vector.bulk.dry_run import check_rows
 from airflow_provider_upstash_vector.bulk.encode import Encoder
 from airflow_provider_upstash_vector.bulk.engine import STOP_SECONDS, Engine
 from airflow_provider_upstash_vector.bulk.errors import BulkUpdateFailed
 from airflow_provider_upstash_vector.bulk.failures import FailuresFile
 from airflow_provider_upstash_vector.bulk.feed import Feed, open_feed
-from airflow_provider_upstash_vector.bulk.halts import Halt, for_failures
+from airflow_provider_upstash_vector.bulk.halts import Halt
 from airflow_provider_upstash_vector.bulk.intake import Intake
 from airflow_provider_upstash_vector.bulk.ledger import Ledger, Outcome
 from airflow_provider_upstash_vector.bulk.limits import DailyBudget, FailureLimit
@@ -25,7 +26,6 @@ from airflow_provider_upstash_vector.bulk.parking import Parking
 from airflow_provider_upstash_vector.bulk.progress import Log, ProgressKind, open_progress
 from airflow_provider_upstash_vector.bulk.report import Added, BulkReport
 from airflow_provider_upstash_vector.bulk.resuming import Keeper, last_checkpoint
-from airflow_provider_upstash_vector.bulk.row import Row
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
 from airflow_provider_upstash_vector.bulk.stopping import BulkStop
@@ -36,8 +36,6 @@ from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, 
 
 # How far settled rows may be ahead of one that is being retried, 100 bytes of memory each.
 _SPAN_ROWS = 32_768
-_COUNTING_SECONDS = 2.0
-_STOP_COUNTING_SECONDS = 0.8
 
 
 @dataclass(slots=True, kw_only=True)
@@ -106,7 +104,7 @@ class Job:
         )
         if stop.asked:
             raise BulkUpdateFailed("stopped", "the dry run was stopped", report)
-        self._check_failures(report)
+        raise_for_failures(self._books, report)
         return report
 
     async def _send_rows(self) -> BulkReport:
@@ -114,9 +112,7 @@ class Job:
             progress = open_progress(self._around.progress, self._around.log)
             if progress:
                 closing.callback(progress.close)
-            policy, concurrency = self._around.policy, self._options.concurrency
-            client = AsyncVectorClient(self._endpoint, policy=policy, max_connections=concurrency)
-            await closing.enter_async_context(client)
+            client = await closing.enter_async_context(self._client())
             index = await client.info() if self._options.check_index else None
             if self._keeper and (error := await self._keeper.save(self._before)):
                 raise error
@@ -124,29 +120,11 @@ class Job:
             feed = open_feed(self._source, self._ledger.watermark, parking.wake)
             closing.push_async_callback(feed.close)
             intake = self._intake(feed, self._encoder(index))
-            window: Window[Row] = Window(concurrency, _SPAN_ROWS)
-            throttle = Throttle(concurrency, self._options.max_requests_per_second)
-            before = self._before
-            budget = DailyBudget(self._options.daily_budget, day=before.budget_day, spent=before.budget_spent)
-            engine = Engine(
-                client,
-                intake=intake,
-                parking=parking,
-                window=window,
-                throttle=throttle,
-                budget=budget,
-                books=self._books,
-                concurrency=concurrency,
-            )
+            engine = self._engine(client, intake, parking)
             watch = Watch(
                 engine,
-                before=before,
-                books=self._books,
-                window=window,
-                throttle=throttle,
-                budget=budget,
+                before=self._before,
                 source=self._source,
-                parking=parking,
                 keeper=self._keeper,
                 progress=progress,
                 time_limit_seconds=self._options.time_limit_seconds,
@@ -162,6 +140,23 @@ class Job:
                 if engine.halt:
                     await watch.save_last()
         return await self._conclude(engine, intake, watch.checkpoint())
+
+    def _client(self) -> AsyncVectorClient:
+        concurrency = self._options.concurrency
+        return AsyncVectorClient(self._endpoint, policy=self._around.policy, max_connections=concurrency)
+
+    def _engine(self, client: AsyncVectorClient, intake: Intake, parking: Parking) -> Engine:
+        options, before = self._options, self._before
+        return Engine(
+            client,
+            intake=intake,
+            parking=parking,
+            window=Window(options.concurrency, _SPAN_ROWS),
+            throttle=Throttle(options.concurrency, options.max_requests_per_second),
+            budget=DailyBudget(options.daily_budget, day=before.budget_day, spent=before.budget_spent),
+            books=self._books,
+            concurrency=options.concurrency,
+        )
 
     def _encoder(self, index: IndexInfo | None) -> Encoder:
         return Encoder(
@@ -199,7 +194,7 @@ class Job:
 
     async def _conclude(self, engine: Engine, intake: Intake, numbers: Checkpoint) -> BulkReport:
         halt = engine.halt
-        rest = 0 if intake.exhausted else await self._rest(halt, intake.next_number)
+        rest = 0 if intake.exhausted else await rows_left(self._source, halt, intake.next_number)
         report = self._books.report(
             total=intake.next_number + (rest or 0),
             all_read=rest is not None,
@@ -213,10 +208,9 @@ class Job:
         if halt is None:
             if self._keeper:
                 await self._keeper.clear()
-            self._check_failures(report)
+            raise_for_failures(self._books, report)
         elif self._options.on_budget == "fail" or halt.reason not in {"daily_budget", "daily_quota"}:
-            retryable = halt.retryable and (halt.reason != "failures" or _may_succeed(report))
-            raise BulkUpdateFailed(halt.reason, halt.explanation, report, retryable) from halt.cause
+            raise_for_halt(halt, report)
         return report
 
     def _added(self, engine: Engine, numbers: Checkpoint) -> Added:
@@ -229,23 +223,3 @@ class Job:
             retries=engine.retries,
             throttled_seconds=numbers.throttled_seconds - self._before.throttled_seconds,
         )
-
-    async def _rest(self, halt: Halt | None, next_number: int) -> int | None:
-        """Return the number of rows that were not read, where there is time to count them."""
-        if self._source.total is not None:
-            return self._source.total - next_number
-        if halt is not None and halt.reason == "source":
-            return None
-        hurry = halt is not None and halt.reason in {"stopped", "time_limit"}
-        seconds = _STOP_COUNTING_SECONDS if hurry else _COUNTING_SECONDS
-        return await asyncio.to_thread(self._source.count_from, next_number, seconds)
-
-    def _check_failures(self, report: BulkReport) -> None:
-        if self._books.too_many(report.total, all_rows=True):
-            told = for_failures(self._books.failures).explanation
-            raise BulkUpdateFailed("failures", told, report, _may_succeed(report))
-
-
-def _may_succeed(report: BulkReport) -> bool:
-    """Tell whether failures of a run may be none of another: rows that are rejected always are."""
-    return bool(report.failed or report.missing)

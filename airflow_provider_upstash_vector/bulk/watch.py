@@ -6,17 +6,12 @@ import asyncio
 import time
 from dataclasses import replace
 
-from airflow_provider_upstash_vector.bulk.books import Books
 from airflow_provider_upstash_vector.bulk.checkpoint import Checkpoint
 from airflow_provider_upstash_vector.bulk.engine import Engine
 from airflow_provider_upstash_vector.bulk.halts import Halt
-from airflow_provider_upstash_vector.bulk.limits import DailyBudget
-from airflow_provider_upstash_vector.bulk.parking import Parking
 from airflow_provider_upstash_vector.bulk.progress import Progress, Snapshot
 from airflow_provider_upstash_vector.bulk.resuming import Keeper
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
-from airflow_provider_upstash_vector.bulk.throttle import Throttle
-from airflow_provider_upstash_vector.bulk.window import Window
 
 _TICK_SECONDS = 0.25
 _SAVE_EVERY_SECONDS = 1.0
@@ -31,24 +26,14 @@ class Watch:
         engine: Engine,
         *,
         before: Checkpoint,
-        books: Books,
-        window: Window,  # type: ignore[type-arg]  # rows do not matter here
-        throttle: Throttle,
-        budget: DailyBudget,
         source: Source | AsyncSource,
-        parking: Parking,
         keeper: Keeper | None,
         progress: Progress | None,
         time_limit_seconds: float | None,
     ) -> None:
         self._engine = engine
         self._before = before
-        self._books = books
-        self._window = window
-        self._throttle = throttle
-        self._budget = budget
         self._source = source
-        self._parking = parking
         self._keeper = keeper
         self._progress = progress
         self._time_limit_seconds = time_limit_seconds
@@ -78,7 +63,7 @@ class Watch:
         if error is not None:
             told = f"the checkpoint cannot be saved: {type(error).__name__}: {error}"
             self._engine.stop(Halt(reason="checkpoint", explanation=told, cause=error))
-        self._parking.wake()  # rows that were too far ahead of the last checkpoint may go now
+        self._engine.parking.wake()  # rows that were too far ahead of the last checkpoint may go now
 
     async def save_last(self) -> None:
         """Save the checkpoint of a run that is over."""
@@ -91,7 +76,7 @@ class Watch:
         return time.monotonic() - self._started
 
     def _done(self) -> int:
-        return sum(self._books.counts().values())
+        return sum(self._engine.books.counts().values())
 
     def snapshot(self) -> Snapshot:
         """Return how far the run is."""
@@ -101,25 +86,26 @@ class Watch:
             total=self._source.total,
             fraction=self._source.fraction(),
             seconds=self._seconds(),
-            in_flight=self._window.in_flight,
+            in_flight=self._engine.window.in_flight,
             retries=self._engine.retries,
-            failures=self._books.failures,
-            throttled_seconds=self._throttle.held_seconds(time.monotonic()),
+            failures=self._engine.books.failures,
+            throttled_seconds=self._engine.throttle.held_seconds(time.monotonic()),
         )
 
     def checkpoint(self) -> Checkpoint:
         """Return the state to go on from, and the numbers of the report so far."""
-        ledger, before = self._books.ledger, self._before
+        engine, before = self._engine, self._before
+        ledger = engine.books.ledger
         return replace(
             before,
             watermark=ledger.watermark,
             below=ledger.below,
             above=dict(ledger.above),
-            retries=before.retries + self._engine.retries,
-            bytes_sent=before.bytes_sent + self._engine.bytes_sent,
+            retries=before.retries + engine.retries,
+            bytes_sent=before.bytes_sent + engine.bytes_sent,
             seconds=before.seconds + self._seconds(),
-            throttled_seconds=before.throttled_seconds + self._throttle.held_seconds(time.monotonic()),
-            budget_day=self._budget.day,
-            budget_spent=self._budget.spent,
-            namespaces=self._books.namespaces.counts(),
+            throttled_seconds=before.throttled_seconds + engine.throttle.held_seconds(time.monotonic()),
+            budget_day=engine.budget.day,
+            budget_spent=engine.budget.spent,
+            namespaces=engine.books.namespaces.counts(),
         )
