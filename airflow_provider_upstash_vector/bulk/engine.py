@@ -112,8 +112,8 @@ class Engine:
                 if row is not None:
                     self._parking.wake()
                     await self._send(row)
-                elif self._intake.ended and not self._window.unsettled:
-                    break
+                elif self.halt is not None or (self._intake.ended and not self._window.unsettled):
+                    break  # a worker that halts the run itself has woken only the others
                 else:
                     await self._parking.park()
         except asyncio.CancelledError:

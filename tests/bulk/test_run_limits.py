@@ -7,6 +7,7 @@ import pickle
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from airflow_provider_upstash_vector.bulk import watch
 from airflow_provider_upstash_vector.client import Endpoint
 from airflow_provider_upstash_vector.client.errors import Unauthorized
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
-from tests.bulk.conftest import Run, failed, fill, stored
+from tests.bulk.conftest import PATIENT, Run, failed, fill, stored
 
 
 def rows(count: int) -> list[dict[str, Any]]:
@@ -159,6 +160,16 @@ def test_a_daily_budget_holds_for_the_day_and_the_next_day_goes_on(
     assert (report.total, report.updated) == (25, 25)
     assert server.requests["update"] == 25
     assert not (tmp_path / "checkpoint").exists()
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_run_that_is_halted_with_nothing_in_flight_waits_for_nothing(
+    server: DevServer, run: Run, concurrency: int
+) -> None:
+    fill(server, ["v0", "v1"])
+    answers_may_take = replace(PATIENT, request_timeout_seconds=3_600.0)  # longer than a test
+    error = failed(lambda: run(rows(2), daily_budget=1, concurrency=concurrency, policy=answers_may_take))
+    assert (error.reason, error.report.updated) == ("daily_budget", 1)
 
 
 def test_a_budget_can_end_a_run_without_an_error(server: DevServer, run: Run) -> None:
