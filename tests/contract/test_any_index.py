@@ -55,9 +55,11 @@ class Index:
 
     def wait_until_indexed(self) -> None:
         ends = time.monotonic() + _INDEXED_WITHIN_SECONDS
+        pause = 0.02
         while self.client.info().namespaces[self.namespace].pending_vector_count:
             assert time.monotonic() < ends
-            time.sleep(0.2)
+            time.sleep(pause)
+            pause = min(2 * pause, 0.5)
 
     def all(self, **options: Any) -> list[str]:
         """Return the ids of all vectors of the namespace, by range."""
@@ -67,18 +69,18 @@ class Index:
         return [item and item.id for item in found]
 
 
-@pytest.fixture(params=INDEXES)
-def index(request: pytest.FixtureRequest, engine: str) -> Iterator[Index]:
+@pytest.fixture(scope="module", params=INDEXES)
+def endpoint_of_any(request: pytest.FixtureRequest) -> Iterator[Endpoint]:
     if request.param == "real":
-        endpoint = Endpoint.of(REAL_INDEX["UPSTASH_VECTOR_REST_URL"], REAL_INDEX["UPSTASH_VECTOR_REST_TOKEN"])
-        yield from opened(engine, endpoint)
+        yield Endpoint.of(REAL_INDEX["UPSTASH_VECTOR_REST_URL"], REAL_INDEX["UPSTASH_VECTOR_REST_TOKEN"])
     else:
         with DevServer(index_type=request.param, dimension=3, indexing_delay=0.05) as server:
-            yield from opened(engine, Endpoint.of(server.url, server.token))
+            yield Endpoint.of(server.url, server.token)
 
 
-def opened(engine: str, endpoint: Endpoint) -> Iterator[Index]:
-    client = ClientOfEither(engine, endpoint, RetryPolicy())
+@pytest.fixture
+def index(endpoint_of_any: Endpoint, engine: str) -> Iterator[Index]:
+    client = ClientOfEither(engine, endpoint_of_any, RetryPolicy())
     index = Index(client)
     try:
         index.fill()

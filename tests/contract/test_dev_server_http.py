@@ -137,9 +137,8 @@ FIELDS = [
         ),
     ),
 )
-def test_no_body_makes_the_server_fail(shared_server: DevServer, path: str, body: Any) -> None:
+def test_no_body_makes_the_server_fail(api: Api, path: str, body: Any) -> None:
     content = body if isinstance(body, bytes) else json.dumps(body).encode("utf-8", "surrogatepass")
-    headers = {"Authorization": f"Bearer {shared_server.token}"}
-    answer = httpx.post(shared_server.url + path, content=content, headers=headers, trust_env=False)
+    answer = api.http.post(path, content=content)
     assert answer.status_code < 500
     assert answer.status_code == 200 or answer.json()["status"] == answer.status_code

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +21,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
 )
 from airflow_provider_upstash_vector.operators.writing import WritingOperator
 from tests.bulk.conftest import fill, stored
+from tests.operators.harness import task_instance
 
 
 @pytest.fixture(autouse=True)
@@ -35,8 +35,7 @@ def executed(decorated: Any, *args: Any, native: bool = False, **kwargs: Any) ->
     with DAG("d", schedule=None, render_template_as_native_obj=native) as dag:
         decorated(*args, **kwargs)
     operator: Any = dag.tasks[0]
-    ti = SimpleNamespace(dag_id="d", run_id="r", task_id=operator.task_id, map_index=-1)
-    context: Any = {"params": {"genre": "crime"}, "ti": ti, "ds": "2026-01-02"}
+    context: Any = {"params": {"genre": "crime"}, "ti": task_instance(), "ds": "2026-01-02"}
     operator.render_template_fields(context)
     return operator.execute(context)
 

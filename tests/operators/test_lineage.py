@@ -1,4 +1,4 @@
-"""What operators tell Airflow of what they have written: outlet events, hook lineage, OpenLineage."""
+"""What operators tell Airflow of what they have written: outlet events and hook lineage."""
 
 from __future__ import annotations
 
@@ -6,30 +6,22 @@ import json
 import os
 import subprocess
 import sys
-from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, Asset, AssetAlias
-from airflow.providers.openlineage.extractors.manager import ExtractorManager
-from airflow.utils.state import TaskInstanceState
 
-from airflow_provider_upstash_vector.assets.upstash_vector import (
-    convert_asset_to_openlineage,
-    upstash_vector_asset,
-)
+from airflow_provider_upstash_vector.assets.upstash_vector import upstash_vector_asset
 from airflow_provider_upstash_vector.bulk import BulkUpdateFailed
 from airflow_provider_upstash_vector.dev_server import DevServer
-from airflow_provider_upstash_vector.lineage import Written, openlineage
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     UpdateVectorOperator,
 )
 from tests.bulk.conftest import fill
-from tests.operators.harness import context
+from tests.operators.harness import OutletEvents, context, task_instance
 
 ROWS: list[dict[str, Any]] = [
     {"id": "a", "data": "x"},
@@ -48,10 +40,14 @@ class Reads(AirflowPlugin):
 """
 
 
-@pytest.fixture(autouse=True)
-def index(server: DevServer, connection: str) -> DevServer:
+def fill_namespaces(server: DevServer) -> None:
     for namespace in ("", "a/b"):
         fill(server, ["a", "b"], namespace)
+
+
+@pytest.fixture(autouse=True)
+def index(server: DevServer, connection: str) -> DevServer:
+    fill_namespaces(server)
     return server
 
 
@@ -59,13 +55,12 @@ def executed(kind: Any, outlets: list[Any], **arguments: Any) -> tuple[Any, dict
     """Execute a copy of an operator as Airflow does; return the copy and the outlet events' extras."""
     with DAG("d", schedule=None):
         operator = kind(task_id="t", outlets=outlets, **arguments)
-    events: dict[Any, Any] = defaultdict(SimpleNamespace)
+    events = OutletEvents()
     copy = operator.prepare_for_execution()
-    task_instance = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1, xcom_push=lambda **_: None)
     with suppress(BulkUpdateFailed):
-        copy.execute({**context(None), "outlet_events": events, "ti": task_instance})
+        copy.execute({**context(None), "outlet_events": events.accessors, "ti": task_instance()})
     assert operator.outlets == outlets
-    return copy, {asset.uri: event.extra for asset, event in events.items()}
+    return copy, events.extras()
 
 
 def test_an_update_gives_its_outlet_the_count(index: DevServer) -> None:
@@ -101,45 +96,6 @@ def test_a_dry_run_has_no_event_and_no_lineage(index: DevServer) -> None:
     assert operator.outlets == []
     assert events == {}
     assert operator.get_openlineage_facets_on_complete(None) is None
-
-
-def extracted(operator: Any, state: TaskInstanceState) -> dict[tuple[str, str], Any]:
-    """Ask as the OpenLineage provider does; return row counts by dataset."""
-    manager = ExtractorManager()  # type: ignore[no-untyped-call]  # is the provider's
-    lineage = manager.extract_metadata(
-        dagrun=SimpleNamespace(run_id="r"), task=operator, task_instance_state=state, task_instance=None
-    )
-    return {
-        (output.namespace, output.name): output.outputFacets["outputStatistics"].rowCount
-        for output in lineage.outputs
-    }
-
-
-def test_openlineage_gets_datasets_with_row_counts(index: DevServer) -> None:
-    operator, _ = executed(BulkUpdateVectorsOperator, [], rows=ROWS)
-    requests = sum(index.requests.values())
-    place = index.url.replace("http://", "upstash-vector://")
-    assert extracted(operator, TaskInstanceState.SUCCESS) == {(place, "/"): 1, (place, "a%2Fb"): 2}
-    assert extracted(operator, TaskInstanceState.RUNNING) == {}
-    assert sum(index.requests.values()) == requests
-    asset = upstash_vector_asset(index.url, "a/b")
-    dataset = convert_asset_to_openlineage(asset, None)
-    assert (dataset.namespace, dataset.name) == (place, "a%2Fb")
-
-
-def test_openlineage_hears_of_a_run_that_failed_in_the_end(index: DevServer) -> None:
-    operator, _ = executed(BulkUpdateVectorsOperator, [], rows=ROWS[:3], daily_budget=2, concurrency=1)
-    assert sum(extracted(operator, TaskInstanceState.FAILED).values()) == 2
-
-
-def test_an_operator_that_has_not_run_has_no_lineage() -> None:
-    operator = UpdateVectorOperator(task_id="t", vector_id="a", data="x")
-    assert extracted(operator, TaskInstanceState.RUNNING) == {}
-    assert operator.get_openlineage_facets_on_complete(None) is None
-
-
-def test_a_namespace_too_long_for_an_asset_has_none() -> None:
-    assert openlineage(Written(host="x.io", updated={"ä" * 250: 3})) is None
 
 
 @pytest.mark.parametrize("installed", [True, False])

@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat import sdk
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
-from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
-from airflow.sdk.observability import stats
-from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
 
 from airflow_provider_upstash_vector.bulk import BulkUpdateFailed
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
+from tests.airflow_features import AIRFLOW
 from tests.airflow_home import ROOT
 from tests.bulk.conftest import fill
 from tests.operators.harness import run
@@ -46,16 +45,35 @@ class StatsD:
             return found
 
 
+def configure_stats() -> None:
+    """Have Stats read Airflow's configuration anew, as a process does that runs a task."""
+    stats: Any = sdk.Stats
+    if AIRFLOW >= (3, 2):
+        from airflow.sdk.observability.metrics.stats_utils import get_stats_factory  # noqa: PLC0415 - not everywhere
+
+        factory: Any = get_stats_factory
+        if AIRFLOW >= (3, 3):
+            stats.initialize(factory=factory(), export_legacy_names=False)
+        else:
+            stats.initialize(factory=factory(stats))
+    else:  # it reads it when the class is made
+        kind = type(stats)
+        del kind.factory
+        stats.instance = None
+        kind.__init__(stats)
+
+
 @pytest.fixture
 def statsd(monkeypatch: pytest.MonkeyPatch) -> Iterator[StatsD]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("AIRFLOW__METRICS__STATSD_ON", "True")
-        monkeypatch.setenv("AIRFLOW__METRICS__STATSD_HOST", "127.0.0.1")
-        monkeypatch.setenv("AIRFLOW__METRICS__STATSD_PORT", str(receiver.getsockname()[1]))
-        stats.initialize(factory=get_stats_factory(), export_legacy_names=False)
-        yield StatsD(receiver)
-        stats.initialize(factory=NoStatsLogger, export_legacy_names=False)
+        with monkeypatch.context() as configuration:
+            configuration.setenv("AIRFLOW__METRICS__STATSD_ON", "True")
+            configuration.setenv("AIRFLOW__METRICS__STATSD_HOST", "127.0.0.1")
+            configuration.setenv("AIRFLOW__METRICS__STATSD_PORT", str(receiver.getsockname()[1]))
+            configure_stats()
+            yield StatsD(receiver)
+        configure_stats()
 
 
 @pytest.fixture(autouse=True)

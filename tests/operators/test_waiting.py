@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import defaultdict
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,6 +29,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
 from airflow_provider_upstash_vector.triggers.upstash_vector import UpstashVectorTrigger
 from tests.index_fixtures import connection_json
+from tests.operators.harness import OutletEvents, task_instance
 
 PENDING_SECONDS = 1.0  # a first look on a busy machine must not take longer
 
@@ -53,7 +52,7 @@ def made(kind: type[Any], **arguments: Any) -> Any:
 
 
 def context() -> Any:
-    return {"params": {}, "ti": SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1)}
+    return {"params": {}, "ti": task_instance()}
 
 
 def sensor(**arguments: Any) -> UpstashVectorIndexReadySensor:
@@ -200,12 +199,12 @@ def test_operators_wait_until_their_writes_are_indexed(
         deferred = deferred_by(operator)
         asset, nothing = upstash_vector_asset(index.url, "ns"), upstash_vector_asset(index.url, "other")
         operator = made(kind, **arguments, **options, namespace="ns", outlets=[asset, nothing])
-        events: Any = defaultdict(SimpleNamespace)
-        again = {**context(), "outlet_events": events}
+        events = OutletEvents()
+        again = {**context(), "outlet_events": events.accessors}
         back = json.loads(json.dumps(deferred.kwargs))
         returned = operator.execute_complete(again, event_of(deferred), **back)
         assert operator.outlets == [asset]
-        assert events[asset].extra["updated"] == 1
+        assert {uri: extra["updated"] for uri, extra in events.extras().items()} == {asset.uri: 1}
         assert operator.written() == back["written"]
     else:
         returned = operator.execute(context())

@@ -173,6 +173,7 @@ def test_permanent_errors_do_not(airflow_home: AirflowHome, server: DevServer, m
     assert server.requests["update"] == 1
 
 
+@pytest.mark.needs("retry_policies")
 def test_the_retry_policy_waits_for_a_rate_limit_only(
     airflow_home: AirflowHome, server: DevServer, movies: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,12 +183,19 @@ def test_the_retry_policy_waits_for_a_rate_limit_only(
     assert server.requests["update"] == 2
 
 
+@pytest.mark.needs("retry_policies")
 def test_the_retry_policy_fails_what_no_retry_can_mend(
     airflow_home: AirflowHome, server: DevServer, movies: Any
 ) -> None:
     server.faults.add(Fault(kind="status", status=422, times=9))
     assert run_file(airflow_home, "policy.py").tasks == {("update", -1): "failed"}
     assert server.requests["update"] == 1
+
+
+@pytest.mark.lacks("retry_policies")
+def test_a_dag_with_the_retry_policy_says_which_airflow_it_needs(airflow_home: AirflowHome) -> None:
+    with pytest.raises(RuntimeError, match=r"UpstashVectorRetryPolicy needs Airflow 3\.3 or later"):
+        load_dags(airflow_home.dags / "policy.py")
 
 
 def test_a_triggered_runs_values_are_taken_as_texts(airflow_home: AirflowHome, movies: Any) -> None:
