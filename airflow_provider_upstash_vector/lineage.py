@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import Asset, Context
+from airflow.providers.common.compat.sdk import Asset, AssetAlias, Context
 
 from airflow_provider_upstash_vector.assets.upstash_vector import openlineage_names
 from airflow_provider_upstash_vector.assets.uris import SCHEME, asset_uri, authority
@@ -36,6 +36,11 @@ class Written:
         found = {asset_uri(self.host, namespace): (namespace, rows) for namespace, rows in self.updated.items()}
         return {uri: what for uri, what in found.items() if what[1] and len(uri) <= _MOST_URI_CHARACTERS}
 
+    def extras(self) -> dict[str, dict[str, Any]]:
+        """Return what an event tells of each namespace, by asset URI."""
+        run = {"run": dict(self.run)} if self.run else {}
+        return {uri: {"updated": rows, **run} for uri, (_, rows) in self.by_uri().items()}
+
 
 def add_to_hook_lineage(hook: Any, written: Written) -> None:
     """Name the assets that were written to whoever reads hook lineage, if anyone does."""
@@ -56,21 +61,32 @@ def outlets_with_events(outlets: list[Any], context: Context, written: Written) 
     """Return the outlets that get an event when the task succeeds, and give theirs the counts.
 
     Left out are namespaces of this index in which nothing was updated: Airflow would emit an event for them too.
+    An alias gets each namespace that was updated.
     """
-    updated = written.by_uri()
+    extras = written.extras()
     ours = f"{SCHEME}://{authority(written.host)}/"
     events: Any = context.get("outlet_events")
     kept = []
     for outlet in outlets:
-        if isinstance(outlet, Asset) and outlet.uri.startswith(ours):
-            if outlet.uri not in updated:
-                continue
-            if events is not None:
-                _, rows = updated[outlet.uri]
-                run = {"run": dict(written.run)} if written.run else {}
-                events[outlet].extra = {"updated": rows, **run}
-        kept.append(outlet)
+        uri = _uri(outlet)
+        if not uri.startswith(ours) or uri in extras:
+            kept.append(outlet)
+        try:
+            if events is not None and uri in extras:
+                events[outlet].extra = extras[uri]
+            elif events is not None and isinstance(outlet, AssetAlias):
+                for found, extra in extras.items():
+                    events[outlet].add(Asset(uri=found), extra=extra)
+        except Exception as error:  # noqa: BLE001 - Airflow asks its API for the asset of a reference
+            log.warning("The event of %r has no counts: %s: %s", outlet, type(error).__name__, error)
     return kept
+
+
+def _uri(outlet: Any) -> str:
+    """Return the URI of an asset or of a reference to one; an asset's name is its URI by default."""
+    if isinstance(outlet, AssetAlias):
+        return ""
+    return str(getattr(outlet, "uri", None) or getattr(outlet, "name", ""))
 
 
 def openlineage(written: Written) -> OperatorLineage[Any, Any] | None:

@@ -53,6 +53,7 @@ def _tell(outcomes: Mapping[str, int], traffic: Traffic) -> None:
             if rows:
                 Stats.incr(f"{_PREFIX}.updates.{outcome}", rows)
         if traffic.requests:
+            Stats.incr(f"{_PREFIX}.requests", traffic.requests)
             mean = timedelta(seconds=traffic.request_seconds / traffic.requests)
             Stats.timing(f"{_PREFIX}.request_duration", mean)
         if traffic.retries:

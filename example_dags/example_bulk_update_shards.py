@@ -16,11 +16,17 @@ SHARDS = 16
 WRITES_PER_SECOND = 1_000  # what one index takes
 
 
-@task(trigger_rule="all_done")  # a shard that failed has a manifest too
+@task(trigger_rule="all_done")  # a shard that failed has a manifest too, unless it was killed
 def add_up(manifests: Any) -> dict[str, int]:
-    """Return the sums of the shards' counts."""
+    """Return how many shards have told their counts, and the sums."""
+    told = [*manifests]
     counts = ("total", "updated", "missing", "rejected", "failed", "not_attempted")
-    return {count: sum(manifest[count] for manifest in manifests) for count in counts}
+    return {"shards": len(told), **{count: sum(manifest[count] for manifest in told) for count in counts}}
+
+
+@task
+def every_shard_has_succeeded() -> None:
+    """Fail the run where a shard has failed, as ``add_up`` does not."""
 
 
 with DAG(
@@ -39,3 +45,4 @@ with DAG(
         retry_delay=timedelta(minutes=5),
     ).expand(shard=[(number, SHARDS) for number in range(SHARDS)])
     add_up(update.output)
+    update >> every_shard_has_succeeded()

@@ -17,6 +17,7 @@ _INSTALLED = {found.name for found in distributions()}
 # name: whether it is there, and since when or by what it is
 FEATURES = {
     "retry_policies": (AIRFLOW >= (3, 3), "Airflow has retry policies from 3.3 on"),
+    "asset_references": (AIRFLOW >= (3, 0), "Airflow has references to assets from 3.0 on"),
     "refused_asset_uris": (AIRFLOW >= (3, 0), "Airflow 2 only warns of asset URIs that a provider refuses"),
     "any_asset_uris": (
         AIRFLOW >= (3, 1),

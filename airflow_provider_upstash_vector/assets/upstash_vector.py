@@ -41,6 +41,8 @@ def upstash_vector_asset(
     if (host is None) == (conn_id is None):
         raise ValueError("give either the host of the index or conn_id")
     if conn_id is None:
+        if "_" in (host or ""):  # no host has one, and the commonest id of a connection has two
+            raise ValueError(f"{host!r} is no host; for the id of a connection write conn_id={host!r}")
         return create_asset(host=host or "", namespace=namespace or "", extra=extra)
     settings = _settings(conn_id)
     chosen = settings.namespace if namespace is None else namespace

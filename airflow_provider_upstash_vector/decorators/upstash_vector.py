@@ -1,11 +1,14 @@
 """``@task.upstash_vector_update`` and ``@task.upstash_vector_bulk_update``.
 
-What the function returns is sent as it is: no template in it is rendered.
+The decorators' arguments are templates as the operators' are. What the function returns is sent as it is: no
+template in it is rendered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import asyncio
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from airflow.providers.common.compat.sdk import (
@@ -33,10 +36,11 @@ class _CallsFunction(DecoratedOperator):
     """Calls the decorated function with its arguments and what it asks for of the context."""
 
     def call_function(self, context: Context) -> Any:
-        """Return what the function returns; a generator function's body has not begun then."""
+        """Return what the function returns or, if it is async, awaits; a generator's body has not begun then."""
         context_merge(context, self.op_kwargs)
         kwargs = determine_kwargs(self.python_callable, self.op_args, context)
-        return self.python_callable(*self.op_args, **kwargs)
+        result = self.python_callable(*self.op_args, **kwargs)
+        return asyncio.run(result) if inspect.iscoroutine(result) else result
 
 
 class UpdateVectorDecoratedOperator(_CallsFunction, UpdateVectorOperator):
@@ -44,24 +48,13 @@ class UpdateVectorDecoratedOperator(_CallsFunction, UpdateVectorOperator):
 
     template_fields: Sequence[str] = (
         *DecoratedOperator.template_fields,
-        "namespace",
-        "metadata_update_mode",
-        "upstash_vector_conn_id",
+        *(name for name in UpdateVectorOperator.template_fields if name != "vector_id"),
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = {**DecoratedOperator.template_fields_renderers}
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        **DecoratedOperator.template_fields_renderers,
+        **UpdateVectorOperator.template_fields_renderers,
+    }
     custom_operator_name = "@task.upstash_vector_update"
-
-    def __init__(
-        self,
-        *,
-        python_callable: Callable[..., Any],
-        op_args: Collection[Any] | None = None,
-        op_kwargs: Mapping[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, vector_id="", **kwargs
-        )
 
     def execute(self, context: Context) -> int:
         """Call the function and send the change that it returns; return the updated count."""
@@ -94,16 +87,6 @@ class BulkUpdateVectorsDecoratedOperator(_CallsFunction, BulkUpdateVectorsOperat
     template_fields_renderers: ClassVar[dict[str, str]] = {**DecoratedOperator.template_fields_renderers}
     custom_operator_name = "@task.upstash_vector_bulk_update"
 
-    def __init__(
-        self,
-        *,
-        python_callable: Callable[..., Any],
-        op_args: Collection[Any] | None = None,
-        op_kwargs: Mapping[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, rows=(), **kwargs)
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Call the function and send what it returns; return the manifest."""
         self.rows = self.call_function(context)
@@ -112,21 +95,18 @@ class BulkUpdateVectorsDecoratedOperator(_CallsFunction, BulkUpdateVectorsOperat
 
 def _update_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
     """Make a task of a function that returns ``{"id": …}`` and what to change of that vector."""
+    if kwargs.setdefault("multiple_outputs", False):  # by default, Airflow would take a dict for several outputs
+        raise ValueError("multiple_outputs has no meaning here: the task's result is the updated count")
     return task_decorator_factory(
-        python_callable=python_callable,
-        multiple_outputs=False,  # else a function that says it returns a dict would be taken at its word
-        decorated_operator_class=UpdateVectorDecoratedOperator,
-        **kwargs,
+        python_callable, decorated_operator_class=UpdateVectorDecoratedOperator, vector_id="", **kwargs
     )
 
 
 def _bulk_update_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
     """Make a task of a function that returns or yields rows, paths of files, or a table."""
+    kwargs.setdefault("multiple_outputs", False)  # as above
     return task_decorator_factory(
-        python_callable=python_callable,
-        multiple_outputs=False,
-        decorated_operator_class=BulkUpdateVectorsDecoratedOperator,
-        **kwargs,
+        python_callable, decorated_operator_class=BulkUpdateVectorsDecoratedOperator, rows=(), **kwargs
     )
 
 

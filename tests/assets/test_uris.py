@@ -180,3 +180,8 @@ def test_a_connection_that_cannot_be_read_is_not_shown(monkeypatch: pytest.Monke
 def test_either_a_host_or_a_connection(arguments: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="either the host of the index or conn_id"):
         upstash_vector_asset(**arguments)  # type: ignore[arg-type]  # they are texts
+
+
+def test_a_host_that_is_the_id_of_a_connection_is_refused() -> None:
+    with pytest.raises(ValueError, match="write conn_id='upstash_vector_default'"):
+        upstash_vector_asset("upstash_vector_default", "movies")

@@ -48,4 +48,11 @@ class OutletEvents:
     def extras(self) -> dict[str, dict[str, Any]]:
         """Return what the events would have in ``extra``, by the URI of their asset."""
         events: dict[Any, Any] = self.accessors._dict  # by keys of assets, in Airflow 2 by their URIs
-        return {getattr(key, "uri", key): event.extra for key, event in events.items()}
+        return {getattr(key, "uri", key): event.extra for key, event in events.items() if event.extra}
+
+    def of_aliases(self) -> dict[str, dict[str, Any]]:
+        """Return the same for the assets that were added to aliases."""
+        accessors = self.accessors._dict.values()
+        if AIRFLOW < (3, 0):
+            return {event.dest_dataset_uri: event.extra for one in accessors for event in one.dataset_alias_events}
+        return {event.dest_asset_key.uri: event.extra for one in accessors for event in one.asset_alias_events}

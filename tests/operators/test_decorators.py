@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
 
+from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.decorators.signatures import BulkUpdateTask, UpdateTask
 from airflow_provider_upstash_vector.decorators.upstash_vector import (
     upstash_vector_bulk_update_task,
@@ -100,6 +102,51 @@ def test_rows_that_are_yielded_are_sent_as_they_come(index: DevServer) -> None:
 
     assert executed(rows)["updated"] == 3_000
     assert sent_at_the_end[0] > 2_000
+
+
+def test_the_decorators_arguments_are_templates(index: DevServer) -> None:
+    @upstash_vector_update_task(
+        metadata={"genre": "{{ params.genre }}"}, data="{{ ds }}", vector="[1, {{ 1 + 1 }}]"
+    )
+    def change() -> dict[str, Any]:
+        return {"id": "v1"}
+
+    assert executed(change) == 1
+    assert stored(index)["v1"] == {"genre": "crime"}
+    with VectorClient(Endpoint.of(index.url, index.token)) as client:
+        (found,) = client.fetch(["v1"], include_vectors=True, include_data=True)
+    assert found is not None
+    assert (found.vector, found.data) == ([1, 2], "2026-01-02")
+
+
+def test_async_functions(index: DevServer) -> None:
+    @upstash_vector_update_task
+    async def change() -> dict[str, Any]:
+        await asyncio.sleep(0)
+        return {"id": "v1", "metadata": {"n": 1}}
+
+    @upstash_vector_bulk_update_task
+    async def rows() -> list[dict[str, Any]]:
+        await asyncio.sleep(0)
+        return [{"id": "v2", "metadata": {"n": 2}}]
+
+    @upstash_vector_bulk_update_task
+    async def yielded() -> AsyncIterator[dict[str, Any]]:
+        yield {"id": "v3", "metadata": {"n": 3}}
+
+    assert executed(change) == 1
+    assert executed(rows)["updated"] == executed(yielded)["updated"] == 1
+    assert [stored(index)[id] for id in ("v1", "v2", "v3")] == [{"n": 1}, {"n": 2}, {"n": 3}]
+
+
+def test_multiple_outputs_are_for_manifests() -> None:
+    bulk = upstash_vector_bulk_update_task(multiple_outputs=True)
+    with DAG("d", schedule=None) as dag:
+        bulk(list)()
+    operator: Any = dag.tasks[0]
+    assert operator.multiple_outputs
+    with pytest.raises(ValueError, match="the task's result is the updated count"):
+        upstash_vector_update_task(multiple_outputs=True)
 
 
 def test_they_are_registered() -> None:

@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -69,6 +71,30 @@ def test_an_update_gives_its_outlet_the_count(index: DevServer) -> None:
     operator, events = executed(UpdateVectorOperator, [asset, *others], vector_id="a", data="x", namespace="a/b")
     assert operator.outlets == [asset, *others]
     assert events == {asset.uri: {"updated": 1}}
+
+
+def test_an_alias_gets_each_namespace_that_was_updated(index: DevServer) -> None:
+    events = OutletEvents()
+    with DAG("d", schedule=None):
+        operator = BulkUpdateVectorsOperator(task_id="t", outlets=[AssetAlias("some")], rows=ROWS)
+    given: Any = {**context(None), "outlet_events": events.accessors, "ti": task_instance()}
+    operator.execute(given)
+    counts = {upstash_vector_asset(index.url, namespace).uri: n for namespace, n in (("", 1), ("a/b", 2))}
+    assert {uri: extra["updated"] for uri, extra in events.of_aliases().items()} == counts
+
+
+@pytest.mark.needs("asset_references")
+@pytest.mark.parametrize("kind", ["uri", "name"])
+def test_a_reference_to_an_asset_is_like_the_asset(index: DevServer, kind: str) -> None:
+    updated, not_updated = (upstash_vector_asset(index.url, namespace).uri for namespace in ("a/b", ""))
+    references = [Asset.ref(**{kind: uri}) for uri in (updated, not_updated, "s3://bucket/key")]
+    told: dict[Any, Any] = defaultdict(SimpleNamespace)  # Airflow's own asks its API for the asset
+    with DAG("d", schedule=None):
+        operator = UpdateVectorOperator(task_id="t", outlets=references, vector_id="a", data="x", namespace="a/b")
+    given: Any = {**context(None), "outlet_events": told, "ti": task_instance()}
+    operator.execute(given)
+    assert operator.outlets == [references[0], references[2]]
+    assert {reference: event.extra for reference, event in told.items()} == {references[0]: {"updated": 1}}
 
 
 def test_an_update_of_nothing_has_no_event(index: DevServer) -> None:

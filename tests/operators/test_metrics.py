@@ -88,7 +88,7 @@ def test_an_update(index: DevServer, statsd: StatsD) -> None:
     found = statsd.received()
     assert found.pop("throttled_duration ms") >= 1_000
     assert 0 < found.pop("request_duration ms") < 1_000
-    assert found == {"updates.updated c": 1, "retries c": 1}
+    assert found == {"updates.updated c": 1, "requests c": 2, "retries c": 1}
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,9 @@ def test_an_update_that_is_none(
     with pytest.raises(AirflowFailException):
         run(PLAIN, data="x", **arguments)
     found = statsd.received()
-    assert found.pop("request_duration ms", None) is None or outcome != "rejected"
-    assert found == {f"updates.{outcome} c": 1}
+    requests = {} if outcome == "rejected" else {"requests c": 1}
+    assert (found.pop("request_duration ms", None) is None) == (outcome == "rejected")
+    assert found == {f"updates.{outcome} c": 1, **requests}
 
 
 def test_a_bulk_run_tells_once_and_a_retry_only_of_its_own(index: DevServer, statsd: StatsD) -> None:
@@ -131,17 +132,24 @@ def test_a_dry_run_tells_nothing(statsd: StatsD) -> None:
     assert statsd.received() == {}
 
 
-def test_without_metrics_stats_are_not_asked_for(connection: str) -> None:
+@pytest.mark.parametrize("switch", ["False", "True"])
+def test_without_metrics_stats_are_not_asked_for(switch: str) -> None:
     script = """
-import sys
 from airflow.providers.common.compat import sdk
 from airflow_provider_upstash_vector import metrics
 from airflow_provider_upstash_vector.client.traffic import Traffic
+
+find, asked = sdk.__getattr__, []
+sdk.__getattr__ = lambda name: asked.append(name) or find(name)
 metrics.tell_update("updated", Traffic(requests=1))
-assert "Stats" not in vars(sdk)
+print("asked for", asked)
 """
-    done = subprocess.run([sys.executable, "-c", script], env={**os.environ}, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
+    environment = {**os.environ, "AIRFLOW__METRICS__STATSD_ON": switch}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert "asked for " in done.stdout, done.stderr
+    assert ("'Stats'" in done.stdout) == (switch == "True")
 
 
 def test_metrics_that_cannot_be_told_fail_no_task(
@@ -158,5 +166,5 @@ def test_the_readme_lists_their_names() -> None:
     text = (ROOT / "README.md").read_text()
     for outcome in ("updated", "missing", "rejected", "failed", "not_attempted"):
         assert f"`upstash_vector.updates.{outcome}`" in text
-    for name in ("request_duration", "retries", "throttled_duration"):
+    for name in ("requests", "request_duration", "retries", "throttled_duration"):
         assert f"`upstash_vector.{name}`" in text

@@ -91,8 +91,19 @@ def test_example_bulk_update_shards(airflow_home: AirflowHome, movies: Any, upda
     assert run.state == "success"
     xcoms = airflow_home.xcoms("example_bulk_update_shards", run.run_id)
     assert len(xcoms) == 17
-    counts = {"total": 5, "updated": 3, "missing": 2, "rejected": 0, "failed": 0, "not_attempted": 0}
+    counts = {"shards": 16, "total": 5, "updated": 3, "missing": 2, "rejected": 0, "failed": 0, "not_attempted": 0}
     assert _stored(xcoms["add_up", -1]) == counts
+
+
+def test_example_bulk_update_shards_fails_where_a_shard_does(
+    airflow_home: AirflowHome, movies: Any, updates: str
+) -> None:
+    with Path(updates).open("a") as file:
+        file.write('{"id": "movie-1", "data": 1}\n')
+    run = run_file(airflow_home, "example_bulk_update_shards.py", {"rows": updates})
+    assert run.state == "failed"
+    sums = _stored(airflow_home.xcoms("example_bulk_update_shards", run.run_id)["add_up", -1])
+    assert (sums["shards"], sums["updated"], sums["rejected"]) == (16, 3, 1)
 
 
 def test_example_assets(
