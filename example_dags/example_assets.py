@@ -7,6 +7,7 @@ connection is looked up.
 from __future__ import annotations
 
 import os
+from datetime import datetime, timezone
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Param, task
@@ -33,5 +34,10 @@ with DAG(
 ) as update:
     BulkUpdateVectorsOperator(task_id="update", rows="{{ params.rows }}", namespace="movies", outlets=[movies])
 
-with DAG("example_assets_consume", schedule=[movies], tags=["example", "upstash-vector"]) as consume:
+with DAG(
+    "example_assets_consume",
+    schedule=[movies],
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),  # Airflow 2 asks for one where there is a schedule
+    tags=["example", "upstash-vector"],
+) as consume:
     look_up()

@@ -21,7 +21,15 @@ ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / ".matrix"
 UV = ROOT / ".venv/bin/uv"
 PYTHONS = ">=3.10,<3.13"  # those that all of the versions run on
-TESTS = ("tests/unit", "tests/contract", "tests/operators", "tests/waiting")
+TESTS = (
+    "tests/unit",
+    "tests/contract",
+    "tests/operators",
+    "tests/waiting",
+    "tests/assets",
+    "tests/retry_policies",
+    "tests/system/test_told.py",
+)
 EXAMPLES = "tests/system/test_dags.py"
 
 
@@ -103,7 +111,9 @@ def main() -> None:
     names = [environment.name for environment in ENVIRONMENTS]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("only", nargs="*", metavar="|".join(names), help="all, unless some are given")
-    parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, 4), help="environments at a time")
+    # half of the time, tests wait
+    jobs = min(2 * (os.cpu_count() or 1), len(ENVIRONMENTS))
+    parser.add_argument("--jobs", type=int, default=jobs, help="environments at a time")
     arguments = parser.parse_args()
     if unknown := set(arguments.only) - set(names):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(names)}")

@@ -22,11 +22,12 @@ def load_dags(file: Path) -> dict[str, DAG]:
 
 
 class DagRun:
-    """One ``dag.test()``: its id, its state, and the states of its task instances."""
+    """One ``dag.test()``: its id, its state, its task instances and their states."""
 
     def __init__(self, dag: DAG, conf: dict[str, Any] | None = None) -> None:
         run: Any = dag.test(run_conf=conf)
         self.run_id = str(run.run_id)
         self.state = str(getattr(run.state, "value", run.state))
-        instances = run.get_task_instances()
-        self.tasks = {(ti.task_id, ti.map_index): str(getattr(ti.state, "value", ti.state)) for ti in instances}
+        self.instances: list[Any] = run.get_task_instances()
+        states = {(ti.task_id, ti.map_index): ti.state for ti in self.instances}
+        self.tasks = {key: str(getattr(state, "value", state)) for key, state in states.items()}

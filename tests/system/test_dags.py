@@ -106,34 +106,13 @@ def test_example_bulk_update_shards_fails_where_a_shard_does(
     assert (sums["shards"], sums["updated"], sums["rejected"]) == (16, 3, 1)
 
 
-def test_example_assets(
-    airflow_home: AirflowHome, server: DevServer, movies: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("UPSTASH_VECTOR_HOST", server.url)
-    with VectorClient(Endpoint.of(server.url, server.token)) as client:
-        client.upsert(MOVIES, "movies")
-    dags = load_dags(airflow_home.dags / "example_assets.py")
-
-    def run(id: str) -> tuple[list[Any], list[Any]]:
-        (tmp_path / "rows.jsonl").write_text(json.dumps({"id": id, "data": "new"}))
-        assert DagRun(dags["example_assets_update"], {"rows": str(tmp_path / "rows.jsonl")}).state == "success"
-        events = airflow_home.query("SELECT extra FROM asset_event")
-        queued = airflow_home.query("SELECT target_dag_id FROM asset_dag_run_queue")
-        return [json.loads(extra) for (extra,) in events], [dag for (dag,) in queued]
-
-    assert run("no-such-movie") == ([], [])
-    airflow_home.query("UPDATE dag SET is_paused = 0 WHERE dag_id = 'example_assets_consume'")
-    counts = {"total": 1, "updated": 1, "missing": 0, "rejected": 0, "failed": 0, "not_attempted": 0}
-    assert run("movie-1") == ([{"updated": 1, "run": counts}], ["example_assets_consume"])
-
-
 def _stored(value: Any) -> Any:
     found = json.loads(str(value))
     return json.loads(found) if isinstance(found, str) else found
 
 
 def test_every_example_has_a_test() -> None:
-    source = Path(__file__).read_text()
+    source = "".join(file.read_text() for file in Path(__file__).parent.glob("test_*.py"))
     for file in (ROOT / "example_dags").glob("*.py"):
         assert f'"{file.name}"' in source
 
