@@ -1,7 +1,8 @@
 """Shows in the API reference what stands elsewhere in the code: signatures that are not written in one place.
 
 Griffe reads the code without running it. It is told here about arguments that reach a base's ``__init__`` by
-``**kwargs``, constants as defaults, the fields of models and typed dicts, and methods that are made of functions.
+``**kwargs``, constants as defaults, defaults that another signature has, the fields of models and typed dicts, and
+methods that are made of functions.
 """
 
 from __future__ import annotations
@@ -13,6 +14,12 @@ import griffe
 
 _KEYWORD = griffe.ParameterKind.keyword_only
 _REST = griffe.ParameterKind.var_keyword
+# whose defaults stand in for "..."
+_DEFAULTS_OF = {
+    "bulk.options.BulkArguments.__init__": "operators.bulk_update.BulkUpdateVectorsOperator",
+    "decorators.signatures.BulkUpdateTask.__call__": "operators.bulk_update.BulkUpdateVectorsOperator",
+    "decorators.signatures.UpdateTask.__call__": "operators.update_vector.UpdateVectorOperator",
+}
 _SELF = griffe.Parameter("self", kind=griffe.ParameterKind.positional_or_keyword)
 
 
@@ -27,6 +34,11 @@ class Signatures(griffe.Extension):
             _show_fields(one)
         for one in [*_classes(pkg)]:
             _show_arguments_of_bases(one)
+        for name, operator in _DEFAULTS_OF.items():
+            known = pkg[f"{operator}.__init__"].parameters
+            for parameter in pkg[name].parameters:
+                if parameter.default == "...":
+                    parameter.default = known[parameter.name].default
         for function in _functions(pkg):
             for parameter in function.parameters:
                 parameter.default = _constant(parameter.default, function)
@@ -52,9 +64,10 @@ def _found(path: str, near: griffe.Object) -> Any:
     """Return the object of a path; ``None`` for one of another package."""
     try:
         found = near.modules_collection[path]
-        return found.final_target if found.is_alias else found
+        found = found.final_target if found.is_alias else found
     except (KeyError, griffe.GriffeError):
         return None
+    return found
 
 
 def _show_as_method(attribute: griffe.Attribute) -> griffe.Function | None:
@@ -136,9 +149,7 @@ def _show_arguments_of_bases(one: griffe.Class) -> None:
         above = base.members.get("__init__")
         names = {parameter.name for parameter in parameters}
         if isinstance(above, griffe.Function):
-            parameters[-1:-1] = [
-                own for own in above.parameters if own.kind is _KEYWORD and own.name not in names
-            ]
+            parameters[-1:-1] = [own for own in above.parameters if own.kind is _KEYWORD and own.name not in names]
     init.parameters = griffe.Parameters(*parameters)
 
 
