@@ -88,7 +88,7 @@ def test_the_dags_run(airflow_home: AirflowHome, server: DevServer, number: int)
 
 
 def test_there_are_dags_to_run() -> None:
-    assert len(DAGS) == 3
+    assert len(DAGS) == 4
 
 
 @pytest.mark.parametrize("module", [client_errors, bulk_errors])
