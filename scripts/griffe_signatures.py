@@ -12,15 +12,15 @@ from typing import Any
 
 import griffe
 
-_KEYWORD = griffe.ParameterKind.keyword_only
-_REST = griffe.ParameterKind.var_keyword
+_KEYWORD = griffe.ParameterKind("keyword-only")  # mypy takes the members' types for str
+_REST = griffe.ParameterKind("variadic keyword")
 # whose defaults stand in for "..."
 _DEFAULTS_OF = {
     "bulk.options.BulkArguments.__init__": "operators.bulk_update.BulkUpdateVectorsOperator",
     "decorators.signatures.BulkUpdateTask.__call__": "operators.bulk_update.BulkUpdateVectorsOperator",
     "decorators.signatures.UpdateTask.__call__": "operators.update_vector.UpdateVectorOperator",
 }
-_SELF = griffe.Parameter("self", kind=griffe.ParameterKind.positional_or_keyword)
+_SELF = griffe.Parameter("self", kind=griffe.ParameterKind("positional or keyword"))
 
 
 class Signatures(griffe.Extension):
