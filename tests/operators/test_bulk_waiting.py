@@ -41,7 +41,7 @@ class Task:
         self.arguments = {**options, **arguments}
         self.state = State()
         self.xcoms: dict[str, Any] = {}
-        self.context = {**context(), "task_state_store": self.state}
+        self.context: Any = {**context(), "task_state_store": self.state}
         self.context["ti"] = SimpleNamespace(**{**vars(self.context["ti"]), "xcom_push": self.push})
 
     def push(self, key: str, value: Any) -> None:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from airflow_provider_upstash_vector.client import AsyncVectorClient
@@ -49,7 +50,7 @@ def test_the_first_look_is_no_later_than_the_deadline(index: DevServer, sleeps: 
 def connections(monkeypatch: pytest.MonkeyPatch, *errors: Exception) -> list[str]:
     """Let the look-ups of the connection fail with these errors first; return those that were made."""
     found: list[str] = []
-    get, failing = module.get_async_connection, iter(errors)
+    get, failing = get_async_connection, iter(errors)
 
     async def get_connection(conn_id: str) -> Any:
         found.append(conn_id)

@@ -17,7 +17,7 @@ PENDING_SECONDS = 1.0  # a first look on a busy machine must not take longer
 TRIGGER = "airflow_provider_upstash_vector.triggers.upstash_vector.UpstashVectorTrigger"
 
 
-def made(kind: type[Any], params: dict[str, Any] | None = None, **arguments: Any) -> Any:
+def made(kind: type[Any], params: dict[str, Any] | None = None, /, **arguments: Any) -> Any:
     with DAG("d", schedule=None):
         operator = kind(task_id="t", **arguments)
     operator.render_template_fields(context(params))
@@ -29,7 +29,7 @@ def context(params: dict[str, Any] | None = None) -> Any:
     return {"params": params or {}, "ti": SimpleNamespace(**names, xcom_push=lambda **_: None)}
 
 
-def sensor(params: dict[str, Any] | None = None, **arguments: Any) -> UpstashVectorIndexReadySensor:
+def sensor(params: dict[str, Any] | None = None, /, **arguments: Any) -> UpstashVectorIndexReadySensor:
     options = {"poke_interval": 0.1, "timeout": 10, **arguments}
     found: UpstashVectorIndexReadySensor = made(UpstashVectorIndexReadySensor, params, **options)
     return found
