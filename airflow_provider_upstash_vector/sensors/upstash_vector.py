@@ -102,13 +102,13 @@ class UpstashVectorIndexReadySensor(ExactTemplatesOperator, BaseSensorOperator):
     def execute_complete(self, context: Context, event: dict[str, Any]) -> None:  # noqa: ARG002 - as above
         """Come back from the triggerer, within Airflow's ``resume_execution``, which treats ``soft_fail``.
 
-        It lets through what is no exception of Airflow's, as ``execute`` does, but also with ``never_fail``.
+        On Airflow 2 it does not treat ``never_fail``, and never for what is no exception of Airflow's.
         """
         end = waiting.end_of(event)
         try:
             waiting.finish(end)
-        except waiting.WaitFailed as error:
-            if getattr(self, "never_fail", False):  # not every Airflow 2 has it
+        except Exception as error:
+            if self.never_fail:
                 raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
             raise
         self.log.info("%s.", end.told)
