@@ -196,7 +196,7 @@ class Job:
     async def _conclude(self, engine: Engine, intake: Intake, numbers: Checkpoint) -> BulkReport:
         halt = engine.halt
         rest = 0 if intake.exhausted else await rows_left(self._source, halt, intake.next_number)
-        idle = self._before.watermark > 0 and self._books.counts() == self._counts_before
+        idle = halt is None and self._before.watermark > 0 and self._books.counts() == self._counts_before
         report = self._books.report(
             total=intake.next_number + (rest or 0),
             all_read=rest is not None,
