@@ -31,13 +31,14 @@ from airflow_provider_upstash_vector.triggers.upstash_vector import UpstashVecto
 from tests.index_fixtures import connection_json
 from tests.operators.harness import OutletEvents, task_instance
 
-PENDING_SECONDS = 1.0  # a first look on a busy machine must not take longer
+PENDING_LOOKS = 2
 
 
 @pytest.fixture
 def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[DevServer]:
-    """An index with one vector in namespace ``ns``, pending for a while."""
-    with DevServer(indexing_delay=PENDING_SECONDS) as server:
+    """An index with one vector in namespace ``ns``, pending for two looks: its clock is the number of looks."""
+    with DevServer(indexing_delay=PENDING_LOOKS + 0.5) as server:
+        server._index._pending._clock = lambda: float(server.requests["info"])
         monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", connection_json(server, max_attempts=1))
         with VectorClient(Endpoint.of(server.url, server.token)) as client:
             client.upsert([{"id": "a", "vector": [1, 1], "metadata": {"genre": "drama", "year": 1999}}], "ns")
@@ -57,16 +58,16 @@ def context() -> Any:
 
 def sensor(**arguments: Any) -> UpstashVectorIndexReadySensor:
     found: UpstashVectorIndexReadySensor = made(
-        UpstashVectorIndexReadySensor, **{"poke_interval": 0.1, "timeout": 10, **arguments}
+        UpstashVectorIndexReadySensor, **{"poke_interval": 0.05, "timeout": 100, **arguments}
     )
     return found
 
 
-def event_of(deferred: TaskDeferred) -> dict[str, Any]:
+def event_of(deferred: TaskDeferred, **changed: Any) -> dict[str, Any]:
     """Run the trigger as the triggerer does, from its serialized form; return the event."""
     path, arguments = deferred.trigger.serialize()
     assert path == "airflow_provider_upstash_vector.triggers.upstash_vector.UpstashVectorTrigger"
-    arguments = {**json.loads(json.dumps(arguments)), "first_poll_seconds": 0.05}
+    arguments = {**json.loads(json.dumps(arguments)), "first_poll_seconds": 0.05, **changed}
 
     async def first() -> Any:
         return await anext(UpstashVectorTrigger(**arguments).run())
@@ -83,15 +84,13 @@ def deferred_by(operator: Any) -> TaskDeferred:
 @pytest.mark.parametrize("place", [{"namespace": "ns"}, {"whole_index": True}])
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_it_waits_until_nothing_is_pending(index: DevServer, place: dict[str, Any], deferrable: bool) -> None:
-    started = time.monotonic()
     operator = sensor(**place, deferrable=deferrable)
     if deferrable:
         deferred = deferred_by(operator)
         operator.execute_complete(context(), event_of(deferred), **(deferred.kwargs or {}))
     else:
         operator.execute(context())
-    assert time.monotonic() - started > PENDING_SECONDS / 2
-    assert index.requests["info"] > 1
+    assert index.requests["info"] == PENDING_LOOKS + 1
 
 
 def test_what_is_indexed_already_is_not_deferred(index: DevServer) -> None:
@@ -112,14 +111,14 @@ def test_it_waits_for_a_vector_and_its_metadata(index: DevServer) -> None:
 @pytest.mark.parametrize("deferrable", [False, True])
 @pytest.mark.parametrize("soft_fail", [False, True])
 def test_a_timeout_fails_or_skips(index: DevServer, deferrable: bool, soft_fail: bool) -> None:
-    timeout = 3 if deferrable else 0.3  # the first look comes before the task defers, and must not take so long
+    timeout = 100 if deferrable else 0.3  # not before it defers
     operator = sensor(vector_id="none", timeout=timeout, soft_fail=soft_fail, deferrable=deferrable)
     expected = AirflowSkipException if soft_fail else AirflowSensorTimeout
     if not deferrable:
         with pytest.raises(expected):
             operator.execute(context())
         return
-    event = event_of(deferred_by(operator))
+    event = event_of(deferred_by(operator), deadline=time.time())
     assert event["status"] == "timeout"
     with pytest.raises(expected, match="there is no vector 'none'"):
         operator.execute_complete(context(), event)
@@ -162,7 +161,7 @@ def test_what_a_trigger_carries(index: DevServer) -> None:
     before = time.time()
     deferred = deferred_by(operator)
     _, arguments = deferred.trigger.serialize()
-    assert before + 10 <= arguments.pop("deadline") <= time.time() + 10
+    assert before + 100 <= arguments.pop("deadline") <= time.time() + 100
     assert arguments == {
         "upstash_vector_conn_id": "upstash_vector_default",
         "namespace": "ns",
@@ -192,8 +191,7 @@ WRITERS: dict[str, tuple[type[Any], dict[str, Any], Any]] = {
 def test_operators_wait_until_their_writes_are_indexed(
     index: DevServer, kind: type[Any], arguments: dict[str, Any], result: Any, deferrable: bool
 ) -> None:
-    time.sleep(PENDING_SECONDS)
-    options = {"wait_until_indexed": True, "poke_interval": 0.1, "deferrable": deferrable}
+    options = {"wait_until_indexed": True, "poke_interval": 0.05, "deferrable": deferrable}
     operator = made(kind, **arguments, **options, namespace="ns")
     if deferrable:
         deferred = deferred_by(operator)
@@ -209,6 +207,8 @@ def test_operators_wait_until_their_writes_are_indexed(
     else:
         returned = operator.execute(context())
     assert returned == result or returned.items() >= result.items()
+    looks_before = int(kind is BulkUpdateVectorsOperator)  # whether the rows fit the index
+    assert index.requests["info"] == looks_before + PENDING_LOOKS + 1
     with VectorClient(Endpoint.of(index.url, index.token)) as client:
         assert client.info().pending_vector_count == 0
     assert index.requests["update"] == 1
@@ -229,6 +229,7 @@ def test_a_wait_that_is_too_long_fails(index: DevServer) -> None:
         wait_timeout=0.2,
         poke_interval=0.1,
     )
+    index._index._pending._clock = lambda: 0.0  # it stands still
     with pytest.raises(AirflowSensorTimeout, match="1 vectors of namespace 'ns' are pending"):
         operator.execute(context())
 
