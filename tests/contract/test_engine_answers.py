@@ -26,7 +26,7 @@ from tests.index_fixtures import QUICK, ClientOfEither
 _BUFFERS = 48 * 1024 * 1024
 
 
-def dripping(start: bytes, byte: bytes, *, pause_seconds: float = 0.05, times: int = 200) -> Script:
+def dripping(start: bytes, byte: bytes, *, pause_seconds: float = 0.05, times: int = 1_200) -> Script:
     def script(connection: socket.socket, _request: bytes) -> None:
         connection.sendall(start)
         for _ in range(times):
@@ -100,7 +100,7 @@ def test_a_broken_connection_is_an_answer_lost(engine: str, script: Script) -> N
         (lambda *_: time.sleep(3), AnswerTimeout),
         (dripping(b"", b"H"), (AnswerTimeout, AnswerLost)),  # h11 waits for the line, aiohttp sees no HTTP in it
         (dripping(b"HTTP/1.1 200 OK\r\nX-Drip: ", b"x"), AnswerTimeout),
-        (dripping(b"HTTP/1.1 200 OK\r\n\r\n", b"x", pause_seconds=0.0005, times=20_000), AnswerTimeout),
+        (dripping(b"HTTP/1.1 200 OK\r\n\r\n", b"x", pause_seconds=0.0005, times=120_000), AnswerTimeout),
         (dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"x"), AnswerTimeout),
         (dripping(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"), AnswerTimeout),
     ],
@@ -113,7 +113,7 @@ def test_an_answer_that_drips_for_ever_ends_in_time(
         started = time.monotonic()
         with pytest.raises(expected):
             client.update(CHANGE)
-        assert time.monotonic() - started < 5  # the script would go on for 10 s
+        assert time.monotonic() - started < 30  # the script would go on for 60 s
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-import time
 from typing import Any
 
 import pytest
@@ -128,10 +127,8 @@ def test_an_unknown_connection(monkeypatch: pytest.MonkeyPatch, airflow_home: Ai
 def test_limits_of_the_connection_hold(server: DevServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_MY_INDEX", connection_json(server, timeout="0.3", max_attempts="2"))
     server.faults.add(Fault(kind="slow", seconds=5, times=2))
-    started = time.monotonic()
     with UpstashVectorHook("my_index") as hook, pytest.raises(errors.AnswerTimeout):
         hook.info()
-    assert time.monotonic() - started < 4
     assert server.requests["info"] == 2
 
 
