@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_upstash_vector.client.errors import RateLimited
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.operators.waiting import WaitFailed
-from tests.operators.waiting_tasks import PENDING_SECONDS, context, deferred_by, event_of, resumed, sensor
+from tests.operators.waiting_tasks import PENDING_LOOKS, context, deferred_by, event_of, resumed, sensor
 
 MODES = pytest.mark.parametrize("deferrable", [False, True])
 
@@ -41,10 +41,8 @@ def run(**arguments: Any) -> None:
 @pytest.mark.parametrize("place", [{"namespace": "ns"}, {"whole_index": True}])
 @MODES
 def test_it_waits_until_nothing_is_pending(index: DevServer, place: dict[str, Any], deferrable: bool) -> None:
-    started = time.monotonic()
     run(**place, deferrable=deferrable)
-    assert time.monotonic() - started > PENDING_SECONDS / 2
-    assert index.requests["info"] > 1
+    assert index.requests["info"] == PENDING_LOOKS + 1
 
 
 def test_what_is_indexed_already_is_not_deferred(index: DevServer) -> None:
@@ -95,7 +93,7 @@ def test_a_timeout(deferrable: bool, skips: dict[str, bool], expected: type[Exce
         with pytest.raises(expected or AirflowSensorTimeout):
             operator.execute(context())
         return
-    operator.timeout = 10
+    operator.timeout = 100
     event = event_of(deferred_by(operator), deadline=time.time())
     assert event["status"] == "timeout"
     with pytest.raises(expected or AirflowSkipException):
@@ -171,7 +169,7 @@ def test_what_a_trigger_carries(index: DevServer) -> None:
     before = time.time()
     deferred = deferred_by(operator)
     _, arguments = deferred.trigger.serialize()
-    assert before + 10 <= arguments.pop("deadline") <= time.time() + 10
+    assert before + 100 <= arguments.pop("deadline") <= time.time() + 100
     assert arguments == {
         "upstash_vector_conn_id": "upstash_vector_default",
         "namespace": "ns",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -22,7 +21,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
 )
 from airflow_provider_upstash_vector.operators.waiting import WaitFailed
 from tests.operators.harness import OutletEvents
-from tests.operators.waiting_tasks import PENDING_SECONDS, context, deferred_by, event_of, made, resumed
+from tests.operators.waiting_tasks import PENDING_LOOKS, context, deferred_by, event_of, made, resumed
 
 ONE: dict[str, Any] = {"vector_id": "a", "data": "new"}
 WRITERS: dict[str, tuple[type[Any], dict[str, Any], Any]] = {
@@ -42,8 +41,7 @@ def index(slow_index: DevServer) -> DevServer:
 def test_operators_wait_until_their_writes_are_indexed(
     index: DevServer, kind: type[Any], arguments: dict[str, Any], result: Any, deferrable: bool
 ) -> None:
-    time.sleep(PENDING_SECONDS)
-    options = {"wait_until_indexed": True, "poke_interval": 0.1, "deferrable": deferrable}
+    options = {"wait_until_indexed": True, "poke_interval": 0.05, "deferrable": deferrable}
     operator = made(kind, **arguments, **options, namespace="ns")
     if deferrable:
         deferred = deferred_by(operator)
@@ -59,6 +57,8 @@ def test_operators_wait_until_their_writes_are_indexed(
     else:
         returned = operator.execute(context())
     assert returned == result or returned.items() >= result.items()
+    looks_before = int(kind is BulkUpdateVectorsOperator)  # whether the rows fit the index
+    assert index.requests["info"] == looks_before + PENDING_LOOKS + 1
     with VectorClient(Endpoint.of(index.url, index.token)) as client:
         assert client.info().pending_vector_count == 0
     assert index.requests["update"] == 1
@@ -76,7 +76,8 @@ def test_nothing_is_waited_for_where_nothing_was_updated(index: DevServer) -> No
     assert "info" not in index.requests
 
 
-def test_a_wait_that_is_too_long_fails() -> None:
+def test_a_wait_that_is_too_long_fails(index: DevServer) -> None:
+    index._index._pending._clock = lambda: 0.0  # it stands still
     options = {"wait_until_indexed": True, "wait_timeout": 0.2, "poke_interval": timedelta(seconds=0.1)}
     operator = made(UpdateVectorOperator, **ONE, namespace="ns", **options)
     with pytest.raises(AirflowSensorTimeout, match="1 vectors of namespace 'ns' are pending"):

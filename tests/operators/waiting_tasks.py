@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import DAG, TaskDeferred
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
 from airflow_provider_upstash_vector.triggers.upstash_vector import UpstashVectorTrigger
 
-PENDING_SECONDS = 1.0  # a first look on a busy machine must not take longer
+PENDING_LOOKS = 2
 TRIGGER = "airflow_provider_upstash_vector.triggers.upstash_vector.UpstashVectorTrigger"
 
 
@@ -30,7 +30,7 @@ def context(params: dict[str, Any] | None = None) -> Any:
 
 
 def sensor(params: dict[str, Any] | None = None, /, **arguments: Any) -> UpstashVectorIndexReadySensor:
-    options = {"poke_interval": 0.1, "timeout": 10, **arguments}
+    options = {"poke_interval": 0.05, "timeout": 100, **arguments}
     found: UpstashVectorIndexReadySensor = made(UpstashVectorIndexReadySensor, params, **options)
     return found
 
