@@ -35,12 +35,14 @@ bench: $(VENV) ## speed and memory of bulk runs against aiohttp, the vendor's SD
 	$(BIN)/python -m benchmarks.bulk
 
 docs: $(VENV) ## build docs/ into site/, refusing a broken link
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-screenshots: $(VENV) ## those of the README, taken by the tests of the UI
+screenshots: $(VENV) ## those of the README, taken by the tests of the UI; the old ones stay where a test fails
 	@scripts/install-chromium
+	rm -rf build/docs-images
+	SCREENSHOTS=build/docs-images $(BIN)/pytest tests/ui
 	rm -f docs/images/*.png
-	SCREENSHOTS=docs/images $(BIN)/pytest tests/ui
+	cp build/docs-images/*.png docs/images/
 
 bench-server: $(VENV) ## speed, memory and start of the dev server
 	$(BIN)/python benchmarks/bench_server.py

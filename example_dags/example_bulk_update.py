@@ -1,4 +1,4 @@
-"""Update the vectors of every row of a file, each night; a retry goes on where the task has stopped."""
+"""Update the vectors of every row of a file; a retry goes on where the task has stopped."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ with DAG(
             None, type=["string", "null"], title="Namespace", description="Empty: the connection's namespace."
         ),
     },
-    tags=["example", "upstash_vector"],
+    tags=["example", "upstash-vector"],
 ) as dag:
     UpdateVectorOperator(
         task_id="update",

@@ -10,7 +10,7 @@ with DAG(
     dag_id="example_update_vector",
     schedule=None,
     params={"vector_id": "movie-1", "genre": "comedy"},
-    tags=["example", "upstash_vector"],
+    tags=["example", "upstash-vector"],
 ) as dag:
     UpdateVectorOperator(
         task_id="update_vector",

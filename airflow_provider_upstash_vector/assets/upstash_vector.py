@@ -31,12 +31,14 @@ def upstash_vector_asset(
 ) -> Asset:
     """Return the asset of a namespace, for ``outlets``, ``inlets`` and ``schedule``.
 
+    Give ``host`` or ``conn_id``. Raises ``ValueError`` for a connection that is not in an environment variable:
+    nothing is asked of a database or a network here.
+
     :param host: the host of the index, or its REST URL.
     :param namespace: ``""`` for the index's default one, ``None`` for the connection's, which without a connection
         is the default one too.
     :param conn_id: in place of ``host``, a connection that stands in ``AIRFLOW_CONN_<CONN_ID>``.
-
-    Raises ``ValueError`` for any other connection: nothing is asked of a database or a network here.
+    :param extra: the asset's ``extra``, a JSON object.
     """
     if (host is None) == (conn_id is None):
         raise ValueError("give either the host of the index or conn_id")

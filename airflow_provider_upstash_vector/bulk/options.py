@@ -17,17 +17,27 @@ MAX_CONCURRENCY = 4096
 
 
 class BulkArguments(TypedDict, total=False):
-    """What may be given to a run by name.
+    """What may be given to a run by name. Defaults are those of :class:`BulkOptions`.
 
-    ``metadata_update_mode``: for rows that give none. ``concurrency``: requests in flight, up to
-    4,096. ``max_requests_per_second``: retries included. ``max_failures``: a count, or a fraction of all rows as
-    a float from 0 to 1; one more stops the run. ``on_missing``: ``"count"`` rows whose id is unknown, or let
-    them ``"fail"``. ``daily_budget``: requests in a day of UTC, over all runs that share a checkpoint; when it,
-    or the service's daily quota, is spent, the run fails or, with ``on_budget="return"``, returns.
-    ``time_limit_seconds``: then the run stops. ``check_index``: ask for ``info`` first, so that a wrong
-    dimension is told at the first row. ``dry_run``: read and check all rows and send nothing. ``shard``: ``(i,
-    n)``, part i, from 0, of n. ``format``: ``"jsonl"``, ``"csv"`` or ``"parquet"`` where a file's ending does
-    not say it. ``id_field`` and so on: what the rows call these fields.
+    :param metadata_update_mode: for rows that give none.
+    :param concurrency: requests in flight, up to 4,096.
+    :param max_requests_per_second: retries included; ``None`` for as many as the service takes.
+    :param max_failures: a count, or a fraction of all rows as a float from 0 to 1; one more stops the run.
+    :param on_missing: ``"count"`` rows whose id is unknown, or let them ``"fail"``.
+    :param daily_budget: requests in a day of UTC, over all runs that share a checkpoint.
+    :param on_budget: when that or the service's daily quota is spent: ``"fail"`` or ``"return"``.
+    :param time_limit_seconds: then the run stops.
+    :param check_index: ask for ``info`` first, so that a wrong dimension is told at the first row.
+    :param dry_run: read and check all rows and send nothing.
+    :param shard: ``(i, n)``: part i, from 0, of n.
+    :param format: ``"jsonl"``, ``"csv"`` or ``"parquet"`` where a file's ending does not say it.
+    :param id_field: what the rows call the id.
+    :param vector_field: what they call the vector.
+    :param sparse_vector_field: what they call the sparse vector.
+    :param data_field: what they call the raw text.
+    :param metadata_field: what they call the metadata.
+    :param metadata_update_mode_field: what they call the mode.
+    :param namespace_field: what they call the namespace.
     """
 
     metadata_update_mode: str | None

@@ -50,19 +50,24 @@ async def run_async(
 ) -> BulkReport:
     """Send an update for each row, many at a time, on the running event loop; return what became of them.
 
-    ``rows``: mappings with ``id`` and any of ``vector``, ``sparse_vector``, ``data``, ``metadata``,
-    ``metadata_update_mode`` and ``namespace``, or ``VectorUpdate`` objects, in a list, any iterable or async
-    iterable; a DataFrame or Arrow table; the path of a JSON Lines, CSV or Parquet file, a glob, or several of
-    them. The other arguments are those of :class:`~.options.BulkArguments`, and
-
-    ``namespace``: for rows that give none; ``policy``: how often and how long one row is tried;
-    ``failures_path``: a JSON Lines file for rows that were rejected or failed; ``checkpoint``: a file that a
-    later run goes on from; ``stop``: lets another thread end the run; ``progress``: ``"log"``, ``"bar"``,
-    ``"none"``, or ``"auto"`` for a bar on a terminal.
-
     Raises :class:`~.errors.BulkUpdateFailed`, with the report, for a run that stopped early or had more failures
     than allowed; ``InvalidRows`` and ``ValueError`` before anything is sent; and what ``info`` raises, which is
     asked first.
+
+    :param rows: mappings with ``id`` and any of ``vector``, ``sparse_vector``, ``data``, ``metadata``,
+        ``metadata_update_mode`` and ``namespace``, or ``VectorUpdate`` objects, in a list, any iterable or async
+        iterable; a DataFrame or Arrow table; the path of a JSON Lines, CSV or Parquet file, a glob, or several
+        of them.
+    :param endpoint: URL and token of the index.
+    :param namespace: for rows that give none; ``""`` for the index's default one.
+    :param policy: how often and how long one row is tried.
+    :param failures_path: a JSON Lines file for rows that were rejected or failed.
+    :param checkpoint: a file, or a store of your own, that a later run goes on from.
+    :param stop: lets another thread end the run.
+    :param progress: ``"log"``, ``"bar"``, ``"none"``, or ``"auto"`` for a bar on a terminal.
+    :param find_paths: turns a path, glob or URI into paths; by default those of this machine's disk.
+    :param log: takes the lines that tell how far the run is.
+    :param arguments: those of :class:`~.options.BulkArguments`.
     """
     options = BulkOptions.of({**arguments, "namespace": namespace})
     # in a thread, since it may ask an object store for sizes

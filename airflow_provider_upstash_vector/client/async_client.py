@@ -68,7 +68,12 @@ class AsyncVectorClient:
     """Calls an index from an event loop, ``max_connections`` requests at a time.
 
     Use it as an async context manager on the loop that it is to run on. Methods, arguments and errors are
-    those of :class:`~.sync_client.VectorClient`. ``open_engine`` makes what sends the requests.
+    those of :class:`~.sync_client.VectorClient`.
+
+    :param endpoint: URL and token of the index.
+    :param policy: limits time and attempts; by default ``RetryPolicy()``.
+    :param max_connections: how many are kept open at most.
+    :param open_engine: makes what sends the requests.
     """
 
     def __init__(

@@ -53,10 +53,16 @@ Flow = Generator[Send | Wait, Outcome, T]
 class RetryPolicy:
     """Limits of one call. Times are in seconds.
 
-    A request is sent at most ``max_attempts`` times and takes at most ``request_timeout_seconds`` each time;
-    the call with all its waits ends within ``total_timeout_seconds``. The n-th wait is a random part (full
-    jitter) of ``first_backoff_seconds`` doubled n-1 times, at most ``max_backoff_seconds``; a Retry-After is
-    waited for on top, and where it exceeds ``max_retry_after_seconds`` the error is raised instead.
+    The n-th wait is a random part (full jitter) of ``first_backoff_seconds`` doubled n-1 times, at most
+    ``max_backoff_seconds``. A Retry-After is waited for on top.
+
+    :param max_attempts: how often a request is sent at most.
+    :param connect_timeout_seconds: for making a connection.
+    :param request_timeout_seconds: for a request, each time, up to the end of its answer.
+    :param total_timeout_seconds: for the call with all its waits.
+    :param first_backoff_seconds: the most that is waited before the second attempt.
+    :param max_backoff_seconds: the most that is waited before any attempt.
+    :param max_retry_after_seconds: with a longer Retry-After, the error is raised.
     """
 
     max_attempts: int = 5

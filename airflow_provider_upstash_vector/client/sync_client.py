@@ -65,8 +65,12 @@ class VectorClient:
     """Calls an index, waiting for each answer. Close it, or use it as a context manager.
 
     Every method raises :class:`~.errors.UpstashVectorError`; :class:`~.errors.InvalidUpdate` before
-    anything is sent. ``policy`` limits time and attempts; ``max_connections`` are kept open at most, which
-    matters only where threads share the client. ``traffic`` counts what was sent.
+    anything is sent. ``traffic`` counts what was sent. ``namespace=None`` means the index's default one,
+    as ``""`` does.
+
+    :param endpoint: URL and token of the index.
+    :param policy: limits time and attempts; by default ``RetryPolicy()``.
+    :param max_connections: how many are kept open at most, which matters only where threads share the client.
     """
 
     def __init__(

@@ -37,7 +37,7 @@ class UpdateTask(Protocol):
     ) -> TaskDecorator:
         """Make a task of a function that returns ``{"id": …}`` and what to change of that vector.
 
-        What the function returns comes before the arguments.
+        What the function returns comes before the arguments. ``**kwargs`` are those of every task.
         """
 
 
@@ -79,5 +79,6 @@ class BulkUpdateTask(Protocol):
     ) -> TaskDecorator:
         """Make a task of a function that returns or yields rows, paths of files, or a table.
 
-        With a checkpoint, the function must give the same rows again after a retry.
+        With a checkpoint, the function must give the same rows again after a retry. ``**kwargs`` are those of
+        every task.
         """

@@ -16,15 +16,21 @@ FaultKind = Literal["status", "quota", "cut", "slow", "drip", "garbage", "huge"]
 class Fault:
     """What the next ``times`` requests get.
 
-    ``status``: an answer with ``status``, as JSON or (``html``) as a proxy's page, with ``retry_after`` as
-    its header where given. ``quota``: the daily limit's 403. ``cut``: the connection is reset, with
-    ``partial`` in the middle of the answer. ``slow``: the answer begins after ``seconds``. ``drip``: the
-    answer comes a byte at a time, ``seconds`` apart, with ``headers`` from the status line on.
-    ``garbage``: 200 with ``text``. ``huge``: 200 with a body of ``size_bytes``.
-
-    ``applied`` says whether the command is carried out first, as when an answer is lost; ``slow`` and
-    ``drip`` always carry it out. ``command`` limits the fault to one command, ``probability`` to a part
-    of the requests, which then all count.
+    :param kind: ``"status"``: an answer with ``status``; ``"quota"``: the daily limit's 403; ``"cut"``: the
+        connection is reset; ``"slow"``: the answer begins after ``seconds``; ``"drip"``: it comes a byte at a
+        time, ``seconds`` apart; ``"garbage"``: 200 with ``text``; ``"huge"``: 200 with ``size_bytes``.
+    :param times: how many requests get it.
+    :param command: only those of this command, e.g. ``"update"``.
+    :param probability: of a request to get it; all requests count.
+    :param applied: carry the command out first, as when an answer is lost; ``slow`` and ``drip`` always do.
+    :param status: the HTTP status of ``status``.
+    :param html: with ``status``: answer as a proxy's page, not as JSON.
+    :param retry_after: with ``status``: the header.
+    :param partial: with ``cut``: reset it in the middle of the answer.
+    :param seconds: of ``slow`` and ``drip``.
+    :param headers: with ``drip``: begin with the status line, not with the body.
+    :param text: the body of ``garbage``.
+    :param size_bytes: the size of ``huge``'s body.
     """
 
     kind: FaultKind

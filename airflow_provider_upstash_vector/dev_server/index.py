@@ -16,7 +16,14 @@ MAX_DIMENSION = 5_376
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexSpec:
-    """The properties that an index has from its creation on; models are ``""`` where there is none."""
+    """The properties that an index has from its creation on.
+
+    :param index_type: ``"DENSE"``, ``"SPARSE"`` or ``"HYBRID"``.
+    :param dimension: of its dense vectors.
+    :param similarity: ``"COSINE"``, ``"EUCLIDEAN"`` or ``"DOT_PRODUCT"``.
+    :param embedding_model: the name of the model for dense vectors, ``""`` for none.
+    :param sparse_embedding_model: the name of the model for sparse vectors, ``""`` for none.
+    """
 
     index_type: IndexType = "DENSE"
     dimension: int = 2

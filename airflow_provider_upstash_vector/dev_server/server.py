@@ -35,10 +35,15 @@ _STOP_SECONDS = 10.0
 class DevServer:
     """A local Upstash Vector index, as a context manager or with ``start`` and ``stop``.
 
-    ``url`` and ``token`` are what a connection needs. Keyword arguments are those of :class:`IndexSpec`.
-    ``database`` is a file, or ``":memory:"``; ``port`` 0 takes a free one; for ``indexing_delay`` seconds
-    after a write a vector counts as pending and no query finds it. ``faults`` makes it misbehave;
-    ``requests`` counts the requests by command.
+    ``url`` and ``token`` are what a connection needs. ``faults`` makes it misbehave; ``requests`` counts the
+    requests by command.
+
+    :param token: the token that may write; by default a random one.
+    :param read_only_token: the token that may only read; by default a random one.
+    :param database: a file that keeps the vectors, or ``":memory:"``.
+    :param port: 0 takes a free one.
+    :param indexing_delay: for so many seconds after a write a vector counts as pending and no query finds it.
+    :param spec: the arguments of :class:`IndexSpec`.
     """
 
     def __init__(

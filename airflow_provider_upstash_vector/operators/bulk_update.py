@@ -32,6 +32,8 @@ _ROWS = "a path, a URI or a list of rows"
 class BulkUpdateVectorsOperator(WritingOperator):
     """Change many stored vectors, one update each, from a list, a file or a table; return a small manifest.
 
+    The manifest goes to XCom also when the task fails. Errors that no retry can mend fail the task at once.
+
     :param rows: a path or URI of a JSON Lines, CSV or Parquet file (``.gz``, ``.zst``), a glob, or a list of
         these; a list of rows, from another task, a template or as it is; a DataFrame, an Arrow table, any
         iterable. A row has ``id`` and any of ``vector``, ``sparse_vector``, ``data``, ``metadata``,
@@ -45,19 +47,28 @@ class BulkUpdateVectorsOperator(WritingOperator):
     :param failures_path: a JSON Lines file for rows that were rejected or failed, which can be ``rows`` again.
     :param checkpoint: ``"auto"``: in the task's state, from Airflow 3.3 on; a path, which also another DAG run
         goes on from; or ``None``. A retry goes on where the task has stopped.
-    :param daily_budget: requests per day of UTC. When it or the service's daily quota is spent, the task fails,
-        for a retry to go on, or with ``on_budget="return"`` succeeds with what is left as ``not_attempted``.
-    :param time_limit_seconds: stop after this time; ``execution_timeout`` does so too.
+    :param daily_budget: requests per day of UTC, over all runs with the same checkpoint.
+    :param on_budget: when that or the service's daily quota is spent: ``"fail"``, for a retry to go on, or
+        ``"return"``: succeed with what is left as ``not_attempted``.
+    :param time_limit_seconds: stop and fail after this time; ``execution_timeout`` does so too.
     :param check_index: ask for the index's dimension and type first.
     :param dry_run: read and check every row, and send nothing.
     :param shard: ``(i, n)``: only part i, from 0, of n; see ``example_bulk_update_shards``.
     :param format: ``"jsonl"``, ``"csv"`` or ``"parquet"`` where the ending does not say it.
-    :param id_field: what the rows call the id; likewise ``vector_field`` and so on.
-    :param wait_until_indexed: then wait until nothing is pending in the index: every ``poke_interval`` seconds,
-        for at most ``wait_timeout`` seconds, with ``deferrable`` in the triggerer.
+    :param id_field: what the rows call the id.
+    :param vector_field: what they call the vector.
+    :param sparse_vector_field: what they call the sparse vector.
+    :param data_field: what they call the raw text.
+    :param metadata_field: what they call the metadata.
+    :param metadata_update_mode_field: what they call the mode.
+    :param namespace_field: what they call the namespace.
     :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.
-
-    The manifest goes to XCom also when the task fails. Errors that no retry can mend fail the task at once.
+    :param wait_until_indexed: then wait until nothing is pending in the whole index, so that queries find it.
+    :param deferrable: wait in the triggerer, without a worker; by default as ``[operators] default_deferrable``
+        says.
+    :param poke_interval: seconds between two looks of that wait; deferred, the first look comes after 10 s at
+        least.
+    :param wait_timeout: seconds after which that wait fails the task.
     """
 
     template_fields: Sequence[str] = (

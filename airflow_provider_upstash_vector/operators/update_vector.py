@@ -31,6 +31,9 @@ _OBJECT = 'a JSON object, e.g. {"genre": "drama"}'
 class UpdateVectorOperator(WritingOperator):
     """Change the vector, the raw text or the metadata of one stored vector; return the updated count, 1 or 0.
 
+    At least one of ``vector``, ``sparse_vector``, ``data`` and ``metadata`` must be given. Errors that no
+    retry can mend fail the task at once; the others use the task's ``retries``.
+
     :param vector_id: the id of the vector.
     :param vector: as many numbers as the index has dimensions: a list, a numpy array, an XComArg, or a text that
         renders to a JSON or Python list.
@@ -40,12 +43,13 @@ class UpdateVectorOperator(WritingOperator):
     :param metadata_update_mode: ``"OVERWRITE"``, the service's default, or ``"PATCH"`` (RFC 7396).
     :param namespace: ``None`` for the connection's, ``""`` for the index's default one.
     :param on_missing: what to do where there is no such id: ``"warn"`` and return 0, ``"fail"`` or ``"skip"``.
-    :param wait_until_indexed: then wait until nothing is pending in the namespace: every ``poke_interval``
-        seconds, for at most ``wait_timeout`` seconds, with ``deferrable`` in the triggerer.
     :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.
-
-    At least one of ``vector``, ``sparse_vector``, ``data`` and ``metadata`` must be given. Errors that no
-    retry can mend fail the task at once; the others use the task's ``retries``.
+    :param wait_until_indexed: then wait until nothing is pending in the namespace, so that queries find it.
+    :param deferrable: wait in the triggerer, without a worker; by default as ``[operators] default_deferrable``
+        says.
+    :param poke_interval: seconds between two looks of that wait; deferred, the first look comes after 10 s at
+        least.
+    :param wait_timeout: seconds after which that wait fails the task.
     """
 
     template_fields: Sequence[str] = (

@@ -32,15 +32,16 @@ _E = TypeVar("_E", bound=BaseException)
 class UpstashVectorRetryPolicy(RetryPolicy):
     """Decides by the error: permanent ones fail at once, a rate limit and the daily quota say when to go on.
 
+    All of it within the task's ``retries``, which no policy can exceed. On an Airflow before 3.3 it raises
+    ``RuntimeError``.
+
     - What no retry can mend fails the task, also where a task calls the hook itself.
     - A rate limit is waited for as long as its Retry-After says.
     - The service's daily quota, and a bulk run's ``daily_budget``, are waited for until the next 00:00 UTC.
     - Everything else, and a rate limit without a Retry-After, is left to the task's ``retry_delay``.
 
     :param jitter_seconds: a wait is longer by a random part of this, and at most twice as long, so that tasks do
-        not go on all at once.
-
-    All of it within the task's ``retries``, which no policy can exceed.
+        not go on all at once; in seconds.
     """
 
     def __init__(self, jitter_seconds: float = 60.0) -> None:

@@ -26,15 +26,17 @@ from airflow_provider_upstash_vector.waiting.poller import End, Poller
 class UpstashVectorIndexReadySensor(ExactTemplatesOperator, BaseSensorOperator):
     """Wait until nothing that was written is pending, so that queries find it; or until a vector is there.
 
+    ``poke_interval``, ``timeout``, ``mode`` and ``soft_fail`` are those of every sensor. Five failed looks in a
+    row are tolerated; what no retry can mend fails the task at once.
+
     :param namespace: whose vectors; ``None`` for the connection's, ``""`` for the index's default one.
     :param whole_index: look at all namespaces instead.
     :param vector_id: wait for this vector to be fetchable instead.
-    :param metadata: and for its metadata to have all of this.
-    :param deferrable: wait in the triggerer, without a worker.
-    :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.
-
-    ``poke_interval``, ``timeout`` and ``soft_fail`` are those of every sensor. A few failed looks in a row are
-    tolerated; what no retry can mend fails the task at once.
+    :param metadata: and for its metadata to have all of this, at every level.
+    :param deferrable: wait in the triggerer, without a worker; by default as ``[operators] default_deferrable``
+        says.
+    :param upstash_vector_conn_id: the Airflow connection with the REST URL and token; a read-only one
+        is enough.
     """
 
     template_fields: Sequence[str] = ("namespace", "vector_id", "metadata", "upstash_vector_conn_id")

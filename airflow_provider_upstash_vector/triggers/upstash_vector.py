@@ -21,10 +21,19 @@ from airflow_provider_upstash_vector.waiting.poller import MOST_FAILED_POLLS, Ag
 class UpstashVectorTrigger(BaseTrigger):
     """Fires when nothing is pending in an index or namespace, or when a vector is there.
 
-    ``namespace`` is resolved: ``None`` stands for the whole index, unless ``vector_id`` is given. ``deadline``
-    is in seconds since 1970, so that a triggerer that starts the trigger anew does not begin the time anew. The
-    first look is after ``first_poll_seconds``. The event is ``{"status": "met" | "timeout" | "failed", "told":
-    …, "permanent": …}``.
+    The event is ``{"status": "met" | "timeout" | "failed", "told": …, "permanent": …}``: ``told`` is a sentence,
+    ``permanent`` whether no retry can mend it. Airflow stores the arguments in its database in clear.
+
+    :param upstash_vector_conn_id: the Airflow connection with the REST URL and token; a read-only one is enough.
+    :param namespace: ``""`` for the index's default one; ``None`` for the whole index, or with ``vector_id`` the
+        default namespace. The connection's is not looked up: see :meth:`UpstashVectorHook.resolve_namespace`.
+    :param vector_id: wait for this vector to be fetchable instead.
+    :param metadata: and for its metadata to have all of this, at every level.
+    :param poke_interval: seconds between two looks.
+    :param first_poll_seconds: seconds before the first look; ``None`` for ``poke_interval``.
+    :param deadline: when to give up, in seconds since 1970, so that a triggerer that starts the trigger anew does
+        not begin the time anew; ``None`` for never.
+    :param most_failed_polls: how many failed looks in a row are tolerated; permanent errors are not.
     """
 
     def __init__(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -13,3 +16,25 @@ def test_the_readme_shows_pictures_that_are_there_and_small() -> None:
     assert shown
     for picture in {ROOT / name for name in shown} | {*(ROOT / "docs/images").glob("*.png")}:
         assert picture.stat().st_size < 150_000
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_old_pictures_stay_until_the_tests_have_passed(tmp_path: Path, passed: bool) -> None:
+    for name, text in {
+        "Makefile": (ROOT / "Makefile").read_text(),
+        "docs/images/old.png": "",
+        "scripts/install-chromium": "#!/bin/sh\n",
+        "bin/pytest": f"#!/bin/sh\nmkdir -p $SCREENSHOTS\ntouch $SCREENSHOTS/new.png\nexit {not passed:d}\n",
+    }.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(0o755)
+    made = subprocess.run(
+        ["make", "--assume-old=.venv/ready", "screenshots", "BIN=bin"],  # noqa: S607 - make is where it is
+        cwd=tmp_path,
+        check=False,
+    )
+    assert (made.returncode == 0) is passed
+    pictures = {picture.name for picture in (tmp_path / "docs/images").iterdir()}
+    assert pictures == ({"new.png"} if passed else {"old.png"})
