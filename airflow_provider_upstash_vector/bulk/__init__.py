@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk.checkpoint import CheckpointStore, FileCheckpoint
     from airflow_provider_upstash_vector.bulk.errors import BulkUpdateFailed
     from airflow_provider_upstash_vector.bulk.report import BulkReport
-    from airflow_provider_upstash_vector.bulk.running import run, run_async
+    from airflow_provider_upstash_vector.bulk.running import forget, run, run_async
     from airflow_provider_upstash_vector.bulk.sources import InvalidRows
     from airflow_provider_upstash_vector.bulk.stopping import BulkStop
 
@@ -24,6 +24,7 @@ _HOMES = {
     "CheckpointStore": "checkpoint",
     "FileCheckpoint": "checkpoint",
     "InvalidRows": "sources",
+    "forget": "running",
     "run": "running",
     "run_async": "running",
 }
@@ -35,6 +36,7 @@ __all__ = [
     "CheckpointStore",
     "FileCheckpoint",
     "InvalidRows",
+    "forget",
     "run",
     "run_async",
 ]

@@ -55,12 +55,13 @@ class Checkpoint:
     budget_day: int = 0
     budget_spent: int = 0
     namespaces: dict[str, int] = field(default_factory=dict)
+    unplaced: int = 0  # of the rows in namespaces, those that are counted in one by a guess
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as a JSON object: a few hundred bytes, and some for each row settled above."""
         plain = {name: getattr(self, name) for name in _KINDS}
         apart = {"below": [*self.below], "above": self._packed_above(), "namespaces": self.namespaces}
-        return {**plain, "version": VERSION, **apart}
+        return {**plain, "version": VERSION, "unplaced": self.unplaced, **apart}
 
     def _packed_above(self) -> str:
         if not self.above:
@@ -84,12 +85,13 @@ class Checkpoint:
             namespaces = {
                 _checked(name, "str"): _checked(rows, "int") for name, rows in dict(state["namespaces"]).items()
             }
+            unplaced = _checked(state.get("unplaced", 0), "int")  # checkpoints of before have none
         except (KeyError, TypeError, ValueError, zlib.error):
             return None
-        return cls(**values, below=below, above=above, namespaces=namespaces)
+        return cls(**values, below=below, above=above, namespaces=namespaces, unplaced=unplaced)
 
 
-_APART = {"above", "below", "namespaces"}
+_APART = {"above", "below", "namespaces", "unplaced"}
 # the fields that are JSON values themselves, and their types
 _KINDS = {one.name: str(one.type) for one in fields(Checkpoint) if one.name not in _APART}
 

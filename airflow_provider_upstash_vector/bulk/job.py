@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from airflow_provider_upstash_vector.bulk.books import Books
 from airflow_provider_upstash_vector.bulk.checkpoint import Checkpoint, CheckpointStore
@@ -45,6 +45,7 @@ class Surroundings:
     policy: RetryPolicy
     stop: BulkStop
     store: CheckpointStore | None
+    keep_checkpoint: bool
     failures_path: OpenablePath | None
     progress: ProgressKind
     log: Log
@@ -195,23 +196,33 @@ class Job:
     async def _conclude(self, engine: Engine, intake: Intake, numbers: Checkpoint) -> BulkReport:
         halt = engine.halt
         rest = 0 if intake.exhausted else await rows_left(self._source, halt, intake.next_number)
+        idle = halt is None and self._before.watermark > 0 and self._books.counts() == self._counts_before
         report = self._books.report(
             total=intake.next_number + (rest or 0),
             all_read=rest is not None,
             failures_path=self._failures_path,
             retries=numbers.retries,
             bytes_sent=numbers.bytes_sent,
-            seconds=numbers.seconds,
+            # of a run that had nothing left to do, a run after it tells the same
+            seconds=self._before.seconds if idle else numbers.seconds,
+            unplaced=numbers.unplaced,
             throttled_seconds=numbers.throttled_seconds,
             added=self._added(engine, numbers),
         )
         if halt is None:
             if self._keeper:
-                await self._keeper.clear()
+                await self._settle(self._keeper, report, replace(numbers, seconds=report.seconds))
             raise_for_failures(self._books, report)
         elif self._options.on_budget == "fail" or halt.reason not in {"daily_budget", "daily_quota"}:
             raise_for_halt(halt, report)
         return report
+
+    async def _settle(self, keeper: Keeper, report: BulkReport, last: Checkpoint) -> None:
+        """Forget the checkpoint, or keep it for who waits for what was written and then clears it."""
+        if self._around.keep_checkpoint and not self._books.too_many(report.total, all_rows=True):
+            await keeper.finish(last)
+        else:
+            await keeper.clear()
 
     def _added(self, engine: Engine, numbers: Checkpoint) -> Added:
         """Return what this run has done itself."""

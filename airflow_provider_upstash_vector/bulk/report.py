@@ -32,7 +32,8 @@ class BulkReport:
     after a 429.
 
     ``updated_by_namespace`` has the first 100 namespaces with an updated row, without names of more than 256
-    characters; ``added`` is what this run alone has done. Neither is part of the manifest.
+    characters; the namespaces of ``unplaced`` of these rows are guesses, since a run was killed that had settled
+    them. ``added`` is what this run alone has done. None of these is part of the manifest.
     """
 
     total: int
@@ -49,6 +50,7 @@ class BulkReport:
     all_read: bool = True
     dry_run: bool = False
     updated_by_namespace: dict[str, int] = field(default_factory=dict)
+    unplaced: int = 0
     added: Added = field(default_factory=Added)
 
     def __post_init__(self) -> None:
@@ -56,6 +58,16 @@ class BulkReport:
         counts = (self.updated, self.missing, self.rejected, self.failed, self.not_attempted)
         if sum(counts) != self.total or min(counts) < 0:
             raise ValueError(f"{self.total} rows, but outcomes {counts}")
+
+    @property
+    def finished(self) -> bool:
+        """Whether every row has an outcome."""
+        return self.all_read and not self.not_attempted
+
+    @property
+    def namespaces_known(self) -> bool:
+        """Whether ``updated_by_namespace`` has every row that was updated, in its own namespace."""
+        return not self.unplaced and sum(self.updated_by_namespace.values()) == self.updated
 
     @property
     def rows_per_second(self) -> float:
@@ -67,7 +79,7 @@ class BulkReport:
         """Return the report as plain JSON values."""
         rounded = {"seconds": round(self.seconds, 3), "throttled_seconds": round(self.throttled_seconds, 3)}
         plain = asdict(self)
-        del plain["updated_by_namespace"], plain["added"]
+        del plain["updated_by_namespace"], plain["unplaced"], plain["added"]
         return {**plain, **rounded, "rows_per_second": round(self.rows_per_second, 1)}
 
     def __str__(self) -> str:

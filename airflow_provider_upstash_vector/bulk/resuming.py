@@ -22,7 +22,7 @@ def last_checkpoint(store: CheckpointStore, fingerprint: str, namespace: str = "
     """Return where the run before stopped, the journal's rows included; ``None`` where it cannot be gone on from.
 
     An input that has changed since is started over. The journal does not know the namespaces of its rows: those
-    that were updated count as in ``namespace``.
+    that were updated count as in ``namespace``, and as ``unplaced``.
     """
     state = store.load()
     if state is None:
@@ -49,7 +49,14 @@ def last_checkpoint(store: CheckpointStore, fingerprint: str, namespace: str = "
         above=ledger.above,
         budget_spent=found.budget_spent + sent,
         namespaces=namespaces.counts(),
+        unplaced=found.unplaced + updated,
     )
+
+
+def clear_checkpoint(store: CheckpointStore) -> None:
+    """Forget a checkpoint that a finished run has kept."""
+    store.clear()
+    store.journal_path.unlink(missing_ok=True)
 
 
 class Keeper:
@@ -97,6 +104,14 @@ class Keeper:
         with self._turn:
             self._store.clear()
             self._saved = math.inf
+
+    async def finish(self, checkpoint: Checkpoint) -> None:
+        """Keep the checkpoint of a run that has done its work, for :func:`clear_checkpoint`; it needs no journal.
+
+        Where it cannot be saved, a later run only sends some rows again.
+        """
+        await self.save(checkpoint)
+        self.journal.remove()
 
     def close(self) -> None:
         """Let go of the journal, which stays for the next run."""

@@ -19,6 +19,7 @@ from airflow_provider_upstash_vector.bulk.job import Job, Surroundings
 from airflow_provider_upstash_vector.bulk.options import BulkArguments, BulkOptions
 from airflow_provider_upstash_vector.bulk.progress import Log, ProgressKind
 from airflow_provider_upstash_vector.bulk.report import BulkReport
+from airflow_provider_upstash_vector.bulk.resuming import clear_checkpoint
 from airflow_provider_upstash_vector.bulk.sources import FindPaths, InvalidRows, local_paths, open_source
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
 from airflow_provider_upstash_vector.bulk.stopping import BulkStop
@@ -42,6 +43,7 @@ async def run_async(
     policy: RetryPolicy | None = None,
     failures_path: PathLike | None = None,
     checkpoint: PathLike | CheckpointStore | None = None,
+    keep_checkpoint: bool = False,
     stop: BulkStop | None = None,
     progress: ProgressKind = "auto",
     find_paths: FindPaths = local_paths,
@@ -63,6 +65,8 @@ async def run_async(
     :param policy: how often and how long one row is tried.
     :param failures_path: a JSON Lines file for rows that were rejected or failed.
     :param checkpoint: a file, or a store of your own, that a later run goes on from.
+    :param keep_checkpoint: keep it also where all is done, so that a later run sends nothing, until
+        :func:`forget`.
     :param stop: lets another thread end the run.
     :param progress: ``"log"``, ``"bar"``, ``"none"``, or ``"auto"`` for a bar on a terminal.
     :param find_paths: turns a path, glob or URI into paths; by default those of this machine's disk.
@@ -83,11 +87,19 @@ async def run_async(
         policy=policy or RetryPolicy(),
         stop=stop or BulkStop(),
         store=_store(checkpoint, find_paths),
+        keep_checkpoint=keep_checkpoint,
         failures_path=None if failures_path is None else _path(failures_path, find_paths),
         progress=progress,
         log=log,
     )
     return await Job(source, endpoint, options, around).run()
+
+
+def forget(checkpoint: PathLike | CheckpointStore, find_paths: FindPaths = local_paths) -> None:
+    """Forget the checkpoint of a run with ``keep_checkpoint``. Raises what its store raises."""
+    store = _store(checkpoint, find_paths)
+    if store is not None:
+        clear_checkpoint(store)
 
 
 def _store(checkpoint: PathLike | CheckpointStore | None, find: FindPaths) -> CheckpointStore | None:

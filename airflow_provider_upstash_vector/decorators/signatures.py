@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from os import PathLike
 from typing import Any, Protocol
 
@@ -30,8 +31,8 @@ class UpdateTask(Protocol):
         on_missing: update_vector.OnMissing = ...,
         wait_until_indexed: bool = ...,
         deferrable: bool = ...,
-        poke_interval: float = ...,
-        wait_timeout: float = ...,
+        poke_interval: timedelta | float = ...,
+        wait_timeout: timedelta | float = ...,
         upstash_vector_conn_id: str = ...,
         **kwargs: Any,
     ) -> TaskDecorator:
@@ -72,8 +73,8 @@ class BulkUpdateTask(Protocol):
         namespace_field: str = ...,
         wait_until_indexed: bool = ...,
         deferrable: bool = ...,
-        poke_interval: float = ...,
-        wait_timeout: float = ...,
+        poke_interval: timedelta | float = ...,
+        wait_timeout: timedelta | float = ...,
         upstash_vector_conn_id: str = ...,
         **kwargs: Any,
     ) -> TaskDecorator:

@@ -147,6 +147,7 @@ class UpstashVectorHook(BaseHook):
         namespace: str | None = None,
         failures_path: PathLike | None = None,
         checkpoint: PathLike | CheckpointStore | None = None,
+        keep_checkpoint: bool = False,
         stop: BulkStop | None = None,
         progress: ProgressKind = "auto",
         log: Log | None = None,
@@ -167,12 +168,20 @@ class UpstashVectorHook(BaseHook):
             policy=self.settings.policy,
             failures_path=failures_path,
             checkpoint=checkpoint,
+            keep_checkpoint=keep_checkpoint,
             stop=stop,
             progress=progress,
             find_paths=object_paths,
             log=log or self.log,
             **arguments,
         )
+
+    @staticmethod
+    def forget_checkpoint(checkpoint: PathLike | CheckpointStore) -> None:
+        """Forget the checkpoint of a finished bulk update that was to be kept."""
+        from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - as above
+
+        bulk.forget(checkpoint, object_paths)
 
     upsert = _on_connection(VectorClient.upsert)
     upsert_data = _on_connection(VectorClient.upsert_data)

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import Context, XComArg
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    Context,
+    XComArg,
+)
 
 from airflow_provider_upstash_vector import metrics
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
@@ -63,7 +69,8 @@ class BulkUpdateVectorsOperator(WritingOperator):
     :param metadata_update_mode_field: what they call the mode.
     :param namespace_field: what they call the namespace.
     :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.
-    :param wait_until_indexed: then wait until nothing is pending in the whole index, so that queries find it.
+    :param wait_until_indexed: then wait until nothing is pending in the namespaces that were written to, so that
+        queries find it; a retry only waits.
     :param deferrable: wait in the triggerer, without a worker; by default as ``[operators] default_deferrable``
         says.
     :param poke_interval: seconds between two looks of that wait; deferred, the first look comes after 10 s at
@@ -158,13 +165,16 @@ class BulkUpdateVectorsOperator(WritingOperator):
         self._stop = BulkStop()
         with airflow_errors("bulk_update", namespace=self.namespace), self.hook as hook:
             self.keep_link(context)
+            place = _path(self.checkpoint, "checkpoint")
+            checkpoint = self._store(context, place)
             try:
                 report = hook.bulk_update(
                     self._rows(),
                     namespace=optional_text(self.namespace, "namespace"),
                     metadata_update_mode=optional_text(self.metadata_update_mode, "metadata_update_mode"),
                     failures_path=_path(self.failures_path, "failures_path"),
-                    checkpoint=self._checkpoint(context),
+                    checkpoint=checkpoint,
+                    keep_checkpoint=self.wait_until_indexed,
                     shard=self._shard(),
                     stop=self._stop,
                     progress="log",
@@ -177,14 +187,25 @@ class BulkUpdateVectorsOperator(WritingOperator):
                 if isinstance(failed, BulkUpdateFailed):
                     context["ti"].xcom_push(key="return_value", value=failed.report.to_dict())
                     self._tell(context, hook, failed.report)
+                wanted = _wanted(error)
+                if wanted is not None:
+                    raise wanted from wanted.__cause__
                 raise
             self._tell(context, hook, report)
-        self.log.info("%s", report)
-        manifest = report.to_dict()
-        if not report.updated:
-            return manifest
-        found: dict[str, Any] = self.indexed(hook, None, manifest)  # rows may have named any namespace
-        return found
+            self.log.info("%s", report)
+            # with a part of the rows left, it is of use to the next run
+            kept = place if self.wait_until_indexed and checkpoint is not None and report.finished else None
+            if report.updated:
+                namespaces = [*report.updated_by_namespace] if report.namespaces_known else None
+                self.indexed(hook, namespaces, report.to_dict(), checkpoint=kept)
+            self._forget(context, kept)
+        return report.to_dict()
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Come back from the triggerer; return the manifest, and forget the checkpoint that was kept."""
+        manifest: dict[str, Any] = super().execute_complete(context, event)
+        self._forget(context, event["carried"]["checkpoint"])
+        return manifest
 
     def _tell(self, context: Context, hook: UpstashVectorHook, report: BulkReport) -> None:
         metrics.tell_bulk_update(report)
@@ -197,7 +218,8 @@ class BulkUpdateVectorsOperator(WritingOperator):
         self.tell_written(context, hook, written)
 
     def on_kill(self) -> None:
-        """Send no more rows; those in flight are settled and the checkpoint is saved within five seconds."""
+        """Send no more rows, nor wait; those in flight are settled and the checkpoint is saved within 5 s."""
+        super().on_kill()
         if self._stop is not None:
             self._stop.ask()
 
@@ -210,8 +232,13 @@ class BulkUpdateVectorsOperator(WritingOperator):
     def _shard(self) -> Any:
         return rendered_value(self.shard, "shard", "two whole numbers (i, n)")
 
-    def _checkpoint(self, context: Context) -> str | CheckpointStore | None:
-        path = _path(self.checkpoint, "checkpoint")
+    def _forget(self, context: Context, place: str | None) -> None:
+        """Forget a checkpoint that was kept while waiting, without which a retry would send every row again."""
+        checkpoint = self._store(context, place)
+        if checkpoint is not None:
+            UpstashVectorHook.forget_checkpoint(checkpoint)
+
+    def _store(self, context: Context, path: str | None) -> str | CheckpointStore | None:
         if path != "auto":
             return path
         state = context.get("task_state_store")
@@ -220,6 +247,12 @@ class BulkUpdateVectorsOperator(WritingOperator):
             return None
         ti: Any = context["ti"]
         return TaskStateCheckpoint(state, f"{ti.dag_id} {ti.run_id} {ti.task_id} {ti.map_index}")
+
+
+def _wanted(error: BaseException) -> AirflowException | None:
+    """Return what the rows' own code has raised for Airflow to skip or fail the task, where that ended the run."""
+    cause = error.__cause__ if isinstance(error, BulkUpdateFailed) else None
+    return cause if isinstance(cause, AirflowSkipException | AirflowFailException) else None
 
 
 def _path(value: object, field: str) -> str | None:

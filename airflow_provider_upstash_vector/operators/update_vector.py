@@ -108,14 +108,15 @@ class UpdateVectorOperator(WritingOperator):
         with airflow_errors("update", id=self.vector_id):
             namespace = hook.resolve_namespace(optional_text(self.namespace, "namespace"))
         self.keep_link(context)
-        with airflow_errors("update", namespace=namespace, id=self.vector_id), hook:
-            updated = self._update(hook, namespace)
-            written = Written(host=hook.settings.endpoint.url, updated={namespace: updated})
-            self.tell_written(context, hook, written)
-        place = f"namespace {namespace!r}" if namespace else "the default namespace"
-        if updated:
-            self.log.info("Updated vector %r in %s.", str(self.vector_id), place)
-            return int(self.indexed(hook, namespace, updated))
+        with hook:
+            with airflow_errors("update", namespace=namespace, id=self.vector_id):
+                updated = self._update(hook, namespace)
+                written = Written(host=hook.settings.endpoint.url, updated={namespace: updated})
+                self.tell_written(context, hook, written)
+            place = f"namespace {namespace!r}" if namespace else "the default namespace"
+            if updated:
+                self.log.info("Updated vector %r in %s.", str(self.vector_id), place)
+                return int(self.indexed(hook, namespace, updated))
         self._tell_missing(f"There is no vector {str(self.vector_id)!r} in {place}; nothing was updated.")
         return updated
 

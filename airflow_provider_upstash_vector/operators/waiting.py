@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import (
-    AirflowException,
-    AirflowFailException,
-    AirflowSensorTimeout,
-    BaseOperator,
-)
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, BaseOperator
 
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.triggers.upstash_vector import UpstashVectorTrigger
+from airflow_provider_upstash_vector.waiting.causes import Cause
 from airflow_provider_upstash_vector.waiting.conditions import condition
 from airflow_provider_upstash_vector.waiting.poller import Again, Decision, End, Poller
+from airflow_provider_upstash_vector.waiting.stopping import Stop
 
 # Airflow 3.3 may lose a task whose trigger fires within a few seconds of its deferral.
 _LEAST_SECONDS_DEFERRED = 10.0
@@ -28,11 +26,19 @@ _LEAST_INTERVAL_SECONDS = 0.1
 _SECONDS_FOR_THE_TRIGGERER = 300.0
 
 
+class WaitFailed(Exception):
+    """The index could not be looked at, or the wait was stopped; a retry may help.
+
+    No ``AirflowException``, which sensors with ``soft_fail`` skip on when they come back from the triggerer, while
+    they fail with any error from a worker. The cause is what a retry policy decides by.
+    """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """What to wait for, how often to look and for how long, in seconds."""
+    """What to wait for, how often to look and for how long, in seconds; see :func:`condition`."""
 
-    namespace: str | None = None
+    namespace: str | Sequence[str] | None = None
     vector_id: str | None = None
     metadata: dict[str, Any] | None = None
     poke_interval: float = 60.0
@@ -56,27 +62,42 @@ def look(hook: UpstashVectorHook, poller: Poller) -> Decision:
     return poller.after_result(result, time.time())
 
 
-def wait(operator: BaseOperator, hook: UpstashVectorHook, waited: Wait, *, deferrable: bool, **back: Any) -> None:
-    """Return when the condition is met, or defer to come back in ``execute_complete(context, event, **back)``.
+def wait(
+    operator: BaseOperator,
+    hook: UpstashVectorHook,
+    waited: Wait,
+    *,
+    deferrable: bool,
+    stop: Stop,
+    carried: dict[str, Any],
+) -> None:
+    """Return when the condition is met, or defer to come back in ``execute_complete``, ``carried`` in the event.
 
-    Raises as :func:`finish`.
+    Raises as :func:`finish`, and :class:`WaitFailed` where ``stop`` is asked for.
     """
     deadline = time.time() + waited.timeout
-    with airflow_errors("wait", namespace=waited.namespace, id=waited.vector_id):
+    with airflow_errors("wait", namespace=waited.namespace):
         poller = waited.poller(deadline)
-        decision = look(hook, poller)
+    decision = look(hook, poller)
     while isinstance(decision, Again):
         operator.log.info("%s.", decision.told)
-        if deferrable:
-            defer(operator, hook, waited, deadline=deadline, **back)
-        time.sleep(decision.seconds)
-        with airflow_errors("wait", namespace=waited.namespace, id=waited.vector_id):
-            decision = look(hook, poller)
+        if deferrable and not stop.asked:
+            defer(operator, hook, waited, deadline=deadline, carried=carried)
+        if stop.sleep(decision.seconds):
+            raise WaitFailed(f"the wait was stopped: {decision.told}")
+        decision = look(hook, poller)
     finish(decision)
     operator.log.info("%s.", decision.told)
 
 
-def defer(operator: BaseOperator, hook: UpstashVectorHook, waited: Wait, *, deadline: float, **back: Any) -> None:
+def defer(
+    operator: BaseOperator,
+    hook: UpstashVectorHook,
+    waited: Wait,
+    *,
+    deadline: float,
+    carried: dict[str, Any] | None = None,
+) -> None:
     """Leave the worker until the trigger fires; never returns."""
     operator.defer(
         trigger=UpstashVectorTrigger(
@@ -86,22 +107,28 @@ def defer(operator: BaseOperator, hook: UpstashVectorHook, waited: Wait, *, dead
             metadata=waited.metadata,
             poke_interval=max(waited.poke_interval, _LEAST_INTERVAL_SECONDS),
             first_poll_seconds=max(waited.poke_interval, _LEAST_SECONDS_DEFERRED),
-            deadline=deadline,
+            deadline=max(deadline, time.time() + _LEAST_SECONDS_DEFERRED),
+            carried=carried,
         ),
         method_name="execute_complete",
-        kwargs=back,
         timeout=timedelta(seconds=waited.timeout + _SECONDS_FOR_THE_TRIGGERER),
     )
 
 
 def finish(end: End) -> None:
-    """Return where the condition is met; raise Airflow's exception for a timeout or a failure."""
+    """Return where the condition is met.
+
+    Raises ``AirflowSensorTimeout``, ``AirflowFailException`` for what no retry can mend, else :class:`WaitFailed`.
+    """
     if end.status == "timeout":
         raise AirflowSensorTimeout(end.told)
     if end.status == "failed":
-        raise AirflowFailException(end.told) if end.permanent else AirflowException(end.told)
+        if end.permanent:
+            raise AirflowFailException(end.told)
+        raise WaitFailed(end.told) from (end.cause.error() if end.cause else None)
 
 
 def end_of(event: dict[str, Any]) -> End:
     """Return the end that a trigger's event tells of."""
-    return End(event["status"], event["told"], permanent=event["permanent"])
+    cause = Cause(**event["cause"]) if event["cause"] else None
+    return End(event["status"], event["told"], permanent=event["permanent"], cause=cause)

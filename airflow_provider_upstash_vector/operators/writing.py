@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -11,14 +13,17 @@ from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHo
 from airflow_provider_upstash_vector.lineage import Written
 from airflow_provider_upstash_vector.links.upstash_vector import UpstashConsoleLink
 from airflow_provider_upstash_vector.operators import waiting
+from airflow_provider_upstash_vector.operators.seconds import seconds
 from airflow_provider_upstash_vector.operators.telling import TellingOperator
+from airflow_provider_upstash_vector.waiting.stopping import Stop
 
 
 class WritingOperator(TellingOperator):
     """An operator that writes vectors, and with ``wait_until_indexed`` then waits until none is pending.
 
-    It looks every ``poke_interval`` seconds for at most ``wait_timeout`` seconds, with ``deferrable`` in the
-    triggerer, and fails where the time is over.
+    It looks every ``poke_interval`` for at most ``wait_timeout``, each seconds or a ``timedelta``, with
+    ``deferrable`` in the triggerer, and fails where the time is over. Raises ``TypeError`` or ``ValueError`` for
+    other durations.
     """
 
     operator_extra_links = (UpstashConsoleLink(),)
@@ -29,15 +34,17 @@ class WritingOperator(TellingOperator):
         *,
         wait_until_indexed: bool = False,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poke_interval: float = 10.0,
-        wait_timeout: float = 3600.0,
+        poke_interval: timedelta | float = 10.0,
+        wait_timeout: timedelta | float = 3600.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.wait_until_indexed = wait_until_indexed
         self.deferrable = deferrable
-        self.poke_interval = poke_interval
-        self.wait_timeout = wait_timeout
+        self.poke_interval = seconds(poke_interval, "poke_interval")
+        self.wait_timeout = seconds(wait_timeout, "wait_timeout")
+        self._killed = False
+        self._stop_waiting: Stop | None = None  # made when it waits: Airflow copies operators
 
     @cached_property
     def hook(self) -> UpstashVectorHook:
@@ -49,23 +56,43 @@ class WritingOperator(TellingOperator):
         for link in WritingOperator.operator_extra_links:
             link.keep(self, context)
 
-    def indexed(self, hook: UpstashVectorHook, namespace: str | None, result: Any) -> Any:
-        """Return ``result``, if wanted once nothing is pending in ``namespace`` or, with ``None``, the index."""
+    def indexed(
+        self, hook: UpstashVectorHook, namespace: str | Sequence[str] | None, result: Any, **carried: Any
+    ) -> Any:
+        """Return ``result``, if wanted once nothing is pending in namespaces or, with ``None``, the whole index.
+
+        ``carried``, of which Airflow stores a copy, is in the event that a deferred task comes back with.
+        """
         if self.wait_until_indexed:
-            waited = waiting.Wait(namespace=namespace, poke_interval=self.poke_interval, timeout=self.wait_timeout)
-            waiting.wait(self, hook, waited, deferrable=self.deferrable, result=result, written=self.written())
+            self._stop_waiting = Stop()
+            if self._killed:
+                self._stop_waiting.ask()
+            waiting.wait(
+                self,
+                hook,
+                waiting.Wait(namespace=namespace, poke_interval=self.poke_interval, timeout=self.wait_timeout),
+                deferrable=self.deferrable,
+                stop=self._stop_waiting,
+                carried={"result": result, "written": self.written(), **carried},
+            )
         return result
 
-    def execute_complete(
-        self, context: Context, event: dict[str, Any], result: Any = None, written: dict[str, Any] | None = None
-    ) -> Any:
+    def on_kill(self) -> None:
+        """Wait no more; the task fails."""
+        self._killed = True
+        if self._stop_waiting is not None:
+            self._stop_waiting.ask()
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Come back from the triggerer; return the result of before, and tell again what was written.
 
         Airflow has forgotten it: only what a task tells before it succeeds becomes of an outlet's event.
         """
-        if written is not None:
-            self.tell_written(context, UpstashVectorHook(self.upstash_vector_conn_id), Written(**written))
+        carried = event["carried"]
+        if carried["written"] is not None:
+            written = Written(**carried["written"])
+            self.tell_written(context, UpstashVectorHook(self.upstash_vector_conn_id), written)
         end = waiting.end_of(event)
         waiting.finish(end)
         self.log.info("%s.", end.told)
-        return result
+        return carried["result"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
 from airflow.providers.common.compat.sdk import (
-    AirflowException,
     AirflowSkipException,
     BaseSensorOperator,
     Context,
@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
+from airflow_provider_upstash_vector.client.errors import InvalidUpdate
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.operators import waiting
 from airflow_provider_upstash_vector.operators.exact_templates import ExactTemplatesOperator
@@ -26,8 +27,8 @@ from airflow_provider_upstash_vector.waiting.poller import End, Poller
 class UpstashVectorIndexReadySensor(ExactTemplatesOperator, BaseSensorOperator):
     """Wait until nothing that was written is pending, so that queries find it; or until a vector is there.
 
-    ``poke_interval``, ``timeout``, ``mode`` and ``soft_fail`` are those of every sensor. Five failed looks in a
-    row are tolerated; what no retry can mend fails the task at once.
+    ``poke_interval``, ``timeout``, ``mode``, ``soft_fail`` and ``never_fail`` are those of every sensor. Five
+    failed looks in a row are tolerated; what no retry can mend fails the task at once.
 
     :param namespace: whose vectors; ``None`` for the connection's, ``""`` for the index's default one.
     :param whole_index: look at all namespaces instead.
@@ -66,7 +67,10 @@ class UpstashVectorIndexReadySensor(ExactTemplatesOperator, BaseSensorOperator):
         self.metadata = metadata
         self.deferrable = deferrable
         self.upstash_vector_conn_id = upstash_vector_conn_id
-        self._poller: Poller | None = None
+        self._fields_given = {
+            name for name, value in (("vector_id", vector_id), ("metadata", metadata)) if value is not None
+        }
+        self._began: tuple[waiting.Wait, Poller, float | None] | None = None
 
     @cached_property
     def hook(self) -> UpstashVectorHook:
@@ -76,46 +80,57 @@ class UpstashVectorIndexReadySensor(ExactTemplatesOperator, BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         """Wait from the worker, or look once and defer."""
         with self.hook:
-            if not self.deferrable:
-                return super().execute(context)
-            try:
-                waiting.wait(self, self.hook, self._wait(), deferrable=True)
-            except AirflowException as error:
-                self._skip_softly(error)
-        return None
+            return super().execute(context)
 
     def poke(self, context: Context) -> bool:  # noqa: ARG002 - Airflow passes it
-        """Look once."""
-        if self._poller is None:
-            self._poller = self._wait().poller(None)
-        decision = waiting.look(self.hook, self._poller)
-        self.log.info("%s.", decision.told)
-        if not isinstance(decision, End):
-            return False
-        waiting.finish(decision)
-        return True
+        """Look once; where it is deferrable, defer after that.
 
-    def execute_complete(self, context: Context, event: dict[str, Any], result: Any = None) -> None:  # noqa: ARG002 - as above
-        """Come back from the triggerer."""
+        Airflow's own ``execute`` calls this in all modes, and so treats ``soft_fail`` and the like alike in all.
+        """
+        if self._began is None:
+            self._began = self._begin()
+        waited, poller, deadline = self._began
+        if poller.is_held(time.time()):
+            return False
+        decision = waiting.look(self.hook, poller)
+        self.log.info("%s.", decision.told)
+        if isinstance(decision, End):
+            waiting.finish(decision)
+            return True
+        if deadline is not None:
+            waiting.defer(self, self.hook, waited, deadline=deadline)
+        return False
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> None:  # noqa: ARG002 - as above
+        """Come back from the triggerer, within Airflow's ``resume_execution``, which treats ``soft_fail``.
+
+        On Airflow 2 it does not treat ``never_fail``, and never for what is no exception of Airflow's.
+        """
         end = waiting.end_of(event)
         try:
             waiting.finish(end)
-        except AirflowException as error:
-            self._skip_softly(error)
+        except Exception as error:
+            if self.never_fail:
+                raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
+            raise
         self.log.info("%s.", end.told)
 
-    def _wait(self) -> waiting.Wait:
+    def _begin(self) -> tuple[waiting.Wait, Poller, float | None]:
+        """Return what is waited for, the poller and, where it is deferrable, the deadline."""
         with airflow_errors("wait", namespace=self.namespace, id=self.vector_id):
             namespace = self.hook.resolve_namespace(optional_text(self.namespace, "namespace"))
-            return waiting.Wait(
+            waited = waiting.Wait(
                 namespace=None if self.whole_index else namespace,
-                vector_id=optional_text(self.vector_id, "vector_id"),
-                metadata=rendered_value(self.metadata, "metadata", "a JSON object"),
+                vector_id=self._given("vector_id", optional_text(self.vector_id, "vector_id")),
+                metadata=self._given("metadata", rendered_value(self.metadata, "metadata", "a JSON object")),
                 poke_interval=self.poke_interval,
                 timeout=self.timeout,
             )
+            deadline = time.time() + self.timeout if self.deferrable else None
+            return waited, waited.poller(deadline), deadline
 
-    def _skip_softly(self, error: AirflowException) -> None:
-        if self.soft_fail:
-            raise AirflowSkipException(str(error)) from error
-        raise error
+    def _given(self, field: str, value: Any) -> Any:
+        """Return a field's value; one that was given and is nothing now would change what is waited for."""
+        if value is None and field in self._fields_given:
+            raise InvalidUpdate(field, "was given, but rendered to nothing")
+        return value

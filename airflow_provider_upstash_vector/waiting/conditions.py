@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from airflow_provider_upstash_vector.client import fields, wire
+from airflow_provider_upstash_vector.client.errors import InvalidUpdate
 from airflow_provider_upstash_vector.client.models import FetchedVector, IndexInfo
 
 Request: TypeAlias = wire.Call[Any] | wire.Steps[Any]
@@ -22,13 +23,13 @@ class State:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Indexed:
-    """Nothing is pending in ``namespace``, or with ``None`` in the whole index.
+    """Nothing is pending in ``namespaces``, or with ``None`` in the whole index.
 
     Vectors that are written count as pending until queries find them (Info page of the API). A namespace that does
     not exist has nothing pending.
     """
 
-    namespace: str | None = None
+    namespaces: Sequence[str] | None = None
 
     def request(self) -> Request:
         """Return the request whose result :meth:`state` looks at."""
@@ -36,15 +37,22 @@ class Indexed:
 
     def state(self, info: IndexInfo) -> State:
         """Return how much is pending."""
-        if self.namespace is None:
-            pending, place = info.pending_vector_count, "the index"
+        if self.namespaces is None:
+            pending = info.pending_vector_count
         else:
-            found = info.namespaces.get(self.namespace)
-            pending = found.pending_vector_count if found else 0
-            place = f"namespace {self.namespace!r}" if self.namespace else "the default namespace"
+            found = [info.namespaces[name] for name in {*self.namespaces} if name in info.namespaces]
+            pending = sum(one.pending_vector_count for one in found)
         if pending:
-            return State(met=False, told=f"{pending:,} vectors of {place} are pending")
-        return State(met=True, told=f"nothing is pending in {place}")
+            return State(met=False, told=f"{pending:,} vectors of {self._place()} are pending")
+        return State(met=True, told=f"nothing is pending in {self._place()}")
+
+    def _place(self) -> str:
+        if self.namespaces is None:
+            return "the index"
+        if len(self.namespaces) != 1:
+            return f"{len(self.namespaces):,} namespaces"
+        (name,) = self.namespaces
+        return f"namespace {name!r}" if name else "the default namespace"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +85,17 @@ class Stored:
 Condition: TypeAlias = Indexed | Stored
 
 
-def condition(namespace: str | None, vector_id: str | None, metadata: Mapping[str, Any] | None) -> Condition:
-    """Return what these arguments wait for: the vector, or with ``None`` that nothing is pending."""
+def condition(
+    namespace: str | Sequence[str] | None, vector_id: str | None, metadata: Mapping[str, Any] | None
+) -> Condition:
+    """Return what these arguments wait for: the vector, or with ``None`` that nothing is pending.
+
+    ``namespace`` is one or, without a vector, several; ``None`` stands for the whole index.
+    """
     if vector_id is None:
-        return Indexed(namespace=namespace)
+        return Indexed(namespaces=[namespace] if isinstance(namespace, str) else namespace)
+    if not isinstance(namespace, str | None):
+        raise InvalidUpdate("namespace", "must be one, where a vector is waited for")
     return Stored(id=vector_id, namespace=namespace or "", metadata=metadata)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,21 @@ def test_rows_that_only_the_journal_knows_count_as_in_the_runs_namespace(tmp_pat
     found = last_checkpoint(store, "x", "movies")
     assert found is not None
     assert found.namespaces == {"archive": 2, "movies": 1}
+    assert found.unplaced == 1
+    again = Checkpoint.from_json(found.to_json())
+    assert again is not None
+    assert again.unplaced == 1
+
+
+def test_a_checkpoint_of_before_tells_nothing_of_guesses() -> None:
+    state = Checkpoint(fingerprint="x").to_json()
+    del state["unplaced"]
+    assert Checkpoint.from_json(state) == Checkpoint(fingerprint="x")
+
+
+def test_the_namespaces_of_a_report_are_known_where_none_is_left_out_or_guessed(run: Run) -> None:
+    report = run(rows("archive", 2))
+    assert report.namespaces_known
+    assert not replace(report, unplaced=1).namespaces_known
+    assert not replace(report, updated_by_namespace={"archive": 1}).namespaces_known
+    assert "unplaced" not in report.to_dict()

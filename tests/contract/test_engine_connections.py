@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import ssl
@@ -16,6 +17,10 @@ import pytest
 import trustme
 
 from airflow_provider_upstash_vector.client import Endpoint
+from airflow_provider_upstash_vector.client.engines import base
+from airflow_provider_upstash_vector.client.engines.aiohttp_engine import AiohttpEngine
+from airflow_provider_upstash_vector.client.engines.base import EngineSettings
+from airflow_provider_upstash_vector.client.engines.http1_engine import Http1Engine
 from airflow_provider_upstash_vector.client.errors import (
     AnswerLost,
     AnswerTimeout,
@@ -130,6 +135,34 @@ def test_a_certificate_for_another_host(
     ):
         client.update(CHANGE)
     assert caught.value.reason == "tls"
+
+
+@pytest.mark.parametrize("open_engine", [Http1Engine, AiohttpEngine])
+def test_a_loop_does_not_wait_for_the_trusted_authorities(
+    open_engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[bool] = []
+    make, first = base.tls_context, iter([True])
+
+    def recorded() -> ssl.SSLContext:
+        threads.append(threading.current_thread() is threading.main_thread())
+        if next(first, False):
+            raise FileNotFoundError("no authorities")
+        return make()
+
+    async def connect() -> None:
+        settings = EngineSettings(
+            base_url="https://127.0.0.1:1", headers={}, proxy=None, connect_timeout_seconds=9, max_connections=2
+        )
+        engine = open_engine(settings)
+        for _ in range(3):
+            with pytest.raises((ConnectFailed, FileNotFoundError)):
+                await engine.send("/", b"", 9.0)
+        await engine.close()
+
+    monkeypatch.setattr(base, "tls_context", recorded)
+    asyncio.run(connect())
+    assert threads == [False, False]
 
 
 def test_python_without_authorities_takes_certifis(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +16,8 @@ INDEXING_SECONDS = 20.0
 
 
 @pytest.fixture
-def index() -> Iterator[DevServer]:
-    with DevServer(indexing_delay=INDEXING_SECONDS) as server:
+def index(slow_index_port: int) -> Iterator[DevServer]:
+    with DevServer(port=slow_index_port, indexing_delay=INDEXING_SECONDS) as server:
         yield server
 
 
@@ -50,6 +51,8 @@ def test_waits_go_on_in_another_triggerer(airflow: LiveAirflow, index: DevServer
     assert airflow.wait_for_end(run_id, "wait") == "success", airflow.logs(run_id)
     assert airflow.wait_for_end(run_id, "update") == "success", airflow.logs(run_id)
     assert airflow.result(run_id, "update") == 1
+    events = airflow.query("SELECT extra FROM asset_event WHERE source_run_id = ?", run_id)
+    assert [json.loads(extra) for (extra,) in events] == [{"updated": 1}]
     assert index.requests["update"] == 1
     logs = airflow.logs(run_id)
     assert index.token not in logs

@@ -10,8 +10,11 @@ import pytest
 
 from airflow_provider_upstash_vector.bulk import BulkReport, BulkUpdateFailed, InvalidRows
 from airflow_provider_upstash_vector.client import errors
+from airflow_provider_upstash_vector.operators.waiting import WaitFailed, finish
 from airflow_provider_upstash_vector.retry_policies import upstash_vector as module
 from airflow_provider_upstash_vector.retry_policies.upstash_vector import UpstashVectorRetryPolicy
+from airflow_provider_upstash_vector.waiting.causes import Cause
+from airflow_provider_upstash_vector.waiting.poller import End
 
 if TYPE_CHECKING:
     from airflow.sdk import RetryDecision
@@ -98,6 +101,17 @@ def test_a_rate_limit_is_waited_for(error: Exception) -> None:
     assert decision.retry_delay is not None
     assert timedelta(seconds=90) <= decision.retry_delay <= timedelta(seconds=150)
     assert decided(error, jitter_seconds=0).retry_delay == timedelta(seconds=90)
+
+
+def test_a_wait_for_an_index_that_failed() -> None:
+    def failed(cause: Cause | None) -> WaitFailed:
+        with pytest.raises(WaitFailed) as raised:
+            finish(End("failed", "6 looks in a row have failed", cause=cause))
+        return raised.value
+
+    assert decided(failed(Cause("rate_limit", 90.0)), jitter_seconds=0).retry_delay == timedelta(seconds=90)
+    assert decided(failed(Cause("daily_quota"))).reason == "the day's requests are spent; again after 00:00 UTC"
+    assert decided(failed(None)).action.value == "default"
 
 
 def test_the_jitter_is_no_longer_than_the_wait() -> None:

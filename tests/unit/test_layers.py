@@ -90,13 +90,21 @@ ALLOWED: dict[str, set[str]] = {
     },
     "waiting/": {f"{OURS}.client", f"{OURS}.waiting"},
     "triggers/": {
+        *GLUE,
         "airflow.triggers.base",
         "airflow.providers.common.compat.connection",
         f"{OURS}.client",
         f"{OURS}.hooks",
         f"{OURS}.waiting",
     },
-    "sensors/": {*GLUE, f"{OURS}.airflow_errors", f"{OURS}.hooks", f"{OURS}.operators", f"{OURS}.waiting"},
+    "sensors/": {
+        *GLUE,
+        f"{OURS}.airflow_errors",
+        f"{OURS}.client",
+        f"{OURS}.hooks",
+        f"{OURS}.operators",
+        f"{OURS}.waiting",
+    },
     "decorators/": {
         *GLUE,
         f"{OURS}.airflow_errors",

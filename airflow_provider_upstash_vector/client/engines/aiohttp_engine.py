@@ -9,10 +9,10 @@ from yarl import URL
 
 from airflow_provider_upstash_vector.client.engines.base import (
     EngineSettings,
+    SharedTlsContext,
     check_size,
     connect_failed,
     describe,
-    tls_context,
 )
 from airflow_provider_upstash_vector.client.errors import AnswerLost, AnswerTimeout, UpstashVectorError
 from airflow_provider_upstash_vector.client.wire import Answer
@@ -26,11 +26,12 @@ class AiohttpEngine:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
+        # for a tunnel through the proxy, or a proxy that is itself reached by https
+        self._tls = SharedTlsContext()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=settings.max_connections,
                 keepalive_timeout=_KEEP_ALIVE_SECONDS,
-                ssl=tls_context(),
             ),
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -39,6 +40,7 @@ class AiohttpEngine:
     async def send(self, path: str, body: bytes, timeout_seconds: float) -> Answer:
         """POST ``body`` to ``path``; see :class:`~.base.AsyncEngine`."""
         failure: UpstashVectorError
+        tls = await self._tls.get()
         connect = min(timeout_seconds, self._settings.connect_timeout_seconds)
         try:
             async with self._session.post(
@@ -48,6 +50,7 @@ class AiohttpEngine:
                 headers=self._settings.headers,
                 allow_redirects=False,
                 proxy=self._settings.proxy,
+                ssl=tls,
                 timeout=aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=connect),
             ) as response:
                 return Answer(response.status, response.headers, await _read(response))

@@ -65,6 +65,23 @@ def tls_context() -> ssl.SSLContext:
     return context
 
 
+class SharedTlsContext:
+    """The context of all connections of an engine, made when it is first needed, once and in a thread.
+
+    Reading the authorities takes some 20 ms, which all else on the event loop would wait for.
+    """
+
+    def __init__(self) -> None:
+        self._made: asyncio.Task[ssl.SSLContext] | None = None
+
+    async def get(self) -> ssl.SSLContext:
+        """Return the context. Raises ``OSError`` where the authorities cannot be read; the next call tries it."""
+        made = self._made
+        if made is None or (made.done() and made.exception() is not None):
+            made = self._made = asyncio.create_task(asyncio.to_thread(tls_context))
+        return await asyncio.shield(made)  # others wait for it too
+
+
 def connect_failed(error: BaseException) -> ConnectFailed:
     """Return the error for a connection that could not be made, with the reason its causes show."""
     reason: ConnectReason = "other"

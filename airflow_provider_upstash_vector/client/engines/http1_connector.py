@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from aiohappyeyeballs import start_connection
 
-from airflow_provider_upstash_vector.client.engines.base import connect_failed, tls_context
+from airflow_provider_upstash_vector.client.engines.base import SharedTlsContext, connect_failed
 from airflow_provider_upstash_vector.client.engines.http1_connection import Http1Connection
 from airflow_provider_upstash_vector.client.errors import ConnectFailed
 
@@ -31,21 +30,17 @@ class Http1Connector:
         parts = urlsplit(base_url)
         self._loop = loop
         self._host = parts.hostname or ""
-        self._tls = parts.scheme == "https"
+        self._tls = SharedTlsContext() if parts.scheme == "https" else None
         self._port = parts.port or (443 if self._tls else 80)
         self._protocol = partial(Http1Connection, loop, on_lost)
         self._lookup: asyncio.Task[_Addresses] | None = None
         self._found: _Addresses = ()
         self._found_until = 0.0
 
-    @cached_property
-    def _tls_context(self) -> ssl.SSLContext:
-        return tls_context()
-
     async def connect(self) -> Http1Connection | ConnectFailed:
         """Return a new connection, or why there is none."""
         try:
-            context = self._tls_context if self._tls else None
+            context = await self._tls.get() if self._tls else None
             connected = await start_connection(
                 await self._addresses(), happy_eyeballs_delay=_NEXT_ADDRESS_AFTER_SECONDS
             )

@@ -1,0 +1,179 @@
+"""Bulk operators that wait: which namespaces, and a retry after a wait that failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+)
+
+from airflow_provider_upstash_vector.dev_server import DevServer, Fault
+from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
+from airflow_provider_upstash_vector.operators.waiting import WaitFailed
+from tests.bulk.conftest import fill
+from tests.index_fixtures import connection_json
+from tests.operators.test_bulk_update import State
+from tests.operators.waiting_tasks import context, deferred_by, event_of, made, resumed
+
+IDS = [f"v{n}" for n in range(20)]
+ROWS = [{"id": id, "data": "new"} for id in IDS]
+
+
+@pytest.fixture(autouse=True)
+def index(server: DevServer, monkeypatch: pytest.MonkeyPatch) -> DevServer:
+    monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", connection_json(server, max_attempts=1))
+    fill(server, IDS)
+    server.requests.clear()
+    return server
+
+
+class Task:
+    """One task instance over its tries, waiting for what it has written."""
+
+    def __init__(self, checkpoint: str, **arguments: Any) -> None:
+        options = {"rows": ROWS, "poke_interval": 0.01, "wait_until_indexed": True, "checkpoint": checkpoint}
+        self.arguments = {**options, **arguments}
+        self.state = State()
+        self.xcoms: dict[str, Any] = {}
+        self.context: Any = {**context(), "task_state_store": self.state}
+        self.context["ti"] = SimpleNamespace(**{**vars(self.context["ti"]), "xcom_push": self.push})
+
+    def push(self, key: str, value: Any) -> None:
+        self.xcoms[key] = value
+
+    def operator(self) -> BulkUpdateVectorsOperator:
+        found: BulkUpdateVectorsOperator = made(BulkUpdateVectorsOperator, **self.arguments)
+        return found
+
+    def run(self) -> dict[str, Any]:
+        return self.operator().execute(self.context)
+
+
+@pytest.fixture(params=["auto", "path"])
+def checkpoint(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return "auto" if request.param == "auto" else str(tmp_path / "checkpoint")
+
+
+def kept(task: Task) -> bool:
+    """Tell whether there is a checkpoint."""
+    place = task.arguments["checkpoint"]
+    return bool(task.state.values) if place == "auto" else Path(place).exists()
+
+
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"max_failures": 1, "rows": [*ROWS, {"id": ""}, {"id": "unknown", "data": "x"}]},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=["all", "some"])
+def test_a_retry_after_a_wait_that_failed_only_waits(
+    index: DevServer, checkpoint: str, options: dict[str, Any]
+) -> None:
+    task = Task(checkpoint, **options, check_index=False)
+    expected = Task(checkpoint, **options, check_index=False, wait_until_indexed=False).run()
+    index.requests.clear()
+    index.faults.add(Fault(kind="status", status=503, times=1_000, command="info"))
+    with pytest.raises(WaitFailed):
+        task.run()
+    sent = index.requests["update"]
+    assert kept(task)
+    index.faults.clear()
+    first, second = deferred_manifest(index, task), task.run()
+    assert index.requests["update"] == sent
+    assert first == second
+    counts = ("total", "updated", "missing", "rejected", "failed", "not_attempted", "bytes_sent")
+    assert [second[count] for count in counts] == [expected[count] for count in counts]
+    assert not kept(task)
+
+
+def deferred_manifest(index: DevServer, task: Task) -> Any:
+    """Defer a try; return the manifest that its trigger carries."""
+    task.arguments["deferrable"] = True
+    index.faults.add(Fault(kind="status", status=503, times=1, command="info"))
+    deferred = deferred_by(task.operator(), task.context)
+    task.arguments["deferrable"] = False
+    return deferred.trigger.serialize()[1]["carried"]["result"]
+
+
+def test_the_checkpoint_goes_when_a_deferred_wait_has_ended(index: DevServer, checkpoint: str) -> None:
+    task = Task(checkpoint, check_index=False, deferrable=True)
+    index.faults.add(Fault(kind="status", status=503, times=1, command="info"))
+    deferred = deferred_by(task.operator(), task.context)
+    assert kept(task)
+    with pytest.raises(AirflowSensorTimeout):
+        resumed(task.operator(), {**event_of(deferred), "status": "timeout"}, task.context)
+    assert kept(task)
+    assert resumed(task.operator(), event_of(deferred), task.context)["updated"] == len(ROWS)
+    assert not kept(task)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"wait_until_indexed": False},
+        {"rows": [{"id": "unknown", "data": "x"}]},
+        {"rows": []},
+        {},
+    ],
+    ids=["no wait", "nothing updated", "no rows", "wait"],
+)
+def test_no_checkpoint_is_left_by_a_task_that_succeeds(checkpoint: str, options: dict[str, Any]) -> None:
+    task = Task(checkpoint, **options)
+    task.run()
+    assert not kept(task)
+
+
+def test_the_checkpoint_of_a_run_with_rows_left_stays(index: DevServer, checkpoint: str) -> None:
+    task = Task(checkpoint, daily_budget=5, on_budget="return")
+    assert task.run()["not_attempted"] == len(ROWS) - 5
+    assert kept(task)
+
+
+def test_too_many_failures_leave_no_checkpoint(checkpoint: str) -> None:
+    task = Task(checkpoint, rows=iter([*ROWS, {"id": ""}]), max_failures=0.01)  # of how many, the end tells
+    with pytest.raises(AirflowFailException):
+        task.run()
+    assert task.xcoms["return_value"]["rejected"] == 1
+    assert not kept(task)
+
+
+@pytest.mark.parametrize(
+    ("rows", "waited"),
+    [
+        (ROWS, [""]),
+        ([*ROWS, {"id": "w", "data": "x", "namespace": "ns"}], ["", "ns"]),
+        ([*ROWS, {"id": "w", "data": "x", "namespace": "n" * 300}], None),
+    ],
+    ids=["one", "two", "too long to be told"],
+)
+def test_it_waits_for_the_namespaces_that_were_written_to(
+    index: DevServer, rows: list[dict[str, Any]], waited: list[str] | None
+) -> None:
+    for namespace in {row.get("namespace", "") for row in rows}:
+        fill(index, ["w"], namespace)
+    index.faults.add(Fault(kind="status", status=503, times=1, command="info"))
+    task = Task("auto", rows=rows, check_index=False, deferrable=True)
+    deferred = deferred_by(task.operator(), task.context)
+    found = deferred.trigger.serialize()[1]["namespace"]
+    assert (sorted(found) if found is not None else None) == waited
+    assert event_of(deferred)["status"] == "met"
+
+
+@pytest.mark.parametrize("wanted", [AirflowSkipException("nothing new today"), AirflowFailException("no rows")])
+def test_what_the_rows_raise_for_airflow_ends_the_task(wanted: Exception) -> None:
+    def rows() -> Any:
+        yield from ROWS[:3]
+        raise wanted
+
+    task = Task("auto", rows=rows(), wait_until_indexed=False)
+    with pytest.raises(type(wanted)) as raised:
+        task.run()
+    assert raised.value is wanted
+    assert task.xcoms["return_value"]["updated"] == 3

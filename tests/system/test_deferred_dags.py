@@ -1,0 +1,42 @@
+"""Deferred tasks under ``dag.test()``, which runs their triggers itself and keeps nothing but the event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_upstash_vector.client import Endpoint, VectorClient
+from airflow_provider_upstash_vector.dev_server import DevServer
+from airflow_provider_upstash_vector.operators import waiting
+from tests.airflow_home import AirflowHome
+from tests.index_fixtures import connection_json
+from tests.system.dag_runs import DagRun, load_dags
+
+
+def test_a_deferred_writer_keeps_its_result_and_the_counts_of_its_event(
+    airflow_home: AirflowHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "_LEAST_SECONDS_DEFERRED", 1.0)  # nothing is lost in this process
+    with DevServer(indexing_delay=3.0) as index, VectorClient(Endpoint.of(index.url, index.token)) as client:
+        monkeypatch.setenv("AIRFLOW_CONN_MOVIES", connection_json(index))
+        monkeypatch.setenv("SLOW_INDEX_HOST", index.url)
+        client.upsert([{"id": id, "vector": [1, 1], "metadata": {"ready": True}} for id in ("early", "late")])
+        (dag,) = load_dags(airflow_home.dags / "waiting.py").values()
+        run = DagRun(dag)
+        assert run.tasks == {("wait", -1): "success", ("update", -1): "success"}
+        assert index.requests["info"] > 1  # it was deferred
+    xcoms: dict[Any, Any] = airflow_home.xcoms("waiting", run.run_id)
+    assert json.loads(str(xcoms["update", -1])) == 1
+    events = airflow_home.query("SELECT extra FROM asset_event")
+    assert [json.loads(extra) for (extra,) in events] == [{"updated": 1}]
+
+
+@pytest.fixture(autouse=True)
+def no_events_of_others(airflow_home: AirflowHome) -> Iterator[None]:
+    """Keep the asset events of this file apart: tests of one process share an Airflow."""
+    airflow_home.query("DELETE FROM asset_event")
+    yield
+    airflow_home.query("DELETE FROM asset_event")
