@@ -96,12 +96,13 @@ class Outcome:
 
 
 ENVIRONMENTS = (
+    # it takes longest, so it comes first
+    Environment("lowest", "requirements/lowest.txt", (*TESTS, "tests/bulk", EXAMPLES)),
     Environment("2.11.2", "requirements/airflow-2.11.2.txt", (*TESTS, EXAMPLES)),
     Environment("3.0.6", "requirements/airflow-3.0.6.txt"),
     Environment("3.1.8", "requirements/airflow-3.1.8.txt"),
     Environment("3.2.2", "requirements/airflow-3.2.2.txt"),
     Environment("3.3.2", "requirements-dev.txt", (*TESTS, EXAMPLES)),
-    Environment("lowest", "requirements/lowest.txt", (*TESTS, "tests/bulk", EXAMPLES)),
     Wheel("wheel", "requirements-dev.txt"),
 )
 

@@ -54,5 +54,6 @@ class OutletEvents:
         """Return the same for the assets that were added to aliases."""
         accessors = self.accessors._dict.values()
         if AIRFLOW < (3, 0):
-            return {event.dest_dataset_uri: event.extra for one in accessors for event in one.dataset_alias_events}
+            told = [event for one in accessors for event in one.dataset_alias_events]
+            return {event["dest_dataset_uri"]: event["extra"] for event in told}  # dicts there
         return {event.dest_asset_key.uri: event.extra for one in accessors for event in one.asset_alias_events}
