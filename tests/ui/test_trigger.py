@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -26,10 +27,10 @@ def connection(browser: Browser, airflow: LiveAirflow, index: DevServer) -> None
 
 
 @pytest.fixture
-def client(index: DevServer) -> VectorClient:
-    client = VectorClient(Endpoint.of(index.url, index.token))
-    client.upsert([{"id": "movie-1", "vector": [1] * DIMENSION, "metadata": {"genre": "drama", "year": 1951}}])
-    return client
+def client(index: DevServer) -> Iterator[VectorClient]:
+    with VectorClient(Endpoint.of(index.url, index.token)) as client:
+        client.upsert([{"id": "movie-1", "vector": [1] * DIMENSION, "metadata": {"genre": "drama", "year": 1951}}])
+        yield client
 
 
 @pytest.fixture
