@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,9 +68,12 @@ class AirflowHome:
 
     def everything(self) -> Iterator[tuple[Path, bytes]]:
         """Yield each file with its content: database, logs and the rest."""
-        for file in sorted(self.path.rglob("*")):
-            if file.is_file():
-                yield file, file.read_bytes()
+        with tempfile.TemporaryDirectory() as folder:
+            # by another process: closing a file of SQLite's gives up this process's locks on it
+            subprocess.run(["cp", "-r", f"{self.path}/.", folder], check=True)  # noqa: S607 - it is on every PATH
+            for file in sorted(Path(folder).rglob("*")):
+                if file.is_file():
+                    yield file, file.read_bytes()
 
 
 def readme_snippets() -> list[str]:
