@@ -29,6 +29,7 @@ TESTS = (
     "tests/assets",
     "tests/retry_policies",
     "tests/system/test_told.py",
+    "tests/system/test_deferred_dags.py",
 )
 EXAMPLES = "tests/system/test_dags.py"
 

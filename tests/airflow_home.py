@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -15,7 +16,10 @@ from typing import Any
 
 import pytest
 
+from tests.airflow_features import AIRFLOW
+
 ROOT = Path(__file__).parent.parent
+_ASSET = "asset" if AIRFLOW >= (3, 0) else "dataset"  # in the names of tables
 
 
 class AirflowHome:
@@ -40,6 +44,27 @@ class AirflowHome:
         """Run a statement on the metadata database; return its rows."""
         with sqlite3.connect(self.path / "airflow.db") as database:
             return database.execute(sql).fetchall()
+
+    def learn_assets(self) -> None:
+        """Have the assets of all DAGs known, as the scheduler does: Airflow 3.0 takes others for inactive."""
+        command = [sys.executable, "-m", "airflow", "dags", "reserialize"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    def asset_events(self) -> list[Any]:
+        """Return the extra of each asset event."""
+        found = self.query(f"SELECT extra FROM {_ASSET}_event ORDER BY id")  # noqa: S608 - one of two names
+        return [json.loads(extra) for (extra,) in found]
+
+    def queued_dags(self) -> list[str]:
+        """Return the ids of the DAGs that asset events are about to trigger."""
+        found = self.query(f"SELECT target_dag_id FROM {_ASSET}_dag_run_queue")  # noqa: S608 - as above
+        return [dag_id for (dag_id,) in found]
+
+    def forget_asset_events(self) -> None:
+        """Delete the asset events, and what they are about to trigger."""
+        for table in (f"{_ASSET}_event", f"{_ASSET}_dag_run_queue"):
+            self.query(f"DELETE FROM {table}")  # noqa: S608 - as above
 
     def everything(self) -> Iterator[tuple[Path, bytes]]:
         """Yield each file with its content: database, logs and the rest."""

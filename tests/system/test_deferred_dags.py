@@ -24,19 +24,19 @@ def test_a_deferred_writer_keeps_its_result_and_the_counts_of_its_event(
         monkeypatch.setenv("AIRFLOW_CONN_MOVIES", connection_json(index))
         monkeypatch.setenv("SLOW_INDEX_HOST", index.url)
         client.upsert([{"id": id, "vector": [1, 1], "metadata": {"ready": True}} for id in ("early", "late")])
+        airflow_home.learn_assets()
         (dag,) = load_dags(airflow_home.dags / "waiting.py").values()
         run = DagRun(dag)
         assert run.tasks == {("wait", -1): "success", ("update", -1): "success"}
         assert index.requests["info"] > 1  # it was deferred
     xcoms: dict[Any, Any] = airflow_home.xcoms("waiting", run.run_id)
     assert json.loads(str(xcoms["update", -1])) == 1
-    events = airflow_home.query("SELECT extra FROM asset_event")
-    assert [json.loads(extra) for (extra,) in events] == [{"updated": 1}]
+    assert airflow_home.asset_events() == [{"updated": 1}]
 
 
 @pytest.fixture(autouse=True)
 def no_events_of_others(airflow_home: AirflowHome) -> Iterator[None]:
     """Keep the asset events of this file apart: tests of one process share an Airflow."""
-    airflow_home.query("DELETE FROM asset_event")
+    airflow_home.forget_asset_events()
     yield
-    airflow_home.query("DELETE FROM asset_event")
+    airflow_home.forget_asset_events()

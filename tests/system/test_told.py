@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +17,6 @@ from tests.airflow_home import AirflowHome
 from tests.system.dag_runs import DagRun, load_dags
 
 MOVIE = {"id": "movie-1", "vector": [1, 1], "data": "old"}
-# assets are datasets in Airflow 2
-TOLD = "asset" if AIRFLOW >= (3, 0) else "dataset"
 
 
 @pytest.fixture
@@ -33,16 +29,14 @@ def movies(server: DevServer, connection: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_example_assets(airflow_home: AirflowHome, movies: DevServer, tmp_path: Path) -> None:
-    # As the scheduler does: before, Airflow 3.0 takes the assets of a DAG for inactive.
-    subprocess.run([sys.executable, "-m", "airflow", "dags", "reserialize"], check=True, capture_output=True)
+    airflow_home.learn_assets()
+    airflow_home.forget_asset_events()
     dags = load_dags(airflow_home.dags / "example_assets.py")
 
-    def run(id: str) -> tuple[list[Any], list[Any]]:
+    def run(id: str) -> tuple[list[Any], list[str]]:
         (tmp_path / "rows.jsonl").write_text(json.dumps({"id": id, "data": "new"}))
         assert DagRun(dags["example_assets_update"], {"rows": str(tmp_path / "rows.jsonl")}).state == "success"
-        events = airflow_home.query(f"SELECT extra FROM {TOLD}_event")  # noqa: S608 - one of the two names above
-        queued = airflow_home.query(f"SELECT target_dag_id FROM {TOLD}_dag_run_queue")  # noqa: S608 - as above
-        return [json.loads(extra) for (extra,) in events], [dag for (dag,) in queued]
+        return airflow_home.asset_events(), airflow_home.queued_dags()
 
     assert run("no-such-movie") == ([], [])
     airflow_home.query("UPDATE dag SET is_paused = 0 WHERE dag_id = 'example_assets_consume'")
