@@ -48,12 +48,15 @@ def test_every_row_lands_in_order_whatever_goes_wrong(server: DevServer, run: Ru
     fill(server, (f"v{n}" for n in range(IDS)))
     rows, after = changes()
     server.faults.add(Fault(**fault, times=10**9, command="update"))
-    report = run(rows, policy=ONE_SECOND)
+    slow = fault["kind"] == "slow"
+    report = run(rows, policy=ONE_SECOND if slow else PATIENT)
     server.faults.clear()
 
     assert stored(server) == after
     assert (report.total, report.updated) == (ROWS, ROWS)
-    assert report.retries == server.requests["update"] - ROWS > 0
+    retries = server.requests["update"] - ROWS
+    # in a second, a busy machine may not even have received a request
+    assert 0 < retries <= report.retries if slow else 0 < retries == report.retries
     assert (report.throttled_seconds > 0) == (fault.get("status") == 429)
 
 

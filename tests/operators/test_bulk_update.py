@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
@@ -43,6 +44,7 @@ class Task:
     """An operator in a DAG, rendered and executed as one task instance."""
 
     def __init__(self, *, native: bool = False, **arguments: Any) -> None:
+        self.run_id = f"r{uuid4()}"  # names the journal in the machine's temporary folder
         self.xcoms: dict[str, Any] = {}
         self.state = State()
         with DAG("d", schedule=None, render_template_as_native_obj=native):
@@ -52,7 +54,7 @@ class Task:
         def push(key: str, value: Any) -> None:
             self.xcoms[key] = value
 
-        names = {"dag_id": "d", "run_id": f"r{id(self)}", "task_id": "t", "map_index": -1}
+        names = {"dag_id": "d", "run_id": self.run_id, "task_id": "t", "map_index": -1}
         return {"params": params, "ti": SimpleNamespace(**names, xcom_push=push), "task_state_store": self.state}
 
     def run(self, **params: Any) -> dict[str, Any]:

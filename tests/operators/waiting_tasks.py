@@ -6,6 +6,7 @@ import asyncio
 import json
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, TaskDeferred
@@ -14,6 +15,7 @@ from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVector
 from airflow_provider_upstash_vector.triggers.upstash_vector import UpstashVectorTrigger
 
 PENDING_LOOKS = 2
+RUN_ID = f"r{uuid4()}"  # names the journal in the machine's temporary folder, where other test runs have theirs
 TRIGGER = "airflow_provider_upstash_vector.triggers.upstash_vector.UpstashVectorTrigger"
 
 
@@ -25,7 +27,7 @@ def made(kind: type[Any], params: dict[str, Any] | None = None, /, **arguments: 
 
 
 def context(params: dict[str, Any] | None = None) -> Any:
-    names = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
+    names = {"dag_id": "d", "run_id": RUN_ID, "task_id": "t", "map_index": -1}
     return {"params": params or {}, "ti": SimpleNamespace(**names, xcom_push=lambda **_: None)}
 
 
