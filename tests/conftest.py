@@ -28,7 +28,7 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 # that is the beginning of our package's name too: what pyproject.toml makes errors would be warnings again.
 sys.warnoptions.append("default::DeprecationWarning:__main__")  # as Python has it anyway
 
-pytest_plugins = ["tests.index_fixtures", "tests.airflow_home", "tests.airflow_features"]
+pytest_plugins = ["tests.airflow_features", "tests.index_fixtures", "tests.airflow_home"]
 
 
 @pytest.hookimpl(optionalhook=True)  # `make test-matrix` has no xdist
