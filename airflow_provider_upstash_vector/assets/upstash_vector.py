@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from airflow.providers.common.compat.sdk import Asset
 
 from airflow_provider_upstash_vector.assets.uris import SCHEME, asset_uri, sanitize_uri
+from airflow_provider_upstash_vector.client.hidden_frames import hiding_frames
 from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def openlineage_names(uri: str) -> tuple[str, str]:
     return f"{SCHEME}://{parts.netloc}", parts.path[1:] or "/"
 
 
+@hiding_frames
 def _settings(conn_id: str) -> ConnectionSettings:
     from airflow.models.connection import Connection  # noqa: PLC0415 - few DAGs need it
 

@@ -244,4 +244,4 @@ def _updated(answer: Answer) -> int | None:
         updated = orjson.loads(answer.body)["result"]["updated"]
     except (ValueError, TypeError, KeyError):
         return None
-    return updated if type(updated) is int else None
+    return updated if type(updated) is int and updated >= 0 else None

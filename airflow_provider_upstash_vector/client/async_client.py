@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from airflow_provider_upstash_vector.client import retry, wire
+from airflow_provider_upstash_vector.client.engine_settings import engine_settings
 from airflow_provider_upstash_vector.client.engines.base import AsyncEngine, EngineSettings
 from airflow_provider_upstash_vector.client.engines.choice import open_async_engine
 from airflow_provider_upstash_vector.client.errors import BadRequest, NotFound, UpstashVectorError
@@ -22,7 +23,6 @@ from airflow_provider_upstash_vector.client.models import (
     RangePage,
     ResumableResults,
 )
-from airflow_provider_upstash_vector.client.network import environment_proxy
 from airflow_provider_upstash_vector.client.resumable import ResumableQuery
 
 if TYPE_CHECKING:
@@ -85,14 +85,7 @@ class AsyncVectorClient:
         open_engine: Callable[[EngineSettings], AsyncEngine] = open_async_engine,
     ) -> None:
         self.policy = policy or retry.RetryPolicy()
-        self._token = endpoint.token.get_secret_value()
-        self._settings = EngineSettings(
-            base_url=endpoint.url,
-            headers=wire.headers(self._token),
-            proxy=environment_proxy(endpoint.url),
-            connect_timeout_seconds=self.policy.connect_timeout_seconds,
-            max_connections=max_connections,
-        )
+        self._settings = engine_settings(endpoint, self.policy, max_connections)
         self._open_engine = open_engine
         self._opened: AsyncEngine | None = None
 
@@ -162,11 +155,11 @@ class AsyncVectorClient:
 
     def flow(self, request: wire.Call[T] | wire.Steps[T], clock: retry.Clock = time.monotonic) -> retry.Flow[T]:
         """Return the retry flow of a request, for who drives it himself."""
-        return retry.flow(request, self.policy, secret=self._token, clock=clock)
+        return retry.flow(request, self.policy, self._settings.redactor, clock=clock)
 
     def decode(self, call: wire.Call[T], answer: wire.Answer) -> T:
         """Return what an answer says, or raise its error, which does not show the token."""
-        return wire.decode(call, answer, time.time(), self._token)
+        return wire.decode(call, answer, time.time(), self._settings.redactor)
 
     def open(self) -> AsyncEngine:
         """Return the engine, opened on the running loop."""

@@ -18,7 +18,8 @@
     └─ MalformedAnswer                 a 2xx answer that is not the documented JSON
 
 ``bulk`` adds ``BulkUpdateFailed``, ``InvalidRows`` and ``SourceBroken``. All of them pickle, because Airflow
-passes exceptions between processes. No message holds the token.
+passes exceptions between processes. Text of servers and libraries is
+redacted where an error is made of it (``redaction.py``), so that no message holds the token.
 """
 
 from __future__ import annotations
@@ -54,10 +55,6 @@ class UpstashVectorError(Exception):
         """Note which call failed, where, and after how many attempts."""
         self.call, self.namespace, self.id, self.attempts = call, namespace, id, attempts
 
-    def redact(self, secret: str) -> None:
-        """Take ``secret`` out of the message, should a server or proxy have echoed it."""
-        self.args = tuple(_without(arg, secret) for arg in self.args)
-
     def __str__(self) -> str:
         parts = [self.call or ""]
         if self.id is not None:
@@ -68,10 +65,6 @@ class UpstashVectorError(Exception):
         tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
         before = "" if self.written is None else f" ({self.written:,} vectors were written before)"
         return f"{place}: {self.message}{tries}{before}" if place else f"{self.message}{tries}{before}"
-
-
-def _without(value: object, secret: str) -> object:
-    return value.replace(secret, "***") if isinstance(value, str) and secret else value
 
 
 class InvalidEndpoint(UpstashVectorError, ValueError):

@@ -20,6 +20,7 @@ from airflow_provider_upstash_vector.client.errors import (
     RateLimited,
     UpstashVectorError,
 )
+from airflow_provider_upstash_vector.client.redaction import Redactor
 
 T = TypeVar("T")
 
@@ -113,18 +114,17 @@ class RetryPolicy:
 def flow(
     request: wire.Call[T] | wire.Steps[T],
     policy: RetryPolicy,
+    redactor: Redactor,
     *,
-    secret: str = "",
     clock: Clock = time.monotonic,
     wall_clock: Clock = time.time,
     chance: Callable[[], float] = random.random,
 ) -> Flow[T]:
     """Return the generator that carries a call, or step after step, through attempts to a result or an error.
 
-    The policy's limits are those of each call. ``secret`` is kept out of errors, also where a server or proxy
-    echoes it.
+    The policy's limits are those of each call. What a server says comes into an error through ``redactor``.
     """
-    carry = partial(_carry, policy=policy, secret=secret, clock=clock, wall_clock=wall_clock, chance=chance)
+    carry = partial(_carry, policy=policy, redactor=redactor, clock=clock, wall_clock=wall_clock, chance=chance)
     if isinstance(request, wire.Call):
         return (yield from carry(request))
     try:
@@ -142,7 +142,7 @@ def _carry(
     call: wire.Call[T],
     *,
     policy: RetryPolicy,
-    secret: str,
+    redactor: Redactor,
     clock: Clock,
     wall_clock: Clock,
     chance: Callable[[], float],
@@ -157,10 +157,9 @@ def _carry(
             raise last
         outcome = yield Send(call.path, call.body, min(policy.request_timeout_seconds, left))
         try:
-            return _result(call, outcome, wall_clock(), secret)
+            return _result(call, outcome, wall_clock(), redactor)
         except UpstashVectorError as error:
             error.locate(call=call.name, namespace=call.namespace, id=call.id, attempts=attempt)
-            error.redact(secret)
             wait = policy.wait_after(
                 error,
                 attempt=attempt,
@@ -174,8 +173,8 @@ def _carry(
         yield Wait(wait)
 
 
-def _result(call: wire.Call[T], outcome: Outcome, now: float, secret: str) -> T:
+def _result(call: wire.Call[T], outcome: Outcome, now: float, redactor: Redactor) -> T:
     if isinstance(outcome, UpstashVectorError):
         raise outcome
     assert outcome is not None, "a Send is answered with its outcome"  # noqa: S101 - a driver's mistake
-    return wire.decode(call, outcome, now, secret)
+    return wire.decode(call, outcome, now, redactor)

@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from airflow_provider_upstash_vector.client import retry, wire
-from airflow_provider_upstash_vector.client.engines.base import Engine, EngineSettings
+from airflow_provider_upstash_vector.client.engine_settings import engine_settings
+from airflow_provider_upstash_vector.client.engines.base import Engine
 from airflow_provider_upstash_vector.client.engines.httpx_engine import HttpxEngine
 from airflow_provider_upstash_vector.client.errors import BadRequest, NotFound, UpstashVectorError
 from airflow_provider_upstash_vector.client.methods import named_after
@@ -21,7 +22,6 @@ from airflow_provider_upstash_vector.client.models import (
     RangePage,
     ResumableResults,
 )
-from airflow_provider_upstash_vector.client.network import environment_proxy
 from airflow_provider_upstash_vector.client.resumable import ResumableQuery
 from airflow_provider_upstash_vector.client.traffic import Traffic
 
@@ -78,16 +78,9 @@ class VectorClient:
     ) -> None:
         self._policy = policy or retry.RetryPolicy()
         self.traffic = Traffic()
-        self._token = endpoint.token.get_secret_value()
-        self._engine: Engine = HttpxEngine(
-            EngineSettings(
-                base_url=endpoint.url,
-                headers=wire.headers(self._token),
-                proxy=environment_proxy(endpoint.url),
-                connect_timeout_seconds=self._policy.connect_timeout_seconds,
-                max_connections=max_connections,
-            )
-        )
+        settings = engine_settings(endpoint, self._policy, max_connections)
+        self._redactor = settings.redactor
+        self._engine: Engine = HttpxEngine(settings)
 
     upsert = _method(wire.upsert)
     upsert_data = _method(wire.upsert_data)
@@ -108,7 +101,7 @@ class VectorClient:
 
     def run(self, request: wire.Call[T] | wire.Steps[T]) -> T:
         """Send a call, or step after step, each as often as the policy allows; return the result."""
-        flow = retry.flow(request, self._policy, secret=self._token)
+        flow = retry.flow(request, self._policy, self._redactor)
         step = next(flow)
         waited = False
         outcome: retry.Outcome = None

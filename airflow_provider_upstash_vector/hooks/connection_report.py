@@ -17,6 +17,7 @@ from airflow_provider_upstash_vector.client.errors import (
     UpstashVectorError,
 )
 from airflow_provider_upstash_vector.client.models import IndexInfo
+from airflow_provider_upstash_vector.client.redaction import printable
 
 _SHOWN_NAMESPACES = 5
 _CONNECT_ADVICE = {
@@ -36,7 +37,8 @@ def describe_index(info: IndexInfo) -> str:
     names = [name or "(default)" for name in sorted(info.namespaces)]
     more = len(names) - _SHOWN_NAMESPACES
     listed = ", ".join(names[:_SHOWN_NAMESPACES]) + (f" and {more} more" if more > 0 else "")
-    return f"{kind}, {_plural(info.vector_count, 'vector')}, {_plural(len(names), 'namespace')}: {listed}"
+    counts = f"{_plural(info.vector_count, 'vector')}, {_plural(len(names), 'namespace')}"
+    return printable(f"{kind}, {counts}: {listed}")
 
 
 def _plural(count: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""An Airflow connection, read: endpoint, default namespace, limits. Pure."""
+"""An Airflow connection, read: endpoint, default namespace, limits. From then on Airflow's logs mask its token."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from airflow_provider_upstash_vector.client.errors import InvalidEndpoint
+from airflow_provider_upstash_vector.client.hidden_frames import hiding_frames
 from airflow_provider_upstash_vector.client.models import Endpoint
 from airflow_provider_upstash_vector.client.retry import RetryPolicy
+from airflow_provider_upstash_vector.hooks.connection_extras import ConnectionWithExtras, read_extras
+from airflow_provider_upstash_vector.hooks.masking import mask_token
 
 _TRUE, _FALSE = {"true", "t", "yes", "y", "on", "1"}, {"false", "f", "no", "n", "off", "0", ""}
 
 
-class AirflowConnection(Protocol):
+class AirflowConnection(ConnectionWithExtras, Protocol):
     """The part of Airflow's ``Connection`` that is read."""
 
     host: str | None
     port: int | None
     schema: str | None
     password: str | None
-
-    @property
-    def extra_dejson(self) -> dict[str, Any]:
-        """The extras."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +35,14 @@ class ConnectionSettings:
     policy: RetryPolicy
 
 
+@hiding_frames
 def read_connection(connection: AirflowConnection) -> ConnectionSettings:
     """Return the settings of an Airflow connection, whichever of its forms it was written in.
 
     Raises :class:`InvalidEndpoint` with one sentence that says what to do.
     """
-    extras = _extras(connection)
-    return ConnectionSettings(
+    extras = read_extras(connection)
+    settings = ConnectionSettings(
         endpoint=Endpoint.of(
             connection.host,
             connection.password,
@@ -53,14 +53,8 @@ def read_connection(connection: AirflowConnection) -> ConnectionSettings:
         namespace=_namespace(extras),
         policy=_policy(extras),
     )
-
-
-def _extras(connection: AirflowConnection) -> dict[str, Any]:
-    extras: object = connection.extra_dejson
-    if not isinstance(extras, Mapping):
-        raise InvalidEndpoint('The extras are not a JSON object: write {"namespace": "..."} or leave them empty.')
-    # Forms send every extra field, as null where it was left empty, and Airflow 2 sends texts.
-    return {str(name): value for name, value in extras.items() if value is not None}
+    mask_token(settings.endpoint.token.get_secret_value())
+    return settings
 
 
 def _namespace(extras: Mapping[str, Any]) -> str:

@@ -11,9 +11,11 @@ from typing import Any
 from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
 
 from airflow_provider_upstash_vector.client import AsyncVectorClient
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
+from airflow_provider_upstash_vector.client.hidden_frames import without_frames
 from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
 from airflow_provider_upstash_vector.waiting.conditions import condition
 from airflow_provider_upstash_vector.waiting.poller import MOST_FAILED_POLLS, Again, Decision, End, Poller
@@ -122,8 +124,11 @@ class UpstashVectorTrigger(BaseTrigger):
 
     async def _settings(self) -> ConnectionSettings:
         try:
-            return read_connection(await get_async_connection(self.upstash_vector_conn_id))
-        except (UpstashVectorError, AirflowNotFoundException):
+            # in a thread, since it asks Airflow to mask the token
+            return await sync_to_async(read_connection)(await get_async_connection(self.upstash_vector_conn_id))
+        except UpstashVectorError as error:
+            raise without_frames(error)  # noqa: B904 - the same error, without the connection in its frames
+        except AirflowNotFoundException:
             raise
         except Exception as error:  # what a secrets backend or Airflow's API raises
             self.log.warning("The connection could not be read.", exc_info=error)

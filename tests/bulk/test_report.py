@@ -91,10 +91,3 @@ def test_a_failed_run_says_why_and_what_was_done_also_in_another_process() -> No
     assert told.startswith("3 failures are more than max_failures allows: 10 of 10 rows updated")
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     assert (copy.reason, copy.report, copy.retryable, str(copy)) == ("failures", report(), False, told)
-
-
-def test_a_failed_run_keeps_its_report_when_a_secret_is_taken_out() -> None:
-    error = BulkUpdateFailed("error", "said s3cret", report())
-    error.redact("s3cret")
-    assert error.message.startswith("said ***: 10 of 10")
-    assert error.retryable

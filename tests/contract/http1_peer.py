@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from airflow_provider_upstash_vector.client.engines.base import EngineSettings
 from airflow_provider_upstash_vector.client.engines.http1_engine import Http1Engine
+from airflow_provider_upstash_vector.client.redaction import Redactor
 
 Script = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
@@ -22,6 +23,7 @@ def settings_for(
         base_url=base_url,
         headers={"Authorization": "Bearer t0k3n"},
         proxy=None,
+        redactor=Redactor("t0k3n"),
         connect_timeout_seconds=connect_timeout_seconds,
         max_connections=max_connections,
     )

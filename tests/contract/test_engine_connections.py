@@ -19,7 +19,6 @@ import trustme
 from airflow_provider_upstash_vector.client import Endpoint
 from airflow_provider_upstash_vector.client.engines import base
 from airflow_provider_upstash_vector.client.engines.aiohttp_engine import AiohttpEngine
-from airflow_provider_upstash_vector.client.engines.base import EngineSettings
 from airflow_provider_upstash_vector.client.engines.http1_engine import Http1Engine
 from airflow_provider_upstash_vector.client.errors import (
     AnswerLost,
@@ -27,6 +26,7 @@ from airflow_provider_upstash_vector.client.errors import (
     ConnectFailed,
 )
 from tests.contract.engine_clients import CHANGE, ONCE, answering, client_of, client_to
+from tests.contract.http1_peer import settings_for
 from tests.contract.raw_server import RawServer, http_answer
 from tests.index_fixtures import QUICK, ClientOfEither
 
@@ -151,10 +151,7 @@ def test_a_loop_does_not_wait_for_the_trusted_authorities(
         return make()
 
     async def connect() -> None:
-        settings = EngineSettings(
-            base_url="https://127.0.0.1:1", headers={}, proxy=None, connect_timeout_seconds=9, max_connections=2
-        )
-        engine = open_engine(settings)
+        engine = open_engine(settings_for("https://127.0.0.1:1", connect_timeout_seconds=9))
         for _ in range(3):
             with pytest.raises((ConnectFailed, FileNotFoundError)):
                 await engine.send("/", b"", 9.0)

@@ -56,5 +56,5 @@ def test_loopback_addresses_are_never_proxied(engine: str, monkeypatch: pytest.M
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "ftp://x:1", "http://[::1", "http://"])
 def test_a_proxy_that_cannot_be_used_is_told(engine: str, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("HTTP_PROXY", proxy)
-    with pytest.raises(InvalidEndpoint, match="http_proxy names no http or https proxy"):
+    with pytest.raises(InvalidEndpoint, match="http_proxy does not name a usable http or https proxy"):
         client_to(engine, "http://index.test")

@@ -10,6 +10,7 @@ import ssl
 import time
 import warnings
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,11 +18,11 @@ import trustme
 
 from airflow_provider_upstash_vector.client.engines import http1_connection, http1_engine
 from airflow_provider_upstash_vector.client.engines.aiohttp_engine import AiohttpEngine
-from airflow_provider_upstash_vector.client.engines.base import EngineSettings
 from airflow_provider_upstash_vector.client.engines.choice import open_async_engine
 from airflow_provider_upstash_vector.client.engines.http1_connection import Http1Connection
 from airflow_provider_upstash_vector.client.engines.http1_engine import Http1Engine
 from airflow_provider_upstash_vector.client.errors import AnswerLost, AnswerTimeout, ConnectFailed
+from airflow_provider_upstash_vector.client.network import Proxy
 from tests.contract.http1_peer import Peer, echo, peer_of, settings_for
 
 
@@ -423,7 +424,7 @@ async def test_few_paths_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"proxy": "http://proxy.test"}, "knows no proxies"),
+        ({"proxy": Proxy("http://proxy.test")}, "knows no proxies"),
         ({"max_connections": 0}, "max_connections must be at least 1"),
         ({"headers": {"Authorization": "Bearer a\r\nX: b"}}, "not a header that can be sent: 'Authorization'"),
         ({"headers": {"A:b": "c"}}, "not a header that can be sent: 'A:b'"),
@@ -432,23 +433,14 @@ async def test_few_paths_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None
 )
 @asynchronous
 async def test_settings_that_cannot_be_used(options: dict[str, Any], told: str) -> None:
-    given: dict[str, Any] = {
-        "base_url": "http://index.test",
-        "headers": {},
-        "proxy": None,
-        "connect_timeout_seconds": 1,
-        "max_connections": 1,
-    }
     with pytest.raises(ValueError, match=told):
-        Http1Engine(EngineSettings(**{**given, **options}))
+        Http1Engine(replace(settings_for("http://index.test"), **options))
 
 
-@pytest.mark.parametrize(("proxy", "kind"), [(None, Http1Engine), ("http://proxy.test", AiohttpEngine)])
+@pytest.mark.parametrize(("proxy", "kind"), [(None, Http1Engine), (Proxy("http://proxy.test"), AiohttpEngine)])
 @asynchronous
-async def test_the_engine_is_chosen_by_the_proxy(proxy: str | None, kind: type[object]) -> None:
-    settings = EngineSettings(
-        base_url="http://index.test", headers={}, proxy=proxy, connect_timeout_seconds=1, max_connections=1
-    )
+async def test_the_engine_is_chosen_by_the_proxy(proxy: Proxy | None, kind: type[object]) -> None:
+    settings = replace(settings_for("http://index.test"), proxy=proxy)
     engine = open_async_engine(settings)
     assert type(engine) is kind
     await engine.close()
@@ -458,8 +450,10 @@ async def test_the_engine_is_chosen_by_the_proxy(proxy: str | None, kind: type[o
 async def test_a_base_url_with_a_path() -> None:
     async with peer_of(echo) as (peer, _):
         engine = Http1Engine(settings_for(f"http://127.0.0.1:{peer.port}/index"))
-        assert engine._head("/update").startswith(
-            b"POST /index/update HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n" % peer.port
+        assert (
+            engine._head("/update")
+            .with_body(b"")
+            .startswith(b"POST /index/update HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n" % peer.port)
         )
         assert (await engine.send("/update", b"a", 5)).body == b"a"
         await engine.close()

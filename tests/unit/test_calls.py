@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_upstash_vector.client import Data, Query, RetryPolicy, errors, retry, wire
 from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+from airflow_provider_upstash_vector.client.redaction import Redactor
 
 SUCCESS = wire.Answer(200, {}, b'{"result": "Success"}')
 
@@ -20,7 +21,7 @@ def items(count: int, **more: Any) -> Iterator[dict[str, Any]]:
 
 def drive(request: Any, answers: Iterator[wire.Answer]) -> tuple[list[retry.Send], Any]:
     """Answer each request of a flow in turn; return the requests and the result."""
-    flow = retry.flow(request, RetryPolicy(max_attempts=1))
+    flow = retry.flow(request, RetryPolicy(max_attempts=1), Redactor())
     sent = [next(flow)]
     try:
         while True:
@@ -53,14 +54,14 @@ def test_an_iterable_is_read_as_it_is_sent() -> None:
             read += 1
             yield item
 
-    flow = retry.flow(wire.upsert(counted()), RetryPolicy())
+    flow = retry.flow(wire.upsert(counted()), RetryPolicy(), Redactor())
     next(flow)
     assert read == 1_001
 
 
 def test_nothing_to_upsert_sends_nothing() -> None:
     with pytest.raises(StopIteration) as ended:
-        next(retry.flow(wire.upsert([]), RetryPolicy()))
+        next(retry.flow(wire.upsert([]), RetryPolicy(), Redactor()))
     assert ended.value.value == 0
 
 
@@ -264,4 +265,4 @@ def test_which_calls_are_not_sent_twice() -> None:
 )
 def test_malformed_results(call: wire.Call[Any], result: Any, said: str) -> None:
     with pytest.raises(errors.MalformedAnswer, match=said):
-        wire.decode(call, wire.Answer(200, {}, json.dumps({"result": result}).encode()), 0.0)
+        wire.decode(call, wire.Answer(200, {}, json.dumps({"result": result}).encode()), 0.0, Redactor())

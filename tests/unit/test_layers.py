@@ -23,6 +23,7 @@ ALLOWED: dict[str, set[str]] = {
         "httpcore",
         f"{OURS}.client.engines",
         f"{OURS}.client.errors",
+        f"{OURS}.client.hidden_frames",
         f"{OURS}.client.wire",
     },
     "client/engines/aiohttp_engine.py": {
@@ -30,6 +31,7 @@ ALLOWED: dict[str, set[str]] = {
         "yarl",
         f"{OURS}.client.engines",
         f"{OURS}.client.errors",
+        f"{OURS}.client.hidden_frames",
         f"{OURS}.client.wire",
     },
     "client/engines/http1_engine.py": {
@@ -39,6 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "client/engines/http1_connection.py": {
         "httptools",
+        f"{OURS}.client.redaction",
         f"{OURS}.client.engines",
         f"{OURS}.client.errors",
         f"{OURS}.client.wire",
@@ -50,7 +53,15 @@ ALLOWED: dict[str, set[str]] = {
         f"{OURS}.client.errors",
     },
     "client/engines/choice.py": {f"{OURS}.client.engines"},
-    "client/engines/": {"certifi", f"{OURS}.client.errors", f"{OURS}.client.wire"},
+    "client/engines/": {
+        "certifi",
+        f"{OURS}.client.errors",
+        f"{OURS}.client.network",
+        f"{OURS}.client.redaction",
+        f"{OURS}.client.wire",
+    },
+    "client/redaction.py": set(),
+    "client/hidden_frames.py": set(),
     "client/methods.py": set(),
     "client/": {"pydantic", "orjson", "numpy", "typing_extensions", f"{OURS}.client", f"{OURS}.__version__"},
     "bulk/sources/arrow_rows.py": {"pyarrow", "orjson", f"{OURS}.bulk"},
@@ -66,6 +77,7 @@ ALLOWED: dict[str, set[str]] = {
         "airflow.models.connection",
         "airflow.providers.common.compat.openlineage.facet",
         f"{OURS}.assets",
+        f"{OURS}.client.hidden_frames",
         f"{OURS}.hooks.connection_settings",
     },
     "assets/": set(),
@@ -79,6 +91,7 @@ ALLOWED: dict[str, set[str]] = {
     "metrics.py": {*GLUE, f"{OURS}.bulk", f"{OURS}.client"},
     "retry_policies/": {"airflow.sdk", f"{OURS}.bulk", f"{OURS}.client", f"{OURS}.airflow_errors"},
     "hooks/connection_form.py": {"wtforms", f"{OURS}.provider_info"},
+    "hooks/masking.py": {"airflow.sdk.log", "airflow.utils.log.secrets_masker"},
     "hooks/": {
         *GLUE,
         "typing_extensions",
@@ -92,6 +105,7 @@ ALLOWED: dict[str, set[str]] = {
     "triggers/": {
         *GLUE,
         "airflow.triggers.base",
+        "asgiref",
         "airflow.providers.common.compat.connection",
         f"{OURS}.client",
         f"{OURS}.hooks",

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector.client import RetryPolicy, errors, retry, wire
+from airflow_provider_upstash_vector.client.redaction import Redactor
 from airflow_provider_upstash_vector.client.retry import Send, Wait
 
 BUSY = wire.Answer(503, {}, b"busy")
@@ -35,10 +36,10 @@ def drive(
     flow = retry.flow(
         call or wire.reset("ns"),
         policy,
+        Redactor("s3cr3t"),
         clock=clock,
         wall_clock=lambda: 0.0,
         chance=lambda: chance,
-        secret="s3cr3t",
     )
     steps: list[Any] = []
     rest = iter(outcomes)
@@ -145,7 +146,9 @@ def test_a_wait_that_does_not_fit_is_not_begun() -> None:
 
 def test_a_wait_that_took_too_long_ends_in_the_last_error() -> None:
     clock = Clock()
-    flow = retry.flow(wire.reset(), RetryPolicy(total_timeout_seconds=10), clock=clock, chance=lambda: 1.0)
+    flow = retry.flow(
+        wire.reset(), RetryPolicy(total_timeout_seconds=10), Redactor(), clock=clock, chance=lambda: 1.0
+    )
     next(flow)
     assert isinstance(flow.send(wire.Answer(429, {"retry-after": "9"}, b"")), Wait)
     clock.now = 9.95
@@ -183,7 +186,7 @@ def test_a_secret_that_the_server_echoes_is_not_repeated() -> None:
 
 
 def test_a_driver_that_sends_nothing_back_is_told() -> None:
-    flow = retry.flow(wire.info(), RetryPolicy())
+    flow = retry.flow(wire.info(), RetryPolicy(), Redactor())
     next(flow)
     with pytest.raises(AssertionError, match="answered with its outcome"):
         flow.send(None)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector.client import VectorUpdate, errors, wire
 from airflow_provider_upstash_vector.client.errors import InvalidUpdate, MalformedAnswer
+from airflow_provider_upstash_vector.client.redaction import Redactor
 
 NOON = datetime(2026, 3, 31, 12, 0, tzinfo=timezone.utc).timestamp()
 
@@ -77,21 +78,24 @@ def test_bodies() -> None:
         ({"result": None}, '"updated" must be of type int'),
         ({"result": {"updated": "1"}}, '"updated" must be of type int'),
         ({"result": {"updated": True}}, '"updated" must be of type int'),
+        ({"result": {"updated": 1.0}}, '"updated" must be of type int'),
+        ({"result": {"updated": 2**64}}, '"updated" must be of type int'),
+        ({"result": {"updated": -5}}, '"updated" must be at least 0'),
     ],
 )
 def test_an_undocumented_answer_is_malformed(body: Any, said: str) -> None:
     with pytest.raises(MalformedAnswer) as caught:
-        wire.decode(wire.update(VectorUpdate(id="a", data="x")), answer(body), NOON)
+        wire.decode(wire.update(VectorUpdate(id="a", data="x")), answer(body), NOON, Redactor())
     assert said in str(caught.value)
 
 
 def test_malformed_results_of_other_calls() -> None:
     with pytest.raises(MalformedAnswer, match='must be "Success"'):
-        wire.decode(wire.reset(), answer({"result": "Failure"}), NOON)
+        wire.decode(wire.reset(), answer({"result": "Failure"}), NOON, Redactor())
     with pytest.raises(MalformedAnswer, match="vectorCount: Field required"):
-        wire.decode(wire.info(), answer({"result": {}}), NOON)
+        wire.decode(wire.info(), answer({"result": {}}), NOON, Redactor())
     with pytest.raises(MalformedAnswer, match=r"0\.id"):
-        wire.decode(next(wire.fetch(["a"])), answer({"result": [{"id": 5}]}), NOON)
+        wire.decode(next(wire.fetch(["a"])), answer({"result": [{"id": 5}]}), NOON, Redactor())
 
 
 @pytest.mark.parametrize(
@@ -107,7 +111,7 @@ def test_malformed_results_of_other_calls() -> None:
     ],
 )
 def test_the_servers_words_are_kept_readable(given: wire.Answer, message: str) -> None:
-    assert wire.api_error(given, NOON).server_message == message
+    assert wire.api_error(given, NOON, Redactor()).server_message == message
 
 
 @pytest.mark.parametrize(
@@ -133,7 +137,9 @@ def test_retry_after(header: str | None, seconds: float | None) -> None:
 
 
 def test_the_quota_comes_back_at_midnight_utc() -> None:
-    error = wire.api_error(answer({"error": "Exceeded daily write limit: 10000", "status": 403}, 403), NOON)
+    error = wire.api_error(
+        answer({"error": "Exceeded daily write limit: 10000", "status": 403}, 403), NOON, Redactor()
+    )
     assert isinstance(error, errors.QuotaExceeded)
     assert error.retry_after == 12 * 3600
     midnight = datetime(2026, 12, 31, tzinfo=timezone.utc).timestamp()
@@ -143,7 +149,7 @@ def test_the_quota_comes_back_at_midnight_utc() -> None:
 @given(st.binary(max_size=300), st.integers(100, 599))
 def test_no_answer_whatsoever_gets_past_the_error_tree(body: bytes, status: int) -> None:
     try:
-        result = wire.decode(wire.update(VectorUpdate(id="a", data="x")), answer(body, status), NOON)
+        result = wire.decode(wire.update(VectorUpdate(id="a", data="x")), answer(body, status), NOON, Redactor())
     except (errors.ApiError, MalformedAnswer):
         return
     assert isinstance(result, int)

@@ -10,11 +10,12 @@ from yarl import URL
 from airflow_provider_upstash_vector.client.engines.base import (
     EngineSettings,
     SharedTlsContext,
+    answer_lost,
     check_size,
     connect_failed,
-    describe,
 )
-from airflow_provider_upstash_vector.client.errors import AnswerLost, AnswerTimeout, UpstashVectorError
+from airflow_provider_upstash_vector.client.errors import AnswerTimeout, ConnectFailed, UpstashVectorError
+from airflow_provider_upstash_vector.client.hidden_frames import without_frames
 from airflow_provider_upstash_vector.client.wire import Answer
 
 _KEEP_ALIVE_SECONDS = 60.0
@@ -26,6 +27,8 @@ class AiohttpEngine:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
+        credentials = settings.proxy.credentials if settings.proxy else None
+        self._proxy_auth = aiohttp.BasicAuth(*credentials, encoding="utf-8") if credentials else None
         # for a tunnel through the proxy, or a proxy that is itself reached by https
         self._tls = SharedTlsContext()
         self._session = aiohttp.ClientSession(
@@ -49,21 +52,23 @@ class AiohttpEngine:
                 # not headers of the session, which aiohttp sends to a proxy as well, the token among them
                 headers=self._settings.headers,
                 allow_redirects=False,
-                proxy=self._settings.proxy,
+                proxy=self._settings.proxy.url if self._settings.proxy else None,
+                proxy_auth=self._proxy_auth,
                 ssl=tls,
                 timeout=aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=connect),
             ) as response:
                 return Answer(response.status, response.headers, await _read(response))
-        except (
-            aiohttp.ClientConnectorError,
-            aiohttp.ConnectionTimeoutError,
-            aiohttp.ClientHttpProxyError,
-        ) as error:
-            failure = connect_failed(error)
+        except aiohttp.ClientHttpProxyError as error:
+            refusal = self._settings.redactor.shown(f"{error.status} {error.message}")
+            failure = ConnectFailed(f"cannot connect: {refusal}")
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            failure = connect_failed(error, self._settings.redactor)
         except asyncio.TimeoutError:
             failure = AnswerTimeout(f"no whole answer within {timeout_seconds:g} s")
         except (aiohttp.ClientError, ValueError) as error:  # ValueError: a content length beyond int()
-            failure = AnswerLost(f"the connection broke: {describe(error)}")
+            failure = answer_lost(error, self._settings.redactor)
+        except BaseException as interruption:  # noqa: BLE001 - it is raised again
+            raise without_frames(interruption)  # noqa: B904 - the same error
         raise failure  # out here it has no cause: aiohttp's hold the headers of the request
 
     async def close(self) -> None:

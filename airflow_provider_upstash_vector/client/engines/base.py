@@ -10,7 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from airflow_provider_upstash_vector.client.errors import ConnectFailed, ConnectReason, MalformedAnswer
+from airflow_provider_upstash_vector.client.errors import (
+    AnswerLost,
+    ConnectFailed,
+    ConnectReason,
+    MalformedAnswer,
+)
+from airflow_provider_upstash_vector.client.network import Proxy
+from airflow_provider_upstash_vector.client.redaction import Redactor
 from airflow_provider_upstash_vector.client.wire import Answer
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
@@ -18,11 +25,15 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """What an engine needs to know: base URL, headers of every request, proxy, limits."""
+    """What an engine needs to know: base URL, headers of every request, proxy, limits.
+
+    ``redactor`` knows the secrets among them; text of libraries and servers comes into an error through it alone.
+    """
 
     base_url: str
     headers: Mapping[str, str] = field(repr=False)  # the token is in them
-    proxy: str | None = field(repr=False)
+    proxy: Proxy | None
+    redactor: Redactor
     connect_timeout_seconds: float
     max_connections: int
 
@@ -82,7 +93,7 @@ class SharedTlsContext:
         return await asyncio.shield(made)  # others wait for it too
 
 
-def connect_failed(error: BaseException) -> ConnectFailed:
+def connect_failed(error: BaseException, redactor: Redactor) -> ConnectFailed:
     """Return the error for a connection that could not be made, with the reason its causes show."""
     reason: ConnectReason = "other"
     for cause in _causes(error):
@@ -94,7 +105,12 @@ def connect_failed(error: BaseException) -> ConnectFailed:
             reason = "refused"
         elif isinstance(cause, TimeoutError | asyncio.TimeoutError):  # two classes on Python 3.10
             reason = "timeout"
-    return ConnectFailed(f"cannot connect: {describe(error)}", reason)
+    return ConnectFailed(f"cannot connect: {redactor.shown(describe(error))}", reason)
+
+
+def answer_lost(error: BaseException, redactor: Redactor) -> AnswerLost:
+    """Return the error for a connection that broke."""
+    return AnswerLost(f"the connection broke: {redactor.shown(describe(error))}")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -9,9 +9,10 @@ from typing import cast
 
 from httptools import HttpResponseParser
 
-from airflow_provider_upstash_vector.client.engines.base import check_size, describe
+from airflow_provider_upstash_vector.client.engines.base import answer_lost, check_size
 from airflow_provider_upstash_vector.client.engines.http1_headers import NOT_HTTP, Http1Headers, is_interim
 from airflow_provider_upstash_vector.client.errors import AnswerLost, MalformedAnswer, UpstashVectorError
+from airflow_provider_upstash_vector.client.redaction import Redactor
 from airflow_provider_upstash_vector.client.wire import Answer
 
 KEEP_ALIVE_SECONDS = 60.0
@@ -36,6 +37,7 @@ class Http1Connection(asyncio.Protocol):
         "_loop",
         "_on_lost",
         "_parser",
+        "_redactor",
         "_status",
         "_timer",
         "_timer_at",
@@ -47,8 +49,14 @@ class Http1Connection(asyncio.Protocol):
 
     _transport: asyncio.Transport
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, on_lost: Callable[[Http1Connection], None]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        redactor: Redactor,
+        on_lost: Callable[[Http1Connection], None],
+    ) -> None:
         self._loop = loop
+        self._redactor = redactor
         self._on_lost = on_lost
         self._parser = HttpResponseParser(self)
         self._waiting: asyncio.Future[Outcome] | None = None
@@ -97,7 +105,7 @@ class Http1Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except NOT_HTTP as error:
             if not self._complete:
-                self.abort(describe(error))
+                self._end(answer_lost(error, self._redactor))
                 return
             self._keep = False
         try:
@@ -159,7 +167,10 @@ class Http1Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Let go of the connection."""
-        self.abort(describe(error) if error else "it was closed")
+        if error:
+            self._end(answer_lost(error, self._redactor))
+        else:
+            self.abort("it was closed")
         self._on_lost(self)
 
     def _answer(self) -> Answer:

@@ -11,7 +11,11 @@ from urllib.parse import urlsplit
 
 from aiohappyeyeballs import start_connection
 
-from airflow_provider_upstash_vector.client.engines.base import SharedTlsContext, connect_failed
+from airflow_provider_upstash_vector.client.engines.base import (
+    EngineSettings,
+    SharedTlsContext,
+    connect_failed,
+)
 from airflow_provider_upstash_vector.client.engines.http1_connection import Http1Connection
 from airflow_provider_upstash_vector.client.errors import ConnectFailed
 
@@ -25,14 +29,18 @@ class Http1Connector:
     """Connects to the host of a base URL; many connections at a time share one look-up of its name."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, base_url: str, on_lost: Callable[[Http1Connection], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        settings: EngineSettings,
+        on_lost: Callable[[Http1Connection], None],
     ) -> None:
-        parts = urlsplit(base_url)
+        parts = urlsplit(settings.base_url)
         self._loop = loop
         self._host = parts.hostname or ""
         self._tls = SharedTlsContext() if parts.scheme == "https" else None
         self._port = parts.port or (443 if self._tls else 80)
-        self._protocol = partial(Http1Connection, loop, on_lost)
+        self._protocol = partial(Http1Connection, loop, settings.redactor, on_lost)
+        self._redactor = settings.redactor
         self._lookup: asyncio.Task[_Addresses] | None = None
         self._found: _Addresses = ()
         self._found_until = 0.0
@@ -51,7 +59,7 @@ class Http1Connector:
                 server_hostname=self._host if self._tls else None,
             )
         except (OSError, ValueError, RuntimeError) as error:  # what names, sockets and uvloop raise
-            return connect_failed(error)
+            return connect_failed(error, self._redactor)
         return connection
 
     async def _addresses(self) -> _Addresses:

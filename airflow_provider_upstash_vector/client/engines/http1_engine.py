@@ -21,6 +21,19 @@ _CLOSED = "the engine was closed"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
+class _Head:
+    """A request up to its content length; an object and not bytes, because a traceback may show its ``repr``."""
+
+    __slots__ = ("_start",)
+
+    def __init__(self, start: bytes) -> None:
+        self._start = start
+
+    def with_body(self, body: bytes) -> bytes:
+        """Return the whole request."""
+        return b"%b%d\r\n\r\n%b" % (self._start, len(body), body)
+
+
 class Http1Engine:
     """Sends requests over connections kept alive, the last used first; made and used on one event loop."""
 
@@ -34,9 +47,9 @@ class Http1Engine:
         self._loop = asyncio.get_running_loop()
         self._prefix = parts.path
         self._common_head = _common_head(settings, parts.netloc)
-        self._heads: dict[str, bytes] = {}
+        self._heads: dict[str, _Head] = {}
         self._open: set[Http1Connection] = set()
-        self._connector = Http1Connector(self._loop, settings.base_url, self._open.discard)
+        self._connector = Http1Connector(self._loop, settings, self._open.discard)
         self._connecting: set[asyncio.Task[Http1Connection | ConnectFailed]] = set()
         self._idle: list[Http1Connection] = []
         self._free = settings.max_connections  # so many more requests may be under way
@@ -55,7 +68,7 @@ class Http1Engine:
         try:
             connection = self._kept() or await self._connect(deadline)
             # one write: a segment of its own for the body would wait for the acknowledgement of the first
-            outcome = await connection.request(b"%b%d\r\n\r\n%b" % (head, len(body), body), deadline)
+            outcome = await connection.request(head.with_body(body), deadline)
         finally:
             if connection is not None:
                 if connection.reusable:
@@ -67,12 +80,13 @@ class Http1Engine:
             return outcome
         raise outcome or AnswerTimeout(f"no whole answer within {timeout_seconds:g} s")
 
-    def _head(self, path: str) -> bytes:
+    def _head(self, path: str) -> _Head:
         if not path.startswith("/") or not (path.isascii() and path.isprintable()) or " " in path:
             raise ValueError(f"not a path that can be requested: {path!r}")
         if len(self._heads) >= _MOST_HEADS:
             self._heads.clear()
-        head = self._heads[path] = b"POST %b%b" % ((self._prefix + path).encode("ascii"), self._common_head)
+        line = f"POST {self._prefix}{path}".encode("ascii")
+        head = self._heads[path] = _Head(line + self._common_head)
         return head
 
     def _kept(self) -> Http1Connection | None:
@@ -162,9 +176,11 @@ def _drop(task: asyncio.Task[Http1Connection | ConnectFailed]) -> None:
 
 def _common_head(settings: EngineSettings, host: str) -> bytes:
     """Return what stands between path and content length in the head of every request."""
-    fields = {"Host": host, **settings.headers}
-    for name, value in fields.items():
-        if not (_HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
-            raise ValueError(f"not a header that can be sent: {name!r}")  # the value may be the token
-    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    if wrong := [name for name, value in settings.headers.items() if not _can_be_sent(name, value)]:
+        raise ValueError(f"not a header that can be sent: {wrong[0]!r}")  # the value may be the token
+    lines = "".join(f"{name}: {value}\r\n" for name, value in {"Host": host, **settings.headers}.items())
     return f" HTTP/1.1\r\n{lines}Content-Length: ".encode("ascii")
+
+
+def _can_be_sent(name: str, value: str) -> bool:
+    return bool(_HEADER_NAME.fullmatch(name)) and value.isascii() and value.isprintable()

@@ -15,12 +15,13 @@ import httpx
 
 from airflow_provider_upstash_vector.client.engines.base import (
     EngineSettings,
+    answer_lost,
     check_size,
     connect_failed,
-    describe,
     tls_context,
 )
-from airflow_provider_upstash_vector.client.errors import AnswerLost, AnswerTimeout, UpstashVectorError
+from airflow_provider_upstash_vector.client.errors import AnswerTimeout, UpstashVectorError
+from airflow_provider_upstash_vector.client.hidden_frames import without_frames
 from airflow_provider_upstash_vector.client.wire import Answer
 
 _KEEP_ALIVE_SECONDS = 60.0
@@ -33,10 +34,11 @@ class HttpxEngine:
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
         self._deadline = _Deadline()
+        proxy = settings.proxy
         self._transport = httpx.HTTPTransport(
             verify=tls_context(),
             trust_env=False,
-            proxy=settings.proxy,
+            proxy=httpx.Proxy(proxy.url, auth=proxy.credentials) if proxy else None,
             limits=httpx.Limits(max_connections=settings.max_connections, keepalive_expiry=_KEEP_ALIVE_SECONDS),
         )
         # httpx limits each read, not the whole answer; its pool takes a backend that limits both.
@@ -60,11 +62,13 @@ class HttpxEngine:
             response = self._transport.handle_request(request)
             return Answer(response.status_code, response.headers, _read(response))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.PoolTimeout) as error:
-            failure = connect_failed(error)
+            failure = connect_failed(error, self._settings.redactor)
         except httpx.TimeoutException:
             failure = AnswerTimeout(f"no whole answer within {timeout_seconds:g} s")
         except httpx.TransportError as error:
-            failure = AnswerLost(f"the connection broke: {describe(error)}")
+            failure = answer_lost(error, self._settings.redactor)
+        except BaseException as interruption:  # noqa: BLE001 - it is raised again
+            raise without_frames(interruption)  # noqa: B904 - the same error
         raise failure  # out here it has no cause, in which a server could have echoed the token
 
     def close(self) -> None:

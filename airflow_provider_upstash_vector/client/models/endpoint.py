@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from airflow_provider_upstash_vector.client.errors import InvalidEndpoint
+from airflow_provider_upstash_vector.client.hidden_frames import hiding_frames
 from airflow_provider_upstash_vector.client.network import is_loopback
 
 _QUOTES = "\"'`“”‘’"  # noqa: RUF001 - these are what word processors make of quotes
@@ -26,6 +27,7 @@ class Endpoint(BaseModel):
     token: SecretStr
 
     @classmethod
+    @hiding_frames
     def of(
         cls,
         url: str | None,
@@ -44,6 +46,7 @@ class Endpoint(BaseModel):
         return cls(url=_base_url(address, allow_http=allow_http), token=SecretStr(_clean_token(token)))
 
     @classmethod
+    @hiding_frames
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Endpoint:
         """Return the endpoint in ``UPSTASH_VECTOR_REST_URL`` and ``UPSTASH_VECTOR_REST_TOKEN``."""
         return cls.of(environ.get("UPSTASH_VECTOR_REST_URL"), environ.get("UPSTASH_VECTOR_REST_TOKEN"))

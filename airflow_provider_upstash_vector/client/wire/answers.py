@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
-from html import unescape
 from typing import Any, TypeVar
 
 import orjson
@@ -19,43 +18,38 @@ from airflow_provider_upstash_vector.client.errors import (
     QuotaExceeded,
     error_class,
 )
+from airflow_provider_upstash_vector.client.hidden_frames import hiding_frames
+from airflow_provider_upstash_vector.client.redaction import Redactor
 from airflow_provider_upstash_vector.client.wire.call import Call
 
 T = TypeVar("T")
 
-_SHOWN_CHARS = 300
 _NO_JSON = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer: status, case-insensitive headers, whole body."""
+    """An HTTP answer: status, case-insensitive headers, whole body; its ``repr`` shows nothing that is echoed."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def without(self, secret: str) -> Answer:
-        """Return the answer as it may be shown: with ``***`` where it echoes ``secret``."""
-        if not secret:
-            return self
-        shown = {name.lower(): value.replace(secret, "***") for name, value in self.headers.items()}
-        return Answer(self.status, shown, self.body.replace(secret.encode(), b"***"))
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
-def decode(call: Call[T], answer: Answer, now: float, secret: str = "") -> T:
+@hiding_frames
+def decode(call: Call[T], answer: Answer, now: float, redactor: Redactor) -> T:
     """Return what ``answer`` to ``call`` says; ``now`` is in seconds since 1970.
 
-    ``secret`` is kept out of errors, also where the server echoes it. Raises the :class:`ApiError` of the
-    status, or :class:`MalformedAnswer`.
+    What the server says comes into an error through ``redactor``. Raises the :class:`ApiError` of the status, or
+    :class:`MalformedAnswer`.
     """
     if not 200 <= answer.status < 300:
-        raise api_error(answer.without(secret), now)
+        raise api_error(answer, now, redactor)
     content = _json(answer.body)
     if content is _NO_JSON:
-        raise MalformedAnswer(f"the answer is not JSON: {readable(answer.without(secret).body)!r}")
+        raise MalformedAnswer(f"the answer is not JSON: {redactor.shown(_text(answer.body))!r}")
     if not isinstance(content, dict) or "result" not in content:
-        raise MalformedAnswer(f'the answer has no "result": {readable(answer.without(secret).body)!r}')
+        raise MalformedAnswer(f'the answer has no "result": {redactor.shown(_text(answer.body))!r}')
     try:
         return call.read(content["result"])
     except ValidationError as error:
@@ -63,7 +57,7 @@ def decode(call: Call[T], answer: Answer, now: float, secret: str = "") -> T:
         reason = f"{'.'.join(str(part) for part in wrong['loc'])}: {wrong['msg']}"
     except ValueError as error:
         reason = str(error)
-    raise MalformedAnswer(f'the "result" of the answer is not as documented: {reason}')
+    raise MalformedAnswer(f'the "result" of the answer is not as documented: {redactor.shown(reason)}')
 
 
 def _json(body: bytes) -> Any:
@@ -74,30 +68,27 @@ def _json(body: bytes) -> Any:
         return _NO_JSON
 
 
-def api_error(answer: Answer, now: float) -> ApiError:
+def api_error(answer: Answer, now: float, redactor: Redactor) -> ApiError:
     """Return the error for an answer that is not 2xx."""
-    message = _server_message(answer)
-    kind = error_class(answer.status, message)
+    said = _said(answer)
+    kind = error_class(answer.status, said)
+    message = redactor.shown(said) or "(empty answer)"
     if kind is QuotaExceeded:
         return kind(answer.status, message, seconds_until_quota_reset(now))
     return kind(answer.status, message, retry_after_seconds(answer.headers.get("retry-after"), now))
 
 
-def _server_message(answer: Answer) -> str:
+def _said(answer: Answer) -> str:
     content = _json(answer.body)
     if isinstance(content, dict) and isinstance(content.get("error"), str):
-        return readable(content["error"].encode())
+        return str(content["error"])
     if location := answer.headers.get("location"):
-        return f"redirect to {readable(location.encode(errors='replace'))}, which is not followed"
-    return readable(answer.body) or "(empty answer)"
+        return f"redirect to {location}, which is not followed"
+    return _text(answer.body)
 
 
-def readable(body: bytes) -> str:
-    """Return at most 300 characters of a body as one line, without HTML tags."""
-    start = body[: 8 * _SHOWN_CHARS].decode(errors="replace")
-    words = unescape(re.sub(r"<[^>]*>", " ", start)).split() if start.lstrip().startswith("<") else start.split()
-    line = " ".join(words)
-    return line if len(line) <= _SHOWN_CHARS else line[:_SHOWN_CHARS] + "…"
+def _text(body: bytes) -> str:
+    return body.decode(errors="replace")
 
 
 def retry_after_seconds(header: str | None, now: float) -> float | None:

@@ -77,6 +77,14 @@ def success(result: Any) -> None:
         raise ValueError('must be "Success"')
 
 
+def count(result: Any, name: str) -> int:
+    """Return a member of a result that is an object: a number of things, so an integer of at least 0."""
+    value = member(result, name, int)
+    if value < 0:
+        raise ValueError(f'"{name}" must be at least 0')
+    return value
+
+
 def member(result: Any, name: str, kind: type[T]) -> T:
     """Return a member of a result that is an object."""
     value = result.get(name) if isinstance(result, dict) else None

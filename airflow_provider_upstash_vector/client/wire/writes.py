@@ -10,7 +10,7 @@ from airflow_provider_upstash_vector.client import fields
 from airflow_provider_upstash_vector.client.errors import InvalidUpdate, UpstashVectorError
 from airflow_provider_upstash_vector.client.filters import Filter, filter_text
 from airflow_provider_upstash_vector.client.models import Data, Vector, VectorUpdate
-from airflow_provider_upstash_vector.client.wire.call import Call, Steps, json_body, member, name, path, success
+from airflow_provider_upstash_vector.client.wire.call import Call, Steps, count, json_body, name, path, success
 
 MAX_ITEMS = 1_000
 MAX_BODY_BYTES = 1024 * 1024
@@ -80,7 +80,7 @@ def update(change: VectorUpdate | Mapping[str, Any], namespace: str | None = Non
 
 def encoded_update(path: str, body: bytes, namespace: str, id: str) -> Call[int]:
     """Return the call of :func:`update` for a path and body that are made already."""
-    return Call("update", path, body, lambda result: member(result, "updated", int), namespace, id)
+    return Call("update", path, body, lambda result: count(result, "updated"), namespace, id)
 
 
 def delete(
@@ -117,7 +117,7 @@ def _delete_call(body: dict[str, Any], namespace: str | None) -> Call[int]:
         "delete",
         path("delete", namespace),
         json_body(body),
-        lambda result: member(result, "deleted", int),
+        lambda result: count(result, "deleted"),
         name(namespace),
     )
 

@@ -1,0 +1,155 @@
+"""Text from servers, proxies and libraries, made fit for a message: one line, without secrets and control codes.
+
+Secrets are found in all the spellings in which text echoes them: as they are, escaped as in JSON, percent-encoded,
+as HTML entities, any of these in part, and in base64 at any offset. What then still holds a piece of one, cut,
+wrapped or encoded twice, is dropped as a whole. Pure.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from binascii import Error as NotBase64
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cached_property
+from html import unescape
+from html.entities import codepoint2name
+from urllib.parse import unquote
+
+MAX_SHOWN_CHARS = 300
+HIDDEN = "***"
+DROPPED = "(text that held a part of a credential)"
+
+_MAX_READ_CHARS = 64 * 1024
+# So many characters in a row of a secret are a part of it; a shorter secret counts as a whole.
+_PART_CHARS = 12
+_MIN_PART_CHARS = 6
+_MIN_BASE64_CHARS = 8
+_MAX_ENCODINGS = 3
+
+_TERMINAL_SEQUENCES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colors, cursor
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f]).*?(?:\x07|\x1b\\|\x9c|$)"  # OSC, DCS and the like: titles, links
+    r"|\x1b[ -/]*[0-~]",
+    re.DOTALL,
+)
+_JSON_ESCAPE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
+_BASE64_RUN = re.compile(r"[A-Za-z0-9+/_-]{12,}")
+_HEX_RUN = re.compile(r"(?:[0-9a-fA-F]{2}){12,}")
+
+
+def printable(text: str) -> str:
+    """Return text as one line without terminal sequences, control characters and marks of direction."""
+    line = " ".join(_TERMINAL_SEQUENCES.sub("", text).split())
+    return line if line.isprintable() else "".join(filter(str.isprintable, line))
+
+
+class Redactor:
+    """Makes text fit for a message; knows the secrets and shows them nowhere."""
+
+    def __init__(self, *secrets: str) -> None:
+        found = {secret for given in secrets for secret in (given, printable(given)) if secret}
+        self._secrets = sorted(found, key=len, reverse=True)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    def shown(self, text: str) -> str:
+        """Return at most 300 characters of ``text`` as one line, without HTML tags and secrets."""
+        start = text[:_MAX_READ_CHARS]
+        if start.lstrip().startswith("<"):
+            start = unescape(re.sub(r"<[^>]*>", " ", start))
+        line = self._without_secrets(printable(start))
+        shown = line if len(line) <= MAX_SHOWN_CHARS else line[:MAX_SHOWN_CHARS] + "…"
+        return DROPPED if self._holds_part(shown) else shown
+
+    def _without_secrets(self, line: str) -> str:
+        # most text holds nothing like it, and the pattern takes some 50 ms to compile
+        suspicious = any(secret in line for secret in self._secrets) or self._encoded.search(line)
+        return self._pattern.sub(HIDDEN, line) if suspicious and self._secrets else line
+
+    @cached_property
+    def _encoded(self) -> re.Pattern[str]:
+        """What every spelling of a secret has, other than the secret itself: an escape, or as much base64."""
+        shortest = min((len(secret) for secret in self._secrets), default=0)
+        return re.compile(rf"[\\%&+]|[A-Za-z0-9/_-]{{{max(_MIN_BASE64_CHARS, shortest * 8 // 6 - 3)},}}")
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        spelled = ["".join(map(_spellings, secret)) for secret in self._secrets]
+        return re.compile("|".join([*spelled, *(each for secret in self._secrets for each in _in_base64(secret))]))
+
+    @cached_property
+    def _parts(self) -> dict[int, set[str]]:
+        """The parts of the secrets that are looked for, by their length."""
+        parts: dict[int, set[str]] = {}
+        for secret in self._secrets:
+            size = min(len(secret), _PART_CHARS)
+            if size >= _MIN_PART_CHARS:
+                starts = range(len(secret) - size + 1)
+                parts.setdefault(size, set()).update(secret[start : start + size] for start in starts)
+        return parts
+
+    def _holds_part(self, text: str) -> bool:
+        return any(
+            reading[start : start + size] in parts
+            for size, parts in self._parts.items()
+            for reading in _readings(text)
+            for start in range(len(reading) - size + 1)
+        )
+
+
+def _spellings(character: str, *others: str) -> str:
+    """Return a pattern for a character, or one of others, as it is and in every encoding."""
+    return f"(?:{'|'.join(spelling for each in (character, *others) for spelling in _spelled(each))})"
+
+
+def _spelled(character: str) -> Iterator[str]:
+    code = ord(character)
+    yield r"(?:\s+|\+)" if character.isspace() else re.escape(character)
+    yield rf"\\+{re.escape(character)}"
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    yield "".join(rf"\\+u(?i:{units[start : start + 4]})" for start in range(0, len(units), 4))
+    if code < 256:
+        yield rf"\\+x(?i:{code:02x})"
+    yield "".join(f"%(?:25)*(?i:{byte:02x})" for byte in character.encode(errors="surrogatepass"))
+    yield f"&(?:amp;)*(?:#0*{code}|#[xX]0*(?i:{code:x})" + (
+        f"|{codepoint2name[code]});?" if code in codepoint2name else ");?"
+    )
+
+
+def _in_base64(secret: str) -> Iterator[str]:
+    """Return a pattern for each offset at which the bytes of a secret may stand in what was encoded."""
+    content = secret.encode(errors="surrogatepass")
+    for offset in range(3):
+        encoded = base64.b64encode(bytes(offset) + content).decode()
+        # the characters in which there is nothing but the secret
+        whole = encoded[-(-offset * 8 // 6) : (offset + len(content)) * 8 // 6]
+        if len(whole) >= _MIN_BASE64_CHARS:
+            yield "".join(_spellings(each, *{"+": "-", "/": "_"}.get(each, "")) for each in whole)
+
+
+def _readings(text: str) -> set[str]:
+    """Return the text and all that it may be an encoding of."""
+    seen = {text}
+    fresh = {text}
+    for _ in range(_MAX_ENCODINGS):
+        fresh = {reading for each in fresh for reading in _decoded(each)} - seen
+        seen |= fresh
+    return seen
+
+
+def _decoded(text: str) -> Iterator[str]:
+    yield re.sub(r"[\s\\]", "", text)
+    yield unquote(text)
+    yield unescape(text)
+    yield _JSON_ESCAPE.sub(lambda escape: chr(int(escape[1] or escape[2], 16)), text)
+    for run in _HEX_RUN.findall(text):
+        yield bytes.fromhex(run).decode(errors="replace")
+    for run in _BASE64_RUN.findall(text):
+        standard = run.replace("-", "+").replace("_", "/")
+        for offset in range(4):
+            whole = standard[offset : offset + (len(standard) - offset) // 4 * 4]
+            with suppress(NotBase64):
+                yield base64.b64decode(whole).decode(errors="replace")
