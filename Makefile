@@ -20,11 +20,13 @@ pytest: $(VENV)
 	@scripts/install-node
 	@scripts/install-chromium
 	@scripts/install-nginx
+	@scripts/install-tinyproxy
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report --include='*/client/*' --fail-under=100
 	$(BIN)/coverage report --skip-covered --sort=cover | tail -20
 
 test-matrix: $(VENV) ## the tests on every Airflow version, with the lowest dependencies, and the wheel; or ONLY="2.11.2 wheel"
+	@scripts/install-tinyproxy
 	@$(BIN)/python scripts/test_matrix.py $(ONLY)
 
 demo: $(VENV) ## update a vector from a real Airflow run against the dev server

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from dataclasses import dataclass, field
@@ -31,9 +32,12 @@ class Proxy:
     password: str = field(default="", repr=False)
 
     @property
-    def credentials(self) -> tuple[str, str] | None:
-        """User name and password, or ``None``."""
-        return (self.username, self.password) if self.username or self.password else None
+    def headers(self) -> dict[str, str]:
+        """The header that authenticates a request, if there are credentials."""
+        if not self.username and not self.password:
+            return {}
+        encoded = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        return {"Proxy-Authorization": f"Basic {encoded}"}
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -72,6 +76,8 @@ def _read_proxy(text: str) -> Proxy | None:
         host, port = _ascii_host(parts.hostname or ""), parts.port
         username, password = (unquote(part or "", errors="strict") for part in (parts.username, parts.password))
     except ValueError:  # UnicodeError is one
+        return None
+    if "[" in parts.netloc and ":" not in host:  # RFC 3986 has more than addresses in brackets
         return None
     rest = parts.path.strip("/") or parts.query or parts.fragment
     if rest or parts.scheme not in {"http", "https"}:

@@ -27,8 +27,11 @@ class AiohttpEngine:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
-        credentials = settings.proxy.credentials if settings.proxy else None
-        self._proxy_auth = aiohttp.BasicAuth(*credentials, encoding="utf-8") if credentials else None
+        proxy = settings.proxy
+        self._proxy = proxy.url if proxy else None
+        # a proxy is given its credentials with the request to open a tunnel, or else with that which it forwards
+        self._tunnel_headers = proxy.headers if proxy and settings.base_url.startswith("https:") else {}
+        self._headers = {**settings.headers, **(proxy.headers if proxy and not self._tunnel_headers else {})}
         # for a tunnel through the proxy, or a proxy that is itself reached by https
         self._tls = SharedTlsContext()
         self._session = aiohttp.ClientSession(
@@ -50,10 +53,10 @@ class AiohttpEngine:
                 URL(self._settings.base_url + path, encoded=True),
                 data=body,
                 # not headers of the session, which aiohttp sends to a proxy as well, the token among them
-                headers=self._settings.headers,
+                headers=self._headers,
                 allow_redirects=False,
-                proxy=self._settings.proxy.url if self._settings.proxy else None,
-                proxy_auth=self._proxy_auth,
+                proxy=self._proxy,
+                proxy_headers=self._tunnel_headers,
                 ssl=tls,
                 timeout=aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=connect),
             ) as response:

@@ -38,7 +38,7 @@ class HttpxEngine:
         self._transport = httpx.HTTPTransport(
             verify=tls_context(),
             trust_env=False,
-            proxy=httpx.Proxy(proxy.url, auth=proxy.credentials) if proxy else None,
+            proxy=httpx.Proxy(proxy.url, headers=proxy.headers) if proxy else None,
             limits=httpx.Limits(max_connections=settings.max_connections, keepalive_expiry=_KEEP_ALIVE_SECONDS),
         )
         # httpx limits each read, not the whole answer; its pool takes a backend that limits both.
