@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ HOST = "https://my-index.upstash.io"
 
 
 def connection(**fields: Any) -> Any:
-    return Connection(conn_id="c", conn_type="upstash_vector", **{"host": HOST, "password": "t", **fields})
+    return Connection(**{"conn_id": "c", "conn_type": "upstash_vector", "host": HOST, "password": "t", **fields})
 
 
 @pytest.mark.parametrize(
@@ -80,6 +81,8 @@ def test_extras_as_json_values_and_as_the_texts_of_a_form(extra: str) -> None:
         "{}",
         '{"namespace": null, "timeout": null, "max_attempts": null, "allow_http": null}',
         '{"timeout": ""}',
+        " ",
+        '{"Namespace": null}',
     ],
 )
 def test_empty_extras_mean_the_defaults(extra: str | None) -> None:
@@ -112,6 +115,22 @@ def test_the_other_times_follow_the_timeout(timeout: int, connect: float, total:
         ({"extra": '{"timeout": "soon"}'}, """The extra "timeout" is 'soon': write a number of at least 0.1."""),
         ({"extra": '{"timeout": 0}'}, "write a number of at least 0.1"),
         ({"extra": "[1]"}, "The extras are not a JSON object"),
+        ({"extra": "null"}, "The extras are not a JSON object"),
+        ({"extra": '{"namespace": "movies",}'}, "The extras are not valid JSON at line 1, column 24: write"),
+        ({"extra": "namespace=movies"}, "The extras are not valid JSON at line 1, column 1: write"),
+        ({"extra": '{"Namespace": "movies"}'}, 'The extra "Namespace" is not known: write "namespace" instead.'),
+        ({"extra": '{"name_space": "movies"}'}, 'write "namespace" instead'),
+        ({"extra": '{"namespaces": "movies"}'}, 'write "namespace" instead'),
+        ({"extra": '{"namespce": "movies"}'}, 'write "namespace" instead'),
+        ({"extra": '{"amespace": "movies"}'}, 'write "namespace" instead'),
+        ({"extra": '{"namespaec": "movies"}'}, 'write "namespace" instead'),
+        ({"extra": '{" namespace ": "movies"}'}, 'write "namespace" instead'),
+        ({"extra": '{"max-attempts": 3}'}, 'write "max_attempts" instead'),
+        ({"extra": '{"maxAttempts": 3}'}, 'write "max_attempts" instead'),
+        ({"extra": '{"timeOut": 3}'}, 'write "timeout" instead'),
+        ({"extra": '{"allow-HTTP": true}'}, 'write "allow_http" instead'),
+        ({"extra": '{"allow_https": true}'}, 'write "allow_http" instead'),
+        ({"extra": '{"extra__upstash_vector__Namespace": "movies"}'}, 'write "namespace" instead'),
         ({"extra": '{"timeout": true}'}, "write a number of at least 0.1"),
         ({"extra": '{"max_attempts": 2.5}'}, "write a whole number"),
         ({"extra": '{"namespace": 1.5}'}, "is 1.5, not text: write it in quotes"),
@@ -124,3 +143,27 @@ def test_an_unusable_connection_is_explained(fields: dict[str, Any], advice: str
     with pytest.raises(InvalidEndpoint) as caught:
         read_connection(connection(**fields))
     assert advice in str(caught.value)
+
+
+def test_the_forms_duplicates_of_airflow_2_do_not_count() -> None:
+    extra = {
+        "namespace": "movies",
+        "extra__upstash_vector__namespace": "others",
+        "extra__upstash_vector__timeout": "",
+    }
+    settings = read_connection(connection(extra=json.dumps(extra)))
+    assert settings.namespace == "movies"
+    assert settings.policy.request_timeout_seconds == 30.0
+    alone = read_connection(connection(extra='{"extra__upstash_vector__namespace": "movies"}'))
+    assert alone.namespace == "movies"
+
+
+def test_other_extras_are_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    extra = json.dumps({"namespace": "movies", "team": "search", "owner": "me", "name": "x"})
+    for _ in range(3):
+        assert read_connection(connection(conn_id="with_others", extra=extra)).namespace == "movies"
+    told = [record.getMessage() for record in caplog.records if "not known" in record.getMessage()]
+    assert "".join(told) == (
+        "The connection 'with_others' has extras that are not known and have no effect: name, owner, team. Known are"
+        " namespace, timeout, max_attempts, allow_http."
+    )
