@@ -75,7 +75,7 @@ def test_a_short_token_is_not_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     "wrong",
     [
         {"extra": '{"timeout": "soon"}'},
-        {"extra": '{"namespace": "movies",}'},
+        {"extra": '{"Namespace": "movies"}'},
         {"host": "https://index.test/path"},
         {"host": f"https://default:{TOKEN}@index.test"},
         {"password": f"{TOKEN} {TOKEN}"},

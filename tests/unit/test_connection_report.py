@@ -34,6 +34,12 @@ def test_many_namespaces_are_not_all_listed() -> None:
     assert describe_index(many).endswith("8 namespaces: (default), a, b, c, d and 3 more")
 
 
+def test_names_do_not_steer_the_terminal() -> None:
+    counts = {"vectorCount": 0, "pendingVectorCount": 0}
+    strange = info(namespaces={"\x1b[31mred\x1b[0m\u202e": counts})
+    assert describe_index(strange).endswith("1 namespace: red")
+
+
 @pytest.mark.parametrize(
     ("error", "advice"),
     [

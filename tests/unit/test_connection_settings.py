@@ -164,6 +164,6 @@ def test_other_extras_are_warned_of_once(caplog: pytest.LogCaptureFixture) -> No
         assert read_connection(connection(conn_id="with_others", extra=extra)).namespace == "movies"
     told = [record.getMessage() for record in caplog.records if "not known" in record.getMessage()]
     assert "".join(told) == (
-        "The connection 'with_others' has extras that are not known and have no effect: name, owner, team. Known are"
-        " namespace, timeout, max_attempts, allow_http."
+        "The connection 'with_others' has extras that are not known and have no effect: name, owner, team. Known "
+        "are namespace, timeout, max_attempts, allow_http."
     )

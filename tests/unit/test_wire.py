@@ -98,6 +98,48 @@ def test_malformed_results_of_other_calls() -> None:
         wire.decode(next(wire.fetch(["a"])), answer({"result": [{"id": 5}]}), NOON, Redactor())
 
 
+INFO = {
+    "vectorCount": 5,
+    "pendingVectorCount": 0,
+    "indexSize": 1,
+    "dimension": 2,
+    "similarityFunction": "COSINE",
+    "denseIndex": {"dimension": 2, "similarityFunction": "COSINE"},
+    "namespaces": {"": {"vectorCount": 5, "pendingVectorCount": 0}},
+}
+
+
+@pytest.mark.parametrize("wrong", [-1, -0.5, 1.0, "1", True, None, 2**64])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "vectorCount",
+        "pendingVectorCount",
+        "indexSize",
+        "dimension",
+        "denseIndex.dimension",
+        "namespaces..vectorCount",
+        "namespaces..pendingVectorCount",
+    ],
+)
+def test_a_count_of_an_index_is_an_integer_of_at_least_0(path: str, wrong: object) -> None:
+    assert wire.decode(wire.info(), answer({"result": INFO}), NOON, Redactor()).vector_count == 5
+    given: Any = json.loads(json.dumps(INFO))
+    *parents, name = path.split(".")
+    holder = given
+    for parent in parents:
+        holder = holder[parent]
+    holder[name] = wrong
+    with pytest.raises(MalformedAnswer):
+        wire.decode(wire.info(), answer({"result": given}), NOON, Redactor())
+
+
+@pytest.mark.parametrize("wrong", [-5, 1.0, "1", True, None])
+def test_a_count_of_deleted_vectors_is_an_integer_of_at_least_0(wrong: object) -> None:
+    with pytest.raises(MalformedAnswer, match='"deleted" must be'):
+        wire.decode(next(wire.delete(["a"])), answer({"result": {"deleted": wrong}}), NOON, Redactor())
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
