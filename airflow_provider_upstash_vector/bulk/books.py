@@ -64,6 +64,8 @@ class Books:
 
     def settle(self, number: int, outcome: Outcome) -> None:
         """Note the outcome of a row, for good."""
+        if self._failures_file is not None:
+            self._failures_file.begin()
         self.ledger.settle(number, outcome)
         if self._journal is not None:
             self._journal.settle(number, outcome)

@@ -7,7 +7,9 @@ fingerprint of the input: one that has changed is started over.
 from __future__ import annotations
 
 import base64
+import io
 import os
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -17,10 +19,16 @@ from typing import Any, Protocol, runtime_checkable
 import orjson
 
 from airflow_provider_upstash_vector.bulk.ledger import Ledger, Outcome
-from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
+from airflow_provider_upstash_vector.bulk.private_files import create_private, new_path, open_regular
+from airflow_provider_upstash_vector.bulk.sources import InvalidRows
+from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFile
+from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, local_path
 from airflow_provider_upstash_vector.bulk.temporary import temporary_path
 
 VERSION = 1
+# how a saved checkpoint begins
+_BEGINNING = re.compile(rb'\{\s*"fingerprint"\s*:')
+_BEGINNING_BYTES = 64
 
 
 @runtime_checkable
@@ -104,19 +112,36 @@ def _checked(value: Any, kind: str) -> Any:
 
 
 class FileCheckpoint:
-    """A checkpoint in a file, replaced as a whole each time it is saved; a local one has its journal beside it."""
+    """A checkpoint in a file, replaced as a whole each time it is saved; a local one has its journal beside it.
+
+    Both are readable by this user only. A symbolic link at the path is replaced by the file: what it leads to is
+    read, and never written.
+    """
 
     def __init__(self, path: OpenablePath) -> None:
-        self._path: Any = path
-        if isinstance(path, Path):
-            self.journal_path = path.with_name(f"{path.name}.journal")
-        else:
-            self.journal_path = temporary_journal(str(path))
+        local = local_path(path)
+        self.path: Any = local or path
+        self.journal_path = local.with_name(f"{local.name}.journal") if local else temporary_journal(str(path))
+
+    def check(self) -> None:
+        """Raise :class:`InvalidRows` if what is there is not a checkpoint: it would be overwritten."""
+        try:
+            with self._open() as file:
+                beginning = file.read(_BEGINNING_BYTES)
+        except FileNotFoundError:
+            return
+        if beginning.strip() and not _BEGINNING.match(beginning):
+            raise InvalidRows(
+                f"{self.path} exists and is not a checkpoint; delete it, or give checkpoint another path"
+            )
+
+    def _open(self) -> Any:
+        return open_regular(self.path) if isinstance(self.path, Path) else self.path.open("rb")
 
     def load(self) -> Mapping[str, Any] | None:
         """Return the checkpoint, an empty one where the file is no JSON object, ``None`` where there is none."""
         try:
-            with self._path.open("rb") as file:
+            with self._open() as file:
                 content = file.read()
         except FileNotFoundError:
             return None
@@ -129,23 +154,33 @@ class FileCheckpoint:
     def save(self, state: dict[str, Any]) -> None:
         """Write the checkpoint; a local file is never seen half written."""
         content = orjson.dumps(state, option=orjson.OPT_INDENT_2)
-        if not isinstance(self._path, Path):
-            with self._path.open("wb") as file:
+        if not isinstance(self.path, Path):
+            with self.path.open("wb") as file:
                 file.write(content)
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        new = self._path.with_name(f"{self._path.name}.new")
-        with new.open("wb") as file:
+        new = new_path(self.path)
+        with io.BufferedWriter(create_private(new)) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        new.replace(self._path)
+        new.replace(self.path)
 
     def clear(self) -> None:
         """Delete the file."""
-        self._path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
 
 
 def temporary_journal(name: str) -> Path:
     """Return a path on this machine for the journal of a checkpoint that is kept elsewhere."""
     return temporary_path(name, "journal")
+
+
+def written_for(store: CheckpointStore) -> list[OwnFile]:
+    """Return the files that a run writes for its checkpoint."""
+    beside = [store.journal_path, new_path(store.journal_path)]
+    named = [store.path] if isinstance(store, FileCheckpoint) else []
+    beside += [new_path(path) for path in named if isinstance(path, Path)]
+    return [
+        *(OwnFile("checkpoint", path) for path in named),
+        *(OwnFile("checkpoint", path, named=False) for path in beside),
+    ]

@@ -4,33 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 
 from airflow_provider_upstash_vector.bulk.books import Books, Origin
 from airflow_provider_upstash_vector.bulk.encode import Encoder
 from airflow_provider_upstash_vector.bulk.feed import END, PENDING, open_feed
+from airflow_provider_upstash_vector.bulk.halts import Halt, for_time_limit
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
 from airflow_provider_upstash_vector.bulk.stopping import BulkStop
 from airflow_provider_upstash_vector.client.errors import InvalidUpdate
 
 _ROWS_AT_ONCE = 1_000
+_TICK_SECONDS = 0.25
 
 
 async def check_rows(
-    source: Source | AsyncSource, encoder: Encoder, books: Books, *, stop: BulkStop, failures_path: str | None
-) -> BulkReport:
-    """Return what would be sent; rows that would be rejected go to the books."""
+    source: Source | AsyncSource,
+    encoder: Encoder,
+    books: Books,
+    *,
+    stop: BulkStop,
+    time_limit_seconds: float | None,
+    failures_path: str | None,
+) -> tuple[BulkReport, Halt | None]:
+    """Return what would be sent, and why it ended early if it did; rows that would be rejected go to the books."""
     started = time.monotonic()
     woken = asyncio.Event()
     feed = open_feed(source, 0, woken.set)
     rows = size = 0
     try:
-        while not stop.asked:
+        while (halt := _halt(stop, time_limit_seconds, time.monotonic() - started)) is None:
             polled = feed.poll()
             if polled is END:
                 break
             if polled is PENDING:
-                await woken.wait()
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(woken.wait(), _TICK_SECONDS)
                 woken.clear()
                 continue
             value, file, place = polled
@@ -43,9 +53,9 @@ async def check_rows(
                 await asyncio.sleep(0)
     finally:
         await feed.close()
-    return books.report(
+    report = books.report(
         total=rows,
-        all_read=not stop.asked,
+        all_read=halt is None,
         failures_path=failures_path,
         dry_run=True,
         retries=0,
@@ -53,3 +63,12 @@ async def check_rows(
         seconds=time.monotonic() - started,
         throttled_seconds=0.0,
     )
+    return report, halt
+
+
+def _halt(stop: BulkStop, time_limit_seconds: float | None, seconds: float) -> Halt | None:
+    if stop.asked:
+        return Halt(reason="stopped", explanation="the dry run was stopped")
+    if time_limit_seconds is not None and seconds >= time_limit_seconds:
+        return for_time_limit(time_limit_seconds)
+    return None

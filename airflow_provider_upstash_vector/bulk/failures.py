@@ -8,17 +8,20 @@ else. A line is written before its row counts as settled.
 
 from __future__ import annotations
 
+import io
 import logging
 import math
+import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import orjson
 
-from airflow_provider_upstash_vector.bulk.sources import FAILURE_FIELD, Unreadable
-from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
+from airflow_provider_upstash_vector.bulk.private_files import create_private, new_path, open_regular
+from airflow_provider_upstash_vector.bulk.sources import FAILURE_FIELD, InvalidRows, Unreadable
+from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFile
+from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, local_path
 from airflow_provider_upstash_vector.bulk.temporary import temporary_path
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
@@ -35,43 +38,86 @@ log = logging.getLogger(__name__)
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS
 _SHOWN_CHARS = 200
+_TAIL_BYTES = 1 << 16
+_MAX_LINE_BYTES = 1 << 26
 
 
 class FailuresFile:
-    """The file of failures. One in an object store is kept here and copied there when the run ends."""
+    """The file of failures. One in an object store is kept here and copied there when the run ends.
 
-    def __init__(self, path: OpenablePath, is_settled: Callable[[int], bool] | None) -> None:
-        """Begin anew, or where ``is_settled`` is given go on after the lines of settled rows."""
+    What is there stays until the run has an outcome to note: only then does the file that was prepared take its
+    place. It is readable by this user only, whatever was there before. A symbolic link at the path is replaced by
+    the file: what it leads to is read, and never written.
+    """
+
+    def __init__(self, path: OpenablePath) -> None:
         self._path: Any = path
-        self._local = path if isinstance(path, Path) else temporary_path(str(path), "failures.jsonl")
-        self._remote = self._local is not path
-        self._local.parent.mkdir(parents=True, exist_ok=True)
-        new = self._local.with_name(f"{self._local.name}.new")
-        with new.open("wb") as out:
-            if is_settled is not None:
+        local = local_path(path)
+        self._remote = local is None
+        self._local = local or temporary_path(str(path), "failures.jsonl")
+        self._new = new_path(self._local)
+        self._file: io.FileIO | None = None
+        self._begun = False
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+    def written(self) -> list[OwnFile]:
+        """Return the files that the run writes."""
+        beside = [self._new, self._local] if self._remote else [self._new]
+        named = OwnFile("failures_path", self._path)
+        return [named, *(OwnFile("failures_path", path, named=False) for path in beside)]
+
+    def check(self) -> None:
+        """Raise :class:`InvalidRows` if what is there does not end with a failure: it would be overwritten."""
+        try:
+            with self._path.open("rb") if self._remote else open_regular(self._local) as file:
+                ours = _ends_with_failure(file)
+        except FileNotFoundError:
+            return
+        if not ours:
+            raise InvalidRows(
+                f"{self._path} exists and its last line is not a failure of a run; delete it, or give "
+                f"failures_path another path"
+            )
+
+    def prepare(self, is_settled: Callable[[int], bool] | None) -> None:
+        """Create an empty file, or, if ``is_settled`` is given, one with the lines of settled rows."""
+        self._file = create_private(self._new)
+        if is_settled is not None:
+            with open(self._file.fileno(), "ab", closefd=False) as out:
                 out.writelines(_settled_lines(self._written_before(), is_settled))
-        new.replace(self._local)
-        self._file = self._local.open("ab", buffering=0)
 
     def _written_before(self) -> Iterable[bytes]:
         """Yield the lines of runs before: one that ended has copied them to their place, one that died has not."""
         for path in [self._path, self._local] if self._remote else [self._local]:
             try:
-                file = path.open("rb")
+                file = open_regular(path) if path is self._local else path.open("rb")
             except FileNotFoundError:
                 continue
             with file:
                 yield from file
 
+    def begin(self) -> None:
+        """Take the place of the file before; must precede the first outcome, since both count rows from 0."""
+        if not self._begun:
+            self._new.replace(self._local)
+            self._begun = True
+
     def write(self, line: bytes) -> None:
         """Write one line of :func:`failure_line`."""
-        if self._file.write(line) != len(line):
+        self.begin()
+        if self._file is None or self._file.write(line) != len(line):
             raise OSError(f"{self._local}: a line was only written in part; the disk may be full")
 
     def close(self) -> None:
-        """Close the file; one in an object store is copied there."""
+        """Close the file; one in an object store is copied there. One that has not begun is deleted."""
+        if self._file is None:
+            return
         self._file.close()
-        if self._remote:
+        if not self._begun:
+            self._new.unlink(missing_ok=True)
+        elif self._remote:
             try:
                 with self._local.open("rb") as local, self._path.open("wb") as remote:
                     shutil.copyfileobj(local, remote)
@@ -81,14 +127,47 @@ class FailuresFile:
             self._local.unlink()
 
 
+def _ends_with_failure(file: Any) -> bool:
+    """Tell whether the last line is one of a failure, or the last but one if a line was only written in part.
+
+    An empty file counts as one.
+    """
+    file.seek(0, os.SEEK_END)
+    size = file.tell()
+    for length in (_TAIL_BYTES, _MAX_LINE_BYTES):
+        file.seek(max(0, size - length))
+        content = file.read(length)
+        if length >= size and not content.strip():
+            return True
+        *whole, rest = content.split(b"\n")
+        if length < size:
+            whole = whole[1:]  # of the first line, the beginning may be missing
+        if rest and _parsed(rest) is not None:
+            return _failure_of(rest) is not None
+        if whole:
+            return _failure_of(whole[-1]) is not None
+    return False
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except ValueError:
+        return None
+
+
+def _failure_of(line: bytes) -> dict[str, Any] | None:
+    """Return what a line says of a failure; ``None`` if it is not a line of a failures file."""
+    row = _parsed(line)
+    failure = row.get(FAILURE_FIELD) if isinstance(row, dict) else None
+    return failure if isinstance(failure, dict) else None
+
+
 def _settled_lines(lines: Iterable[bytes], is_settled: Callable[[int], bool]) -> Iterable[bytes]:
     """Yield one line for each settled row: others will be sent again; of a half-written one nothing is known."""
     seen: set[int] = set()
     for line in lines:
-        try:
-            number = orjson.loads(line)[FAILURE_FIELD]["row"]
-        except (ValueError, TypeError, KeyError):
-            continue
+        number = (_failure_of(line) or {}).get("row")
         if type(number) is int and number not in seen and line.endswith(b"\n") and is_settled(number):
             seen.add(number)
             yield line

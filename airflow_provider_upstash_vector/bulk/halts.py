@@ -60,6 +60,11 @@ def for_budget(requests: int | None) -> Halt:
     return Halt(reason="daily_budget", explanation=told)
 
 
+def for_time_limit(seconds: float) -> Halt:
+    """Return the halt for a time limit that is over."""
+    return Halt(reason="time_limit", explanation=f"the time limit of {seconds:g} s is over")
+
+
 def for_crash(error: BaseException) -> Halt:
     """Return the halt for an error of the run itself."""
     return Halt(reason="error", explanation=f"{type(error).__name__}: {error}", cause=error)

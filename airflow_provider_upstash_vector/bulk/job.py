@@ -13,7 +13,6 @@ from airflow_provider_upstash_vector.bulk.conclusion import raise_for_failures, 
 from airflow_provider_upstash_vector.bulk.dry_run import check_rows
 from airflow_provider_upstash_vector.bulk.encode import Encoder
 from airflow_provider_upstash_vector.bulk.engine import STOP_SECONDS, Engine
-from airflow_provider_upstash_vector.bulk.errors import BulkUpdateFailed
 from airflow_provider_upstash_vector.bulk.failures import FailuresFile
 from airflow_provider_upstash_vector.bulk.feed import Feed, open_feed
 from airflow_provider_upstash_vector.bulk.halts import Halt
@@ -27,7 +26,6 @@ from airflow_provider_upstash_vector.bulk.progress import Log, ProgressKind, ope
 from airflow_provider_upstash_vector.bulk.report import Added, BulkReport
 from airflow_provider_upstash_vector.bulk.resuming import Keeper, last_checkpoint
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
-from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
 from airflow_provider_upstash_vector.bulk.stopping import BulkStop
 from airflow_provider_upstash_vector.bulk.throttle import Throttle
 from airflow_provider_upstash_vector.bulk.watch import Watch
@@ -46,7 +44,7 @@ class Surroundings:
     stop: BulkStop
     store: CheckpointStore | None
     keep_checkpoint: bool
-    failures_path: OpenablePath | None
+    failures: FailuresFile | None
     progress: ProgressKind
     log: Log
 
@@ -68,9 +66,9 @@ class Job:
         self._ledger = Ledger(self._before.watermark, self._before.below, self._before.above)
         self._counts_before = self._ledger.counts()
         self._keeper = Keeper(store, self._ledger) if store else None
-        path = around.failures_path
-        self._failures = FailuresFile(path, self._ledger.is_settled if found else None) if path else None
-        self._failures_path = None if path is None else str(path)
+        self._is_settled = self._ledger.is_settled if found else None
+        self._failures = around.failures
+        self._failures_path = str(self._failures) if self._failures else None
         self._books = Books(
             self._ledger,
             limit=FailureLimit(options.max_failures),
@@ -85,6 +83,8 @@ class Job:
         """Do the run; return the report, or raise :class:`BulkUpdateFailed` with it."""
         try:
             report = await (self._dry_run() if self._options.dry_run else self._send_rows())
+            if self._failures:
+                self._failures.begin()
         except BaseException:
             with suppress(Exception):  # is in the log, and does not hide what the run ended in
                 await self._close()
@@ -98,13 +98,22 @@ class Job:
         if self._failures:
             await asyncio.to_thread(self._failures.close)
 
+    async def _prepare_failures(self) -> None:
+        if self._failures:
+            await asyncio.to_thread(self._failures.prepare, self._is_settled)
+
     async def _dry_run(self) -> BulkReport:
-        stop = self._around.stop
-        report = await check_rows(
-            self._source, self._encoder(None), self._books, stop=stop, failures_path=self._failures_path
+        await self._prepare_failures()
+        report, halt = await check_rows(
+            self._source,
+            self._encoder(None),
+            self._books,
+            stop=self._around.stop,
+            time_limit_seconds=self._options.time_limit_seconds,
+            failures_path=self._failures_path,
         )
-        if stop.asked:
-            raise BulkUpdateFailed("stopped", "the dry run was stopped", report)
+        if halt is not None:
+            raise_for_halt(halt, report)
         raise_for_failures(self._books, report)
         return report
 
@@ -117,6 +126,7 @@ class Job:
             index = await client.info() if self._options.check_index else None
             if self._keeper and (error := await self._keeper.save(self._before)):
                 raise error
+            await self._prepare_failures()
             parking = Parking()
             feed = open_feed(self._source, self._ledger.watermark, parking.wake)
             closing.push_async_callback(feed.close)

@@ -18,6 +18,8 @@ import secrets
 from pathlib import Path
 
 from airflow_provider_upstash_vector.bulk.ledger import Outcome
+from airflow_provider_upstash_vector.bulk.private_files import create_private, new_path, open_regular
+from airflow_provider_upstash_vector.bulk.sources import InvalidRows
 
 RING_ROWS = 1 << 20
 _TOKEN_BYTES = 16
@@ -36,11 +38,8 @@ class Journal:
         self._ring_rows = ring_rows
         self._watermark = watermark
         self._published = False
-        self._new = path.with_name(f"{path.name}.new")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._new.unlink(missing_ok=True)
-        self._file = self._new.open("xb+", buffering=0)
-        self._new.chmod(0o600)
+        self._new = new_path(path)
+        self._file = create_private(self._new)
         self._file.write(self.token.encode() + bytes(ring_rows))  # mapping what a full disk lacks would kill us
         self._map = mmap.mmap(self._file.fileno(), _TOKEN_BYTES + ring_rows)
 
@@ -89,8 +88,9 @@ class Journal:
 def settled_since(path: Path, token: str, watermark: int) -> dict[int, Outcome]:
     """Return the outcomes in the journal with ``token`` from ``watermark`` on; none where it is another's."""
     try:
-        content = path.read_bytes()
-    except OSError:
+        with open_regular(path) as file:
+            content = file.read()
+    except (OSError, InvalidRows):
         return {}
     if content[:_TOKEN_BYTES] != token.encode():
         return {}

@@ -8,7 +8,7 @@ import math
 import threading
 from dataclasses import replace
 
-from airflow_provider_upstash_vector.bulk.checkpoint import Checkpoint, CheckpointStore
+from airflow_provider_upstash_vector.bulk.checkpoint import Checkpoint, CheckpointStore, FileCheckpoint
 from airflow_provider_upstash_vector.bulk.journal import RING_ROWS, Journal, settled_since
 from airflow_provider_upstash_vector.bulk.ledger import Ledger, Outcome
 from airflow_provider_upstash_vector.bulk.namespaces import UpdatedByNamespace
@@ -54,7 +54,9 @@ def last_checkpoint(store: CheckpointStore, fingerprint: str, namespace: str = "
 
 
 def clear_checkpoint(store: CheckpointStore) -> None:
-    """Forget a checkpoint that a finished run has kept."""
+    """Forget a checkpoint that a finished run has kept; raises ``InvalidRows`` for a file that is not one."""
+    if isinstance(store, FileCheckpoint):
+        store.check()
     store.clear()
     store.journal_path.unlink(missing_ok=True)
 

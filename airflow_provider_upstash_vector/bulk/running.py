@@ -13,14 +13,23 @@ from contextvars import copy_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
-from airflow_provider_upstash_vector.bulk.checkpoint import CheckpointStore, FileCheckpoint
+from airflow_provider_upstash_vector.bulk.checkpoint import CheckpointStore, FileCheckpoint, written_for
 from airflow_provider_upstash_vector.bulk.errors import BulkUpdateFailed
+from airflow_provider_upstash_vector.bulk.failures import FailuresFile
 from airflow_provider_upstash_vector.bulk.job import Job, Surroundings
 from airflow_provider_upstash_vector.bulk.options import BulkArguments, BulkOptions
 from airflow_provider_upstash_vector.bulk.progress import Log, ProgressKind
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.resuming import clear_checkpoint
-from airflow_provider_upstash_vector.bulk.sources import FindPaths, InvalidRows, local_paths, open_source
+from airflow_provider_upstash_vector.bulk.sources import (
+    AsyncSource,
+    FindPaths,
+    InvalidRows,
+    Source,
+    local_paths,
+    open_source,
+)
+from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFiles
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
 from airflow_provider_upstash_vector.bulk.stopping import BulkStop
 from airflow_provider_upstash_vector.client import Endpoint, RetryPolicy
@@ -63,7 +72,9 @@ async def run_async(
     :param endpoint: URL and token of the index.
     :param namespace: for rows that give none; ``""`` for the index's default one.
     :param policy: how often and how long one row is tried.
-    :param failures_path: a JSON Lines file for rows that were rejected or failed.
+    :param failures_path: a JSON Lines file for rows that were rejected or failed. It and the checkpoint's file are
+        never read as rows, and get mode 0600; a file there that no run has written is refused, and a symbolic
+        link is replaced.
     :param checkpoint: a file, or a store of your own, that a later run goes on from.
     :param keep_checkpoint: keep it also where all is done, so that a later run sends nothing, until
         :func:`forget`.
@@ -74,21 +85,32 @@ async def run_async(
     :param arguments: those of :class:`~.options.BulkArguments`.
     """
     options = BulkOptions.of({**arguments, "namespace": namespace})
+    store = _store(checkpoint, find_paths)
+    failures = None if failures_path is None else FailuresFile(_path(failures_path, find_paths))
+
+    def opened() -> Source | AsyncSource:
+        own = OwnFiles(failures.written() if failures else (), written_for(store) if store else ())
+        source = open_source(
+            rows,
+            options.names,
+            shard=options.part(),
+            format=options.format,
+            find_paths=find_paths,
+            own=own,
+        )
+        for written in (failures, store):
+            if isinstance(written, FailuresFile | FileCheckpoint):
+                written.check()
+        return source
+
     # in a thread, since it may ask an object store for sizes
-    source = await asyncio.to_thread(
-        open_source,
-        rows,
-        options.names,
-        shard=options.part(),
-        format=options.format,
-        find_paths=find_paths,
-    )
+    source = await asyncio.to_thread(opened)
     around = Surroundings(
         policy=policy or RetryPolicy(),
         stop=stop or BulkStop(),
-        store=_store(checkpoint, find_paths),
+        store=store,
         keep_checkpoint=keep_checkpoint,
-        failures_path=None if failures_path is None else _path(failures_path, find_paths),
+        failures=failures,
         progress=progress,
         log=log,
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from airflow_provider_upstash_vector.bulk.checkpoint import Checkpoint
 from airflow_provider_upstash_vector.bulk.engine import Engine
-from airflow_provider_upstash_vector.bulk.halts import Halt
+from airflow_provider_upstash_vector.bulk.halts import Halt, for_time_limit
 from airflow_provider_upstash_vector.bulk.progress import Progress, Snapshot
 from airflow_provider_upstash_vector.bulk.resuming import Keeper
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
@@ -46,8 +46,7 @@ class Watch:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             if self._time_limit_seconds is not None and self._seconds() >= self._time_limit_seconds:
-                told = f"the time limit of {self._time_limit_seconds:g} s is over"
-                self._engine.stop(Halt(reason="time_limit", explanation=told))
+                self._engine.stop(for_time_limit(self._time_limit_seconds))
             self.show()
             if self._keeper and time.monotonic() - saved >= _SAVE_EVERY_SECONDS:
                 await self._save(self._keeper)

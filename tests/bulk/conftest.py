@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_upstash_vector import bulk
+from airflow_provider_upstash_vector.bulk.failures import FailuresFile
+from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer
 from tests.index_fixtures import QUICK
@@ -33,6 +35,13 @@ def run(endpoint: Endpoint) -> Run:
         return bulk.run(rows, endpoint, **{"policy": PATIENT, "progress": "none", **arguments})
 
     return run_bulk
+
+
+def prepared(path: OpenablePath, is_settled: Callable[[int], bool] | None) -> FailuresFile:
+    """Return a failures file that is ready to take lines."""
+    file = FailuresFile(path)
+    file.prepare(is_settled)
+    return file
 
 
 def fill(server: DevServer, ids: Iterable[str], namespace: str = "") -> None:

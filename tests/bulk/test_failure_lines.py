@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector.bulk.encode import Encoder
-from airflow_provider_upstash_vector.bulk.failures import FailuresFile, failure_line
+from airflow_provider_upstash_vector.bulk.failures import failure_line
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, Unreadable, open_source
 from airflow_provider_upstash_vector.client import VectorUpdate
 from airflow_provider_upstash_vector.client.errors import (
@@ -31,6 +31,7 @@ from airflow_provider_upstash_vector.client.errors import (
     ServerError,
     UpstashVectorError,
 )
+from tests.bulk.conftest import prepared
 
 REASON = InvalidUpdate("x", "wrong")
 
@@ -177,7 +178,7 @@ BAD: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("row", GOOD)
 def test_a_row_that_could_be_sent_is_the_same_when_it_is_fed_back(path: Path, row: dict[str, Any]) -> None:
-    file = FailuresFile(path, None)
+    file = prepared(path, None)
     file.write(line(row))
     file.close()
     assert fed_back(path) == [Encoder(FieldNames()).encode(row).body]
@@ -185,7 +186,7 @@ def test_a_row_that_could_be_sent_is_the_same_when_it_is_fed_back(path: Path, ro
 
 @pytest.mark.parametrize("row", BAD, ids=", ".join)
 def test_a_row_that_could_not_be_sent_is_refused_again_for_the_same_field(path: Path, row: dict[str, Any]) -> None:
-    file = FailuresFile(path, None)
+    file = prepared(path, None)
     file.write(line(row))
     file.close()
     refused = sent(row, FieldNames())
@@ -194,7 +195,7 @@ def test_a_row_that_could_not_be_sent_is_refused_again_for_the_same_field(path: 
 
 
 def test_rows_of_other_kinds_are_refused_again(path: Path) -> None:
-    file = FailuresFile(path, None)
+    file = prepared(path, None)
     rows: list[object] = [
         Unreadable('{"id":', "no JSON"),
         7,
@@ -215,7 +216,7 @@ def test_updates_are_written_with_all_they_hold(path: Path) -> None:
     update = VectorUpdate(
         id="a", vector=[0.1], sparse_vector=([1], [0.1]), metadata={"gone": None}, metadata_update_mode="PATCH"
     )
-    file = FailuresFile(path, None)
+    file = prepared(path, None)
     file.write(line(update))
     file.close()
     assert fed_back(path) == [update.to_json()]
@@ -223,7 +224,7 @@ def test_updates_are_written_with_all_they_hold(path: Path) -> None:
 
 def test_names_of_the_rows_own_are_kept(path: Path) -> None:
     names = FieldNames(id="pk", metadata="attributes")
-    file = FailuresFile(path, None)
+    file = prepared(path, None)
     file.write(line({"pk": "a", "attributes": {"x": 1}}))
     file.close()
     assert fed_back(path, names) == [b'{"id":"a","metadata":{"x":1}}']

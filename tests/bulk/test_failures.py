@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from upath import UPath
 
-from airflow_provider_upstash_vector.bulk.failures import FailuresFile, failure_line
+from airflow_provider_upstash_vector.bulk.failures import failure_line
 from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+from tests.bulk.conftest import prepared
 
 
 def line(value: object, *, number: int = 0) -> bytes:
@@ -29,8 +30,9 @@ class NoSpace:
 
 
 def test_a_line_that_is_written_in_part_is_an_error(path: Path) -> None:
-    file = FailuresFile(path, None)
-    file._file.close()
+    file = prepared(path, None)
+    file.begin()
+    file.close()
     file._file = NoSpace()  # type: ignore[assignment]  # no disk is full here
     with pytest.raises(OSError, match="only written in part"):
         file.write(b"{}\n")
@@ -41,17 +43,23 @@ def lines(path: Any) -> Iterator[int]:
 
 
 def test_a_run_that_goes_on_keeps_the_lines_of_settled_rows_and_drops_the_rest(path: Path) -> None:
-    file = FailuresFile(path, None)
+    file = prepared(path, None)
     for number in (0, 3, 5, 9):
         file.write(line({"id": "a"}, number=number))
     whole = line({"id": "a"}, number=3)
     file.write(whole[:-1])  # a copy of a line that is settled, but without its end
     file.close()
-    second = FailuresFile(path, {0, 3, 9}.__contains__)
+    second = prepared(path, {0, 3, 9}.__contains__)
     second.write(line({"id": "b"}, number=5))
     second.close()
     assert [*lines(path)] == [0, 3, 9, 5]
     assert [one.name for one in path.parent.iterdir()] == ["failures.jsonl"]
+
+
+def begun(path: Path, is_settled: Callable[[int], bool] | None) -> None:
+    file = prepared(path, is_settled)
+    file.begin()
+    file.close()
 
 
 @pytest.mark.parametrize(
@@ -60,17 +68,17 @@ def test_a_run_that_goes_on_keeps_the_lines_of_settled_rows_and_drops_the_rest(p
 def test_what_is_no_line_of_a_failure_is_dropped(path: Path, stray: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(line({"id": "a"}, number=0) + stray)
-    FailuresFile(path, lambda _: True).close()
+    begun(path, lambda _: True)
     assert [*lines(path)] == [0]
 
 
 def test_a_run_that_begins_anew_begins_an_empty_file(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(line({"id": "a"}))
-    FailuresFile(path, None).close()
+    begun(path, None)
     assert path.read_bytes() == b""
     path.unlink()
-    FailuresFile(path, lambda _: True).close()
+    begun(path, lambda _: True)
     assert path.read_bytes() == b""
 
 
@@ -83,7 +91,7 @@ def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UPath]:
 
 
 def test_a_remote_file_is_there_when_it_is_closed(remote: UPath) -> None:
-    file = FailuresFile(remote, None)
+    file = prepared(remote, None)
     file.write(line({"id": "a"}, number=4))
     assert not remote.exists()
     file.close()
@@ -91,13 +99,13 @@ def test_a_remote_file_is_there_when_it_is_closed(remote: UPath) -> None:
 
 
 def test_a_remote_file_goes_on_after_a_run_that_ended_and_one_that_died(remote: UPath) -> None:
-    ended = FailuresFile(remote, None)
+    ended = prepared(remote, None)
     ended.write(line({"id": "a"}, number=1))
     ended.close()
-    died = FailuresFile(remote, lambda _: True)
+    died = prepared(remote, lambda _: True)
     died.write(line({"id": "a"}, number=2))
-    died._file.close()
-    last = FailuresFile(remote, lambda _: True)
+    del died
+    last = prepared(remote, lambda _: True)
     last.write(line({"id": "a"}, number=3))
     last.close()
     assert [*lines(remote)] == [1, 2, 3]
@@ -106,7 +114,7 @@ def test_a_remote_file_goes_on_after_a_run_that_ended_and_one_that_died(remote: 
 def test_failures_that_cannot_be_copied_stay_here_and_it_is_said_where(
     remote: UPath, caplog: pytest.LogCaptureFixture
 ) -> None:
-    file = FailuresFile(remote, None)
+    file = prepared(remote, None)
     file.write(line({"id": "a"}, number=4))
     file._path = UPath("file:///proc/nowhere/rows.jsonl")
     with pytest.raises(OSError, match="nowhere"):

@@ -18,6 +18,7 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
 from airflow_provider_upstash_vector.bulk.sources.files import FileRows
 from airflow_provider_upstash_vector.bulk.sources.formats import Format
 from airflow_provider_upstash_vector.bulk.sources.iterables import AsyncIterableRows, IterableRows, SequenceRows
+from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFiles
 from airflow_provider_upstash_vector.bulk.sources.paths import FindPaths, are_paths, found_files, local_paths
 from airflow_provider_upstash_vector.bulk.sources.tables import is_table, table_rows
 from airflow_provider_upstash_vector.client.fields import shown
@@ -46,14 +47,15 @@ def open_source(
     shard: Shard | None = None,
     format: Format | None = None,
     find_paths: FindPaths = local_paths,
+    own: OwnFiles | None = None,
 ) -> Source | AsyncSource:
     """Return the source for ``rows``: paths, URIs and globs of files, a table, a list, or any iterable.
 
-    Raises :class:`InvalidRows` where it is none of these, a file is missing, or a table or Parquet file has no id
-    column; that a CSV file has none shows when it is read.
+    Raises :class:`InvalidRows` where it is none of these, a file is missing or ``own``, or a table or Parquet file
+    has no id column; that a CSV file has none shows when it is read.
     """
     if are_paths(rows):
-        return FileRows(found_files(rows, find_paths), names.by_name(), shard, format)
+        return FileRows(found_files(rows, find_paths, own), names.by_name(), shard, format)
     if is_table(rows):
         return table_rows(rows, names.by_name(), shard)
     if isinstance(rows, AsyncIterable):

@@ -16,6 +16,8 @@ from airflow_provider_upstash_vector.bulk.sources.streams import RawFile
 if TYPE_CHECKING:
     from typing import TypeGuard
 
+    from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFiles
+
 
 @runtime_checkable
 class OpenablePath(Protocol):
@@ -58,6 +60,14 @@ def is_local(path: OpenablePath) -> TypeGuard[Path]:
     return isinstance(path, type(Path()))
 
 
+def local_path(path: Any) -> Path | None:
+    """Return the path on this machine's disk that a path of any library names, or ``None``."""
+    if is_local(path):
+        return path
+    scheme = getattr(path, "protocol", "" if isinstance(path, Path) else None)
+    return Path(getattr(path, "path", path)) if scheme in {"", "file", "local"} else None
+
+
 def stat_of(path: OpenablePath) -> Any:
     """Return ``st_size`` and ``st_mtime``; raises :class:`InvalidRows` where there is no such file."""
     try:
@@ -79,15 +89,20 @@ def opened(path: OpenablePath) -> Iterator[RawFile]:
         yield RawFile(file)
 
 
-def found_files(rows: object, find: FindPaths) -> list[OpenablePath]:
-    """Return the files of a path, a URI, a glob, or several; raises :class:`InvalidRows` where there are none."""
+def found_files(rows: object, find: FindPaths, own: OwnFiles | None = None) -> list[OpenablePath]:
+    """Return the files of a path, a URI, a glob, or several, without those that the run writes itself.
+
+    Raises :class:`InvalidRows` if there are none, or if one of its own is named.
+    """
     given: Iterable[object] = rows if isinstance(rows, list | tuple) else [rows]
     files: list[OpenablePath] = []
     for one in given:
-        found = [one] if isinstance(one, OpenablePath) else find(os.fspath(cast("str", one)))
+        text = None if isinstance(one, OpenablePath) else os.fspath(cast("str", one))
+        found = [cast("OpenablePath", one)] if text is None else find(text)
         if not found:
             raise InvalidRows(f"no file matches {one!r}")
-        files.extend(found)
+        pattern = text if text is not None and (glob.has_magic(text) or len(found) > 1) else None
+        files.extend(own.inputs(found, pattern) if own else found)
     return files
 
 

@@ -1,0 +1,96 @@
+"""The files that a run writes itself, which must not be its input."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows
+from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, local_path
+
+log = logging.getLogger(__name__)
+
+_SAME_SCHEMES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "az": "abfs", "abfss": "abfs", "adl": "abfs"}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFile:
+    """A file that a run writes for ``argument``.
+
+    One that is ``named`` is the argument's value, and any link to it is the same file. Others are beside it: they
+    are deleted or replaced unread, so what a link at their path leads to is not touched.
+    """
+
+    argument: str
+    path: OpenablePath
+    named: bool = True
+
+    def is_at(self, path: OpenablePath) -> bool:
+        """Tell whether writing this file would change what is read from ``path``."""
+        here, there = local_path(self.path), local_path(path)
+        if here is None or there is None:
+            return here is there and _address(self.path) == _address(path)
+        if self.named:
+            return _same_file(here, there)
+        return _entry(here) in {_entry(there), os.path.realpath(there)}
+
+
+class OwnFiles:
+    """The files that a run writes for two arguments; raises :class:`InvalidRows` if one is of both."""
+
+    def __init__(self, failures: Sequence[OwnFile] = (), checkpoint: Sequence[OwnFile] = ()) -> None:
+        self._files = [*failures, *checkpoint]
+        for one, other in product(failures, checkpoint):
+            if one.is_at(other.path) or other.is_at(one.path):
+                raise InvalidRows(
+                    f"{_named(one)} and {_named(other)} are the same file; give one of them another path"
+                )
+
+    def inputs(self, found: Sequence[OpenablePath], pattern: str | None) -> list[OpenablePath]:
+        """Return the files of ``found`` that are not the run's own.
+
+        Raises :class:`InvalidRows` for one that is, if it was named rather than matched by ``pattern``.
+        """
+        inputs = []
+        for path in found:
+            own = next((file for file in self._files if file.is_at(path)), None)
+            if own is None:
+                inputs.append(path)
+            elif pattern is None:
+                raise InvalidRows(
+                    f"rows ({path}) and {_named(own)} are the same file; give {own.argument} another path, or "
+                    f"leave the file out of rows"
+                )
+            else:
+                log.info("%s matches %s, which is not read: it is %s.", pattern, path, _named(own))
+        if found and not inputs:
+            raise InvalidRows(f"no file matches {pattern!r} but those that this run writes itself")
+        return inputs
+
+
+def _named(own: OwnFile) -> str:
+    return f"{own.argument} ({own.path})" if own.named else f"a file beside {own.argument} ({own.path})"
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them does not exist yet
+        return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _entry(path: Path) -> str:
+    """Return the absolute path of a directory entry, be it a link itself."""
+    return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118 - compared with realpath's text
+
+
+def _address(path: Any) -> tuple[str, str]:
+    """Return scheme and path in an object store; the connection in a URI only says who asks for it."""
+    scheme = getattr(path, "protocol", "")
+    scheme = getattr(path, "storage_options", {}).get("target_protocol", scheme)  # of a cache before it
+    return _SAME_SCHEMES.get(scheme, scheme), str(getattr(path, "path", path))
