@@ -125,7 +125,7 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("temporary")
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.sampled_from([*ROWS]),
     failures=st.sampled_from([*FAILURES * 4, *DATA]),
@@ -158,6 +158,7 @@ def test_no_run_changes_or_leaves_out_its_input(
         finished = False
         for kind in runs:
             arguments = {**own, "max_failures": 1.0, "dry_run": kind == "dry", "find_paths": remote_or_local}
+            arguments["time_limit_seconds"] = 60
             if kind == "part":
                 arguments |= {"daily_budget": 3, "on_budget": "return", "concurrency": 2}
             before = os.umask(umask)
@@ -207,6 +208,21 @@ def test_a_retry_of_a_glob_resumes_beside_the_files_of_the_first_try(
     assert server.requests["update"] == 2 * GOOD
     assert f"which is not read: it is failures_path ({arguments['failures_path']})" in caplog.text
     assert len([*remote_or_local(arguments["failures_path"])[0].open("rb")]) == 2 * BAD
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_failures_that_are_fed_back_are_not_overwritten(run: Run, tmp_path: Path, dry_run: bool) -> None:
+    content = LINES + FAILURE
+    path, soft, hard = (tmp_path / name for name in ("back.jsonl", "back-soft.jsonl", "back-hard.jsonl"))
+    path.write_bytes(content)
+    soft.symlink_to(path)
+    os.link(path, hard)
+    names = [path, soft, hard, path.as_uri(), hard.as_uri(), os.path.relpath(path)]
+    for rows in [*names, [str(soft)], [str(hard), str(path)], f"{tmp_path}/back*"]:
+        for failures in names:
+            with pytest.raises(InvalidRows, match=r"rows \(.*\) and failures_path \(.*\) are the same file"):
+                run(rows, failures_path=failures, dry_run=dry_run)
+    assert {path.read_bytes(), soft.read_bytes(), hard.read_bytes()} == {content}
 
 
 @pytest.mark.parametrize("argument", ["failures_path", "checkpoint"])

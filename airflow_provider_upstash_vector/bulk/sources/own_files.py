@@ -35,9 +35,12 @@ class OwnFile:
         here, there = local_path(self.path), local_path(path)
         if here is None or there is None:
             return here is there and _address(self.path) == _address(path)
-        if self.named:
-            return _same_file(here, there)
-        return _entry(here) in {_entry(there), os.path.realpath(there)}
+        return _entry(here) in {_entry(there), os.path.realpath(there)} or (self.named and _same_file(here, there))
+
+    def is_named_by(self, path: OpenablePath) -> bool:
+        """Tell whether ``path`` is the same directory entry, rather than another link to the file."""
+        here, there = local_path(self.path), local_path(path)
+        return here is None or there is None or _entry(here) == _entry(there)
 
 
 class OwnFiles:
@@ -54,14 +57,14 @@ class OwnFiles:
     def inputs(self, found: Sequence[OpenablePath], pattern: str | None) -> list[OpenablePath]:
         """Return the files of ``found`` that are not the run's own.
 
-        Raises :class:`InvalidRows` for one that is, if it was named rather than matched by ``pattern``.
+        Raises :class:`InvalidRows` for one that is, unless ``pattern`` has matched it under its own name.
         """
         inputs = []
         for path in found:
             own = next((file for file in self._files if file.is_at(path)), None)
             if own is None:
                 inputs.append(path)
-            elif pattern is None:
+            elif pattern is None or not own.is_named_by(path):
                 raise InvalidRows(
                     f"rows ({path}) and {_named(own)} are the same file; give {own.argument} another path, or "
                     f"leave the file out of rows"
