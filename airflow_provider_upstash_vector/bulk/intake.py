@@ -19,8 +19,8 @@ _MOST_ROWS_AT_ONCE = 500
 class Intake:
     """Reads rows as the window has room for them.
 
-    ``next_number`` is that of the row read next. ``settled`` tells of rows above the watermark that were settled
-    before; ``reaches`` whether a row may be sent before the next checkpoint.
+    ``next_number`` is that of the row read next. ``reaches`` tells whether a row may be sent before the next
+    checkpoint.
     """
 
     def __init__(
@@ -30,13 +30,11 @@ class Intake:
         *,
         first_number: int,
         timeout_seconds: float,
-        settled: Callable[[int], bool],
         reaches: Callable[[int], bool],
     ) -> None:
         self._feed = feed
         self._encoder = encoder
         self._timeout_seconds = timeout_seconds
-        self._settled = settled
         self._reaches = reaches
         self._encoded_any = False
         self.next_number = first_number
@@ -73,7 +71,10 @@ class Intake:
                 self.exhausted = True
                 return None
             self.next_number = number + 1
-            if not self._settled(number) and (halt := self._offer(Origin(number, *polled), window, books)):
+            # the ledger is asked as it is now: the watermark may have passed rows that were not read again yet
+            if not books.ledger.is_settled(number) and (
+                halt := self._offer(Origin(number, *polled), window, books)
+            ):
                 return halt
         self.has_more_at_once = True
         return None

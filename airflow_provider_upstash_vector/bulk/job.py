@@ -184,7 +184,6 @@ class Job:
             encoder,
             first_number=self._ledger.watermark,
             timeout_seconds=min(policy.request_timeout_seconds, policy.total_timeout_seconds),
-            settled=self._ledger.above.__contains__,
             reaches=self._keeper.journal.reaches if self._keeper else lambda _: True,
         )
 
