@@ -1,4 +1,4 @@
-.PHONY: demo docs screenshots bench bench-server cluster test test-matrix lint types pytest lock clean
+.PHONY: demo docs screenshots bench bench-server cluster test test-long test-matrix lint types pytest lock clean
 .DEFAULT_GOAL := test
 
 VENV := .venv/ready
@@ -24,6 +24,9 @@ pytest: $(VENV)
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report --include='*/client/*' --fail-under=100
 	$(BIN)/coverage report --skip-covered --sort=cover | tail -20
+
+test-long: $(VENV) ## bulk runs killed in loops, some 10 minutes
+	$(BIN)/pytest -m long tests/bulk
 
 test-matrix: $(VENV) ## the tests on every Airflow version, with the lowest dependencies, and the wheel; or ONLY="2.11.2 wheel"
 	@scripts/install-tinyproxy

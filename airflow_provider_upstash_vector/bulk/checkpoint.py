@@ -1,7 +1,7 @@
 """How far a run has come, kept so that another goes on from there.
 
-A checkpoint is a watermark with the counts of the rows below it, the outcomes of the rows settled above it, and a
-fingerprint of the input: one that has changed is started over.
+A checkpoint is a watermark with the counts of the rows below it, the outcomes of the rows settled above it, a
+fingerprint of the input and a digest of the rows read: an input that has changed is started over.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFile
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, local_path
 from airflow_provider_upstash_vector.bulk.temporary import temporary_path
 
-VERSION = 1
+VERSION = 2
 # how a saved checkpoint begins
 _BEGINNING = re.compile(rb'\{\s*"fingerprint"\s*:')
 _BEGINNING_BYTES = 64
@@ -55,6 +55,8 @@ class Checkpoint:
     watermark: int = 0
     below: tuple[int, ...] = (0, 0, 0, 0)
     above: dict[int, Outcome] = field(default_factory=dict)
+    read: int = 0  # rows, of which ``digest`` is the digest
+    digest: str = ""
     journal: str = ""
     retries: int = 0
     bytes_sent: int = 0
@@ -69,7 +71,7 @@ class Checkpoint:
         """Return the state as a JSON object: a few hundred bytes, and some for each row settled above."""
         plain = {name: getattr(self, name) for name in _KINDS}
         apart = {"below": [*self.below], "above": self._packed_above(), "namespaces": self.namespaces}
-        return {**plain, "version": VERSION, "unplaced": self.unplaced, **apart}
+        return {**plain, "version": VERSION, **apart}
 
     def _packed_above(self) -> str:
         if not self.above:
@@ -93,13 +95,12 @@ class Checkpoint:
             namespaces = {
                 _checked(name, "str"): _checked(rows, "int") for name, rows in dict(state["namespaces"]).items()
             }
-            unplaced = _checked(state.get("unplaced", 0), "int")  # checkpoints of before have none
         except (KeyError, TypeError, ValueError, zlib.error):
             return None
-        return cls(**values, below=below, above=above, namespaces=namespaces, unplaced=unplaced)
+        return cls(**values, below=below, above=above, namespaces=namespaces)
 
 
-_APART = {"above", "below", "namespaces", "unplaced"}
+_APART = {"above", "below", "namespaces"}
 # the fields that are JSON values themselves, and their types
 _KINDS = {one.name: str(one.type) for one in fields(Checkpoint) if one.name not in _APART}
 

@@ -83,6 +83,7 @@ class FailuresFile:
 
     def prepare(self, is_settled: Callable[[int], bool] | None) -> None:
         """Create an empty file, or, if ``is_settled`` is given, one with the lines of settled rows."""
+        self._begun = False
         self._file = create_private(self._new)
         if is_settled is not None:
             with open(self._file.fileno(), "ab", closefd=False) as out:

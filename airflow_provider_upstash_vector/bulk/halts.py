@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from airflow_provider_upstash_vector.bulk.digest import RowsChanged
 from airflow_provider_upstash_vector.bulk.errors import Reason
 from airflow_provider_upstash_vector.client.errors import (
     ConnectFailed,
@@ -52,6 +53,12 @@ def for_refusal(error: RateLimited, *, seconds_refused: float, max_retry_after_s
 def for_failures(failures: int) -> Halt:
     """Return the halt for more failures than are allowed."""
     return Halt(reason="failures", explanation=f"{failures:,} failures are more than max_failures allows")
+
+
+def for_changed_rows() -> Halt:
+    """Return the halt for rows that are not those of the checkpoint."""
+    told = "the rows have changed since the checkpoint, which is discarded; run again to send all of them"
+    return Halt(reason="source", explanation=told, cause=RowsChanged(told))
 
 
 def for_budget(requests: int | None) -> Halt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from airflow_provider_upstash_vector.bulk.books import Books
 from airflow_provider_upstash_vector.bulk.checkpoint import Checkpoint, CheckpointStore
 from airflow_provider_upstash_vector.bulk.conclusion import raise_for_failures, raise_for_halt, rows_left
+from airflow_provider_upstash_vector.bulk.digest import RowsChanged, RowsDigest
 from airflow_provider_upstash_vector.bulk.dry_run import check_rows
 from airflow_provider_upstash_vector.bulk.encode import Encoder
 from airflow_provider_upstash_vector.bulk.engine import STOP_SECONDS, Engine
@@ -24,13 +26,15 @@ from airflow_provider_upstash_vector.bulk.options import BulkOptions
 from airflow_provider_upstash_vector.bulk.parking import Parking
 from airflow_provider_upstash_vector.bulk.progress import Log, ProgressKind, open_progress
 from airflow_provider_upstash_vector.bulk.report import Added, BulkReport
-from airflow_provider_upstash_vector.bulk.resuming import Keeper, last_checkpoint
+from airflow_provider_upstash_vector.bulk.resuming import STARTING_OVER, Keeper, last_checkpoint
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
 from airflow_provider_upstash_vector.bulk.stopping import BulkStop
 from airflow_provider_upstash_vector.bulk.throttle import Throttle
 from airflow_provider_upstash_vector.bulk.watch import Watch
 from airflow_provider_upstash_vector.bulk.window import Window
 from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, IndexInfo, RetryPolicy
+
+log = logging.getLogger(__name__)
 
 # How far settled rows may be ahead of one that is being retried, 100 bytes of memory each.
 _SPAN_ROWS = 32_768
@@ -66,6 +70,10 @@ class Job:
         self._ledger = Ledger(self._before.watermark, self._before.below, self._before.above)
         self._counts_before = self._ledger.counts()
         self._keeper = Keeper(store, self._ledger) if store else None
+        # rows that the fingerprint does not vouch for are read again and compared
+        again = self._keeper is not None and not source.fixed
+        self._first_number = 0 if again else self._ledger.watermark
+        self._digest = RowsDigest(self._before.read, self._before.digest) if again else None
         self._is_settled = self._ledger.is_settled if found else None
         self._failures = around.failures
         self._failures_path = str(self._failures) if self._failures else None
@@ -80,7 +88,10 @@ class Job:
         )
 
     async def run(self) -> BulkReport:
-        """Do the run; return the report, or raise :class:`BulkUpdateFailed` with it."""
+        """Do the run; return the report, or raise :class:`BulkUpdateFailed` with it.
+
+        Raises :class:`RowsChanged` if another job can start over in its place.
+        """
         try:
             report = await (self._dry_run() if self._options.dry_run else self._send_rows())
             if self._failures:
@@ -128,7 +139,7 @@ class Job:
                 raise error
             await self._prepare_failures()
             parking = Parking()
-            feed = open_feed(self._source, self._ledger.watermark, parking.wake)
+            feed = open_feed(self._source, self._first_number, parking.wake)
             closing.push_async_callback(feed.close)
             intake = self._intake(feed, self._encoder(index))
             engine = self._engine(client, intake, parking)
@@ -136,6 +147,7 @@ class Job:
                 engine,
                 before=self._before,
                 source=self._source,
+                digest=self._digest,
                 keeper=self._keeper,
                 progress=progress,
                 time_limit_seconds=self._options.time_limit_seconds,
@@ -149,8 +161,18 @@ class Job:
                 await asyncio.wait([watching])
                 watch.show()
                 if engine.halt:
-                    await watch.save_last()
+                    await self._leave_checkpoint(engine.halt, watch)
         return await self._conclude(engine, intake, watch.checkpoint())
+
+    async def _leave_checkpoint(self, halt: Halt, watch: Watch) -> None:
+        """Save where another run resumes, or discard that if the rows are not the same."""
+        if self._keeper and isinstance(halt.cause, RowsChanged):
+            await self._keeper.discard(watch.checkpoint())
+            if self._source.rereadable:
+                log.warning(STARTING_OVER)
+                raise halt.cause
+        else:
+            await watch.save_last()
 
     def _client(self) -> AsyncVectorClient:
         concurrency = self._options.concurrency
@@ -182,9 +204,10 @@ class Job:
         return Intake(
             feed,
             encoder,
-            first_number=self._ledger.watermark,
+            first_number=self._first_number,
             timeout_seconds=min(policy.request_timeout_seconds, policy.total_timeout_seconds),
-            reaches=self._keeper.journal.reaches if self._keeper else lambda _: True,
+            journal=self._keeper.journal if self._keeper else None,
+            digest=self._digest,
         )
 
     @contextmanager
@@ -207,7 +230,7 @@ class Job:
         rest = 0 if intake.exhausted else await rows_left(self._source, halt, intake.next_number)
         idle = halt is None and self._before.watermark > 0 and self._books.counts() == self._counts_before
         report = self._books.report(
-            total=intake.next_number + (rest or 0),
+            total=max(intake.next_number + (rest or 0), self._ledger.end),  # not all settled rows were read again
             all_read=rest is not None,
             failures_path=self._failures_path,
             retries=numbers.retries,

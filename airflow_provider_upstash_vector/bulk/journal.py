@@ -4,8 +4,10 @@ Setting one byte a row costs 40 ns, and what is set survives the death of the pr
 is saved but once a second, a run that goes on after ``kill -9`` on the same machine knows every row that was
 settled.
 
-The file is a header and a ring, row ``n`` at ``n % ring``. Rows from the checkpoint's watermark to half a ring
-beyond it are read from it; the bytes of rows below the watermark are cleared after the checkpoint has been
+The header ties the file to its checkpoint and to this start of the machine: when a machine fails, any of the pages
+may be lost that were in memory alone. It also has the digest of the rows read, noted more often than the
+checkpoint is saved. Then comes a ring, row ``n`` at ``n % ring``. Rows from the checkpoint's watermark to half a
+ring beyond it are read from it; the bytes of rows below the watermark are cleared after the checkpoint has been
 saved. So no byte that is still to be cleared, though the machine itself had died, is taken for one of a row a ring
 later.
 """
@@ -15,14 +17,24 @@ from __future__ import annotations
 import mmap
 import os
 import secrets
+import struct
 from pathlib import Path
+from typing import NamedTuple
 
+from airflow_provider_upstash_vector.bulk.digest import DIGEST_BYTES
 from airflow_provider_upstash_vector.bulk.ledger import Outcome
 from airflow_provider_upstash_vector.bulk.private_files import create_private, new_path, open_regular
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
 
 RING_ROWS = 1 << 20
 _TOKEN_BYTES = 16
+_NOTE = struct.Struct(f"<Q{DIGEST_BYTES}s")
+
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_BOOT_BYTES = 36
+_NOTE_AT = _TOKEN_BYTES + _BOOT_BYTES
+_RING_AT = _NOTE_AT + _NOTE.size
 
 
 class Journal:
@@ -40,12 +52,17 @@ class Journal:
         self._published = False
         self._new = new_path(path)
         self._file = create_private(self._new)
-        self._file.write(self.token.encode() + bytes(ring_rows))  # mapping what a full disk lacks would kill us
-        self._map = mmap.mmap(self._file.fileno(), _TOKEN_BYTES + ring_rows)
+        # mapping what a full disk lacks would kill us
+        self._file.write(_ties(self.token) + bytes(_NOTE.size + ring_rows))
+        self._map = mmap.mmap(self._file.fileno(), _RING_AT + ring_rows)
 
     def settle(self, number: int, outcome: Outcome) -> None:
         """Note the outcome of a row that the journal reaches."""
-        self._map[_TOKEN_BYTES + number % self._ring_rows] = outcome
+        self._map[_RING_AT + number % self._ring_rows] = outcome
+
+    def note(self, read: int, digest: str) -> None:
+        """Note the digest of so many rows read."""
+        self._map[_NOTE_AT:_RING_AT] = _NOTE.pack(read, bytes.fromhex(digest))
 
     def reaches(self, number: int) -> bool:
         """Tell whether a row may be sent before the next checkpoint."""
@@ -69,7 +86,7 @@ class Journal:
         ring = self._ring_rows
         begin, end = self._watermark % ring, watermark % ring
         for first, last in [(begin, end)] if begin < end else [(begin, ring), (0, end)]:
-            self._map[_TOKEN_BYTES + first : _TOKEN_BYTES + last] = bytes(last - first)
+            self._map[_RING_AT + first : _RING_AT + last] = bytes(last - first)
         self._watermark = watermark
 
     def close(self) -> None:
@@ -85,19 +102,36 @@ class Journal:
         self._path.unlink(missing_ok=True)
 
 
-def settled_since(path: Path, token: str, watermark: int) -> dict[int, Outcome]:
-    """Return the outcomes in the journal with ``token`` from ``watermark`` on; none where it is another's."""
+def _ties(token: str) -> bytes:
+    """Return how a journal begins: token, and what changes when the machine starts, if that can be known."""
+    boot = _BOOT_ID.read_bytes()[:_BOOT_BYTES] if _BOOT_ID.exists() else b""
+    return token.encode() + boot.ljust(_BOOT_BYTES)
+
+
+class Noted(NamedTuple):
+    """What a journal says: outcomes of rows, and the digest of the rows read."""
+
+    outcomes: dict[int, Outcome]
+    read: int = 0
+    digest: str = ""
+
+
+def noted_since(path: Path, token: str, watermark: int) -> Noted:
+    """Return what the journal with ``token`` says from ``watermark`` on; nothing if it is another's."""
+    nothing = Noted({})
     try:
         with open_regular(path) as file:
             content = file.read()
     except (OSError, InvalidRows):
-        return {}
-    if content[:_TOKEN_BYTES] != token.encode():
-        return {}
-    ring = content[_TOKEN_BYTES:]
-    begin = watermark % len(ring) if ring else 0
+        return nothing
+    if content[:_NOTE_AT] != _ties(token) or len(content) <= _RING_AT:
+        return nothing
+    ring = content[_RING_AT:]
+    begin = watermark % len(ring)
     ahead = (ring[begin:] + ring[:begin])[: len(ring) // 2]
     try:
-        return {watermark + place: Outcome(code) for place, code in enumerate(ahead) if code}
+        outcomes = {watermark + place: Outcome(code) for place, code in enumerate(ahead) if code}
     except ValueError:  # it was written over
-        return {}
+        return nothing
+    read, digest = _NOTE.unpack(content[_NOTE_AT:_RING_AT])
+    return Noted(outcomes, read, digest.hex())

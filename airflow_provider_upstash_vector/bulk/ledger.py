@@ -58,6 +58,11 @@ class Ledger:
         return number < self.watermark or number in self.above
 
     @property
+    def end(self) -> int:
+        """The number after that of the last settled row."""
+        return max(self.above, default=self.watermark - 1) + 1
+
+    @property
     def below(self) -> tuple[int, ...]:
         """How many of the rows below the watermark ended in each outcome."""
         return tuple(self._below[1:])

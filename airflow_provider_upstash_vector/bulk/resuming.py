@@ -9,20 +9,21 @@ import threading
 from dataclasses import replace
 
 from airflow_provider_upstash_vector.bulk.checkpoint import Checkpoint, CheckpointStore, FileCheckpoint
-from airflow_provider_upstash_vector.bulk.journal import RING_ROWS, Journal, settled_since
+from airflow_provider_upstash_vector.bulk.journal import RING_ROWS, Journal, noted_since
 from airflow_provider_upstash_vector.bulk.ledger import Ledger, Outcome
 from airflow_provider_upstash_vector.bulk.namespaces import UpdatedByNamespace
 
 log = logging.getLogger(__name__)
 
 _MOST_FAILED_SAVES = 3
+STARTING_OVER = "The input or its options have changed since the checkpoint; starting over."
 
 
 def last_checkpoint(store: CheckpointStore, fingerprint: str, namespace: str = "") -> Checkpoint | None:
     """Return where the run before stopped, the journal's rows included; ``None`` where it cannot be gone on from.
 
-    An input that has changed since is started over. The journal does not know the namespaces of its rows: those
-    that were updated count as in ``namespace``, and as ``unplaced``.
+    An input that has changed since is started over, with the budget of the day as it is left. The journal does not
+    know the namespaces of its rows: those that were updated count as in ``namespace``, and as ``unplaced``.
     """
     state = store.load()
     if state is None:
@@ -31,25 +32,38 @@ def last_checkpoint(store: CheckpointStore, fingerprint: str, namespace: str = "
     if found is None:
         log.warning("The checkpoint cannot be read; starting over.")
         return None
+    noted = noted_since(store.journal_path, found.journal, found.watermark)
+    since = {number: outcome for number, outcome in noted.outcomes.items() if number not in found.above}
+    sent = sum(outcome != Outcome.REJECTED for outcome in since.values())
+    found = replace(found, budget_spent=found.budget_spent + sent)
     if found.fingerprint != fingerprint:
-        log.warning("The input or its options have changed since the checkpoint; starting over.")
-        return None
-    since = settled_since(store.journal_path, found.journal, found.watermark)
-    sent = sum(outcome != Outcome.REJECTED for number, outcome in since.items() if number not in found.above)
+        log.warning(STARTING_OVER)
+        return started_over(replace(found, fingerprint=fingerprint))
     ledger = Ledger(found.watermark, found.below, {**found.above, **since})
     namespaces = UpdatedByNamespace(found.namespaces)
-    updated = sum(outcome == Outcome.UPDATED for number, outcome in since.items() if number not in found.above)
+    updated = sum(outcome == Outcome.UPDATED for outcome in since.values())
     if updated:
         namespaces.add(namespace, updated)
     log.info("Going on after %s settled rows.", f"{ledger.watermark + len(ledger.above):,}")
+    read, digest = max((found.read, found.digest), (noted.read, noted.digest))
     return replace(
         found,
         watermark=ledger.watermark,
         below=ledger.below,
         above=ledger.above,
-        budget_spent=found.budget_spent + sent,
+        read=read,
+        digest=digest,
         namespaces=namespaces.counts(),
         unplaced=found.unplaced + updated,
+    )
+
+
+def started_over(checkpoint: Checkpoint) -> Checkpoint:
+    """Return the checkpoint of a run that sends all rows again, on what is left of the day's budget."""
+    return Checkpoint(
+        fingerprint=checkpoint.fingerprint,
+        budget_day=checkpoint.budget_day,
+        budget_spent=checkpoint.budget_spent,
     )
 
 
@@ -105,6 +119,16 @@ class Keeper:
     def _clear(self) -> None:
         with self._turn:
             self._store.clear()
+            self._saved = math.inf
+
+    async def discard(self, checkpoint: Checkpoint) -> None:
+        """Let the next run start over."""
+        await asyncio.to_thread(self._discard, started_over(checkpoint))
+        self.journal.remove()
+
+    def _discard(self, checkpoint: Checkpoint) -> None:
+        with self._turn:
+            self._store.save(checkpoint.to_json())
             self._saved = math.inf
 
     async def finish(self, checkpoint: Checkpoint) -> None:

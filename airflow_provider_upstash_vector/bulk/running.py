@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
 from airflow_provider_upstash_vector.bulk.checkpoint import CheckpointStore, FileCheckpoint, written_for
+from airflow_provider_upstash_vector.bulk.digest import RowsChanged
 from airflow_provider_upstash_vector.bulk.errors import BulkUpdateFailed
 from airflow_provider_upstash_vector.bulk.failures import FailuresFile
 from airflow_provider_upstash_vector.bulk.job import Job, Surroundings
@@ -114,7 +115,10 @@ async def run_async(
         progress=progress,
         log=log,
     )
-    return await Job(source, endpoint, options, around).run()
+    try:
+        return await Job(source, endpoint, options, around).run()
+    except RowsChanged:
+        return await Job(source, endpoint, options, around).run()
 
 
 def forget(checkpoint: PathLike | CheckpointStore, find_paths: FindPaths = local_paths) -> None:

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 from airflow_provider_upstash_vector.bulk.checkpoint import Checkpoint
+from airflow_provider_upstash_vector.bulk.digest import RowsDigest
 from airflow_provider_upstash_vector.bulk.engine import Engine
 from airflow_provider_upstash_vector.bulk.halts import Halt, for_time_limit
 from airflow_provider_upstash_vector.bulk.progress import Progress, Snapshot
@@ -27,6 +28,7 @@ class Watch:
         *,
         before: Checkpoint,
         source: Source | AsyncSource,
+        digest: RowsDigest | None,
         keeper: Keeper | None,
         progress: Progress | None,
         time_limit_seconds: float | None,
@@ -34,6 +36,7 @@ class Watch:
         self._engine = engine
         self._before = before
         self._source = source
+        self._digest = digest
         self._keeper = keeper
         self._progress = progress
         self._time_limit_seconds = time_limit_seconds
@@ -95,11 +98,14 @@ class Watch:
         """Return the state to go on from, and the numbers of the report so far."""
         engine, before = self._engine, self._before
         ledger = engine.books.ledger
+        read, digest = self._digest.state() if self._digest else (0, "")
         return replace(
             before,
             watermark=ledger.watermark,
             below=ledger.below,
             above=dict(ledger.above),
+            read=read,
+            digest=digest,
             retries=before.retries + engine.retries,
             bytes_sent=before.bytes_sent + engine.bytes_sent,
             seconds=before.seconds + self._seconds(),

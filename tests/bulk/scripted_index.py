@@ -32,9 +32,9 @@ class ScriptedIndex:
         self.handled: dict[str, list[int]] = {}
         self._sending = sending
 
-    async def send(self, path: str, body: bytes, timeout_seconds: float) -> Answer:  # noqa: ARG002 - as an engine
+    async def send(self, path: str, body: bytes, timeout_seconds: float) -> Answer:
         update = orjson.loads(body)
-        answer = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         request = Request(update["id"], update["metadata"]["n"], answer)
         self._sending(request)
         self.in_flight.append(request)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import threading
 import time
 from collections import Counter, defaultdict
@@ -16,10 +17,15 @@ if TYPE_CHECKING:
 
 
 class SlowServer:
-    """Answers every update after ``seconds``; an asyncio server in a thread, on a free loopback port."""
+    """Answers every update after ``seconds``, a share of them after ``slow_seconds``.
+
+    An asyncio server in a thread, on a free loopback port.
+    """
 
     def __init__(self) -> None:
         self.seconds = 0.002
+        self.slow_share, self.slow_seconds = 0.0, 0.0
+        self.overlapping: set[tuple[str, str]] = set()
         self.received: dict[tuple[str, str], list[str]] = defaultdict(list)
         self.times: list[float] = []
         self.connections = 0
@@ -67,11 +73,18 @@ class SlowServer:
         self.received[key].append(data)
         self._together += 1
         self._by_vector[key] += 1
+        by_vector = self._by_vector
         self.most_together = max(self.most_together, self._together)
-        self.most_together_of_one_vector = max(self.most_together_of_one_vector, self._by_vector[key])
-        await asyncio.sleep(self.seconds)
+        self.most_together_of_one_vector = max(self.most_together_of_one_vector, by_vector[key])
+        if by_vector[key] > 1:
+            self.overlapping.add(key)
+        await asyncio.sleep(self.slow_seconds if random.random() < self.slow_share else self.seconds)
         self._together -= 1
-        self._by_vector[key] -= 1
+        by_vector[key] -= 1
+
+    def begin_process(self) -> None:
+        """Count overlapping requests of another process: those of one that was killed have no client any more."""
+        self._by_vector = Counter()
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -21,6 +21,8 @@ STATE = Checkpoint(
     watermark=10,
     below=(7, 1, 1, 1),
     above={12: Outcome.FAILED, 10**6: Outcome.UPDATED},
+    read=14,
+    digest="ab" * 16,
     journal="0123456789abcdef",
     retries=3,
     bytes_sent=5_000,
@@ -81,7 +83,7 @@ def damaged(**changes: Any) -> dict[str, Any]:
     "state",
     [
         {},
-        damaged(version=2),
+        damaged(version=1),
         damaged(version=None),
         damaged(watermark="10"),
         damaged(watermark=11),

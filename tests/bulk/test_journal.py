@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_upstash_vector.bulk.journal import RING_ROWS, Journal, settled_since
+from airflow_provider_upstash_vector.bulk.journal import RING_ROWS, Journal, noted_since
 from airflow_provider_upstash_vector.bulk.ledger import Outcome
 from airflow_provider_upstash_vector.bulk.temporary import temporary_path
 
@@ -23,11 +23,11 @@ def test_rows_settled_are_known_to_who_has_the_token(path: Path) -> None:
     journal.publish()
     journal.settle(9, Outcome.FAILED)
     journal.settle(7, Outcome.UPDATED)
-    assert settled_since(path, journal.token, 7) == {7: Outcome.UPDATED, 9: Outcome.FAILED}
-    assert settled_since(path, "0" * 16, 7) == {}
-    assert settled_since(path, "", 7) == {}
+    assert noted_since(path, journal.token, 7).outcomes == {7: Outcome.UPDATED, 9: Outcome.FAILED}
+    assert noted_since(path, "0" * 16, 7).outcomes == {}
+    assert noted_since(path, "", 7).outcomes == {}
     journal.close()
-    assert settled_since(path, journal.token, 8) == {9: Outcome.FAILED}
+    assert noted_since(path, journal.token, 8).outcomes == {9: Outcome.FAILED}
 
 
 def test_the_journal_before_stays_until_the_new_one_is_published(path: Path) -> None:
@@ -35,11 +35,11 @@ def test_the_journal_before_stays_until_the_new_one_is_published(path: Path) -> 
     first.publish()
     first.settle(3, Outcome.UPDATED)
     second = Journal(path, 0)
-    assert settled_since(path, first.token, 0) == {3: Outcome.UPDATED}
+    assert noted_since(path, first.token, 0).outcomes == {3: Outcome.UPDATED}
     second.publish()
-    assert settled_since(path, first.token, 0) == {}
+    assert noted_since(path, first.token, 0).outcomes == {}
     first.settle(4, Outcome.UPDATED)  # one that was thought dead writes into its own
-    assert settled_since(path, second.token, 0) == {}
+    assert noted_since(path, second.token, 0).outcomes == {}
     first.close()
     second.close()
 
@@ -90,11 +90,11 @@ def test_a_damaged_journal_tells_nothing(path: Path, damage: bytes) -> None:
     journal.settle(1, Outcome.UPDATED)
     journal.close()
     path.write_bytes(damage and journal.token.encode() + damage)
-    assert settled_since(path, journal.token, 0) == {}
+    assert noted_since(path, journal.token, 0).outcomes == {}
     path.write_bytes(journal.token.encode())
-    assert settled_since(path, journal.token, 5) == {}
+    assert noted_since(path, journal.token, 5).outcomes == {}
     path.unlink()
-    assert settled_since(path, journal.token, 0) == {}
+    assert noted_since(path, journal.token, 0).outcomes == {}
 
 
 def test_what_was_settled_survives_a_killed_process(path: Path) -> None:
@@ -112,7 +112,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
     killed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL
-    found = settled_since(path, killed.stdout.strip(), 100)
+    found = noted_since(path, killed.stdout.strip(), 100).outcomes
     assert found == {number: Outcome(1 + number % 4) for number in range(100, 5100)}
 
 
@@ -135,3 +135,29 @@ def test_a_temporary_folder_of_somebody_else_s_is_refused(tmp_path: Path, monkey
     (tmp_path / f"upstash-vector-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(PermissionError, match="somebody else's"):
         temporary_path("x", "journal")
+
+
+def test_a_journal_from_before_the_machine_started_tells_nothing(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boot_id = tmp_path / "boot_id"
+    monkeypatch.setattr("airflow_provider_upstash_vector.bulk.journal._BOOT_ID", boot_id)
+    for before, after in [("one", "two"), ("one", "")]:
+        boot_id.write_text(before)
+        journal = Journal(path, 0)
+        journal.publish()
+        journal.settle(1, Outcome.UPDATED)
+        journal.close()
+        assert noted_since(path, journal.token, 0).outcomes == {1: Outcome.UPDATED}
+        boot_id.write_text(after)
+        assert noted_since(path, journal.token, 0).outcomes == {}
+
+
+def test_the_digest_of_rows_read_is_known_to_who_has_the_token(path: Path) -> None:
+    journal = Journal(path, 7)
+    journal.publish()
+    assert noted_since(path, journal.token, 7)[1:] == (0, "00" * 16)
+    journal.note(10**12, "ab" * 16)
+    journal.settle(7, Outcome.UPDATED)
+    journal.close()
+    assert noted_since(path, journal.token, 7) == ({7: Outcome.UPDATED}, 10**12, "ab" * 16)

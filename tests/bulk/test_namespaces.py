@@ -99,12 +99,6 @@ def test_rows_that_only_the_journal_knows_count_as_in_the_runs_namespace(tmp_pat
     assert again.unplaced == 1
 
 
-def test_a_checkpoint_of_before_tells_nothing_of_guesses() -> None:
-    state = Checkpoint(fingerprint="x").to_json()
-    del state["unplaced"]
-    assert Checkpoint.from_json(state) == Checkpoint(fingerprint="x")
-
-
 def test_the_namespaces_of_a_report_are_known_where_none_is_left_out_or_guessed(run: Run) -> None:
     report = run(rows("archive", 2))
     assert report.namespaces_known

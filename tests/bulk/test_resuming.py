@@ -60,8 +60,8 @@ def test_without_a_checkpoint_a_run_begins_anew_in_silence(
 def test_a_changed_input_is_started_over_and_that_is_said(
     store: SlowStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store.save(state_of(Ledger(2, (2, 0, 0, 0))).to_json())
-    assert last_checkpoint(store, "y") is None
+    store.save(state_of(Ledger(2, (2, 0, 0, 0)), budget_day=5, budget_spent=7).to_json())
+    assert last_checkpoint(store, "y") == Checkpoint(fingerprint="y", budget_day=5, budget_spent=7)
     assert caplog.messages == ["The input or its options have changed since the checkpoint; starting over."]
 
 

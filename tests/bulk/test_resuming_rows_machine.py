@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -17,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.bulk import job
+from airflow_provider_upstash_vector.bulk.ledger import Ledger
 from airflow_provider_upstash_vector.bulk.watch import Watch
 from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, RetryPolicy
 from tests.bulk.scripted_index import Request, ScriptedIndex
@@ -28,7 +30,7 @@ SETTLES = {"updated": True, "missing": True, "refused": True, "busy": False, "lo
 
 
 class ReadingMachine(RuleBasedStateMachine):
-    """The model: ``settled`` are the rows that the present run must know, ``saved`` those of its last checkpoint."""
+    """The model: ``settled`` are the rows that the run must know, ``saved`` those of its last checkpoint."""
 
     @initialize(
         ids=st.lists(st.sampled_from(["a", "b", "c", "d", ""]), min_size=8, max_size=40),
@@ -42,12 +44,9 @@ class ReadingMachine(RuleBasedStateMachine):
         self.index = ScriptedIndex(self.sending)
         self.store = SharedStore(self.folder / "a" / "journal", None)
         self.saved: set[int] = set()
-        self.patches = [
-            patch.object(job, "AsyncVectorClient", self.client),
-            patch.object(job, "Watch", self.watched),
-        ]
-        for one in self.patches:
-            one.start()
+        self.patches = ExitStack()
+        self.patches.enter_context(patch.object(job, "AsyncVectorClient", self.client))
+        self.patches.enter_context(patch.object(job, "Watch", self.watched))
         self.settled: set[int] = set()
         self.wrong: list[str] = []
         self.start()
@@ -56,11 +55,15 @@ class ReadingMachine(RuleBasedStateMachine):
         return AsyncVectorClient(endpoint, **arguments, open_engine=lambda _: self.index)
 
     def watched(self, *arguments: Any, **options: Any) -> Watch:
-        self.watch = Watch(*arguments, **options)
-        return self.watch
+        self.watches.append(Watch(*arguments, **options))
+        return self.watches[-1]
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.watches[-1]._engine.books.ledger
 
     def start(self) -> None:
-        self.watch: Watch | None = None
+        self.watches: list[Watch] = []
         self.gate = asyncio.Semaphore(0)
         running = bulk.run_async(
             self.paced(),
@@ -74,11 +77,11 @@ class ReadingMachine(RuleBasedStateMachine):
             progress="none",
         )
         self.run = self.loop.create_task(running)
-        self.spin(lambda: self.watch is not None)
-        assert self.watch is not None
-        ledger = self.watch._engine.books.ledger
-        known = {number for number in range(len(self.rows)) if ledger.is_settled(number)}
-        assert known == self.settled
+        self.spin(lambda: bool(self.watches))
+        assert self.known() == self.settled
+
+    def known(self) -> set[int]:
+        return {number for number in range(len(self.rows)) if self.ledger.is_settled(number)}
 
     async def paced(self) -> AsyncIterator[dict[str, Any]]:
         for row in self.rows:
@@ -120,9 +123,7 @@ class ReadingMachine(RuleBasedStateMachine):
 
     def note_rejected(self) -> None:
         """A row without an id is settled as soon as it has been read."""
-        assert self.watch is not None
-        ledger = self.watch._engine.books.ledger
-        self.settled |= {n for n, row in enumerate(self.rows) if not row["id"] and ledger.is_settled(n)}
+        self.settled |= {number for number in self.known() if not self.rows[number]["id"]}
 
     @precondition(lambda self: self.busy)
     @rule(
@@ -145,21 +146,17 @@ class ReadingMachine(RuleBasedStateMachine):
 
     def note_given_up(self) -> None:
         """A row that was tried often enough is settled as failed."""
-        assert self.watch is not None
-        books = self.watch._engine.books
         self.note_rejected()
-        known = {number for number in range(len(self.rows)) if books.ledger.is_settled(number)}
-        assert self.settled <= known
-        self.settled = known
+        assert self.settled <= self.known()
+        self.settled = self.known()
 
     @rule()
     def save(self) -> None:
-        assert self.watch is not None
         self.spin()
         if not self.run.done():
             self.note_given_up()
             rows = set(self.settled)
-            self.loop.run_until_complete(self.watch._save(self.watch._keeper))
+            self.loop.run_until_complete(self.watches[-1].save_last())
             self.saved = rows
             self.spin()
 
@@ -208,8 +205,7 @@ class ReadingMachine(RuleBasedStateMachine):
                 self.finish()
             finally:
                 self.abandon()
-                for one in self.patches:
-                    one.stop()
+                self.patches.close()
                 self.loop.run_until_complete(self.loop.shutdown_default_executor())
                 self.loop.close()
                 shutil.rmtree(self.folder, ignore_errors=True)

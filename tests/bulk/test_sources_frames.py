@@ -139,10 +139,8 @@ def test_a_frame_is_sharded_and_skipped_in_parts(frame: Callable[[Any], Any]) ->
 
 
 @pytest.mark.parametrize("frame", [pl.DataFrame, pd.DataFrame])
-def test_the_fingerprint_of_a_frame_sees_its_rows(frame: Callable[[Any], Any]) -> None:
+def test_the_fingerprint_of_a_frame_sees_its_length_and_the_shard(frame: Callable[[Any], Any]) -> None:
     before = source(frame(ROWS)).fingerprint
-    changed = [*ROWS[:2], {**ROWS[2], "data": "other"}]
     assert source(frame(ROWS)).fingerprint == before
-    assert source(frame(changed)).fingerprint != before
     assert source(frame(ROWS[:2])).fingerprint != before
     assert source(frame(ROWS), shard=(0, 2)).fingerprint != before

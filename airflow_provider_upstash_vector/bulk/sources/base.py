@@ -73,11 +73,15 @@ class Source(Protocol):
     """Rows that can be read, from the start or from a row on.
 
     ``total`` is the number of rows where it is known without reading; ``fingerprint`` changes when the input does,
-    and is ``None`` where nothing can be told; ``blocking`` says that reading may wait for a network or a program.
+    and is ``None`` where nothing can be told; ``fixed`` says that so it does for any change of a row, and
+    ``rereadable`` that the rows can be read twice. ``blocking`` says that reading may wait for a network or a
+    program.
     """
 
     total: int | None
     fingerprint: str | None
+    fixed: bool
+    rereadable: bool
     blocking: bool
 
     def rows(self, skip: int) -> Iterator[SourceRow]:
@@ -95,6 +99,8 @@ class AsyncSource(Protocol):
 
     total: int | None
     fingerprint: str | None
+    fixed: bool
+    rereadable: bool
 
     def rows(self, skip: int) -> AsyncIterator[SourceRow]:
         """Yield the rows after the first ``skip``."""

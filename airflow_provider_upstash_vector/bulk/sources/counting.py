@@ -8,6 +8,8 @@ from airflow_provider_upstash_vector.bulk.sources.base import Shard
 class Counted:
     """Rows of a known length in memory; a shard is the contiguous part from ``_first`` to ``_end``."""
 
+    fixed = False
+    rereadable = True
     blocking = False
 
     def __init__(self, length: int, shard: Shard | None) -> None:
@@ -28,6 +30,8 @@ class Counted:
 class Uncounted:
     """Rows that can be read once."""
 
+    fixed = False
+    rereadable = False
     total: int | None = None
 
     def fraction(self) -> float | None:

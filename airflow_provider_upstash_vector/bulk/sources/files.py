@@ -21,7 +21,7 @@ class _File:
     suffix: str
     broken: tuple[type[Exception], ...]  # what reading it raises where it cannot be read on
     size: int
-    fingerprint: str
+    changed: object  # when that was, or 0 if its store does not say
     groups_before: int = 0  # row groups of Parquet in the files before
 
 
@@ -44,9 +44,11 @@ class FileRows:
         self._files = [_file(path, format) for path in paths]
         self._progress = Progress(0)
         self.blocking = not all(map(is_local, paths))
+        self.rereadable = not any(is_local(path) and not path.is_file() for path in paths)  # a pipe is not
+        self.fixed = self.rereadable and all(file.changed for file in self._files)
         rows_of_parquet = self._count_parquet()
         self.total = rows_of_parquet if all(file.format == "parquet" for file in self._files) else None
-        parts = [file.fingerprint for file in self._files]
+        parts = [f"{file.path}:{file.size}:{file.changed}" for file in self._files]
         self.fingerprint: str | None = " ".join([*parts, f"shard {shard}" if shard else "", format or ""])
 
     def _count_parquet(self) -> int:
@@ -111,8 +113,8 @@ class FileRows:
         """Return the number of rows after the first ``skip``; ``None`` where reading fails or takes long."""
         if self.total is not None:
             return self.total - skip
-        if any(is_local(file.path) and not file.path.is_file() for file in self._files):
-            return None  # a pipe cannot be read twice
+        if not self.rereadable:
+            return None
         counter = Counter(seconds)
         try:
             for _ in self._read(counter, Progress(0)):
@@ -127,7 +129,9 @@ def _file(path: OpenablePath, given: Format | None) -> _File:
     broken = parquet.broken() if format == "parquet" else compression.broken(suffix)
     stat = stat_of(path)
     raised: tuple[type[Exception], ...] = (InvalidRows, OSError, *broken)
-    return _File(path, format, suffix, raised, stat.st_size or 0, f"{path}:{stat.st_size}:{stat.st_mtime}")
+    # a local file that is rewritten may keep its time of modification, as with cp -p
+    changed = (stat.st_mtime, stat.st_ctime) if is_local(path) else stat.st_mtime
+    return _File(path, format, suffix, raised, stat.st_size or 0, changed)
 
 
 def _explained(file: _File, error: Exception, rows_read: int) -> Exception:

@@ -7,7 +7,6 @@ from itertools import islice
 
 from airflow_provider_upstash_vector.bulk.sources.base import Shard, SourceRow
 from airflow_provider_upstash_vector.bulk.sources.counting import Counted, Uncounted
-from airflow_provider_upstash_vector.bulk.sources.samples import digest, sample_ranges
 
 
 class SequenceRows(Counted):
@@ -16,8 +15,7 @@ class SequenceRows(Counted):
     def __init__(self, rows: Sequence[object], shard: Shard | None) -> None:
         super().__init__(len(rows), shard)
         self._rows = rows
-        sample = digest(rows[position] for ends in sample_ranges(len(rows)) for position in range(*ends))
-        self.fingerprint: str | None = f"{len(rows)} rows {sample} {self._first}-{self._end}"
+        self.fingerprint: str | None = f"{len(rows)} rows {self._first}-{self._end}"
 
     def rows(self, skip: int) -> Iterator[SourceRow]:
         """Yield the rows after the first ``skip``."""

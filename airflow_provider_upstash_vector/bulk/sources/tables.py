@@ -12,7 +12,6 @@ from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Shard
 from airflow_provider_upstash_vector.bulk.sources.columns import used_columns
 from airflow_provider_upstash_vector.bulk.sources.counting import Counted, Uncounted
 from airflow_provider_upstash_vector.bulk.sources.pandas_rows import PandasTable, is_pandas
-from airflow_provider_upstash_vector.bulk.sources.samples import digest, sample_ranges
 
 
 def is_table(rows: object) -> bool:
@@ -64,8 +63,9 @@ class TableRows(Counted):
     def __init__(self, table: _Table, shard: Shard | None) -> None:
         super().__init__(table.length, shard)
         self._table = table
-        sample = digest(row for begin, end in sample_ranges(table.length) for row in table.rows(begin, end))
-        self.fingerprint: str | None = f"table of {table.length} rows {sample} {self._first}-{self._end}"
+        for _ in table.rows(0, min(table.length, BATCH_ROWS)):
+            pass  # what Arrow cannot read is refused before anything is sent
+        self.fingerprint: str | None = f"table of {table.length} rows {self._first}-{self._end}"
 
     def rows(self, skip: int) -> Iterator[SourceRow]:
         """Yield the rows after the first ``skip``."""
