@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from airflow_provider_upstash_vector.bulk.sources import FAILURE_FIELD, FieldNames, Unreadable
+from airflow_provider_upstash_vector.bulk.sources import FAILURE_FIELD, FieldNames, InvalidJson, Unreadable
 from airflow_provider_upstash_vector.client import fields
 from airflow_provider_upstash_vector.client.errors import InvalidUpdate
 from airflow_provider_upstash_vector.client.models import IndexInfo, SparseVector, VectorUpdate
@@ -82,6 +82,8 @@ class Encoder:
             if field is None:
                 if name != FAILURE_FIELD:
                     raise InvalidUpdate(str(name), "there is no such field")
+            elif type(value) is InvalidJson:
+                raise InvalidUpdate(field, value.reason)
             elif value is not None:
                 parts[field] = value
         if len(parts) < len(row):

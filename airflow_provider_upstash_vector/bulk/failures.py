@@ -23,6 +23,7 @@ from airflow_provider_upstash_vector.bulk.sources import FAILURE_FIELD, InvalidR
 from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFile
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, local_path
 from airflow_provider_upstash_vector.bulk.temporary import temporary_path
+from airflow_provider_upstash_vector.client import exact_json
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
     ConnectFailed,
@@ -216,7 +217,10 @@ def _json(value: object) -> orjson.Fragment:
     try:
         if not getattr(getattr(value, "dtype", None), "isnative", True):  # orjson has no answer to other bytes
             value = _plain(value)
-        encoded = orjson.dumps(value, default=_plain, option=_OPTIONS)
+        try:
+            encoded = orjson.dumps(value, default=_plain, option=_OPTIONS)
+        except TypeError:
+            encoded = exact_json.dumps(value)  # integers beyond 64 bits
         if b"null" in encoded and not _all_finite(value):  # orjson writes NaN as null
             raise ValueError
     except Exception:  # noqa: BLE001 - conversions are the row's own code

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import orjson
 
 from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+from airflow_provider_upstash_vector.client.exact_json import MAX_INTEGER, MIN_INTEGER
 
 if TYPE_CHECKING:
     import numpy as np
@@ -227,10 +229,12 @@ def metadata_json(value: object) -> bytes:
         # one level down, as it will be sent: orjson limits how deep values nest
         encoded = orjson.dumps([value if isinstance(value, dict) else dict(value)], option=_METADATA_OPTIONS)
     except TypeError as error:
+        with suppress(RecursionError):
+            _refuse_numbers(value, "metadata")
         raise InvalidUpdate("metadata", f"cannot be written as JSON: {error}") from None
     # orjson writes NaN and infinity as null, which PATCH would take for "delete this field".
     if b"null" in encoded:
-        _refuse_non_finite(value, "metadata")
+        _refuse_numbers(value, "metadata")
     size = len(encoded) - len(b"[]")
     if size > MAX_METADATA_BYTES:
         raise InvalidUpdate("metadata", f"{size:,} bytes of JSON, more than the limit of {MAX_METADATA_BYTES:,}")
@@ -245,14 +249,17 @@ def check_update(*, changes: bool, mode: str | None, metadata: bool) -> None:
         raise InvalidUpdate("metadata_update_mode", "is given without metadata")
 
 
-def _refuse_non_finite(value: Any, path: str) -> None:
+def _refuse_numbers(value: Any, path: str) -> None:
+    """Refuse a number that is not sent as it is, and say at which ``path`` it stands."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            _refuse_non_finite(item, f"{path}[{key!r}]")
+            _refuse_numbers(item, f"{path}[{key!r}]")
     elif isinstance(value, list | tuple):
         for position, item in enumerate(value):
-            _refuse_non_finite(item, f"{path}[{position}]")
+            _refuse_numbers(item, f"{path}[{position}]")
     elif hasattr(value, "tolist"):
-        _refuse_non_finite(value.tolist(), path)
+        _refuse_numbers(value.tolist(), path)
     elif isinstance(value, float) and not math.isfinite(value):
         raise InvalidUpdate("metadata", f"{path} is {value!r}, which JSON cannot hold; use None for no value")
+    elif isinstance(value, int) and not MIN_INTEGER <= value <= MAX_INTEGER:
+        raise InvalidUpdate("metadata", f"{path} is an integer beyond 64 bits, {shown(value)}; give it as text")

@@ -194,6 +194,13 @@ def test_a_row_that_could_not_be_sent_is_refused_again_for_the_same_field(path: 
     assert fed_back(path) == [refused]
 
 
+def test_an_integer_beyond_64_bits_is_written_as_it_is() -> None:
+    row = {"id": "a", "metadata": {"n": [-(2**63) - 1, 2**64, 2**70], "é": 0.5}}
+    members = told(row)
+    del members["failure"]
+    assert members == row
+
+
 def test_rows_of_other_kinds_are_refused_again(path: Path) -> None:
     file = prepared(path, None)
     rows: list[object] = [

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_upstash_vector.bulk.sources import InvalidRows, Unreadable
+from airflow_provider_upstash_vector.bulk.encode import Encoder
+from airflow_provider_upstash_vector.bulk.sources import FieldNames, InvalidRows, Unreadable, csv_records
 from airflow_provider_upstash_vector.bulk.sources.jsonl import MAX_LINE_BYTES
+from airflow_provider_upstash_vector.client.errors import InvalidUpdate
 from tests.bulk.reading import ids, read, source, values
 
 
@@ -70,10 +72,9 @@ def test_columns_can_be_called_otherwise(tmp_path: Path) -> None:
     [
         (b"x", "x", "the row has 1 cells, the header 3"),
         (b"x,[1],y,z", "x,[1],y,z", "the row has 4 cells, the header 3"),
-        (b"x,[1,y", "[1", "vector is not JSON: "),
         (b'x,[1],"a"b"', 'x,[1],"a"b"', "the row is not CSV: ',' expected after '\"'"),
-        (b"x,[1],caf\xe9", "x,[1],caf\ufffd", "the row is not UTF-8"),
-        (b'x,[1],"\xff\ny"', 'x,[1],"\ufffd', "the row is not UTF-8"),
+        (b"x,[1],caf\xe9", "x,[1],caf\\xe9", "the row is not UTF-8"),
+        (b'x,[1],"\xff\ny"', 'x,[1],"\\xff\ny"', "the row is not UTF-8"),
     ],
 )
 def test_a_broken_row_is_one_unreadable_row_and_the_rest_is_read(
@@ -88,13 +89,69 @@ def test_a_broken_row_is_one_unreadable_row_and_the_rest_is_read(
     assert place == 3
 
 
-def test_a_quote_that_is_not_closed_takes_the_rows_up_to_the_next_one(tmp_path: Path) -> None:
-    found = values(written(tmp_path, b'id,data\na,"x\nb,"y"\nc,z\nd,"w'))
-    assert [value if isinstance(value, dict) else value.text for value in found] == [
-        'a,"x\n',
-        {"id": "c", "data": "z"},
-        'd,"w',
-    ]
+def test_a_quote_that_is_never_closed_costs_one_row_of_two_thousand(tmp_path: Path) -> None:
+    lines = [f"r{number},text" for number in range(1, 2001)]
+    lines[9] = 'r10,"5 inch screen'
+    path = written(tmp_path, "\n".join(["id,data", *lines]).encode())
+    rows = read(path)
+    broken, _, place = rows.pop(9)
+    assert broken == Unreadable(
+        'r10,"5 inch screen\n',
+        "the row is not CSV: the quote opened in column data is never closed (line 2001: unexpected end of data)",
+    )
+    assert place == 11
+    expected = [({"id": f"r{number}", "data": "text"}, path, number + 1) for number in range(1, 2001)]
+    assert rows == expected[:9] + expected[10:]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ('a,"x\nb,"y"\nc,z\nd,"w', ['a,"x', "b", "c", 'd,"w']),  # closed by a quote that opens a cell
+        ('a,"x\nb,""\nc,z', ['a,"x', "b", "c"]),  # an escaped quote, to the end of the file
+        ('a,"x\nb,y\nc",z,z\nd,z', ['a,"x', "b", 'c",z,z', "d"]),  # one record, but with too many cells
+        ('a,"x\nb,y"z\nc,z', ['a,"x', 'b,y"z', "c"]),  # the end of a cell may look like a row
+        ('a,"x\nb,"two\nlines"\nc,z', ['a,"x', "b", "c"]),  # rows that are read again may have many lines
+        ('a,"x\n\n \nb,"y', ['a,"x', 'b,"y']),
+    ],
+)
+def test_what_a_wrong_quote_took_is_read_again(tmp_path: Path, content: str, expected: list[str]) -> None:
+    found = values(written(tmp_path, f"id,data\n{content}\n".encode()))
+    assert [value["id"] if isinstance(value, dict) else value.text.rstrip("\n") for value in found] == expected
+
+
+def test_a_quote_that_is_open_for_too_long_costs_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_records, "MAX_RECORD_CHARS", 1000)
+    rows = "".join(f"r{number},x\n" for number in range(1000))
+    found = values(written(tmp_path, f'id,data\na,"x\n{rows}'.encode()))
+    assert found[0].reason == (
+        "the row is not CSV: the quote opened in column data is never closed "
+        "(line 160: it would have more than 0 MB)"
+    )
+    assert [value["id"] for value in found[1:]] == [f"r{number}" for number in range(1000)]
+
+
+def test_quotes_that_are_open_on_every_line_end_the_run(tmp_path: Path) -> None:
+    path = written(tmp_path, b"id,data\n" + b'x","y\n' * 20_000)
+    with pytest.raises(InvalidRows, match=r"line \d+: quotes are left open on too many lines"):
+        read(path)
+
+
+def test_a_cell_that_is_not_json_is_kept_with_its_row(tmp_path: Path) -> None:
+    (row,) = values(written(tmp_path, b"id,vector,data\na,[1,x\n"))
+    assert row == {"id": "a", "vector": "[1", "data": "x"}
+    with pytest.raises(InvalidUpdate, match="vector: is not JSON: unexpected end of data"):
+        Encoder(FieldNames()).encode(row)
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 2**70, 10**300])
+def test_an_integer_of_metadata_is_exact(tmp_path: Path, number: int) -> None:
+    (row,) = values(written(tmp_path, b'id,metadata\na,"{""n"":[%d]}"\n' % number))
+    assert row == {"id": "a", "metadata": {"n": [number]}}
+
+
+def test_spaces_around_the_name_of_a_column_do_not_lose_it(tmp_path: Path) -> None:
+    assert values(written(tmp_path, b"id, metadata ,data\na,{},x\n")) == [{"id": "a", "metadata": {}, "data": "x"}]
 
 
 def test_a_nul_is_text_or_unreadable_but_costs_no_other_row(tmp_path: Path) -> None:
@@ -104,12 +161,11 @@ def test_a_nul_is_text_or_unreadable_but_costs_no_other_row(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("quote", [b"", b'"'])
-def test_a_row_that_is_too_long_is_unreadable_and_the_next_one_is_read(tmp_path: Path, quote: bytes) -> None:
+def test_a_line_that_is_too_long_ends_the_run(tmp_path: Path, quote: bytes) -> None:
     long = b"x," + quote + b"y" * (MAX_LINE_BYTES + 3_000_000) + quote
-    found = values(written(tmp_path, b"id,data\na,x\n" + long + b"\nb,y\n"))
-    assert [found[0], found[2]] == [{"id": "a", "data": "x"}, {"id": "b", "data": "y"}]
-    assert found[1].reason == "the row is not CSV: the line is longer than 16 MB"
-    assert len(found[1].text) == 200
+    path = written(tmp_path, b"id,data\na,x\n" + long + b"\nb,y\n")
+    with pytest.raises(InvalidRows, match="line 3 is longer than 16 MB"):
+        read(path)
 
 
 def test_a_cell_may_have_megabytes_over_many_lines(tmp_path: Path) -> None:

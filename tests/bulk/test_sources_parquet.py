@@ -60,11 +60,17 @@ def test_metadata_may_be_a_struct_a_map_or_json(tmp_path: Path) -> None:
     assert read_text == [{"a": None}, [1], "{"]
 
 
-def test_text_that_is_not_json_is_an_unreadable_row(tmp_path: Path) -> None:
+def test_text_that_is_not_json_stays_text_in_its_row(tmp_path: Path) -> None:
     path = written(tmp_path, {"id": ["a", "b"], "vector": ["[1", "[1]"]})
     broken, row = values(path)
-    assert broken.reason.startswith("vector is not JSON: ")
+    assert broken == {"id": "a", "vector": "[1"}
+    assert broken["vector"].reason.startswith("is not JSON: ")
     assert row == {"id": "b", "vector": [1]}
+
+
+def test_an_integer_of_metadata_given_as_text_is_exact(tmp_path: Path) -> None:
+    path = written(tmp_path, {"id": ["a"], "metadata": ['{"n": 18446744073709551616}']})
+    assert values(path) == [{"id": "a", "metadata": {"n": 2**64}}]
 
 
 def test_columns_that_hold_no_field_are_not_read(tmp_path: Path) -> None:

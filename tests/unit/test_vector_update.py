@@ -81,7 +81,7 @@ class Tensor:
         ({"id": "a", "metadata": [1]}, "metadata", "must be a JSON object, got list [1]"),
         ({"id": "a", "metadata": {1: 2}}, "metadata", "cannot be written as JSON"),
         ({"id": "a", "metadata": {"x": object()}}, "metadata", "cannot be written as JSON"),
-        ({"id": "a", "metadata": {"x": 2**64}}, "metadata", "64-bit"),
+        ({"id": "a", "metadata": {"x": [2**64]}}, "metadata", "metadata['x'][0] is an integer beyond 64 bits"),
         ({"id": "a", "metadata": {"x": {"y": [1, float("nan")]}}}, "metadata", "metadata['x']['y'][1] is nan"),
         ({"id": "a", "metadata": {"x": np.array([np.inf])}}, "metadata", "metadata['x'][0] is inf"),
         ({"id": "a", "data": "é" * 524_289}, "data", "1,048,578 bytes of UTF-8"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Unreadable
+from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows
 from airflow_provider_upstash_vector.bulk.sources.columns import JSON_FIELDS, Column, json_value, used_columns
 
 if TYPE_CHECKING:
@@ -39,22 +39,16 @@ def rows(batches: Iterable[pa.RecordBatch], names: Mapping[str, str]) -> Iterato
 
 def rows_of(columns: Sequence[tuple[Column, Sequence[Any]]]) -> Iterator[object]:
     """Yield a mapping of the fields that are not ``None`` for each row of columns that are equally long."""
-    heads = [(column.name, column.field in JSON_FIELDS) for column, _ in columns]
+    heads = [(column.name, column.field if column.field in JSON_FIELDS else "") for column, _ in columns]
     for values in zip(*(values for _, values in columns), strict=True):
         yield _row(heads, values)
 
 
-def _row(heads: list[tuple[str, bool]], values: tuple[Any, ...]) -> object:
+def _row(heads: list[tuple[str, str]], values: tuple[Any, ...]) -> object:
     row: dict[str, object] = {}
-    for (name, may_be_json), given in zip(heads, values, strict=True):
-        if given is None:
-            continue
-        value = given
-        if may_be_json and isinstance(value, str):
-            value = json_value(value, name)
-            if isinstance(value, Unreadable):
-                return value
-        row[name] = value
+    for (name, json_field), value in zip(heads, values, strict=True):
+        if value is not None:
+            row[name] = json_value(value, json_field) if json_field and isinstance(value, str) else value
     return row
 
 

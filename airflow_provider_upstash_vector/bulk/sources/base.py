@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, fields
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # the row's value, the file it comes from, and where in it: a line number, or words
 SourceRow: TypeAlias = tuple[object, "str | None", "int | str | None"]
@@ -29,10 +32,23 @@ class SourceBroken(UpstashVectorError):
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A row that could not even be parsed: its text, at most 200 characters of it, and why."""
+    """A row that could not even be parsed: its whole text, and why."""
 
     text: str
     reason: str
+
+
+class InvalidJson(str):
+    """The text of a field that should have been JSON, and why it is not; the row keeps it."""
+
+    __slots__ = ("reason",)
+    reason: str
+
+    def __new__(cls, text: str, reason: str) -> Self:
+        """Return the text with its reason."""
+        self = super().__new__(cls, text)
+        self.reason = reason
+        return self
 
 
 class Shard(NamedTuple):

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import orjson
 
-from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Unreadable
+from airflow_provider_upstash_vector.bulk.sources.base import InvalidJson, InvalidRows
+from airflow_provider_upstash_vector.client import exact_json
 
 # Fields that a text stands for as JSON.
 JSON_FIELDS = frozenset({"vector", "sparse_vector", "metadata"})
-_MOST_CHARACTERS = 200
+_MAX_CHARACTERS = 200
 
 
 class Column(NamedTuple):
@@ -36,19 +37,19 @@ def used_columns(columns: Sequence[str], names: Mapping[str, str]) -> list[Colum
             raise InvalidRows(f"two columns hold the {field}: {used[field].name} and {name}")
         used[field] = Column(position, name, field)
     if "id" not in used:
-        found = shortened(", ".join(filter(None, columns)))
+        found = printable(", ".join(filter(None, columns))[:_MAX_CHARACTERS])
         raise InvalidRows(f"there is no id column, only {found or 'columns without a name'}")
     return list(used.values())
 
 
-def json_value(text: str, column: str) -> object:
-    """Return the value of a text that is to be JSON, or :class:`Unreadable`."""
+def json_value(text: str, field: str) -> object:
+    """Return the value of a field given as JSON, integers in metadata exact, or :class:`InvalidJson`."""
     try:
-        return orjson.loads(text)
+        return exact_json.loads(text) if field == "metadata" else orjson.loads(text)
     except ValueError as error:
-        return Unreadable(shortened(text), f"{column} is not JSON: {error}")
+        return InvalidJson(text, f"is not JSON: {error}")
 
 
-def shortened(text: str) -> str:
-    """Return the first 200 characters; bytes that were no UTF-8 become replacement characters."""
-    return text[:_MOST_CHARACTERS].encode(errors="surrogateescape").decode(errors="replace")
+def printable(text: str) -> str:
+    """Return a text whose bytes that are not UTF-8 are escaped, with backslashes."""
+    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")

@@ -12,10 +12,11 @@ from airflow_provider_upstash_vector.bulk.sources.columns import (
     JSON_FIELDS,
     Column,
     json_value,
-    shortened,
+    printable,
     used_columns,
 )
-from airflow_provider_upstash_vector.bulk.sources.jsonl import MAX_LINE_BYTES, TOO_LONG, UTF_16
+from airflow_provider_upstash_vector.bulk.sources.csv_records import MAX_RECORD_CHARS, Records
+from airflow_provider_upstash_vector.bulk.sources.jsonl import UTF_16
 from airflow_provider_upstash_vector.bulk.sources.skip import Skip
 
 
@@ -24,99 +25,35 @@ def rows(
 ) -> Iterator[tuple[object, int]]:
     """Yield the fields that ``names`` knows and the line number of each row of the shard that is not skipped.
 
-    ``names`` gives the update's field for a column. Raises :class:`InvalidRows` where the header cannot be read or
-    has none of the columns.
+    ``names`` gives the update's field for a column. Raises :class:`InvalidRows` if the header cannot be read
+    or has no id column; see :class:`Records` for others.
     """
     # a process-wide limit, of 128 KB by default
-    csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE_BYTES))
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD_CHARS))
     start = file.peek(2)[:2] if isinstance(file, io.BufferedReader) else b""
     if start in UTF_16:
         raise InvalidRows("the file is UTF-16: write it as UTF-8")
     with io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
-        lines = _Lines(text)
-        table = _table(lines)
-        header = next(table, [])
-        if isinstance(header, Unreadable):
-            raise InvalidRows(f"the header cannot be read: {header.reason}")
+        records = Records(text)
+        header = next(records, [])
+        if isinstance(header, str) or not records.is_utf_8():
+            raise InvalidRows(f"the header cannot be read: {records.reason(header)}")
         if not header:
             return
+        header = [name if name in names else name.strip() for name in header]
         columns = used_columns(header, names)
+        records.header = header
         index, count = shard or (0, 1)
-        for place, cells in enumerate(table):
-            if place % count == index and not skip.passes():
-                value = cells if isinstance(cells, Unreadable) else _row(columns, cells, len(header))
-                yield value, lines.row_begin
+        for number, cells in enumerate(records):
+            if number % count == index and not skip.passes():
+                yield _row(columns, cells, records), records.first_line
 
 
-class _Lines:
-    """The lines of a text for ``csv.reader``, and what there is to say of those that the present row spans."""
-
-    def __init__(self, text: io.TextIOWrapper) -> None:
-        self._text = text
-        self._number = 0
-        self.begin_row()
-
-    def begin_row(self) -> None:
-        self.row_begin = self._number + 1
-        self.row_text = ""
-        self.is_utf_8 = True
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._text.readline(MAX_LINE_BYTES + 1)
-        if not line:
-            raise StopIteration
-        self._number += 1
-        self.row_text = self.row_text or line
-        if len(line) > MAX_LINE_BYTES:
-            while line and not line.endswith("\n"):
-                line = self._text.readline(MAX_LINE_BYTES)
-            raise csv.Error(TOO_LONG)
-        if not line.isascii() and self.is_utf_8:
-            self.is_utf_8 = _is_utf_8(line)
-        return line
-
-
-def _is_utf_8(line: str) -> bool:
-    try:
-        line.encode()
-    except UnicodeEncodeError:  # a byte that was none stands there as half of a surrogate pair
-        return False
-    return True
-
-
-def _table(lines: _Lines) -> Iterator[list[str] | Unreadable]:
-    """Yield the cells of each row that is not blank; after one that is broken comes what is on the next line."""
-    reader = csv.reader(lines, strict=True)
-    while True:
-        lines.begin_row()
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield Unreadable(shortened(lines.row_text), f"the row is not CSV: {error}")
-            continue
-        if not lines.is_utf_8:
-            yield Unreadable(shortened(lines.row_text), "the row is not UTF-8")
-        elif len(cells) > 1 or (cells and cells[0].strip()):
-            yield cells
-
-
-def _row(columns: list[Column], cells: list[str], count: int) -> object:
-    if len(cells) != count:
-        return Unreadable(shortened(",".join(cells)), f"the row has {len(cells)} cells, the header {count}")
+def _row(columns: list[Column], cells: list[str] | str, records: Records) -> object:
+    if isinstance(cells, str) or len(cells) != len(records.header) or not records.is_utf_8():
+        return Unreadable(printable(records.text), records.reason(cells))
     row: dict[str, object] = {}
     for position, name, field in columns:
-        cell = cells[position]
-        if cell == "":
-            continue
-        value: object = cell
-        if field in JSON_FIELDS:
-            value = json_value(cell, name)
-            if isinstance(value, Unreadable):
-                return value
-        row[name] = value
+        if cell := cells[position]:
+            row[name] = json_value(cell, field) if field in JSON_FIELDS else cell
     return row

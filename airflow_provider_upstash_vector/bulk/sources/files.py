@@ -102,7 +102,7 @@ class FileRows:
         progress.begin(file.size, lambda: (raw.position - begin) / (end - begin) if end > begin else 1.0)
         content = compression.decompressed(buffered(raw), file.suffix)
         if file.format == "jsonl":
-            return jsonl.rows(content, skip, shard, span)
+            return jsonl.rows(content, self._names, skip, shard, span)
         return csv_rows.rows(content, self._names, skip, shard)
 
     def fraction(self) -> float | None:

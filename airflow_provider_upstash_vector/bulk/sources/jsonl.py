@@ -2,61 +2,85 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
-from collections.abc import Iterator
-from typing import BinaryIO, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
 
 import orjson
 
-from airflow_provider_upstash_vector.bulk.sources.base import Shard, Unreadable
+from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Shard, Unreadable
 from airflow_provider_upstash_vector.bulk.sources.skip import Skip
+from airflow_provider_upstash_vector.client import exact_json
+from airflow_provider_upstash_vector.client.fields import shown
 
 # A row holds 1 MB of text, 48 KB of metadata and two vectors at most; JSON may take six characters for one.
 MAX_LINE_BYTES = 16 * 1024 * 1024
-TOO_LONG = f"the line is longer than {MAX_LINE_BYTES // 1024**2} MB"
+TOO_LONG = f"is longer than {MAX_LINE_BYTES // 1024**2} MB, which no row is: check the format and the line ends"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PIECE_BYTES = 1024 * 1024
-_BLANK: Final = object()
+_NEXT_OBJECT = re.compile(rb"\}[ \t\r\n,]*\{")
+_BETWEEN_OBJECTS = re.compile(r"[ \t\r\n,]*")
+_DECODER = json.JSONDecoder()
 
 
 def rows(
-    file: BinaryIO, skip: Skip, shard: Shard | None = None, span: tuple[int, int] | None = None
+    file: BinaryIO,
+    names: Mapping[str, str],
+    skip: Skip,
+    shard: Shard | None = None,
+    span: tuple[int, int] | None = None,
 ) -> Iterator[tuple[object, int | str]]:
-    """Yield the value and the place of each line that is neither blank nor skipped.
+    """Yield the value and the place of each row that is not skipped: each line that is not blank.
 
-    With ``span`` these are the lines that begin within a range of bytes, and places are bytes; else they are line
-    numbers from 1. ``shard`` takes every n-th, for files that can only be read from the start.
+    Objects one after another on a line are a row each. With ``span`` the rows are those of the lines that begin
+    within a range of bytes, and places are bytes; else they are line numbers from 1. ``shard`` takes every n-th,
+    for files that can only be read from the start. ``names`` gives the update's field for a name.
+
+    Raises :class:`InvalidRows` if a line is too long, or an array of rows.
     """
+    vectors = {name for name, field in names.items() if field in {"vector", "sparse_vector"}}
+    index, count = shard or (0, 1)
+    row = 0
+    passing = True  # as long as some of the next rows may be left out
+    for place, first, line in _lines(file, span):
+        for text in _texts(line, first=first) if passing else (line,):
+            if passing:
+                row += 1
+                if (row - 1) % count != index or skip.passes():
+                    continue
+                passing = count > 1
+            try:
+                values: Sequence[object] = (_value(text, vectors),)
+            except ValueError as error:
+                values = _other_values(text, error, vectors, first=first)
+            for value in values:
+                if type(value) is list:
+                    raise InvalidRows(f"{_where(place)} is an array of rows: write each of them on its own line")
+                yield value, place
+
+
+def _lines(file: BinaryIO, span: tuple[int, int] | None) -> Iterator[tuple[int | str, bool, bytes]]:
+    """Yield the place of each line, whether it is the first of the file, and its bytes."""
     start, end = span or (0, sys.maxsize)
     if start:
         file.seek(start - 1)
         start += _pass_line(file) - 1  # a line that begins before the range belongs to the range before
-    index, count = shard or (0, 1)
-    number = place = 0
-    passing = True  # as long as some of the next rows may be left out
-    loads, readline, most = orjson.loads, file.readline, MAX_LINE_BYTES
-    while start < end and (line := readline(most + 1)):
+    number = 0
+    readline = file.readline
+    while start < end and (line := readline(MAX_LINE_BYTES + 1)):
         number += 1
-        here = start
-        size = len(line)
-        start += size
-        if size > most and not line.endswith(b"\n"):
-            start += _pass_line(file)
-        if passing:
-            if _is_blank(line, first=not here):
-                continue
-            place += 1
-            if (place - 1) % count != index or skip.passes():
-                continue
-            passing = count > 1
-        try:
-            value = loads(line) if size <= most else _too_long(line)
-        except ValueError as error:
-            value = _other_value(line, error, first=not here)
-            if value is _BLANK:
-                continue
-        yield value, f"byte {here}" if span else number
+        place = f"byte {start}" if span else number
+        if len(line) > MAX_LINE_BYTES:
+            raise InvalidRows(f"{_where(place)} {TOO_LONG}")
+        yield place, not start, line
+        start += len(line)
+
+
+def _where(place: int | str) -> str:
+    return f"line {place}" if isinstance(place, int) else f"the line at {place}"
 
 
 def _pass_line(file: BinaryIO) -> int:
@@ -73,25 +97,74 @@ def _is_blank(line: bytes, *, first: bool) -> bool:
     return line.isspace() or (first and not line.removeprefix(_BYTE_ORDER_MARK).strip())
 
 
-def _other_value(line: bytes, error: ValueError, *, first: bool) -> object:
-    """Return what a line is that is not JSON: blank, JSON after a byte order mark, or :class:`Unreadable`."""
+def _texts(line: bytes, *, first: bool) -> Sequence[bytes]:
+    """Return the texts of the rows on a line, of which it has none if it is blank."""
     if _is_blank(line, first=first):
-        return _BLANK
+        return ()
+    text = line.removeprefix(_BYTE_ORDER_MARK) if first else line
+    if _NEXT_OBJECT.search(text) is None or _is_json(text):
+        return (line,)
+    return _objects(text) or (line,)
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        orjson.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _objects(line: bytes) -> list[bytes]:
+    """Return the texts of two or more objects that stand one after another on a line, or nothing."""
+    found: list[bytes] = []
+    try:
+        text = line.decode().strip()
+        position = 0
+        while position < len(text):
+            value, end = _DECODER.raw_decode(text, position)
+            if not isinstance(value, dict):
+                return []
+            found.append(text[position:end].encode())
+            position = _BETWEEN_OBJECTS.match(text, end).end()  # type: ignore[union-attr]  # it matches no text too
+    except (ValueError, RecursionError):
+        return []
+    return found if len(found) > 1 else []
+
+
+def _value(text: bytes, vectors: set[str]) -> object:
+    """Return the object that a text is, an array of objects as a list, or :class:`Unreadable` for other JSON."""
+    value: Any = orjson.loads(text)
+    if type(value) is dict:
+        if exact_json.may_be_rounded([part for name, part in value.items() if name not in vectors]):
+            value = exact_json.loads_slowly(text)
+        return value
+    if type(value) is list and any(type(part) is dict for part in value):
+        return value
+    return Unreadable(_text(text), f"must be an object with the fields of an update, got {shown(value)}")
+
+
+def _other_values(line: bytes, error: ValueError, vectors: set[str], *, first: bool) -> list[object]:
+    """Return the rows of a line that is not one JSON value: none, several, or :class:`Unreadable`."""
+    if _is_blank(line, first=first):
+        return []
     if first and line.startswith(_BYTE_ORDER_MARK):
         line = line.removeprefix(_BYTE_ORDER_MARK)
-        try:
-            return orjson.loads(line)
-        except ValueError as after_mark:
-            error = after_mark
-    return Unreadable(_shown(line), _reason(line, error, first=first))
+        return [_value_or_reason(text, vectors) for text in _objects(line) or [line]]
+    if texts := _objects(line):
+        return [_value_or_reason(text, vectors) for text in texts]
+    return [Unreadable(_text(line), _reason(line, error, first=first))]
 
 
-def _too_long(line: bytes) -> Unreadable:
-    return Unreadable(_shown(line), TOO_LONG)
+def _value_or_reason(text: bytes, vectors: set[str]) -> object:
+    try:
+        return _value(text, vectors)
+    except ValueError as error:
+        return Unreadable(_text(text), _reason(text, error, first=False))
 
 
-def _shown(line: bytes) -> str:
-    return line[:200].decode(errors="replace").strip()
+def _text(line: bytes) -> str:
+    return line.decode(errors="backslashreplace").strip()
 
 
 def _reason(line: bytes, error: ValueError, *, first: bool) -> str:

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-import orjson
 from pydantic import ValidationError
 
+from airflow_provider_upstash_vector.client import exact_json
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
     MalformedAnswer,
@@ -61,9 +61,9 @@ def decode(call: Call[T], answer: Answer, now: float, redactor: Redactor) -> T:
 
 
 def _json(body: bytes) -> Any:
-    """Return the JSON value of a body; raises nothing, since orjson's error would carry the whole body along."""
+    """Return the JSON value of a body; raises nothing, since the error would carry the whole body along."""
     try:
-        return orjson.loads(body)
+        return exact_json.loads(body)
     except ValueError:
         return _NO_JSON
 

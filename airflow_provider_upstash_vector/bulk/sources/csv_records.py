@@ -1,0 +1,131 @@
+"""The records of a CSV text; after one whose quotes are wrong, the lines that it took are read again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows
+from airflow_provider_upstash_vector.bulk.sources.columns import printable
+from airflow_provider_upstash_vector.bulk.sources.jsonl import MAX_LINE_BYTES, TOO_LONG
+
+# So much of the text is kept to be read again; no row of an update is as long.
+MAX_RECORD_CHARS: Final = MAX_LINE_BYTES
+# Reading again ends for good at so many times the text: quotes may be as wrong on every line.
+_MAX_TIMES_AGAIN: Final = 8
+_CELL: Final = r'(?:"[^"]*(?:""[^"]*)*"|[^",]*)'
+_PLAIN_QUOTES: Final = re.compile(rf"{_CELL}(?:,{_CELL})*")
+
+
+class Records:
+    """Yields the cells of each record that is not blank, or a text that says what is wrong with it.
+
+    A record over several lines is bad if a quote is never closed, or closed within a cell, or if the number of
+    cells is not that of ``header``. Its first line is then a record of its own, and the lines after it are read
+    again. In those, a quote within a cell is wrong too: such a line may be the end of a cell rather than a row.
+
+    ``first_line`` is the number of the present record's first line, ``text`` all of its text. Raises
+    :class:`InvalidRows` if a line is too long, or if quotes are wrong on too many lines.
+    """
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self.header: list[str] = []
+        self.first_line = 1
+        self._readline = text.readline
+        self._again: deque[str] = deque()
+        self._lines: list[str] = []  # of the present record
+        self._again_to = 0  # the last line that was read before
+        self._chars_read = self._chars_again = 0
+        self._reader = csv.reader(self._next_lines(), strict=True)
+
+    @property
+    def text(self) -> str:
+        """Return the text of the present record."""
+        return "".join(self._lines)
+
+    def is_utf_8(self) -> bool:
+        """Return whether all bytes of the present record are UTF-8."""
+        text = self.text
+        try:
+            return text.isascii() or bool(text.encode())
+        except UnicodeEncodeError:  # a byte that is not stands there as half of a surrogate pair
+            return False
+
+    def reason(self, cells: list[str] | str) -> str:
+        """Return what is wrong with the present record."""
+        if isinstance(cells, str):
+            return cells
+        if not self.is_utf_8():
+            return "the row is not UTF-8"
+        return f"the row has {len(cells)} cells, the header {len(self.header)}"
+
+    def __iter__(self) -> Iterator[list[str] | str]:
+        return self
+
+    def __next__(self) -> list[str] | str:
+        lines = self._lines
+        while True:
+            self.first_line += len(lines)
+            lines.clear()
+            try:
+                cells = next(self._reader)
+            except csv.Error as error:
+                return self._first_line_alone(str(error))
+            if len(lines) > 1 and self.header and len(cells) != len(self.header):
+                return self._first_line_alone(f"the row has {len(cells)} cells, the header {len(self.header)}")
+            if self.first_line <= self._again_to and '"' in self.text and not self._has_plain_quotes():
+                return self._first_line_alone("there is a quote within a cell, after a quote that is never closed")
+            if len(cells) > 1 or not lines[0].isspace():
+                return cells
+
+    def _has_plain_quotes(self) -> bool:
+        return _PLAIN_QUOTES.fullmatch(self.text.rstrip("\r\n")) is not None
+
+    def _next_lines(self) -> Iterator[str]:
+        """Yield line after line, those to be read again first, and note them as the present record's."""
+        lines, again, readline = self._lines, self._again, self._readline
+        size = 0
+        while True:
+            if again:
+                line = again.popleft()
+            elif line := readline(MAX_RECORD_CHARS + 1):
+                self._chars_read += len(line)
+            else:
+                return
+            size = size + len(line) if lines else len(line)
+            lines.append(line)
+            if size > MAX_RECORD_CHARS:
+                if len(lines) == 1:
+                    raise InvalidRows(f"line {self.first_line} {TOO_LONG}")
+                raise csv.Error(f"it would have more than {MAX_RECORD_CHARS // 1024**2} MB")
+            yield line
+
+    def _first_line_alone(self, error: str) -> str:
+        """Leave the first line alone in the record, to read the others again; return what is wrong with it."""
+        first, *others = self._lines
+        last_line = self.first_line + len(others)
+        column = self._open_column(first)
+        self._again_to = max(self._again_to, last_line)
+        self._chars_again += sum(map(len, others))
+        if self._chars_again > _MAX_TIMES_AGAIN * (self._chars_read + MAX_RECORD_CHARS):
+            raise InvalidRows(f"line {self.first_line}: quotes are left open on too many lines to tell rows apart")
+        del self._lines[1:]
+        self._again.extendleft(reversed(others))
+        self._reader = csv.reader(self._next_lines(), strict=True)
+        if column is None:
+            return f"the row is not CSV: {error}"
+        return (
+            f"the row is not CSV: the quote opened in column {column} is never closed (line {last_line}: {error})"
+        )
+
+    def _open_column(self, line: str) -> str | None:
+        """Return the name of the column whose cell goes on after the line, or ``None``."""
+        probe = csv.reader([line, '"'])
+        position = len(next(probe)) - 1
+        if probe.line_num == 1:
+            return None
+        return printable(self.header[position][:200]) if position < len(self.header) else str(position + 1)
