@@ -10,27 +10,33 @@ import orjson
 
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1  # what orjson reads and writes exactly
 _MIN_ROUNDED = 2.0**63
+_DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord(" ") for byte in range(256))
 
 
 def loads(text: bytes | str) -> Any:
     """Return the JSON value of a text, its integers exact; raises ``ValueError`` if it is not JSON."""
     value = orjson.loads(text)
-    return loads_slowly(text) if may_be_rounded([value]) else value
+    return loads_slowly(text) if has_digits(text) and may_be_rounded([value]) else value
 
 
-def may_be_rounded(values: Iterable[object]) -> bool:
+def has_digits(text: bytes | str) -> bool:
+    """Return whether a text may have 19 digits in a row, as an integer beyond 64 bits has."""
+    some = text[::6]  # at least three of 19 in a row
+    return b"000" in (some.encode() if isinstance(some, str) else some).translate(_DIGITS)
+
+
+def may_be_rounded(values: Iterable[Any]) -> bool:
     """Return whether parsed values hold a float so large that orjson may have read an integer as it."""
     left = [*values]
-    while left:
-        value = left.pop()
+    for value in left:  # which grows meanwhile
         kind = type(value)
         if kind is float:
-            if abs(value) >= _MIN_ROUNDED:  # type: ignore[arg-type]  # a float
+            if not -_MIN_ROUNDED < value < _MIN_ROUNDED:
                 return True
         elif kind is dict:
-            left += value.values()  # type: ignore[attr-defined]  # a dict
+            left += value.values()
         elif kind is list:
-            left += value  # type: ignore[arg-type]  # a list
+            left += value
     return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -61,6 +63,31 @@ def test_rows_of_every_kind(server: DevServer, run: Run, kind: str) -> None:
     }
     assert run(given[kind]).updated == 100
     assert stored(server) == AFTER
+
+
+def test_a_csv_file_with_a_quote_that_is_never_closed_loses_one_row(
+    server: DevServer, run: Run, tmp_path: Path
+) -> None:
+    fill(server, IDS)
+    lines = ["id,metadata", *(f'{id},"{{""n"": {n}}}"' for n, id in enumerate(IDS))]
+    lines[10] = lines[10].rstrip('"')
+    path, failures = tmp_path / "rows.csv", tmp_path / "failures.jsonl"
+    path.write_text("\n".join(lines))
+    report = run(path, max_failures=5, failures_path=str(failures))
+    assert (report.total, report.updated, report.rejected) == (100, 99, 1)
+    assert stored(server) == {**AFTER, IDS[9]: stored(server)[IDS[9]]}
+    (failure,) = map(orjson.loads, failures.read_bytes().splitlines())
+    assert (failure["raw"], failure["failure"]["line"]) == (lines[10] + "\n", 11)
+
+
+def test_an_integer_beyond_64_bits_is_rejected_and_kept(run: Run, tmp_path: Path) -> None:
+    path, failures = tmp_path / "rows.jsonl", tmp_path / "failures.jsonl"
+    path.write_text('{"id":"a","metadata":{"n":[18446744073709551616]}}\n')
+    report = run(path, max_failures=1, failures_path=str(failures))
+    assert (report.total, report.rejected) == (1, 1)
+    kept = json.loads(failures.read_bytes())
+    assert kept["metadata"] == {"n": [2**64]}
+    assert kept["failure"]["reason"].startswith("metadata['n'][0] is an integer beyond 64 bits")
 
 
 @pytest.mark.parametrize("kind", ["parquet", "arrow", "numpy rows"])

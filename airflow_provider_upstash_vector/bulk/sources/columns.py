@@ -45,7 +45,9 @@ def used_columns(columns: Sequence[str], names: Mapping[str, str]) -> list[Colum
 def json_value(text: str, field: str) -> object:
     """Return the value of a field given as JSON, integers in metadata exact, or :class:`InvalidJson`."""
     try:
-        return exact_json.loads(text) if field == "metadata" else orjson.loads(text)
+        value = orjson.loads(text)
+        rounded = field == "metadata" and exact_json.may_be_rounded([value])
+        return exact_json.loads_slowly(text) if rounded else value
     except ValueError as error:
         return InvalidJson(text, f"is not JSON: {error}")
 

@@ -49,7 +49,7 @@ class Records:
 
     def is_utf_8(self) -> bool:
         """Return whether all bytes of the present record are UTF-8."""
-        text = self.text
+        text = "".join(self._lines)
         try:
             return text.isascii() or bool(text.encode())
         except UnicodeEncodeError:  # a byte that is not stands there as half of a surrogate pair
@@ -64,23 +64,23 @@ class Records:
         return f"the row has {len(cells)} cells, the header {len(self.header)}"
 
     def __iter__(self) -> Iterator[list[str] | str]:
-        return self
-
-    def __next__(self) -> list[str] | str:
         lines = self._lines
         while True:
             self.first_line += len(lines)
             lines.clear()
             try:
                 cells = next(self._reader)
+            except StopIteration:
+                return
             except csv.Error as error:
-                return self._first_line_alone(str(error))
+                yield self._first_line_alone(str(error))
+                continue
             if len(lines) > 1 and self.header and len(cells) != len(self.header):
-                return self._first_line_alone(f"the row has {len(cells)} cells, the header {len(self.header)}")
-            if self.first_line <= self._again_to and '"' in self.text and not self._has_plain_quotes():
-                return self._first_line_alone("there is a quote within a cell, after a quote that is never closed")
-            if len(cells) > 1 or not lines[0].isspace():
-                return cells
+                yield self._first_line_alone(f"the row has {len(cells)} cells, the header {len(self.header)}")
+            elif self.first_line <= self._again_to and '"' in self.text and not self._has_plain_quotes():
+                yield self._first_line_alone("there is a quote within a cell, after a quote that is never closed")
+            elif len(cells) > 1 or not lines[0].isspace():
+                yield cells
 
     def _has_plain_quotes(self) -> bool:
         return _PLAIN_QUOTES.fullmatch(self.text.rstrip("\r\n")) is not None

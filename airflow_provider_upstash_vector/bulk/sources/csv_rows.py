@@ -35,7 +35,8 @@ def rows(
         raise InvalidRows("the file is UTF-16: write it as UTF-8")
     with io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
         records = Records(text)
-        header = next(records, [])
+        table = iter(records)
+        header = next(table, [])
         if isinstance(header, str) or not records.is_utf_8():
             raise InvalidRows(f"the header cannot be read: {records.reason(header)}")
         if not header:
@@ -44,13 +45,13 @@ def rows(
         columns = used_columns(header, names)
         records.header = header
         index, count = shard or (0, 1)
-        for number, cells in enumerate(records):
+        for number, cells in enumerate(table):
             if number % count == index and not skip.passes():
                 yield _row(columns, cells, records), records.first_line
 
 
 def _row(columns: list[Column], cells: list[str] | str, records: Records) -> object:
-    if isinstance(cells, str) or len(cells) != len(records.header) or not records.is_utf_8():
+    if type(cells) is str or len(cells) != len(records.header) or not records.is_utf_8():
         return Unreadable(printable(records.text), records.reason(cells))
     row: dict[str, object] = {}
     for position, name, field in columns:

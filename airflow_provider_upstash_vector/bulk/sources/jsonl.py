@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import orjson
 
@@ -21,6 +21,7 @@ TOO_LONG = f"is longer than {MAX_LINE_BYTES // 1024**2} MB, which no row is: che
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PIECE_BYTES = 1024 * 1024
+_SHORT_BYTES = 2048
 _NEXT_OBJECT = re.compile(rb"\}[ \t\r\n,]*\{")
 _BETWEEN_OBJECTS = re.compile(r"[ \t\r\n,]*")
 _DECODER = json.JSONDecoder()
@@ -41,25 +42,33 @@ def rows(
 
     Raises :class:`InvalidRows` if a line is too long, or an array of rows.
     """
-    vectors = {name for name, field in names.items() if field in {"vector", "sparse_vector"}}
+    exact = [name for name, field in names.items() if field not in {"vector", "sparse_vector"}]
     index, count = shard or (0, 1)
     row = 0
     passing = True  # as long as some of the next rows may be left out
+    loads, has_digits = orjson.loads, exact_json.has_digits
     for place, first, line in _lines(file, span):
-        for text in _texts(line, first=first) if passing else (line,):
-            if passing:
+        texts: Sequence[bytes] = (line,)
+        if passing:
+            texts = []
+            for text in _texts(line, first=first):
                 row += 1
-                if (row - 1) % count != index or skip.passes():
-                    continue
-                passing = count > 1
+                if (row - 1) % count == index and not skip.passes():
+                    texts.append(text)
+                    passing = count > 1
+        for text in texts:
             try:
-                values: Sequence[object] = (_value(text, vectors),)
-            except ValueError as error:
-                values = _other_values(text, error, vectors, first=first)
-            for value in values:
-                if type(value) is list:
-                    raise InvalidRows(f"{_where(place)} is an array of rows: write each of them on its own line")
-                yield value, place
+                value = loads(text)
+            except ValueError:
+                for other in _other_rows(text, place, first=first):
+                    yield other, place
+                continue
+            # of long lines, which have vectors, it is quicker to look at the other values at once
+            if type(value) is not dict or (
+                (len(text) > _SHORT_BYTES or has_digits(text)) and exact_json.may_be_rounded(map(value.get, exact))
+            ):
+                value = _row(text, place)
+            yield value, place
 
 
 def _lines(file: BinaryIO, span: tuple[int, int] | None) -> Iterator[tuple[int | str, bool, bytes]]:
@@ -102,7 +111,8 @@ def _texts(line: bytes, *, first: bool) -> Sequence[bytes]:
     if _is_blank(line, first=first):
         return ()
     text = line.removeprefix(_BYTE_ORDER_MARK) if first else line
-    if _NEXT_OBJECT.search(text) is None or _is_json(text):
+    end = text.find(b"}")
+    if text.find(b"{", end) < end or _NEXT_OBJECT.search(text, end) is None or _is_json(text):
         return (line,)
     return _objects(text) or (line,)
 
@@ -132,35 +142,25 @@ def _objects(line: bytes) -> list[bytes]:
     return found if len(found) > 1 else []
 
 
-def _value(text: bytes, vectors: set[str]) -> object:
-    """Return the object that a text is, an array of objects as a list, or :class:`Unreadable` for other JSON."""
-    value: Any = orjson.loads(text)
-    if type(value) is dict:
-        if exact_json.may_be_rounded([part for name, part in value.items() if name not in vectors]):
-            value = exact_json.loads_slowly(text)
-        return value
+def _row(text: bytes, place: int | str, *, first: bool = False) -> object:
+    """Return the object that a text is, integers exact, or :class:`Unreadable`."""
+    try:
+        value = exact_json.loads(text)
+    except ValueError as error:
+        return Unreadable(_text(text), _reason(text, error, first=first))
     if type(value) is list and any(type(part) is dict for part in value):
-        return value
-    return Unreadable(_text(text), f"must be an object with the fields of an update, got {shown(value)}")
+        raise InvalidRows(f"{_where(place)} is an array of rows: write each of them on its own line")
+    if type(value) is not dict:
+        return Unreadable(_text(text), f"must be an object with the fields of an update, got {shown(value)}")
+    return value
 
 
-def _other_values(line: bytes, error: ValueError, vectors: set[str], *, first: bool) -> list[object]:
-    """Return the rows of a line that is not one JSON value: none, several, or :class:`Unreadable`."""
+def _other_rows(line: bytes, place: int | str, *, first: bool) -> list[object]:
+    """Return the rows of a line that is not one JSON value: none, several, or one :class:`Unreadable`."""
     if _is_blank(line, first=first):
         return []
-    if first and line.startswith(_BYTE_ORDER_MARK):
-        line = line.removeprefix(_BYTE_ORDER_MARK)
-        return [_value_or_reason(text, vectors) for text in _objects(line) or [line]]
-    if texts := _objects(line):
-        return [_value_or_reason(text, vectors) for text in texts]
-    return [Unreadable(_text(line), _reason(line, error, first=first))]
-
-
-def _value_or_reason(text: bytes, vectors: set[str]) -> object:
-    try:
-        return _value(text, vectors)
-    except ValueError as error:
-        return Unreadable(_text(text), _reason(text, error, first=False))
+    text = line.removeprefix(_BYTE_ORDER_MARK) if first else line
+    return [_row(part, place, first=first) for part in _objects(text) or [text]]
 
 
 def _text(line: bytes) -> str:
