@@ -82,11 +82,11 @@ def test_a_csv_file_with_a_quote_that_is_never_closed_loses_one_row(
 
 def test_an_integer_beyond_64_bits_is_rejected_and_kept(run: Run, tmp_path: Path) -> None:
     path, failures = tmp_path / "rows.jsonl", tmp_path / "failures.jsonl"
-    path.write_text('{"id":"a","metadata":{"n":[18446744073709551616]}}\n')
+    path.write_text('{"id":"a","metadata":{"n":[18446744073709551617]}}\n')
     report = run(path, max_failures=1, failures_path=str(failures))
     assert (report.total, report.rejected) == (1, 1)
     kept = json.loads(failures.read_bytes())
-    assert kept["metadata"] == {"n": [2**64]}
+    assert kept["metadata"] == {"n": [2**64 + 1]}
     assert kept["failure"]["reason"].startswith("metadata['n'][0] is an integer beyond 64 bits")
 
 

@@ -144,7 +144,7 @@ def test_a_cell_that_is_not_json_is_kept_with_its_row(tmp_path: Path) -> None:
         Encoder(FieldNames()).encode(row)
 
 
-@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 2**70, 10**300])
+@pytest.mark.parametrize("number", [2**64 + 1, -(2**63) - 1, 2**70 + 1, 10**300])
 def test_an_integer_of_metadata_is_exact(tmp_path: Path, number: int) -> None:
     (row,) = values(written(tmp_path, b'id,metadata\na,"{""n"":[%d]}"\n' % number))
     assert row == {"id": "a", "metadata": {"n": [number]}}

@@ -69,8 +69,8 @@ def test_text_that_is_not_json_stays_text_in_its_row(tmp_path: Path) -> None:
 
 
 def test_an_integer_of_metadata_given_as_text_is_exact(tmp_path: Path) -> None:
-    path = written(tmp_path, {"id": ["a"], "metadata": ['{"n": 18446744073709551616}']})
-    assert values(path) == [{"id": "a", "metadata": {"n": 2**64}}]
+    path = written(tmp_path, {"id": ["a"], "metadata": ['{"n": 18446744073709551617}']})
+    assert values(path) == [{"id": "a", "metadata": {"n": 2**64 + 1}}]
 
 
 def test_columns_that_hold_no_field_are_not_read(tmp_path: Path) -> None:
