@@ -30,6 +30,7 @@ TESTS = (
     "tests/retry_policies",
     "tests/system/test_told.py",
     "tests/system/test_deferred_dags.py",
+    "tests/system/test_upstream_text.py",
 )
 EXAMPLES = "tests/system/test_dags.py"
 

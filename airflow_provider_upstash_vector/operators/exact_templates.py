@@ -5,6 +5,7 @@ the id ``1e5`` becomes 100000.0 and the metadata text ``None`` a null, which del
 Jinja itself drops a trailing newline. Here
 
 - a text without a template stays as it is, and text is never evaluated;
+- what another task has returned stays as it is, also in a mapped task;
 - a field that is one whole expression with the value ``None`` is ``None``, as if it had not been given;
 - with native rendering, one whole expression gives its value, in a field or within one.
 """
@@ -18,7 +19,11 @@ from airflow.providers.common.compat.sdk import BaseOperator, Context
 from jinja2 import Undefined
 from jinja2.nativetypes import NativeCodeGenerator, NativeEnvironment
 
+from airflow_provider_upstash_vector.operators.upstream_values import values_of_expand_kwargs
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from jinja2 import Environment, Template
 
 
@@ -27,6 +32,19 @@ class ExactTemplatesOperator(BaseOperator):
 
     _containers_around = 0
 
+    def _do_render_template_fields(
+        self,
+        parent: Any,
+        template_fields: Iterable[str],
+        context: Context,
+        jinja_env: Environment,
+        seen_oids: set[int],
+    ) -> None:
+        # not render_template_fields(), which is not called for mapped tasks
+        if parent is self:
+            seen_oids.update(map(id, values_of_expand_kwargs(self, context)))
+        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+
     def render_template(
         self,
         content: Any,
@@ -34,8 +52,13 @@ class ExactTemplatesOperator(BaseOperator):
         jinja_env: Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render ``content``; everything but texts is left to Airflow, which comes back here for those within."""
+        """Render ``content``; everything but texts is left to Airflow, which comes back here for those within.
+
+        ``seen_oids`` has the ids of values that are not templates: what other tasks returned.
+        """
         if isinstance(content, str):
+            if seen_oids and id(content) in seen_oids:
+                return content
             environment = jinja_env or self.get_template_env()
             return _rendered(content, context, environment, whole_field=not self._containers_around)
         self._containers_around += 1

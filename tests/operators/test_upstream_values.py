@@ -1,0 +1,136 @@
+"""Values that other tasks returned are never templates; those that the DAG contains are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, BaseOperator, TaskGroup
+
+from airflow_provider_upstash_vector.decorators.upstash_vector import (
+    upstash_vector_bulk_update_task,
+    upstash_vector_update_task,
+)
+from airflow_provider_upstash_vector.operators.upstash_vector import (
+    BulkUpdateVectorsOperator,
+    UpdateVectorOperator,
+)
+from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
+
+TEXTS = ["{{ 7 * 6 }}", "a {% if 1 %}b{% endif %}", "{# c #}", "{{ nothing }}", "{{ 1 "]
+ANSWER = "{{ 40 + 2 }}"
+OPERATORS = (UpdateVectorOperator, BulkUpdateVectorsOperator, UpstashVectorIndexReadySensor)
+FIELDS = [(operator, field) for operator in OPERATORS for field in operator.template_fields]
+DECORATORS = (upstash_vector_update_task, upstash_vector_bulk_update_task)
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "native"])
+def dag(request: pytest.FixtureRequest) -> Any:
+    with DAG("d", schedule=None, render_template_as_native_obj=request.param) as made:
+        yield made
+
+
+@pytest.fixture
+def returned(dag: DAG, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a reference to the result of a task, which is as given."""
+    reference = UpdateVectorOperator(task_id="upstream", vector_id="a").output
+
+    def make(value: object) -> Any:
+        monkeypatch.setattr(type(reference), "resolve", lambda *_, **__: value)
+        return reference
+
+    return make
+
+
+def mapped_instance(task: Any, values: Mapping[str, Any], *, seen: bool) -> Any:
+    """Render the first instance of a mapped task as Airflow does; ``seen``: it knows the values for a task's."""
+    decorated = "op_kwargs" in task.partial_kwargs
+    operator = task.unmap({"op_kwargs": values} if decorated else values)
+    operator._do_render_template_fields(
+        parent=operator,
+        template_fields=task.template_fields,
+        context={"ti": SimpleNamespace(map_index=0), "params": {}},
+        jinja_env=task.get_template_env(),
+        seen_oids={id(value) for value in values.values()} if seen else set(),
+    )
+    return operator
+
+
+def required(operator: type[BaseOperator], field: str) -> dict[str, str]:
+    """Return the arguments that an operator needs beside a field."""
+    name = "rows" if operator is BulkUpdateVectorsOperator else "vector_id"
+    return {} if field == name else {name: "a"}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize(("operator", "field"), FIELDS)
+def test_every_field_keeps_what_a_task_returned(
+    dag: DAG, returned: Any, operator: Any, field: str, text: str
+) -> None:
+    more = required(operator, field)
+    one = operator(task_id="one", **{field: returned(text)}, **more)
+    one.render_template_fields({"params": {}})
+    expanded = operator.partial(task_id="expanded", **more).expand(**{field: returned([text])})
+    by_kwargs = operator.partial(task_id="kwargs", **more).expand_kwargs(returned([{field: text}]))
+    listed = operator.partial(task_id="listed", **more).expand_kwargs([returned({field: text})])
+    for rendered in (
+        one,
+        mapped_instance(expanded, {field: text}, seen=True),
+        mapped_instance(by_kwargs, {field: text}, seen=False),
+        mapped_instance(listed, {field: text}, seen=False),
+    ):
+        assert getattr(rendered, field) == text
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("decorator", DECORATORS)
+def test_functions_get_what_a_task_returned(dag: DAG, returned: Any, decorator: Any, text: str) -> None:
+    @decorator  # type: ignore[untyped-decorator]
+    def function(text: Any, other: Any = None) -> Any: ...
+
+    expanded = function.partial(other=ANSWER).expand(text=returned([text])).operator
+    by_kwargs = function.partial(other=ANSWER).expand_kwargs(returned([{"text": text}])).operator
+    for task, seen in ((expanded, True), (by_kwargs, False)):
+        rendered = mapped_instance(task, {"text": text}, seen=seen)
+        assert rendered.op_kwargs["text"] == text
+        assert str(rendered.op_kwargs["other"]) == "42"
+
+
+@pytest.mark.usefixtures("dag")
+@pytest.mark.parametrize("value", [{"a": TEXTS}, TEXTS, [[TEXTS]], tuple(TEXTS)])
+def test_texts_within_what_a_task_returned(returned: Any, value: Any) -> None:
+    within: Any = UpdateVectorOperator(
+        task_id="within", vector_id="a", metadata={"v": returned(value), "n": ANSWER}
+    )
+    within.render_template_fields({"params": {}})
+    assert within.metadata["v"] == value
+    assert str(within.metadata["n"]) == "42"
+    task = UpdateVectorOperator.partial(task_id="kwargs", vector_id="a").expand_kwargs(returned([{}]))
+    assert mapped_instance(task, {"metadata": value}, seen=False).metadata == value
+
+
+@pytest.mark.usefixtures("dag")
+@pytest.mark.parametrize("rows", [[TEXTS[0]], [{"id": "a", "data": TEXTS[0]}], [{"data": TEXTS[0]}] * 200])
+def test_rows_that_a_task_returned(returned: Any, rows: Any) -> None:
+    task = BulkUpdateVectorsOperator.partial(task_id="rows").expand(rows=returned([rows]))
+    assert [*mapped_instance(task, {"rows": rows}, seen=True).rows] == rows
+
+
+@pytest.mark.usefixtures("dag")
+def test_what_the_dag_contains_is_rendered_beside_it(returned: Any) -> None:
+    defaults: Any = {"data": ANSWER}
+    with TaskGroup("outer", default_args=defaults), TaskGroup("inner"):
+        partial = UpdateVectorOperator.partial(task_id="t", namespace=ANSWER, vector_id=ANSWER)
+        task = partial.expand_kwargs(returned([{"metadata": {"note": TEXTS[0]}}]))
+    rendered = mapped_instance(task, {"metadata": {"note": TEXTS[0]}}, seen=False)
+    assert [str(value) for value in (rendered.vector_id, rendered.namespace, rendered.data)] == ["42"] * 3
+    assert rendered.metadata == {"note": TEXTS[0]}
+
+
+@pytest.mark.usefixtures("dag")
+def test_mappings_that_the_dag_contains_are_rendered() -> None:
+    partial = UpdateVectorOperator.partial(task_id="t", vector_id="a")
+    literal = partial.expand_kwargs([{"data": ANSWER}])
+    assert str(mapped_instance(literal, {"data": ANSWER}, seen=False).data) == "42"
