@@ -128,10 +128,9 @@ class Encoder:
         if (metadata := parts.get("metadata")) is not None:
             body["metadata"] = orjson.Fragment(fields.metadata_json(metadata))
         given = parts.get("metadata_update_mode")
-        mode = _mode(given) if given is not None else self._mode if metadata is not None else None
-        if mode is not None or len(body) == 1:
-            fields.check_update(changes=len(body) > 1, mode=mode, metadata=metadata is not None)
-        if mode is not None:
+        mode = self._mode if given is None else _mode(given)
+        fields.check_update(changes=len(body) > 1)
+        if mode is not None and metadata is not None:
             body["metadataUpdateMode"] = mode
         return orjson.dumps(body, option=_NUMBERS)
 

@@ -241,12 +241,10 @@ def metadata_json(value: object) -> bytes:
     return encoded[1:-1]
 
 
-def check_update(*, changes: bool, mode: str | None, metadata: bool) -> None:
-    """Refuse an update without ``changes``, and a metadata update mode without ``metadata``."""
+def check_update(*, changes: bool) -> None:
+    """Refuse an update without ``changes``."""
     if not changes:
         raise InvalidUpdate("update", "nothing to update: give vector, sparse_vector, data or metadata")
-    if mode is not None and not metadata:
-        raise InvalidUpdate("metadata_update_mode", "is given without metadata")
 
 
 def _refuse_numbers(value: Any, path: str) -> None:

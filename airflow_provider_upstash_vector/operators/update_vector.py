@@ -40,7 +40,8 @@ class UpdateVectorOperator(WritingOperator):
     :param sparse_vector: ``{"indices": [...], "values": [...]}``, up to 1,000 of each.
     :param data: the raw text, up to 1 MB; an index with an embedding model embeds it anew.
     :param metadata: a JSON object of up to 48 KB; ``None`` in it deletes a field under ``PATCH``.
-    :param metadata_update_mode: ``"OVERWRITE"``, the service's default, or ``"PATCH"`` (RFC 7396).
+    :param metadata_update_mode: ``"OVERWRITE"``, the service's default, or ``"PATCH"`` (RFC 7396); without
+        ``metadata`` it has no effect.
     :param namespace: ``None`` for the connection's, ``""`` for the index's default one.
     :param on_missing: what to do where there is no such id: ``"warn"`` and return 0, ``"fail"`` or ``"skip"``.
     :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.

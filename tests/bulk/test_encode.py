@@ -80,6 +80,8 @@ def test_text_enumerations_are_plain_text() -> None:
         ({"id": "a", "metadata": {}}, "PATCH"),
         ({"id": "a", "metadata": {}, "metadata_update_mode": None}, "PATCH"),
         ({"id": "a", "metadata": {}, "metadata_update_mode": "overwrite"}, "OVERWRITE"),
+        ({"id": "a", "data": "x", "metadata_update_mode": "overwrite"}, None),
+        (VectorUpdate(id="a", data="x", metadata_update_mode="OVERWRITE"), None),
         ({"id": "a", "data": "x"}, None),
         ({"id": "a", "data": "x", "metadata": None}, None),
         (VectorUpdate(id="a", metadata={}), "PATCH"),

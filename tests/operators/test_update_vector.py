@@ -9,13 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
 
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient, errors
+from airflow_provider_upstash_vector.decorators.upstash_vector import upstash_vector_update_task
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.operators.upstash_vector import UpdateVectorOperator
 from tests.index_fixtures import connection_json
-from tests.operators.harness import run
+from tests.operators.harness import context, run
 
 PLAIN = False
 
@@ -42,6 +43,24 @@ def test_a_missing_id_is_warned_of_failed_or_skipped() -> None:
         run(PLAIN, **missing, on_missing="fail")
     with pytest.raises(AirflowSkipException, match=message):
         run(PLAIN, **missing, on_missing="skip")
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize("mode", ["PATCH", "OVERWRITE"])
+def test_the_mode_of_default_args_suits_tasks_without_metadata(mode: str) -> None:
+    defaults = {"metadata_update_mode": mode}
+    with DAG("d", schedule=None, default_args=defaults):
+        operator = UpdateVectorOperator(task_id="t", vector_id="a", vector=[1, 1])
+
+        @upstash_vector_update_task
+        def change() -> dict[str, Any]:
+            return {"id": "a", "vector": [1, 2]}
+
+        decorated: Any = change()
+    for one in (operator, decorated.operator):
+        assert one.metadata_update_mode == mode
+        one.render_template_fields(context({}))
+        assert one.execute(context({})) == 1
 
 
 def test_on_missing_is_checked_when_the_dag_is_parsed() -> None:

@@ -86,7 +86,8 @@ class Tensor:
         ({"id": "a", "metadata": {"x": np.array([np.inf])}}, "metadata", "metadata['x'][0] is inf"),
         ({"id": "a", "data": "é" * 524_289}, "data", "1,048,578 bytes of UTF-8"),
         ({"id": "a", "data": 5}, "data", "must be text, got int 5"),
-        ({"id": "a", "data": "x", "metadata_update_mode": "PATCH"}, "metadata_update_mode", "without metadata"),
+        ({"id": "a", "data": "x", "metadata_update_mode": "MERGE"}, "metadata_update_mode", "OVERWRITE or PATCH"),
+        ({"id": "a", "metadata_update_mode": "PATCH"}, "update", "nothing to update"),
         (
             {"id": "a", "metadata": {}, "metadata_update_mode": "MERGE"},
             "metadata_update_mode",
@@ -113,6 +114,10 @@ def test_none_means_absent() -> None:
         id="a", vector=None, sparse_vector=None, data="x", metadata=None, metadata_update_mode=None
     )
     assert update.to_json() == b'{"id":"a","data":"x"}'
+
+
+def test_a_mode_without_metadata_is_not_sent() -> None:
+    assert VectorUpdate(id="a", data="x", metadata_update_mode="PATCH").to_json() == b'{"id":"a","data":"x"}'
 
 
 def test_empty_metadata_is_a_change() -> None:

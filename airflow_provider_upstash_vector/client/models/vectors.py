@@ -109,7 +109,8 @@ class VectorUpdate(_Stored):
 
     ``vector``, ``sparse_vector``, ``data`` and ``metadata`` are as in :class:`Vector`, at least one of
     them given. ``metadata_update_mode`` is ``"OVERWRITE"`` (the service's default) or ``"PATCH"``, an
-    RFC 7396 merge patch in which ``None`` deletes a field. Raises :class:`InvalidUpdate`, naming the field.
+    RFC 7396 merge patch in which ``None`` deletes a field; without ``metadata`` it is not sent. Raises
+    :class:`InvalidUpdate`, naming the field.
     """
 
     metadata_update_mode: str | None = None
@@ -122,16 +123,13 @@ class VectorUpdate(_Stored):
     @model_validator(mode="after")
     def _check_complete(self) -> VectorUpdate:
         parts = (self.vector, self.sparse_vector, self.data, self.metadata)
-        fields.check_update(
-            changes=any(part is not None for part in parts),
-            mode=self.metadata_update_mode,
-            metadata=self.metadata is not None,
-        )
+        fields.check_update(changes=any(part is not None for part in parts))
         return self
 
     def wire_fields(self) -> dict[str, Any]:
         """Return the fields that are set under the service's names."""
-        return {**super().wire_fields(), **given({"metadataUpdateMode": self.metadata_update_mode})}
+        mode = None if self.metadata is None else self.metadata_update_mode
+        return {**super().wire_fields(), **given({"metadataUpdateMode": mode})}
 
 
 class FetchedSparseVector(Received):
