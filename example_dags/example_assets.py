@@ -28,7 +28,7 @@ def look_up(triggering_asset_events: Any = None, triggering_dataset_events: Any 
 with DAG(
     "example_assets_update",
     schedule=None,
-    params={"rows": Param("updates.jsonl", type="string")},
+    params={"rows": Param("updates.jsonl", type="string", minLength=1)},
     doc_md=__doc__,
     tags=["example", "upstash-vector"],
 ) as update:

@@ -13,7 +13,10 @@ with DAG(
     schedule=None,
     params={
         "rows": Param(
-            "updates.jsonl", type="string", description="JSON Lines, CSV or Parquet, also s3:// or gs://"
+            "updates.jsonl",
+            type="string",
+            minLength=1,
+            description="JSON Lines, CSV or Parquet, also s3:// or gs://",
         )
     },
     doc_md=__doc__,

@@ -32,7 +32,7 @@ def every_shard_has_succeeded() -> None:
 with DAG(
     "example_bulk_update_shards",
     schedule=None,
-    params={"rows": Param("updates.jsonl", type="string")},
+    params={"rows": Param("updates.jsonl", type="string", minLength=1)},
     doc_md=__doc__,
     tags=["example", "upstash-vector"],
 ) as dag:

@@ -48,10 +48,11 @@ with DAG(
     UpdateVectorOperator(
         task_id="update",
         vector_id="{{ params.id }}",
-        vector="{{ params.vector or none }}",  # the form gives [] for an empty field
-        data="{{ params.data }}",
-        metadata="{{ params.metadata }}",
-        metadata_update_mode="{{ params.metadata_update_mode if params.metadata is not none else none }}",
-        namespace="{{ params.namespace }}",
+        # the form gives null, "", [] or {} for a field that was emptied
+        vector="{{ params.vector or none }}",
+        data="{{ params.data or none }}",
+        metadata="{{ params.metadata or none }}",
+        metadata_update_mode="{{ params.metadata_update_mode }}",
+        namespace="{{ params.namespace or none }}",
         on_missing="fail",
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_upstash_vector.operators.upstash_vector import UpdateVectorOperator
 
 with DAG(
     dag_id="example_update_vector",
     schedule=None,
-    params={"vector_id": "movie-1", "genre": "comedy"},
+    params={
+        "vector_id": Param("movie-1", type="string", minLength=1),
+        "genre": Param("comedy", type="string", minLength=1),
+    },
     tags=["example", "upstash-vector"],
 ) as dag:
     UpdateVectorOperator(

@@ -63,8 +63,8 @@ def test_example_trigger_from_ui(airflow_home: AirflowHome, movies: Any) -> None
 
 
 def test_example_trigger_from_ui_with_empty_fields(airflow_home: AirflowHome, movies: Any) -> None:
-    conf: dict[str, Any] = {"id": "movie-3", "metadata": None, "vector": [], "data": "new"}
-    assert run_file(airflow_home, "example_trigger_from_ui.py", conf).state == "success"
+    conf = {"id": "movie-3", "metadata": {}, "metadata_update_mode": "OVERWRITE", "vector": [], "data": "new"}
+    assert run_file(airflow_home, "example_trigger_from_ui.py", {**conf, "namespace": ""}).state == "success"
     changed = movies("movie-3")
     assert (changed.metadata, changed.vector, changed.data) == (MOVIES[2]["metadata"], [3, 1], "new")
 
