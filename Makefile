@@ -30,7 +30,7 @@ test-long: $(VENV) ## bulk runs killed in loops, some 10 minutes
 
 test-matrix: $(VENV) ## the tests on every Airflow version, with the lowest dependencies, and the wheel; or ONLY="2.11.2 wheel"
 	@scripts/install-tinyproxy
-	@$(BIN)/python scripts/test_matrix.py $(ONLY)
+	@scripts/test-matrix $(ONLY)
 
 demo: $(VENV) ## update a vector from a real Airflow run against the dev server
 	$(BIN)/python scripts/demo.py
@@ -60,4 +60,4 @@ lock: $(VENV) ## pin the environments anew
 	@scripts/lock
 
 clean:
-	rm -rf .venv .matrix .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage site
+	rm -rf .venv .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage site

@@ -1,0 +1,59 @@
+"""The tests on every Airflow version that the provider supports, with the lowest dependencies, and of the wheel.
+
+``make test-matrix`` runs the sessions, several at a time. ``.venv/bin/nox --tags 2.11.2 -- tests/unit`` runs one
+of them, or a part of it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import nox
+
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = True
+
+PYTHONS = ">=3.10,<3.13"  # those that all of the versions run on
+TESTS = (
+    "tests/unit",
+    "tests/contract",
+    "tests/operators",
+    "tests/waiting",
+    "tests/assets",
+    "tests/retry_policies",
+    "tests/system/test_told.py",
+    "tests/system/test_deferred_dags.py",
+    "tests/system/test_upstream_text.py",
+)
+EXAMPLES = "tests/system/test_dags.py"
+
+# name, the file with its pins, and its tests; the one that takes longest comes first
+ENVIRONMENTS = (
+    ("lowest", "requirements/lowest.txt", (*TESTS, "tests/bulk", EXAMPLES)),
+    ("2.11.2", "requirements/airflow-2.11.2.txt", (*TESTS, EXAMPLES)),
+    ("3.0.6", "requirements/airflow-3.0.6.txt", TESTS),
+    ("3.1.8", "requirements/airflow-3.1.8.txt", TESTS),
+    ("3.2.2", "requirements/airflow-3.2.2.txt", TESTS),
+    ("3.3.2", "requirements-dev.txt", (*TESTS, EXAMPLES)),
+)
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize(
+    ("pins", "paths"),
+    [nox.param(pins, paths, id=name, tags=[name]) for name, pins, paths in ENVIRONMENTS],
+)
+def tests(session: nox.Session, pins: str, paths: tuple[str, ...]) -> None:
+    """Run the tests with exactly the pinned packages."""
+    session.env["PYTHONDONTWRITEBYTECODE"] = "1"  # the environments share the source
+    session.run_install("uv", "pip", "sync", "--quiet", pins)
+    session.install("--quiet", "--no-deps", "--editable", ".")
+    options = ("-q", "-p", "no:cacheprovider", "--color=no")
+    session.run("python", "-m", "pytest", *options, *(session.posargs or paths))
+
+
+@nox.session(venv_backend="none", tags=["wheel"])
+def wheel(session: nox.Session) -> None:
+    """Build the wheel, and use it in an environment without the tests' dependencies."""
+    session.run(sys.executable, "scripts/check_wheel.py", ".nox/wheel", external=True)
