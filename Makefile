@@ -12,6 +12,8 @@ test: lint types pytest ## lint, types and all tests
 lint: $(VENV)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+	$(BIN)/deptry airflow_provider_upstash_vector
 
 types: $(VENV)
 	$(BIN)/mypy
@@ -60,4 +62,4 @@ lock: $(VENV) ## pin the environments anew
 	@scripts/lock
 
 clean:
-	rm -rf .venv .nox .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage site
+	rm -rf .venv .nox .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .pytest_cache .hypothesis .coverage site

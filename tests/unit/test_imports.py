@@ -1,0 +1,86 @@
+"""What import-linter's contracts in pyproject.toml cannot check: modules of Airflow, and what an import loads."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_upstash_vector import bulk, client, dev_server
+
+OURS = "airflow_provider_upstash_vector"
+ROOT = Path(__file__).parent.parent.parent / OURS
+
+# Airflow is imported through common-compat, which knows its versions. These are the names that it does not have.
+COMPAT = "airflow.providers.common.compat"
+PAST_COMPAT = {
+    ("assets/upstash_vector.py", "airflow.models.connection"),
+    ("lineage.py", "airflow.providers.openlineage.extractors"),
+    ("operators/telling.py", "airflow.providers.openlineage.extractors"),
+    ("retry_policies/upstash_vector.py", "airflow.sdk"),
+    ("triggers/upstash_vector.py", "airflow.triggers.base"),
+}
+HEAVY = {"airflow", "aiohttp", "httpx", "numpy", "pydantic", "starlette", "uvicorn"}
+
+
+def imports() -> Iterator[tuple[str, str]]:
+    for path in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                yield from ((path.relative_to(ROOT).as_posix(), alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                yield path.relative_to(ROOT).as_posix(), node.module
+
+
+def test_airflow_is_imported_through_common_compat() -> None:
+    of_airflow = {(path, module) for path, module in imports() if module.split(".")[0] == "airflow"}
+    assert len(of_airflow) > 2 * len(PAST_COMPAT)
+    assert {each for each in of_airflow if not f"{each[1]}.".startswith(f"{COMPAT}.")} == PAST_COMPAT
+
+
+def loaded_by(code: str, folder: Path | None = None) -> set[str]:
+    """Return the modules that a new Python has loaded after ``code``, and their top-level packages."""
+    command = [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules, sep='\\n')"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder, timeout=120)
+    modules = done.stdout.split()
+    return {*modules, *(module.split(".")[0] for module in modules)}
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        (f"import {OURS}", HEAVY),
+        (f"import {OURS}; {OURS}.get_provider_info()", HEAVY),
+        (f"from {OURS}.client import VectorClient", {"airflow", "aiohttp", "httptools", "numpy", "starlette"}),
+        (f"from {OURS}.client import AsyncVectorClient", {"airflow", "httpx", "starlette", "aiohttp"}),
+        (
+            f"from {OURS}.bulk import run",
+            {"airflow", "httpx", "aiohttp", "numpy", "pyarrow", "pandas", "rich", "starlette"},
+        ),
+        (f"from {OURS}.dev_server import DevServer", {"airflow", "httpx", "aiohttp", "pydantic"}),
+        (f"import {OURS}.operators.upstash_vector", {"aiohttp", "numpy"}),
+    ],
+)
+def test_what_an_import_does_not_load(code: str, absent: set[str]) -> None:
+    assert not loaded_by(code) & absent
+
+
+def test_pytest_loads_nothing_but_the_plugin_until_its_fixture_is_used(tmp_path: Path) -> None:
+    (tmp_path / "test_empty.py").write_text("def test_empty(): pass\n")
+    loaded = loaded_by("import pytest; assert pytest.main(['--collect-only']) == 0", tmp_path)
+    assert {module for module in loaded if module.startswith(OURS)} == {
+        OURS,
+        f"{OURS}.dev_server",
+        f"{OURS}.dev_server.pytest_plugin",
+    }
+    assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize("package", [bulk, client, dev_server])
+def test_unknown_names_of_the_lazy_packages(package: object) -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = package.Nothing  # type: ignore[attr-defined]
