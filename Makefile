@@ -47,7 +47,7 @@ docs: $(VENV) ## build docs/ into site/, refusing a broken link
 screenshots: $(VENV) ## those of the README, taken by the tests of the UI; the old ones stay where a test fails
 	@scripts/install-chromium
 	rm -rf build/docs-images
-	SCREENSHOTS=build/docs-images $(BIN)/pytest tests/ui
+	SCREENSHOTS=build/docs-images $(BIN)/pytest tests/system/ui
 	rm -f docs/images/*.png
 	cp build/docs-images/*.png docs/images/
 

@@ -16,13 +16,16 @@ nox.options.error_on_missing_interpreters = True
 
 PYTHONS = ">=3.10,<3.13"  # those that all of the versions run on
 TESTS = (
-    "tests/unit",
-    "tests/contract",
+    "tests/client",
+    "tests/dev_server",
+    "tests/hooks",
     "tests/operators",
-    "tests/waiting",
+    "tests/polling",
     "tests/assets",
     "tests/retry_policies",
-    "tests/system/test_told.py",
+    "tests/project/test_imports.py",
+    "tests/project/test_warnings.py",
+    "tests/system/test_reported.py",
     "tests/system/test_deferred_dags.py",
     "tests/system/test_upstream_text.py",
 )

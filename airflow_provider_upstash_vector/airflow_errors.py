@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_upstash_vector.bulk.errors import BulkUpdateFailed
+from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
     InvalidEndpoint,
-    InvalidUpdate,
+    InvalidRequest,
     QuotaExceeded,
     UpstashVectorError,
 )
@@ -28,7 +28,7 @@ def is_permanent(error: UpstashVectorError) -> bool:
     """
     if isinstance(error, QuotaExceeded):
         return False
-    permanent = InvalidEndpoint | InvalidUpdate | InvalidRows | BulkUpdateFailed | ApiError
+    permanent = InvalidEndpoint | InvalidRequest | InvalidRows | BulkJobFailed | ApiError
     return isinstance(error, permanent) and not error.retryable
 
 
@@ -43,14 +43,14 @@ def airflow_errors(call: str, *, namespace: object = None, id: object = None) ->
     except UpstashVectorError as error:
         if error.call is None:
             place = namespace if isinstance(namespace, str) else None
-            error.locate(call=call, namespace=place, id=None if id is None else str(id), attempts=0)
-        tell(error)
+            error.add_context(call=call, namespace=place, id=None if id is None else str(id), attempts=0)
+        log_error(error)
         if is_permanent(error):
             # the calls within the client say nothing more, and would push the message out of sight
             raise AirflowFailException(str(error)) from error.with_traceback(None)
         raise
 
 
-def tell(message: object) -> None:
+def log_error(message: object) -> None:
     """Log why a task fails, in a line of its own: the UI of Airflow 3 cuts off what is in a traceback."""
     _log.error("%s", message)

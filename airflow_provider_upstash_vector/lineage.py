@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_MOST_URI_CHARACTERS = 1_500  # of an asset in Airflow's database
+_MAX_URI_CHARACTERS = 1_500  # of an asset in Airflow's database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class WriteResult:
     """How many rows of which namespaces of an index a task has updated; ``run`` are counts of all its rows."""
 
     host: str
@@ -34,7 +34,7 @@ class Written:
     def by_uri(self) -> dict[str, tuple[str, int]]:
         """Return namespace and updated rows by asset URI; without those that are too long for an asset."""
         found = {asset_uri(self.host, namespace): (namespace, rows) for namespace, rows in self.updated.items()}
-        return {uri: what for uri, what in found.items() if what[1] and len(uri) <= _MOST_URI_CHARACTERS}
+        return {uri: what for uri, what in found.items() if what[1] and len(uri) <= _MAX_URI_CHARACTERS}
 
     def extras(self) -> dict[str, dict[str, Any]]:
         """Return what an event tells of each namespace, by asset URI."""
@@ -42,7 +42,7 @@ class Written:
         return {uri: {"updated": rows, **run} for uri, (_, rows) in self.by_uri().items()}
 
 
-def add_to_hook_lineage(hook: Any, written: Written) -> None:
+def add_to_hook_lineage(hook: Any, written: WriteResult) -> None:
     """Name the assets that were written to whoever reads hook lineage, if anyone does."""
     try:
         from airflow.providers.common.compat.lineage.hook import (  # noqa: PLC0415 - has a layer for each version
@@ -57,7 +57,7 @@ def add_to_hook_lineage(hook: Any, written: Written) -> None:
         log.warning("Lineage could not be told: %s: %s", type(error).__name__, error)
 
 
-def outlets_with_events(outlets: list[Any], context: Context, written: Written) -> list[Any]:
+def outlets_with_events(outlets: list[Any], context: Context, written: WriteResult) -> list[Any]:
     """Return the outlets that get an event when the task succeeds, and give theirs the counts.
 
     Left out are namespaces of this index in which nothing was updated: Airflow would emit an event for them too.
@@ -89,7 +89,7 @@ def _uri(outlet: Any) -> str:
     return str(getattr(outlet, "uri", None) or getattr(outlet, "name", ""))
 
 
-def openlineage(written: Written) -> OperatorLineage[Any, Any] | None:
+def openlineage(written: WriteResult) -> OperatorLineage[Any, Any] | None:
     """Return the datasets that were written, with their row counts; ``None`` where there are none."""
     updated = written.by_uri()
     if not updated:

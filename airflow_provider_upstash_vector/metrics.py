@@ -9,7 +9,7 @@ from datetime import timedelta
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_upstash_vector.bulk.report import BulkReport
-from airflow_provider_upstash_vector.client.traffic import Traffic
+from airflow_provider_upstash_vector.client.base import RequestStats
 
 log = logging.getLogger(__name__)
 
@@ -17,33 +17,33 @@ _PREFIX = "upstash_vector"
 _SWITCHES = ("statsd_on", "statsd_datadog_enabled", "otel_on")
 
 
-def tell_update(outcome: str, traffic: Traffic) -> None:
+def emit_update_metrics(outcome: str, request_stats: RequestStats) -> None:
     """Tell of one update: its outcome, and what its client has sent."""
-    _tell({outcome: 1}, traffic)
+    _emit({outcome: 1}, request_stats)
 
 
-def tell_bulk_update(report: BulkReport) -> None:
+def emit_bulk_metrics(report: BulkReport) -> None:
     """Tell of a bulk run what it has done itself: what an earlier try did, that one has told."""
-    added = report.added
+    this_attempt = report.this_attempt
     if report.dry_run:
         return
     outcomes = {
-        "updated": added.updated,
-        "missing": added.missing,
-        "rejected": added.rejected,
-        "failed": added.failed,
+        "updated": this_attempt.updated,
+        "missing": this_attempt.missing,
+        "rejected": this_attempt.rejected,
+        "failed": this_attempt.failed,
         "not_attempted": report.not_attempted,
     }
-    traffic = Traffic(
-        requests=added.requests,
-        request_seconds=added.request_seconds,
-        retries=added.retries,
-        throttled_seconds=added.throttled_seconds,
+    request_stats = RequestStats(
+        requests=this_attempt.requests,
+        request_seconds=this_attempt.request_seconds,
+        retries=this_attempt.retries,
+        throttled_seconds=this_attempt.throttled_seconds,
     )
-    _tell(outcomes, traffic)
+    _emit(outcomes, request_stats)
 
 
-def _tell(outcomes: Mapping[str, int], traffic: Traffic) -> None:
+def _emit(outcomes: Mapping[str, int], request_stats: RequestStats) -> None:
     try:
         if not any(conf.getboolean("metrics", switch, fallback=False) for switch in _SWITCHES):
             return
@@ -52,13 +52,13 @@ def _tell(outcomes: Mapping[str, int], traffic: Traffic) -> None:
         for outcome, rows in outcomes.items():
             if rows:
                 Stats.incr(f"{_PREFIX}.updates.{outcome}", rows)
-        if traffic.requests:
-            Stats.incr(f"{_PREFIX}.requests", traffic.requests)
-            mean = timedelta(seconds=traffic.request_seconds / traffic.requests)
+        if request_stats.requests:
+            Stats.incr(f"{_PREFIX}.requests", request_stats.requests)
+            mean = timedelta(seconds=request_stats.request_seconds / request_stats.requests)
             Stats.timing(f"{_PREFIX}.request_duration", mean)
-        if traffic.retries:
-            Stats.incr(f"{_PREFIX}.retries", traffic.retries)
-        if traffic.throttled_seconds:
-            Stats.timing(f"{_PREFIX}.throttled_duration", timedelta(seconds=traffic.throttled_seconds))
+        if request_stats.retries:
+            Stats.incr(f"{_PREFIX}.retries", request_stats.retries)
+        if request_stats.throttled_seconds:
+            Stats.timing(f"{_PREFIX}.throttled_duration", timedelta(seconds=request_stats.throttled_seconds))
     except Exception as error:  # noqa: BLE001 - no task fails for its metrics
         log.warning("Metrics could not be told: %s: %s", type(error).__name__, error)

@@ -1,4 +1,4 @@
-"""Shows the roles of docstrings, such as ``:class:`~.errors.InvalidUpdate```, as code in the API reference."""
+"""Shows the roles of docstrings, such as ``:class:`~.errors.InvalidRequest```, as code in the API reference."""
 
 from __future__ import annotations
 

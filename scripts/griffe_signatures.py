@@ -18,7 +18,7 @@ _REST = griffe.ParameterKind("variadic keyword")
 _DEFAULTS_OF = {
     "bulk.options.BulkArguments.__init__": "operators.bulk_update.BulkUpdateVectorsOperator",
     "decorators.signatures.BulkUpdateTask.__call__": "operators.bulk_update.BulkUpdateVectorsOperator",
-    "decorators.signatures.UpdateTask.__call__": "operators.update_vector.UpdateVectorOperator",
+    "decorators.signatures.UpdateTask.__call__": "operators.update.UpdateVectorOperator",
 }
 _SELF = griffe.Parameter("self", kind=griffe.ParameterKind("positional or keyword"))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-# Only tests/contract/test_any_index.py uses them, and only in a namespace of its own.
+# Only tests/client/test_any_index.py uses them, and only in a namespace of its own.
 REAL_INDEX = {name: os.environ.get(name) for name in ("UPSTASH_VECTOR_REST_URL", "UPSTASH_VECTOR_REST_TOKEN")}
 
 # Nothing of an Airflow, an index or a proxy of this machine's may reach the tests.
@@ -28,7 +28,7 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 # that is the beginning of our package's name too: what pyproject.toml makes errors would be warnings again.
 sys.warnoptions.append("default::DeprecationWarning:__main__")  # as Python has it anyway
 
-pytest_plugins = ["tests.airflow_features", "tests.index_fixtures", "tests.airflow_home"]
+pytest_plugins = ["tests.support.airflow_features", "tests.support.index_fixtures", "tests.support.airflow_home"]
 
 
 @pytest.hookimpl(optionalhook=True)  # `make test-matrix` has no xdist
@@ -39,7 +39,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # has no types
         def _split_scope(self, nodeid: str) -> str:
             folder = nodeid.rpartition("/")[0]
-            return folder if folder in {"tests/live", "tests/ui"} else super()._split_scope(nodeid)
+            return folder if folder in {"tests/system/live", "tests/system/ui"} else super()._split_scope(nodeid)
 
     return Scheduling(config, log)
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from airflow.providers.common.compat.sdk import Asset
 
 from airflow_provider_upstash_vector.assets.uris import SCHEME, asset_uri, sanitize_uri
-from airflow_provider_upstash_vector.client.hidden_frames import hiding_frames
+from airflow_provider_upstash_vector.client.tracebacks import hiding_frames
 from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
 
 if TYPE_CHECKING:

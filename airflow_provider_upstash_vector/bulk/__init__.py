@@ -1,4 +1,4 @@
-"""Many updates in one process, without Airflow: ``bulk.run(rows, endpoint)``.
+"""Many updates in one process, without Airflow: ``bulk.update(rows, endpoint)``.
 
 A source yields rows, the encoder makes requests of them, the window lets them go, the engine sends them, the books
 count what became of them, and a checkpoint remembers how far it is.
@@ -10,39 +10,39 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_upstash_vector.bulk.checkpoint import CheckpointStore, FileCheckpoint
-    from airflow_provider_upstash_vector.bulk.errors import BulkUpdateFailed
+    from airflow_provider_upstash_vector.bulk.api import forget, update, update_async
+    from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
     from airflow_provider_upstash_vector.bulk.report import BulkReport
-    from airflow_provider_upstash_vector.bulk.running import forget, run, run_async
     from airflow_provider_upstash_vector.bulk.sources import InvalidRows
-    from airflow_provider_upstash_vector.bulk.stopping import BulkStop
+    from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore, FileCheckpoint
+    from airflow_provider_upstash_vector.cancellation import CancelToken
 
-_HOMES = {
-    "BulkReport": "report",
-    "BulkStop": "stopping",
-    "BulkUpdateFailed": "errors",
-    "CheckpointStore": "checkpoint",
-    "FileCheckpoint": "checkpoint",
-    "InvalidRows": "sources",
-    "forget": "running",
-    "run": "running",
-    "run_async": "running",
+_LAZY_EXPORTS = {
+    "BulkReport": ".report",
+    "CancelToken": "..cancellation",
+    "BulkJobFailed": ".errors",
+    "CheckpointStore": ".tracking.checkpoint",
+    "FileCheckpoint": ".tracking.checkpoint",
+    "InvalidRows": ".sources",
+    "forget": ".api",
+    "update": ".api",
+    "update_async": ".api",
 }
 
 __all__ = [
+    "BulkJobFailed",
     "BulkReport",
-    "BulkStop",
-    "BulkUpdateFailed",
+    "CancelToken",
     "CheckpointStore",
     "FileCheckpoint",
     "InvalidRows",
     "forget",
-    "run",
-    "run_async",
+    "update",
+    "update_async",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _LAZY_EXPORTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(_LAZY_EXPORTS[name], __name__), name)

@@ -20,7 +20,7 @@ _OK, _FAILED, _UNUSABLE = 0, 1, 2
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line; options are named as ``bulk.run``'s arguments."""
+    """Return the parser of the command line; options are named as ``bulk.update``'s arguments."""
     made = argparse.ArgumentParser(
         prog="python -m airflow_provider_upstash_vector.bulk",
         description="Update many vectors from files. Prints the report as JSON; ends with 1 where rows are "
@@ -69,7 +69,7 @@ def _run(rows: list[str], url: str | None, conn_id: str | None, options: dict[st
         report: bulk.BulkReport = hooks.UpstashVectorHook(conn_id).bulk_update(rows, **options)
         return report
     endpoint = Endpoint.of(url or os.environ.get(URL_VARIABLE), os.environ.get(TOKEN_VARIABLE))
-    return bulk.run(rows, endpoint, **options)
+    return bulk.update(rows, endpoint, **options)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         report = _run(rows, url, conn_id, {name: value for name, value in given.items() if value is not None})
-    except bulk.BulkUpdateFailed as error:
+    except bulk.BulkJobFailed as error:
         print(json.dumps(error.report.to_dict()))  # noqa: T201 - the program's output
         print(f"error: {error.args[1]}", file=sys.stderr)  # noqa: T201 - as above
         return _FAILED

@@ -6,14 +6,14 @@ import asyncio
 import time
 from contextlib import suppress
 
-from airflow_provider_upstash_vector.bulk.books import Books, Origin
-from airflow_provider_upstash_vector.bulk.encode import Encoder
-from airflow_provider_upstash_vector.bulk.feed import END, PENDING, open_feed
-from airflow_provider_upstash_vector.bulk.halts import Halt, for_time_limit
 from airflow_provider_upstash_vector.bulk.report import BulkReport
+from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
+from airflow_provider_upstash_vector.bulk.sending.prefetch import END, PENDING, open_prefetcher
+from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason, for_time_limit
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
-from airflow_provider_upstash_vector.bulk.stopping import BulkStop
-from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow, OutcomeRecorder
+from airflow_provider_upstash_vector.cancellation import CancelToken
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 
 _ROWS_AT_ONCE = 1_000
 _TICK_SECONDS = 0.25
@@ -22,20 +22,20 @@ _TICK_SECONDS = 0.25
 async def check_rows(
     source: Source | AsyncSource,
     encoder: Encoder,
-    books: Books,
+    recorder: OutcomeRecorder,
     *,
-    stop: BulkStop,
+    stop: CancelToken,
     time_limit_seconds: float | None,
     failures_path: str | None,
-) -> tuple[BulkReport, Halt | None]:
+) -> tuple[BulkReport, StopReason | None]:
     """Return what would be sent, and why it ended early if it did; rows that would be rejected go to the books."""
     started = time.monotonic()
     woken = asyncio.Event()
-    feed = open_feed(source, 0, woken.set)
+    prefetcher = open_prefetcher(source, 0, woken.set)
     rows = size = 0
     try:
-        while (halt := _halt(stop, time_limit_seconds, time.monotonic() - started)) is None:
-            polled = feed.poll()
+        while (stop_reason := _halt(stop, time_limit_seconds, time.monotonic() - started)) is None:
+            polled = prefetcher.poll()
             if polled is END:
                 break
             if polled is PENDING:
@@ -46,16 +46,16 @@ async def check_rows(
             value, file, place = polled
             try:
                 size += len(encoder.encode(value).body)
-            except InvalidUpdate as error:
-                books.reject_unsent(Origin(rows, value, file, place), error)
+            except InvalidRequest as error:
+                recorder.count_unsent_rejection(NumberedRow(rows, value, file, place), error)
             rows += 1
             if rows % _ROWS_AT_ONCE == 0:
                 await asyncio.sleep(0)
     finally:
-        await feed.close()
-    report = books.report(
+        await prefetcher.close()
+    report = recorder.report(
         total=rows,
-        all_read=halt is None,
+        all_read=stop_reason is None,
         failures_path=failures_path,
         dry_run=True,
         retries=0,
@@ -63,12 +63,12 @@ async def check_rows(
         seconds=time.monotonic() - started,
         throttled_seconds=0.0,
     )
-    return report, halt
+    return report, stop_reason
 
 
-def _halt(stop: BulkStop, time_limit_seconds: float | None, seconds: float) -> Halt | None:
-    if stop.asked:
-        return Halt(reason="stopped", explanation="the dry run was stopped")
+def _halt(stop: CancelToken, time_limit_seconds: float | None, seconds: float) -> StopReason | None:
+    if stop.cancelled:
+        return StopReason(reason="stopped", explanation="the dry run was stopped")
     if time_limit_seconds is not None and seconds >= time_limit_seconds:
         return for_time_limit(time_limit_seconds)
     return None

@@ -20,7 +20,7 @@ Reason = Literal[
 ]
 
 
-class BulkUpdateFailed(UpstashVectorError):
+class BulkJobFailed(UpstashVectorError):
     """A run that stopped early or had too many failures: ``reason`` says why, ``report`` what was done until then.
 
     ``retryable`` says whether running it again can help.

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypedDict, get_args
 
-from airflow_provider_upstash_vector.bulk.limits import DailyBudget, FailureLimit
+from airflow_provider_upstash_vector.bulk.sending.limits import DailyBudget, FailureLimit
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, Format, Shard
-from airflow_provider_upstash_vector.client import fields
+from airflow_provider_upstash_vector.client import validation
 
 OnMissing = Literal["count", "fail"]
 OnBudget = Literal["fail", "return"]
@@ -88,7 +88,7 @@ class BulkOptions:
             if value is not None and not _positive(value):
                 raise ValueError(f"{name} must be a number of more than 0, got {value!r}")
         for name in ("check_index", "dry_run"):
-            fields.flag(getattr(self, name), name)
+            validation.flag(getattr(self, name), name)
         for name, choices in (
             ("on_missing", get_args(OnMissing)),
             ("on_budget", get_args(OnBudget)),
@@ -100,8 +100,8 @@ class BulkOptions:
                 )
         FailureLimit(self.max_failures)
         DailyBudget(self.daily_budget)
-        fields.namespace_segment(self.namespace)
-        mode = fields.choice(self.metadata_update_mode, "metadata_update_mode", "OVERWRITE", "PATCH")
+        validation.namespace_segment(self.namespace)
+        mode = validation.choice(self.metadata_update_mode, "metadata_update_mode", "OVERWRITE", "PATCH")
         object.__setattr__(self, "metadata_update_mode", mode)
         if self.shard is not None:
             object.__setattr__(self, "shard", _shard(self.shard))
@@ -121,7 +121,7 @@ class BulkOptions:
         """Return what of the options decides which rows are read and what is sent for them."""
         shard = None if self.shard is None else (*self.shard,)
         names = [*asdict(self.names).values()]
-        return f"{fields.text(self.namespace, 'namespace')!r} {self.metadata_update_mode} {shard} {names}"
+        return f"{validation.text(self.namespace, 'namespace')!r} {self.metadata_update_mode} {shard} {names}"
 
 
 def _shard(shard: Sequence[int]) -> Shard:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Added:
+class ThisAttempt:
     """What a run has done itself, where its report also covers the one it went on from."""
 
     updated: int = 0
@@ -32,7 +33,7 @@ class BulkReport:
     after a 429.
 
     ``updated_by_namespace`` has the first 100 namespaces with an updated row, without names of more than 256
-    characters; the namespaces of ``unplaced`` of these rows are guesses, since a run was killed that had settled
+    characters; the namespaces of ``unknown_namespace_rows`` of these rows are guesses, since a run was killed that had settled
     them. ``added`` is what this run alone has done. None of these is part of the manifest.
     """
 
@@ -50,8 +51,8 @@ class BulkReport:
     all_read: bool = True
     dry_run: bool = False
     updated_by_namespace: dict[str, int] = field(default_factory=dict)
-    unplaced: int = 0
-    added: Added = field(default_factory=Added)
+    unknown_namespace_rows: int = 0
+    this_attempt: ThisAttempt = field(default_factory=ThisAttempt)
 
     def __post_init__(self) -> None:
         """Raise ``ValueError`` where the counts do not add up."""
@@ -65,9 +66,9 @@ class BulkReport:
         return self.all_read and not self.not_attempted
 
     @property
-    def namespaces_known(self) -> bool:
+    def namespace_counts_exact(self) -> bool:
         """Whether ``updated_by_namespace`` has every row that was updated, in its own namespace."""
-        return not self.unplaced and sum(self.updated_by_namespace.values()) == self.updated
+        return not self.unknown_namespace_rows and sum(self.updated_by_namespace.values()) == self.updated
 
     @property
     def rows_per_second(self) -> float:
@@ -79,7 +80,7 @@ class BulkReport:
         """Return the report as plain JSON values."""
         rounded = {"seconds": round(self.seconds, 3), "throttled_seconds": round(self.throttled_seconds, 3)}
         plain = asdict(self)
-        del plain["updated_by_namespace"], plain["unplaced"], plain["added"]
+        del plain["updated_by_namespace"], plain["unknown_namespace_rows"], plain["this_attempt"]
         return {**plain, **rounded, "rows_per_second": round(self.rows_per_second, 1)}
 
     def __str__(self) -> str:
@@ -95,3 +96,29 @@ class BulkReport:
             f"in {self.seconds:,.1f} s ({self.rows_per_second:,.0f}/s, {self.retries:,} retries, "
             f"{self.throttled_seconds:,.1f} s throttled)"
         )
+
+
+MAX_NAMESPACES = 100
+MAX_CHARACTERS = 256
+
+
+class NamespaceCounts:
+    """Counts updated rows of up to 100 namespaces, the first that were seen; those of any others are left out.
+
+    Likewise left out are namespaces with names of more than 256 characters.
+    """
+
+    def __init__(self, before: Mapping[str, int] | None = None) -> None:
+        self._counts = dict(before or {})
+
+    def add(self, namespace: str, rows: int = 1) -> None:
+        """Count updated rows of a namespace."""
+        counts = self._counts
+        if namespace in counts:
+            counts[namespace] += rows
+        elif len(counts) < MAX_NAMESPACES and len(namespace) <= MAX_CHARACTERS:
+            counts[namespace] = rows
+
+    def counts(self) -> dict[str, int]:
+        """Return the counts so far."""
+        return dict(self._counts)

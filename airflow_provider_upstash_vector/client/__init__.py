@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_upstash_vector.client.retry import RetryPolicy
     from airflow_provider_upstash_vector.client.sync_client import VectorClient
 
-_HOMES = {
+_LAZY_EXPORTS = {
     "AsyncVectorClient": "async_client",
     "Data": "models",
     "Endpoint": "models",
@@ -61,6 +61,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _LAZY_EXPORTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_LAZY_EXPORTS[name]}"), name)

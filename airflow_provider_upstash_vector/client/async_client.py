@@ -11,11 +11,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from airflow_provider_upstash_vector.client import retry, wire
-from airflow_provider_upstash_vector.client.engine_settings import engine_settings
-from airflow_provider_upstash_vector.client.engines.base import AsyncEngine, EngineSettings
-from airflow_provider_upstash_vector.client.engines.choice import open_async_engine
+from airflow_provider_upstash_vector.client.base import named_after
 from airflow_provider_upstash_vector.client.errors import BadRequest, NotFound, UpstashVectorError
-from airflow_provider_upstash_vector.client.methods import named_after
 from airflow_provider_upstash_vector.client.models import (
     Endpoint,
     FetchedVector,
@@ -23,17 +20,32 @@ from airflow_provider_upstash_vector.client.models import (
     RangePage,
     ResumableResults,
 )
-from airflow_provider_upstash_vector.client.resumable import ResumableQuery
+from airflow_provider_upstash_vector.client.models.queries import ResumableQuery
+from airflow_provider_upstash_vector.client.transports.base import AsyncTransport, TransportSettings
+from airflow_provider_upstash_vector.client.transports.http1.transport import Http1Transport
+from airflow_provider_upstash_vector.client.transports.settings import engine_settings
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+def open_async_transport(settings: TransportSettings) -> AsyncTransport:
+    """Return the fast engine, or with a proxy the one that knows proxies; on a running loop."""
+    if settings.proxy is None:
+        return Http1Transport(settings)
+    from airflow_provider_upstash_vector.client.transports.aiohttp import (  # noqa: PLC0415 - rarely needed
+        AiohttpTransport,
+    )
+
+    return AiohttpTransport(settings)
+
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 def _method(
-    build: Callable[P, wire.Call[T] | wire.Steps[T]],
+    build: Callable[P, wire.Call[T] | wire.CallSequence[T]],
 ) -> Callable[Concatenate[AsyncVectorClient, P], Coroutine[Any, Any, T]]:
     async def method(self: AsyncVectorClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.run(build(*args, **kwargs))
@@ -82,12 +94,12 @@ class AsyncVectorClient:
         *,
         policy: retry.RetryPolicy | None = None,
         max_connections: int = 64,
-        open_engine: Callable[[EngineSettings], AsyncEngine] = open_async_engine,
+        open_transport: Callable[[TransportSettings], AsyncTransport] = open_async_transport,
     ) -> None:
         self.policy = policy or retry.RetryPolicy()
         self._settings = engine_settings(endpoint, self.policy, max_connections)
-        self._open_engine = open_engine
-        self._opened: AsyncEngine | None = None
+        self._open_engine = open_transport
+        self._opened: AsyncTransport | None = None
 
     upsert = _method(wire.upsert)
     upsert_data = _method(wire.upsert_data)
@@ -106,7 +118,7 @@ class AsyncVectorClient:
     delete_namespace = _method(wire.delete_namespace)
     rename_namespace = _method(wire.rename_namespace)
 
-    async def run(self, request: wire.Call[T] | wire.Steps[T]) -> T:
+    async def run(self, request: wire.Call[T] | wire.CallSequence[T]) -> T:
         """Send a call, or step after step, each as often as the policy allows; return the result."""
         flow = self.flow(request)
         step = next(flow)
@@ -153,15 +165,17 @@ class AsyncVectorClient:
     async def _next(self, uuid: str, additional_k: int) -> list[QueryResult]:
         return await self.run(wire.resumable_query_next(uuid, additional_k))
 
-    def flow(self, request: wire.Call[T] | wire.Steps[T], clock: retry.Clock = time.monotonic) -> retry.Flow[T]:
+    def flow(
+        self, request: wire.Call[T] | wire.CallSequence[T], clock: retry.Clock = time.monotonic
+    ) -> retry.Flow[T]:
         """Return the retry flow of a request, for who drives it himself."""
         return retry.flow(request, self.policy, self._settings.redactor, clock=clock)
 
-    def decode(self, call: wire.Call[T], answer: wire.Answer) -> T:
+    def decode(self, call: wire.Call[T], response: wire.Response) -> T:
         """Return what an answer says, or raise its error, which does not show the token."""
-        return wire.decode(call, answer, time.time(), self._settings.redactor)
+        return wire.decode(call, response, time.time(), self._settings.redactor)
 
-    def open(self) -> AsyncEngine:
+    def open(self) -> AsyncTransport:
         """Return the engine, opened on the running loop."""
         if self._opened is None:
             self._opened = self._open_engine(self._settings)

@@ -2,11 +2,11 @@
 
     UpstashVectorError                 .retryable, .attempts, .call, .namespace, .id, .written
     ├─ InvalidEndpoint(ValueError)     the REST URL or token cannot be used; nothing was sent
-    ├─ InvalidUpdate(ValueError)       a value cannot be sent: .field and .reason
+    ├─ InvalidRequest(ValueError)       a value cannot be sent: .field and .reason
     ├─ TransportError                  no whole answer came back                         retried
-    │   ├─ ConnectFailed               no connection, so nothing was sent: .reason
-    │   ├─ AnswerLost                  the connection broke; the request may have landed
-    │   └─ AnswerTimeout               the time ran out; the request may have landed
+    │   ├─ ConnectionFailed               no connection, so nothing was sent: .reason
+    │   ├─ ResponseLost                  the connection broke; the request may have landed
+    │   └─ ResponseTimeout               the time ran out; the request may have landed
     ├─ ApiError                        the service refused: .status, .server_message, .retry_after
     │   ├─ BadRequest                  400, 422
     │   ├─ Unauthorized                401, 403
@@ -15,9 +15,9 @@
     │   ├─ QuotaExceeded               403 with the daily-limit text; not before 00:00 UTC
     │   ├─ RateLimited                 429                                               retried
     │   └─ ServerError                 408, 425, 5xx                                     retried
-    └─ MalformedAnswer                 a 2xx answer that is not the documented JSON
+    └─ InvalidResponse                 a 2xx answer that is not the documented JSON
 
-``bulk`` adds ``BulkUpdateFailed``, ``InvalidRows`` and ``SourceBroken``. All of them pickle, because Airflow
+``bulk`` adds ``BulkJobFailed``, ``InvalidRows`` and ``SourceBroken``. All of them pickle, because Airflow
 passes exceptions between processes. Text of servers and libraries is
 redacted where an error is made of it (``redaction.py``), so that no message holds the token.
 """
@@ -27,7 +27,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar, Literal
 
-ConnectReason = Literal["dns", "tls", "refused", "timeout", "other"]
+ConnectionFailureReason = Literal["dns", "tls", "refused", "timeout", "other"]
 
 
 class UpstashVectorError(Exception):
@@ -51,7 +51,7 @@ class UpstashVectorError(Exception):
         """What went wrong, without the place where it did."""
         return str(self.args[0]) if self.args else type(self).__name__
 
-    def locate(self, *, call: str, namespace: str | None, id: str | None, attempts: int) -> None:
+    def add_context(self, *, call: str, namespace: str | None, id: str | None, attempts: int) -> None:
         """Note which call failed, where, and after how many attempts."""
         self.call, self.namespace, self.id, self.attempts = call, namespace, id, attempts
 
@@ -71,7 +71,7 @@ class InvalidEndpoint(UpstashVectorError, ValueError):
     """The REST URL or the token cannot be used; raised before anything is sent. A retry does not help."""
 
 
-class InvalidUpdate(UpstashVectorError, ValueError):
+class InvalidRequest(UpstashVectorError, ValueError):
     """A value cannot be sent: ``field`` names it, ``reason`` says why. A retry does not help."""
 
     def __init__(self, field: str, reason: str) -> None:
@@ -91,19 +91,19 @@ class TransportError(UpstashVectorError):
     retryable = True
 
 
-class ConnectFailed(TransportError):
+class ConnectionFailed(TransportError):
     """No connection could be made, so nothing was sent; ``reason`` tells name lookup, TLS and the rest apart."""
 
-    def __init__(self, message: str, reason: ConnectReason = "other") -> None:
+    def __init__(self, message: str, reason: ConnectionFailureReason = "other") -> None:
         super().__init__(message, reason)
         self.reason = reason
 
 
-class AnswerLost(TransportError):
+class ResponseLost(TransportError):
     """The connection broke before the whole answer was read; the request may have landed."""
 
 
-class AnswerTimeout(TransportError):
+class ResponseTimeout(TransportError):
     """The answer was not complete within the time limit; the request may have landed."""
 
 
@@ -162,7 +162,7 @@ class ServerError(ApiError):
     retryable = True
 
 
-class MalformedAnswer(UpstashVectorError):
+class InvalidResponse(UpstashVectorError):
     """A 2xx answer that is not the documented JSON, or is too large; the request may have landed."""
 
 

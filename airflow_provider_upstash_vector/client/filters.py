@@ -17,8 +17,8 @@ from decimal import Decimal
 from numbers import Integral, Real
 from typing import NoReturn
 
-from airflow_provider_upstash_vector.client import fields
-from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+from airflow_provider_upstash_vector.client import validation
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 
 # A name, then names and array elements; [#-1] is the last element.
 _FIELD = re.compile(r"[a-zA-Z_][a-zA-Z_0-9-]*(\.[a-zA-Z_][a-zA-Z_0-9-]*|\[(\d+|#-\d+)\])*", re.ASCII)
@@ -68,12 +68,12 @@ class Filter:
 class Field:
     """A field of the metadata: a name, ``a.b`` within an object, ``a[0]`` or ``a[#-1]`` within an array.
 
-    Comparisons give a :class:`Filter`. Raises :class:`InvalidUpdate` for a name or value that cannot be written.
+    Comparisons give a :class:`Filter`. Raises :class:`InvalidRequest` for a name or value that cannot be written.
     """
 
     def __init__(self, name: str) -> None:
         if not isinstance(name, str) or not _FIELD.fullmatch(name) or name.lower() in _KEYWORDS:
-            raise InvalidUpdate("filter", f"{name!r} is not a field, such as a, a.b, a[0] or a[#-1]")
+            raise InvalidRequest("filter", f"{name!r} is not a field, such as a, a.b, a[0] or a[#-1]")
         self._name = name
 
     def __eq__(self, value: Literal) -> Filter:  # type: ignore[override]  # builds an expression
@@ -135,16 +135,16 @@ class Field:
 def filter_text(filter: str | Filter) -> str:
     """Return the text of a filter, hand-written or built."""
     if not isinstance(filter, str | Filter):
-        raise InvalidUpdate("filter", f"must be text or a Filter, got {type(filter).__name__}")
+        raise InvalidRequest("filter", f"must be text or a Filter, got {type(filter).__name__}")
     return str(filter)
 
 
 def _literals(values: Iterable[Literal]) -> str:
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise InvalidUpdate("filter", f"a list of values is wanted, not {fields.shown(values)}")
+        raise InvalidRequest("filter", f"a list of values is wanted, not {validation.shown(values)}")
     literals = [_literal(value) for value in values]
     if not literals:
-        raise InvalidUpdate("filter", "a list of values must not be empty")
+        raise InvalidRequest("filter", "a list of values must not be empty")
     return f"({', '.join(literals)})"
 
 
@@ -155,18 +155,18 @@ def _literal(value: object) -> str:
 
 
 def _text(value: object) -> str:
-    text = fields.text(value, "filter")
+    text = validation.text(value, "filter")
     for quote in ("'", '"'):
         if quote not in text:
             return f"{quote}{text}{quote}"
-    raise InvalidUpdate("filter", f"a text with both kinds of quotes cannot be written: {text[:60]!r}")
+    raise InvalidRequest("filter", f"a text with both kinds of quotes cannot be written: {text[:60]!r}")
 
 
 def _number(value: object) -> str:
     number = _finite(value)
     if number is None:
-        raise InvalidUpdate(
-            "filter", f"{fields.shown(value)} is no text, number or truth value that can be written"
+        raise InvalidRequest(
+            "filter", f"{validation.shown(value)} is no text, number or truth value that can be written"
         )
     if isinstance(value, Integral):
         return str(int(value))

@@ -16,7 +16,7 @@ from typing import TypeVar, cast
 from airflow_provider_upstash_vector.client import wire
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
-    ConnectFailed,
+    ConnectionFailed,
     RateLimited,
     UpstashVectorError,
 )
@@ -42,10 +42,10 @@ class Wait:
 
 
 # With less time than this left, another attempt would only replace the error by that of the time limit.
-LEAST_REQUEST_SECONDS = 0.1
-_MOST_DOUBLINGS = 30
+MIN_REQUEST_SECONDS = 0.1
+_MAX_DOUBLINGS = 30
 
-Outcome = wire.Answer | UpstashVectorError | None
+Outcome = wire.Response | UpstashVectorError | None
 Clock = Callable[[], float]
 Flow = Generator[Send | Wait, Outcome, T]
 
@@ -87,8 +87,8 @@ class RetryPolicy:
         *,
         attempt: int,
         elapsed_seconds: float,
-        chance: float,
-        repeatable: bool = True,
+        random_value: float,
+        idempotent: bool = True,
     ) -> float | None:
         """Return the seconds to wait before the next attempt, or ``None`` to raise ``error``.
 
@@ -97,34 +97,36 @@ class RetryPolicy:
         """
         if not error.retryable or attempt >= self.max_attempts:
             return None
-        if not (repeatable or isinstance(error, ConnectFailed | RateLimited)):
+        if not (idempotent or isinstance(error, ConnectionFailed | RateLimited)):
             return None
         backoff = min(
-            self.max_backoff_seconds, self.first_backoff_seconds * 2.0 ** min(attempt - 1, _MOST_DOUBLINGS)
+            self.max_backoff_seconds, self.first_backoff_seconds * 2.0 ** min(attempt - 1, _MAX_DOUBLINGS)
         )
-        wait = backoff * chance
+        wait = backoff * random_value
         if isinstance(error, ApiError) and error.retry_after is not None:
             if error.retry_after > self.max_retry_after_seconds:
                 return None
             wait += error.retry_after
         left = self.total_timeout_seconds - elapsed_seconds - wait
-        return wait if left >= LEAST_REQUEST_SECONDS else None
+        return wait if left >= MIN_REQUEST_SECONDS else None
 
 
 def flow(
-    request: wire.Call[T] | wire.Steps[T],
+    request: wire.Call[T] | wire.CallSequence[T],
     policy: RetryPolicy,
     redactor: Redactor,
     *,
     clock: Clock = time.monotonic,
     wall_clock: Clock = time.time,
-    chance: Callable[[], float] = random.random,
+    random_value: Callable[[], float] = random.random,
 ) -> Flow[T]:
     """Return the generator that carries a call, or step after step, through attempts to a result or an error.
 
     The policy's limits are those of each call. What a server says comes into an error through ``redactor``.
     """
-    carry = partial(_carry, policy=policy, redactor=redactor, clock=clock, wall_clock=wall_clock, chance=chance)
+    carry = partial(
+        _carry, policy=policy, redactor=redactor, clock=clock, wall_clock=wall_clock, random_value=random_value
+    )
     if isinstance(request, wire.Call):
         return (yield from carry(request))
     try:
@@ -145,7 +147,7 @@ def _carry(
     redactor: Redactor,
     clock: Clock,
     wall_clock: Clock,
-    chance: Callable[[], float],
+    random_value: Callable[[], float],
 ) -> Flow[T]:
     started = clock()
     attempt = 0
@@ -153,19 +155,19 @@ def _carry(
     while True:
         attempt += 1
         left = policy.total_timeout_seconds - (clock() - started)
-        if last is not None and left < LEAST_REQUEST_SECONDS:  # it has waited for longer than it was to
+        if last is not None and left < MIN_REQUEST_SECONDS:  # it has waited for longer than it was to
             raise last
         outcome = yield Send(call.path, call.body, min(policy.request_timeout_seconds, left))
         try:
             return _result(call, outcome, wall_clock(), redactor)
         except UpstashVectorError as error:
-            error.locate(call=call.name, namespace=call.namespace, id=call.id, attempts=attempt)
+            error.add_context(call=call.name, namespace=call.namespace, id=call.id, attempts=attempt)
             wait = policy.wait_after(
                 error,
                 attempt=attempt,
                 elapsed_seconds=clock() - started,
-                chance=chance(),
-                repeatable=call.repeatable,
+                random_value=random_value(),
+                idempotent=call.idempotent,
             )
             if wait is None:
                 raise

@@ -10,11 +10,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from airflow_provider_upstash_vector.client import retry, wire
-from airflow_provider_upstash_vector.client.engine_settings import engine_settings
-from airflow_provider_upstash_vector.client.engines.base import Engine
-from airflow_provider_upstash_vector.client.engines.httpx_engine import HttpxEngine
+from airflow_provider_upstash_vector.client.base import RequestStats, named_after
 from airflow_provider_upstash_vector.client.errors import BadRequest, NotFound, UpstashVectorError
-from airflow_provider_upstash_vector.client.methods import named_after
 from airflow_provider_upstash_vector.client.models import (
     Endpoint,
     FetchedVector,
@@ -22,8 +19,10 @@ from airflow_provider_upstash_vector.client.models import (
     RangePage,
     ResumableResults,
 )
-from airflow_provider_upstash_vector.client.resumable import ResumableQuery
-from airflow_provider_upstash_vector.client.traffic import Traffic
+from airflow_provider_upstash_vector.client.models.queries import ResumableQuery
+from airflow_provider_upstash_vector.client.transports.base import Transport
+from airflow_provider_upstash_vector.client.transports.httpx import HttpxTransport
+from airflow_provider_upstash_vector.client.transports.settings import engine_settings
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -33,7 +32,7 @@ T = TypeVar("T")
 
 
 def _method(
-    build: Callable[P, wire.Call[T] | wire.Steps[T]],
+    build: Callable[P, wire.Call[T] | wire.CallSequence[T]],
 ) -> Callable[Concatenate[VectorClient, P], T]:
     def method(self: VectorClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self.run(build(*args, **kwargs))
@@ -64,7 +63,7 @@ def _context_method(
 class VectorClient:
     """Calls an index, waiting for each answer. Close it, or use it as a context manager.
 
-    Every method raises :class:`~.errors.UpstashVectorError`; :class:`~.errors.InvalidUpdate` before
+    Every method raises :class:`~.errors.UpstashVectorError`; :class:`~.errors.InvalidRequest` before
     anything is sent. ``traffic`` counts what was sent. ``namespace=None`` means the index's default one,
     as ``""`` does.
 
@@ -77,10 +76,10 @@ class VectorClient:
         self, endpoint: Endpoint, *, policy: retry.RetryPolicy | None = None, max_connections: int = 10
     ) -> None:
         self._policy = policy or retry.RetryPolicy()
-        self.traffic = Traffic()
+        self.request_stats = RequestStats()
         settings = engine_settings(endpoint, self._policy, max_connections)
         self._redactor = settings.redactor
-        self._engine: Engine = HttpxEngine(settings)
+        self._transport: Transport = HttpxTransport(settings)
 
     upsert = _method(wire.upsert)
     upsert_data = _method(wire.upsert_data)
@@ -99,7 +98,7 @@ class VectorClient:
     delete_namespace = _method(wire.delete_namespace)
     rename_namespace = _method(wire.rename_namespace)
 
-    def run(self, request: wire.Call[T] | wire.Steps[T]) -> T:
+    def run(self, request: wire.Call[T] | wire.CallSequence[T]) -> T:
         """Send a call, or step after step, each as often as the policy allows; return the result."""
         flow = retry.flow(request, self._policy, self._redactor)
         step = next(flow)
@@ -108,15 +107,15 @@ class VectorClient:
         while True:
             if isinstance(step, retry.Wait):
                 time.sleep(step.seconds)
-                self.traffic.waited(step.seconds, getattr(outcome, "status", None))
+                self.request_stats.waited(step.seconds, getattr(outcome, "status", None))
                 outcome, waited = None, True
             else:
                 started = time.monotonic()
                 try:
-                    outcome = self._engine.send(step.path, step.body, step.timeout_seconds)
+                    outcome = self._transport.send(step.path, step.body, step.timeout_seconds)
                 except UpstashVectorError as error:
                     outcome = error
-                self.traffic.sent(time.monotonic() - started, again=waited)
+                self.request_stats.sent(time.monotonic() - started, again=waited)
                 waited = False
             try:
                 step = flow.send(outcome)
@@ -151,7 +150,7 @@ class VectorClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._engine.close()
+        self._transport.close()
 
     def __enter__(self) -> Self:
         return self

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import TaskDecorator
 from airflow_provider_upstash_vector.bulk import options
 from airflow_provider_upstash_vector.bulk.sources import Format
 from airflow_provider_upstash_vector.client.models import NumbersLike, SparseLike
-from airflow_provider_upstash_vector.operators import update_vector
+from airflow_provider_upstash_vector.operators import update
 
 
 class UpdateTask(Protocol):
@@ -28,7 +28,7 @@ class UpdateTask(Protocol):
         metadata: Mapping[str, Any] | str | None = ...,
         metadata_update_mode: str | None = ...,
         namespace: str | None = ...,
-        on_missing: update_vector.OnMissing = ...,
+        on_missing: update.OnMissing = ...,
         wait_until_indexed: bool = ...,
         deferrable: bool = ...,
         poke_interval: timedelta | float = ...,

@@ -21,8 +21,8 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
-from airflow_provider_upstash_vector.client.errors import InvalidUpdate
-from airflow_provider_upstash_vector.client.fields import shown
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
+from airflow_provider_upstash_vector.client.validation import shown
 from airflow_provider_upstash_vector.decorators.signatures import BulkUpdateTask, UpdateTask
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
@@ -65,14 +65,14 @@ class UpdateVectorDecoratedOperator(_CallsFunction, UpdateVectorOperator):
 
     def _take(self, change: object) -> None:
         if not isinstance(change, Mapping):
-            raise InvalidUpdate("result", f"must be a mapping with id and what to change, got {shown(change)}")
+            raise InvalidRequest("result", f"must be a mapping with id and what to change, got {shown(change)}")
         if "id" not in change:
-            raise InvalidUpdate("id", "is required")
+            raise InvalidRequest("id", "is required")
         for name, value in change.items():
             if name == "id":
                 self.vector_id = value
             elif name not in _CHANGES:
-                raise InvalidUpdate(str(name), "there is no such field")
+                raise InvalidRequest(str(name), "there is no such field")
             elif value is not None:
                 setattr(self, name, value)
 

@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from airflow_provider_upstash_vector.dev_server.index import IndexSpec
     from airflow_provider_upstash_vector.dev_server.server import DevServer
 
-_HOMES = {"DevServer": "server", "Fault": "faults", "IndexSpec": "index"}
+_LAZY_EXPORTS = {"DevServer": "server", "Fault": "faults", "IndexSpec": "index"}
 
 __all__ = ["DevServer", "Fault", "IndexSpec"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _LAZY_EXPORTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return getattr(import_module(f"{__name__}.{_LAZY_EXPORTS[name]}"), name)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"the dev server needs {error.name}: pip install 'airflow-provider-upstash-vector[dev-server]'"

@@ -21,11 +21,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from airflow_provider_upstash_vector.dev_server import answers
-from airflow_provider_upstash_vector.dev_server.answers import Answer
+from airflow_provider_upstash_vector.dev_server import responses
 from airflow_provider_upstash_vector.dev_server.commands import COMMANDS, Command, Request, Server
+from airflow_provider_upstash_vector.dev_server.errors import HttpError, bad_request
 from airflow_provider_upstash_vector.dev_server.faults import Fault, Faults
-from airflow_provider_upstash_vector.dev_server.refusal import Refusal, bad_request
+from airflow_provider_upstash_vector.dev_server.responses import Answer
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 _RUNS_FIRST = {"slow", "drip"}
@@ -47,13 +47,13 @@ class Tokens:
         """Refuse a request whose ``Authorization`` header does not allow the command."""
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
-            raise Refusal(401, "Unauthorized: Missing auth token")
+            raise HttpError(401, "Unauthorized: Missing auth token")
         if _same(token.strip(), self.full):
             return
         if self.read_only is None or not _same(token.strip(), self.read_only):
-            raise Refusal(401, "Unauthorized: Invalid auth token")
+            raise HttpError(401, "Unauthorized: Invalid auth token")
         if command.writes:
-            raise Refusal(403, "Forbidden: the read-only token cannot write")
+            raise HttpError(403, "Forbidden: the read-only token cannot write")
 
 
 def _same(left: str, right: str) -> bool:
@@ -66,7 +66,7 @@ class Service:
 
     server: Server
     tokens: Tokens
-    find_transport: answers.FindTransport
+    find_transport: responses.FindTransport
     faults: Faults = field(default_factory=Faults)
     requests: Counter[str] = field(default_factory=Counter)
 
@@ -74,15 +74,15 @@ class Service:
         """Answer one request."""
         try:
             name, command, namespace = _route(scope)
-        except Refusal as refusal:
-            await answers.error(refusal.status, refusal.message).send(send)
+        except HttpError as refusal:
+            await responses.error(refusal.status, refusal.message).send(send)
             return
         self.requests[name] += 1
         fault = self.faults.take(name)
         try:
             body = await _read_body(scope, receive)
-        except Refusal as refusal:
-            await answers.error(refusal.status, refusal.message).send(send)
+        except HttpError as refusal:
+            await responses.error(refusal.status, refusal.message).send(send)
             return
         except ClientDisconnect:
             return
@@ -91,18 +91,18 @@ class Service:
             await self._answer(scope, command, request).send(send)
         else:
             runs = fault.applied or fault.kind in _RUNS_FIRST
-            good = self._answer(scope, command, request) if runs else answers.result("Success")
-            await answers.send_with(fault, good, scope, send, self.find_transport)
+            good = self._answer(scope, command, request) if runs else responses.result("Success")
+            await responses.send_with(fault, good, scope, send, self.find_transport)
 
     def _answer(self, scope: Scope, command: Command, request: Request) -> Answer:
         try:
             self.tokens.check(_header(scope, b"authorization"), command)
-            return answers.result(command.run(self.server, request))
-        except Refusal as refusal:
-            return answers.error(refusal.status, refusal.message)
+            return responses.result(command.run(self.server, request))
+        except HttpError as refusal:
+            return responses.error(refusal.status, refusal.message)
         except Exception:
             log.exception("a command failed")
-            return answers.error(500, "Internal server error")
+            return responses.error(500, "Internal server error")
 
     def application(self) -> ASGIApp:
         """Return the whole application, control paths included."""
@@ -146,16 +146,16 @@ def _route(scope: Scope) -> tuple[str, Command, str]:
     # The path as it was sent: once decoded, a namespace "a/b" could not be told from two segments.
     segments = scope["raw_path"].split(b"/")[1:]
     if not segments:  # OPTIONS *
-        raise Refusal(404, "Not found")
+        raise HttpError(404, "Not found")
     try:
         name, *rest = (unquote(segment.decode("ascii"), errors="strict") for segment in segments)
     except UnicodeDecodeError:
         raise bad_request("The path is not percent-encoded UTF-8") from None
     command = COMMANDS.get(name)
     if command is None or len(rest) > (1 if command.takes_namespace else 0):
-        raise Refusal(404, f"Not found: {scope['path']}")
+        raise HttpError(404, f"Not found: {scope['path']}")
     if scope["method"] not in command.methods:
-        raise Refusal(405, f"Method not allowed: {scope['method']}")
+        raise HttpError(405, f"Method not allowed: {scope['method']}")
     return name, command, rest[0] if rest else ""
 
 
@@ -164,7 +164,7 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes:
     async for chunk in HttpRequest(scope, receive).stream():
         body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise Refusal(413, f"Request body is too large, at most {MAX_BODY_BYTES} bytes")
+            raise HttpError(413, f"Request body is too large, at most {MAX_BODY_BYTES} bytes")
     return bytes(body)
 
 

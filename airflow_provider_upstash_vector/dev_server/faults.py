@@ -71,10 +71,10 @@ class Fault:
 class Faults:
     """The faults that are waiting, first come first served; safe to use from any thread."""
 
-    def __init__(self, chance: random.Random | None = None) -> None:
+    def __init__(self, random_value: random.Random | None = None) -> None:
         self._waiting: list[Fault] = []
         self._lock = threading.Lock()
-        self._chance = chance or random.Random()  # noqa: S311 - not for secrets
+        self._chance = random_value or random.Random()  # noqa: S311 - not for secrets
 
     def add(self, *faults: Fault) -> None:
         """Let the next requests get these."""

@@ -25,7 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from airflow_provider_upstash_vector.dev_server.refusal import Refusal, bad_request
+from airflow_provider_upstash_vector.dev_server.errors import HttpError, bad_request
 
 _MAX_DEPTH = 50
 _INT64 = range(-(2**63), 2**63)
@@ -106,7 +106,7 @@ def _tokens(text: str) -> list[_Token]:
     return [*tokens, _Token("end", "", end)]
 
 
-def _syntax_error(position: int, expected: str, found: str) -> Refusal:
+def _syntax_error(position: int, expected: str, found: str) -> HttpError:
     return bad_request(f"Invalid filter: expected {expected} at position {position}, found {found}")
 
 
@@ -235,6 +235,6 @@ class _Parser:
         self._next += token.kind != "end"
         return token
 
-    def _unexpected(self, expected: str) -> Refusal:
+    def _unexpected(self, expected: str) -> HttpError:
         token = self._peek()
         return _syntax_error(token.position, expected, token.shown)

@@ -9,9 +9,9 @@ from typing import Any, Literal, NoReturn, TypedDict
 import numpy as np
 
 from airflow_provider_upstash_vector.dev_server.embedding import embed_dense, embed_sparse
+from airflow_provider_upstash_vector.dev_server.errors import bad_request, unprocessable, wrong_input
 from airflow_provider_upstash_vector.dev_server.index import IndexSpec
 from airflow_provider_upstash_vector.dev_server.records import Include, Record
-from airflow_provider_upstash_vector.dev_server.refusal import bad_request, unprocessable, wrong_input
 
 MAX_METADATA_BYTES = 48 * 1024
 MAX_DATA_BYTES = 1024 * 1024

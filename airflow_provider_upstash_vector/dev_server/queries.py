@@ -9,6 +9,7 @@ import numpy as np
 
 from airflow_provider_upstash_vector.dev_server import payloads
 from airflow_provider_upstash_vector.dev_server.embedding import embed_dense, embed_sparse_query
+from airflow_provider_upstash_vector.dev_server.errors import unprocessable
 from airflow_provider_upstash_vector.dev_server.index import IndexSpec
 from airflow_provider_upstash_vector.dev_server.ranking import (
     Floats,
@@ -18,7 +19,6 @@ from airflow_provider_upstash_vector.dev_server.ranking import (
     reciprocal_ranks,
 )
 from airflow_provider_upstash_vector.dev_server.records import Include, shown
-from airflow_provider_upstash_vector.dev_server.refusal import unprocessable
 from airflow_provider_upstash_vector.dev_server.vector_index import VectorIndex
 
 MAX_TOP_K = 1_000

@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from airflow_provider_upstash_vector.dev_server.errors import bad_request
 from airflow_provider_upstash_vector.dev_server.ranking import Ranking
 from airflow_provider_upstash_vector.dev_server.records import Include
-from airflow_provider_upstash_vector.dev_server.refusal import bad_request
 
 # 100 is the service's default according to its developers (github.com/upstash/vector-js, pull request 42).
 MAX_ACTIVE = 100

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_upstash_vector.dev_server.errors import bad_request
 from airflow_provider_upstash_vector.dev_server.filter_sql import Where
 from airflow_provider_upstash_vector.dev_server.index import IndexSpec
 from airflow_provider_upstash_vector.dev_server.payloads import MetadataMode, check_metadata_size
 from airflow_provider_upstash_vector.dev_server.records import Record
-from airflow_provider_upstash_vector.dev_server.refusal import bad_request
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS spec (json TEXT NOT NULL);

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from airflow_provider_upstash_vector.dev_server.errors import HttpError
 from airflow_provider_upstash_vector.dev_server.filter_language import parse
 from airflow_provider_upstash_vector.dev_server.filter_sql import Where, where
 from airflow_provider_upstash_vector.dev_server.index import IndexSpec
 from airflow_provider_upstash_vector.dev_server.payloads import MetadataMode
 from airflow_provider_upstash_vector.dev_server.pending import Pending
 from airflow_provider_upstash_vector.dev_server.records import Record
-from airflow_provider_upstash_vector.dev_server.refusal import Refusal
 from airflow_provider_upstash_vector.dev_server.store import Store
 from airflow_provider_upstash_vector.dev_server.vector_columns import Columns, Rows
 
@@ -90,7 +90,7 @@ class VectorIndex:
     def delete_namespace(self, namespace: str) -> None:
         """Delete a namespace with its vectors; 404 where there is none."""
         if namespace not in self.store.namespaces():
-            raise Refusal(404, f"Namespace {namespace} for the index dev-server does not exist")
+            raise HttpError(404, f"Namespace {namespace} for the index dev-server does not exist")
         self.store.delete_namespace(namespace)
         self._emptied(namespace)
 

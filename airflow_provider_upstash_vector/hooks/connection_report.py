@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from airflow_provider_upstash_vector.client.errors import (
-    AnswerTimeout,
     ApiError,
-    ConnectFailed,
+    ConnectionFailed,
     InvalidEndpoint,
-    MalformedAnswer,
+    InvalidResponse,
     NotFound,
     QuotaExceeded,
     RateLimited,
+    ResponseTimeout,
     ServerError,
     TransportError,
     Unauthorized,
@@ -53,15 +53,15 @@ def explain(error: UpstashVectorError) -> str:
 
 
 def _advice(error: UpstashVectorError) -> str:
-    if isinstance(error, ConnectFailed):
+    if isinstance(error, ConnectionFailed):
         return _CONNECT_ADVICE[error.reason]
     if isinstance(error, ApiError):
         return _api_advice(error)
-    if isinstance(error, AnswerTimeout):
+    if isinstance(error, ResponseTimeout):
         return 'try again, or raise the extra "timeout"'
     if isinstance(error, TransportError):
         return "try again; check the proxy if there is one"
-    if isinstance(error, MalformedAnswer):
+    if isinstance(error, InvalidResponse):
         return "this is not an Upstash Vector index; check the REST URL"
     return "check the connection"
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from airflow_provider_upstash_vector.client.errors import InvalidEndpoint
-from airflow_provider_upstash_vector.client.hidden_frames import hiding_frames
 from airflow_provider_upstash_vector.client.models import Endpoint
 from airflow_provider_upstash_vector.client.retry import RetryPolicy
+from airflow_provider_upstash_vector.client.tracebacks import hiding_frames
 from airflow_provider_upstash_vector.hooks.connection_extras import ConnectionWithExtras, read_extras
 from airflow_provider_upstash_vector.hooks.masking import mask_token
 

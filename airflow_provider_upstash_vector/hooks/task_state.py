@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from airflow_provider_upstash_vector.bulk.checkpoint import temporary_journal
+from airflow_provider_upstash_vector.bulk.tracking.checkpoint import temporary_journal
 
 _KEY = "upstash_vector_bulk_update"
 

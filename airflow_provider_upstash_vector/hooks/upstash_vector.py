@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_upstash_vector.client.errors import InvalidUpdate, UpstashVectorError
+from airflow_provider_upstash_vector.client.base import RequestStats
+from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
 from airflow_provider_upstash_vector.client.models import NumbersLike, SparseLike, VectorUpdate
 from airflow_provider_upstash_vector.client.sync_client import VectorClient
-from airflow_provider_upstash_vector.client.traffic import Traffic
 from airflow_provider_upstash_vector.hooks import connection_form, connection_report
 from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
 from airflow_provider_upstash_vector.hooks.object_storage import object_paths
@@ -22,10 +22,10 @@ from airflow_provider_upstash_vector.hooks.object_storage import object_paths
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-    from airflow_provider_upstash_vector.bulk import BulkReport, BulkStop, CheckpointStore
+    from airflow_provider_upstash_vector.bulk import BulkReport, CancelToken, CheckpointStore
+    from airflow_provider_upstash_vector.bulk.api import PathLike
     from airflow_provider_upstash_vector.bulk.options import BulkArguments
-    from airflow_provider_upstash_vector.bulk.progress import Log, ProgressKind
-    from airflow_provider_upstash_vector.bulk.running import PathLike
+    from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -92,9 +92,9 @@ class UpstashVectorHook(BaseHook):
         return self._client
 
     @property
-    def traffic(self) -> Traffic:
+    def request_stats(self) -> RequestStats:
         """What the open client has sent so far."""
-        return self._client.traffic if self._client else Traffic()
+        return self._client.request_stats if self._client else RequestStats()
 
     def asset(self, namespace: str | None = None) -> Any:
         """Return the asset of a namespace of the connection's index; for tasks, since it reads the connection.
@@ -123,7 +123,7 @@ class UpstashVectorHook(BaseHook):
         """Change what is given of one vector; return the updated count, 1 or, where no such id is, 0.
 
         Arguments are those of :class:`~airflow_provider_upstash_vector.client.VectorUpdate`. Raises
-        ``InvalidUpdate`` before anything is sent.
+        ``InvalidRequest`` before anything is sent.
         """
         target = self.resolve_namespace(namespace)
         try:
@@ -135,8 +135,8 @@ class UpstashVectorHook(BaseHook):
                 metadata=metadata,
                 metadata_update_mode=metadata_update_mode,
             )
-        except InvalidUpdate as error:
-            error.locate(call="update", namespace=target, id=str(id), attempts=0)
+        except InvalidRequest as error:
+            error.add_context(call="update", namespace=target, id=str(id), attempts=0)
             raise
         return self.get_conn().update(change, target)
 
@@ -148,20 +148,20 @@ class UpstashVectorHook(BaseHook):
         failures_path: PathLike | None = None,
         checkpoint: PathLike | CheckpointStore | None = None,
         keep_checkpoint: bool = False,
-        stop: BulkStop | None = None,
+        stop: CancelToken | None = None,
         progress: ProgressKind = "auto",
         log: Log | None = None,
         **arguments: Unpack[BulkArguments],
     ) -> BulkReport:
         """Send an update for each row, many at a time; return what became of them.
 
-        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.run`. Paths may be URIs of
+        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.update`. Paths may be URIs of
         any object store that Airflow reads; ``rows`` that give no namespace go to ``namespace``, or the
         connection's.
         """
         from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - most tasks do without
 
-        return bulk.run(
+        return bulk.update(
             rows,
             self.settings.endpoint,
             namespace=self.resolve_namespace(namespace),

@@ -28,7 +28,7 @@ class UpstashConsoleLink(BaseOperatorLink):
         # the name of an index's host does not tell the id that its page in the console has
         return url if url.startswith("http://") else CONSOLE
 
-    def keep(self, operator: Any, context: Any) -> None:
+    def persist(self, operator: Any, context: Any) -> None:
         """Keep the address as XCom, from within the task; Airflow 3 does that itself."""
         task_instance = context.get("ti")  # none in a test that executes an operator by itself
         if task_instance is not None and not AIRFLOW_V_3_0_PLUS:

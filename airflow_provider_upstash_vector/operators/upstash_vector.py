@@ -1,6 +1,6 @@
 """Operators that change vectors of an index."""
 
-from airflow_provider_upstash_vector.operators.bulk_update import BulkUpdateVectorsOperator
-from airflow_provider_upstash_vector.operators.update_vector import UpdateVectorOperator
+from airflow_provider_upstash_vector.operators.bulk import BulkUpdateVectorsOperator
+from airflow_provider_upstash_vector.operators.update import UpdateVectorOperator
 
 __all__ = ["BulkUpdateVectorsOperator", "UpdateVectorOperator"]

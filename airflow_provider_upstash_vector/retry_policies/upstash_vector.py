@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_upstash_vector.airflow_errors import is_permanent
-from airflow_provider_upstash_vector.bulk.errors import BulkUpdateFailed
+from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
 from airflow_provider_upstash_vector.client.errors import QuotaExceeded, RateLimited, UpstashVectorError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ else:
 _LATE = timedelta(minutes=5)
 # For a clock that is fast: what comes before midnight is refused.
 _CLOCK_SECONDS = 5.0
-_MOST_CAUSES = 20
+_MAX_CAUSES = 20
 _E = TypeVar("_E", bound=BaseException)
 
 
@@ -95,7 +95,7 @@ class UpstashVectorRetryPolicy(RetryPolicy):
 def _cause(exception: BaseException | None, kind: type[_E]) -> _E | None:
     """Return the first of ``kind`` among an error and what it was raised from."""
     seen = 0
-    while exception is not None and seen < _MOST_CAUSES:
+    while exception is not None and seen < _MAX_CAUSES:
         if isinstance(exception, kind):
             return exception
         exception, seen = exception.__cause__, seen + 1
@@ -103,7 +103,7 @@ def _cause(exception: BaseException | None, kind: type[_E]) -> _E | None:
 
 
 def _is_spent(error: UpstashVectorError) -> bool:
-    if isinstance(error, BulkUpdateFailed):
+    if isinstance(error, BulkJobFailed):
         return error.reason in {"daily_quota", "daily_budget"}
     return isinstance(error, QuotaExceeded)
 

@@ -16,15 +16,15 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
-from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
-from airflow_provider_upstash_vector.operators import waiting
-from airflow_provider_upstash_vector.operators.exact_templates import ExactTemplatesOperator
-from airflow_provider_upstash_vector.operators.rendered_values import optional_text, rendered_value
-from airflow_provider_upstash_vector.waiting.poller import End, Poller
+from airflow_provider_upstash_vector.operators.base import waiting
+from airflow_provider_upstash_vector.operators.base.arguments import optional_text, rendered_value
+from airflow_provider_upstash_vector.operators.base.templates import LiteralSafeTemplateMixin
+from airflow_provider_upstash_vector.polling.poller import Finished, Poller
 
 
-class UpstashVectorIndexReadySensor(ExactTemplatesOperator, BaseSensorOperator):
+class UpstashVectorIndexReadySensor(LiteralSafeTemplateMixin, BaseSensorOperator):
     """Wait until nothing that was written is pending, so that queries find it; or until a vector is there.
 
     ``poke_interval``, ``timeout``, ``mode``, ``soft_fail`` and ``never_fail`` are those of every sensor. Five
@@ -89,16 +89,16 @@ class UpstashVectorIndexReadySensor(ExactTemplatesOperator, BaseSensorOperator):
         """
         if self._began is None:
             self._began = self._begin()
-        waited, poller, deadline = self._began
+        wait_spec, poller, deadline = self._began
         if poller.is_held(time.time()):
             return False
-        decision = waiting.look(self.hook, poller)
-        self.log.info("%s.", decision.told)
-        if isinstance(decision, End):
+        decision = waiting.check_once(self.hook, poller)
+        self.log.info("%s.", decision.message)
+        if isinstance(decision, Finished):
             waiting.finish(decision)
             return True
         if deadline is not None:
-            waiting.defer(self, self.hook, waited, deadline=deadline)
+            waiting.defer(self, self.hook, wait_spec, deadline=deadline)
         return False
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> None:  # noqa: ARG002 - as above
@@ -113,13 +113,13 @@ class UpstashVectorIndexReadySensor(ExactTemplatesOperator, BaseSensorOperator):
             if self.never_fail:
                 raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
             raise
-        self.log.info("%s.", end.told)
+        self.log.info("%s.", end.message)
 
     def _begin(self) -> tuple[waiting.Wait, Poller, float | None]:
         """Return what is waited for, the poller and, where it is deferrable, the deadline."""
         with airflow_errors("wait", namespace=self.namespace, id=self.vector_id):
             namespace = self.hook.resolve_namespace(optional_text(self.namespace, "namespace"))
-            waited = waiting.Wait(
+            wait_spec = waiting.Wait(
                 namespace=None if self.whole_index else namespace,
                 vector_id=self._given("vector_id", optional_text(self.vector_id, "vector_id")),
                 metadata=self._given("metadata", rendered_value(self.metadata, "metadata", "a JSON object")),
@@ -127,10 +127,10 @@ class UpstashVectorIndexReadySensor(ExactTemplatesOperator, BaseSensorOperator):
                 timeout=self.timeout,
             )
             deadline = time.time() + self.timeout if self.deferrable else None
-            return waited, waited.poller(deadline), deadline
+            return wait_spec, wait_spec.poller(deadline), deadline
 
     def _given(self, field: str, value: Any) -> Any:
         """Return a field's value; one that was given and is nothing now would change what is waited for."""
         if value is None and field in self._fields_given:
-            raise InvalidUpdate(field, "was given, but rendered to nothing")
+            raise InvalidRequest(field, "was given, but rendered to nothing")
         return value

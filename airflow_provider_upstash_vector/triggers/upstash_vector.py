@@ -15,10 +15,16 @@ from asgiref.sync import sync_to_async
 
 from airflow_provider_upstash_vector.client import AsyncVectorClient
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
-from airflow_provider_upstash_vector.client.hidden_frames import without_frames
+from airflow_provider_upstash_vector.client.tracebacks import without_frames
 from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
-from airflow_provider_upstash_vector.waiting.conditions import condition
-from airflow_provider_upstash_vector.waiting.poller import MOST_FAILED_POLLS, Again, Decision, End, Poller
+from airflow_provider_upstash_vector.polling.conditions import condition
+from airflow_provider_upstash_vector.polling.poller import (
+    MAX_FAILED_POLLS,
+    Finished,
+    KeepPolling,
+    PollDecision,
+    Poller,
+)
 
 
 class _NoConnection(UpstashVectorError):
@@ -30,8 +36,8 @@ class _NoConnection(UpstashVectorError):
 class UpstashVectorTrigger(BaseTrigger):
     """Fires when nothing is pending in an index or its namespaces, or when a vector is there.
 
-    The event is ``{"status": "met" | "timeout" | "failed", "told": …, "permanent": …, "cause": None | {"kind":
-    "rate_limit" | "daily_quota", "retry_after": …}, "carried": …}``: ``told`` is a sentence, ``permanent`` whether
+    The event is ``{"status": "met" | "timeout" | "failed", "message": …, "permanent": …, "cause": None | {"kind":
+    "rate_limit" | "daily_quota", "retry_after": …}, "resume_data": …}``: ``told`` is a sentence, ``permanent`` whether
     no retry can mend it. Airflow stores the arguments in its database in clear.
 
     :param upstash_vector_conn_id: the Airflow connection with the REST URL and token; a read-only one is enough.
@@ -45,7 +51,7 @@ class UpstashVectorTrigger(BaseTrigger):
         for ``poke_interval``.
     :param deadline: when to give up, in seconds since 1970, so that a triggerer that starts the trigger anew does
         not begin the time anew; ``None`` for never.
-    :param most_failed_polls: how many failed looks in a row are tolerated; permanent errors are not.
+    :param max_failed_checks: how many failed looks in a row are tolerated; permanent errors are not.
     :param carried: comes back in the event: small JSON values, no vector and no secret.
     """
 
@@ -59,8 +65,8 @@ class UpstashVectorTrigger(BaseTrigger):
         poke_interval: float = 60.0,
         first_poll_seconds: float | None = None,
         deadline: float | None = None,
-        most_failed_polls: int = MOST_FAILED_POLLS,
-        carried: dict[str, Any] | None = None,
+        max_failed_checks: int = MAX_FAILED_POLLS,
+        resume_data: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's has no types
         self.upstash_vector_conn_id = upstash_vector_conn_id
@@ -70,15 +76,15 @@ class UpstashVectorTrigger(BaseTrigger):
         self.poke_interval = poke_interval
         self.first_poll_seconds = poke_interval if first_poll_seconds is None else first_poll_seconds
         self.deadline = deadline
-        self.most_failed_polls = most_failed_polls
-        self.carried = carried
+        self.max_failed_checks = max_failed_checks
+        self.resume_data = resume_data
         self._client: AsyncVectorClient | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and its arguments: no secret, no vector."""
         names = (
             "upstash_vector_conn_id", "namespace", "vector_id", "metadata", "poke_interval", "first_poll_seconds",
-            "deadline", "most_failed_polls", "carried",
+            "deadline", "max_failed_checks", "resume_data",
         )  # fmt: skip
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
@@ -89,30 +95,30 @@ class UpstashVectorTrigger(BaseTrigger):
         finally:
             await self._close()
         # not in the kwargs of the deferral, of which dag.test() keeps none
-        yield TriggerEvent({**asdict(end), "carried": self.carried})  # type: ignore[no-untyped-call]  # as above
+        yield TriggerEvent({**asdict(end), "resume_data": self.resume_data})  # type: ignore[no-untyped-call]  # as above
 
-    async def _wait(self) -> End:
+    async def _wait(self) -> Finished:
         poller = Poller(
             condition(self.namespace, self.vector_id, self.metadata),
             interval_seconds=self.poke_interval,
             deadline=self.deadline,
-            most_failed_polls=self.most_failed_polls,
+            max_failed_checks=self.max_failed_checks,
         )
-        decision: Decision = poller.first(self.first_poll_seconds, time.time())
-        while isinstance(decision, Again):
+        decision: PollDecision = poller.first(self.first_poll_seconds, time.time())
+        while isinstance(decision, KeepPolling):
             await asyncio.sleep(decision.seconds)
             decision = await self._look(poller)
-            self.log.info("%s", decision.told)
+            self.log.info("%s", decision.message)
         return decision
 
-    async def _look(self, poller: Poller) -> Decision:
+    async def _look(self, poller: Poller) -> PollDecision:
         try:
             client = await self._open()
             result = await client.run(poller.condition.request())
         except UpstashVectorError as error:
             return poller.after_error(error, time.time())
         except AirflowNotFoundException as error:
-            return End("failed", str(error), permanent=True)
+            return Finished("failed", str(error), permanent=True)
         return poller.after_result(result, time.time())
 
     async def _open(self) -> AsyncVectorClient:

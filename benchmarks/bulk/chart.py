@@ -15,13 +15,13 @@ from benchmarks.bulk.rounds import median, rate
 
 _OURS, _OTHERS, _SHORT = "#00875a", "#8b95a1", "#c9372c"
 _NAMES = {
-    "ours": "bulk.run",
+    "ours": "bulk.update",
     "bare": "bare aiohttp",
     "vendor_async": "upstash-vector AsyncIndex",
     "vendor_sync": "upstash-vector Index",
     "mapped_tasks": "one mapped task per row",
-    "rows_100k": "bulk.run, 100,000 rows",
-    "rows_1m": "bulk.run, 1,000,000 rows",
+    "rows_100k": "bulk.update, 100,000 rows",
+    "rows_1m": "bulk.update, 1,000,000 rows",
 }
 _PARTS = {
     "metadata": "metadata",
@@ -51,7 +51,7 @@ def draw(results: Results, folder: Path) -> None:
 def _rates(results: Results) -> list[tuple[str, float, str]]:
     """Return label, rate and colour of each bar.
 
-    bulk.run stands beside the others of each part, from the same minutes: in others the machine may be busier.
+    bulk.update stands beside the others of each part, from the same minutes: in others the machine may be busier.
     """
     return [
         (

@@ -56,7 +56,7 @@ def ours(case: Case) -> Run:
     endpoint = Endpoint.of(case.url, TOKEN)
 
     def send(rows: Any) -> int:
-        report = bulk.run(
+        report = bulk.update(
             rows, endpoint, concurrency=case.connections, check_index=False, progress="none", checkpoint=None
         )
         return report.updated
@@ -80,9 +80,9 @@ def bare(case: Case) -> Run:
                 nonlocal updated
                 for row in rest:
                     body = orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY)
-                    async with session.post(case.url + "/update", data=body) as answer:
-                        content = await answer.read()
-                        assert answer.status == 200, content
+                    async with session.post(case.url + "/update", data=body) as response:
+                        content = await response.read()
+                        assert response.status == 200, content
                         updated += 1
 
             await asyncio.gather(*(work() for _ in range(case.connections)))
@@ -131,10 +131,13 @@ CONTENDERS: dict[str, Callable[[Case], Run]] = {
 def made_rows(kind: Kind, count: int) -> list[Row]:
     """Return rows that are the same each time they are made."""
     if kind == "metadata":
-        chance = random.Random(1)
+        random_value = random.Random(1)
         genres = ("drama", "comedy", "western", "crime")
         return [
-            {"id": f"doc-{n}", "metadata": {"genre": chance.choice(genres), "year": chance.randint(1920, 2025)}}
+            {
+                "id": f"doc-{n}",
+                "metadata": {"genre": random_value.choice(genres), "year": random_value.randint(1920, 2025)},
+            }
             for n in range(count)
         ]
     import numpy as np

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmarks.bulk.contenders import TOKEN, Run, made_rows
-from tests.live.live_airflow import LiveAirflow
+from tests.support.live_airflow import LiveAirflow
 
 DAG_ID = "mapped_updates"
 _RUN_SECONDS = 600

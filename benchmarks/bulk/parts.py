@@ -112,7 +112,7 @@ def wire_bytes(bench: Bench) -> None:
     vector = np.random.default_rng(1).standard_normal(DIMENSION)
     server = CountingServer()
     row = {"id": "doc-1", "vector": vector}
-    bulk.run([row], Endpoint.of(server.url, TOKEN), check_index=False, progress="none")
+    bulk.update([row], Endpoint.of(server.url, TOKEN), check_index=False, progress="none")
     Index(server.url, TOKEN).update("doc-1", vector.tolist())
     server.close()
     ours, theirs = server.requests

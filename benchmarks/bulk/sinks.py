@@ -81,7 +81,7 @@ def nginx_version() -> str:
 
 def _configuration(folder: str, ports: dict[int, int]) -> str:
     servers = (
-        _SERVER.format(port=port, answer=ANSWER, sleep=f"echo_sleep {delay / 1000}; " if delay else "")
+        _SERVER.format(port=port, response=ANSWER, sleep=f"echo_sleep {delay / 1000}; " if delay else "")
         for delay, port in ports.items()
     )
     return _CONFIGURATION.format(module=_MODULE, folder=folder, servers="\n".join(servers))

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_upstash_vector import bulk
-from airflow_provider_upstash_vector.bulk.failures import FailuresFile
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
+from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer
-from tests.index_fixtures import QUICK
+from tests.support.index_fixtures import QUICK
 
 # No retry because of a machine with other work to do: the tests count requests.
 PATIENT = replace(
@@ -29,10 +29,10 @@ Run = Callable[..., bulk.BulkReport]
 
 @pytest.fixture
 def run(endpoint: Endpoint) -> Run:
-    """``bulk.run`` on the index, with quick retries and no progress."""
+    """``bulk.update`` on the index, with quick retries and no progress."""
 
     def run_bulk(rows: object, **arguments: Any) -> bulk.BulkReport:
-        return bulk.run(rows, endpoint, **{"policy": PATIENT, "progress": "none", **arguments})
+        return bulk.update(rows, endpoint, **{"policy": PATIENT, "progress": "none", **arguments})
 
     return run_bulk
 
@@ -57,9 +57,9 @@ def stored(server: DevServer, namespace: str = "") -> dict[str, Mapping[str, Any
         return {found.id: found.metadata for found in client.range(namespace, include_metadata=True)}
 
 
-def failed(run: Callable[[], object]) -> bulk.BulkUpdateFailed:
+def failed(run: Callable[[], object]) -> bulk.BulkJobFailed:
     """Return the error in which a run ends."""
-    with pytest.raises(bulk.BulkUpdateFailed) as raised:
+    with pytest.raises(bulk.BulkJobFailed) as raised:
         run()
     return raised.value
 

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_upstash_vector.dev_server import DevServer
 from tests.bulk.conftest import fill, stored
-from tests.index_fixtures import connection_json
+from tests.support.index_fixtures import connection_json
 
 
 @pytest.fixture

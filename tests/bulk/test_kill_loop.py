@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bulk.kill_loop import kill_in_a_loop
+from tests.support.kill_loop import kill_in_a_loop
 
 LONG = [pytest.mark.long, pytest.mark.timeout(1_800)]
 

@@ -26,7 +26,7 @@ from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows, local_paths
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
 from airflow_provider_upstash_vector.client import Endpoint
-from airflow_provider_upstash_vector.client.errors import ConnectFailed, Unauthorized
+from airflow_provider_upstash_vector.client.errors import ConnectionFailed, Unauthorized
 from airflow_provider_upstash_vector.dev_server import DevServer
 from tests.bulk.conftest import PATIENT, Run, failed, fill
 
@@ -328,9 +328,9 @@ def test_failures_survive_a_run_that_cannot_start(endpoint: Endpoint, run: Run, 
     (tmp_path / "file").touch()
     options: dict[str, Any] = {"failures_path": path, "policy": PATIENT, "progress": "none"}
     with pytest.raises(Unauthorized):
-        bulk.run(rows, Endpoint.of(endpoint.url, "wrong"), **options)
-    with pytest.raises(ConnectFailed):
-        bulk.run(
+        bulk.update(rows, Endpoint.of(endpoint.url, "wrong"), **options)
+    with pytest.raises(ConnectionFailed):
+        bulk.update(
             rows, Endpoint.of("http://127.0.0.1:1", "x"), **{**options, "policy": replace(PATIENT, max_attempts=1)}
         )
     with pytest.raises(InvalidRows):
@@ -339,7 +339,7 @@ def test_failures_survive_a_run_that_cannot_start(endpoint: Endpoint, run: Run, 
         run(rows, failures_path=path, checkpoint=tmp_path / "file" / "checkpoint")
     for source in ("no id.csv", "folder.jsonl"):
         for dry_run in (False, True):
-            with pytest.raises((InvalidRows, bulk.BulkUpdateFailed)):
+            with pytest.raises((InvalidRows, bulk.BulkJobFailed)):
                 run(tmp_path / source, failures_path=path, dry_run=dry_run)
     assert path.read_bytes() == FAILURE
     assert [one.name for one in tmp_path.iterdir() if one.name.startswith("failures")] == ["failures.jsonl"]
@@ -356,8 +356,8 @@ def test_a_dry_run_keeps_to_its_time_limit_and_stops_while_it_waits_for_rows(run
         while not go_on.is_set():
             yield {"id": "a", "data": "x"}
 
-    stop = bulk.BulkStop()
-    timer = threading.Timer(0.2, stop.ask)
+    stop = bulk.CancelToken()
+    timer = threading.Timer(0.2, stop.cancel)
     timer.start()
     try:
         for rows in (waits(), endless()):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_upstash_vector.bulk import BulkReport, BulkUpdateFailed
+from airflow_provider_upstash_vector.bulk import BulkJobFailed, BulkReport
 
 counts = st.tuples(*[st.integers(0, 10**12)] * 5)
 
@@ -86,7 +86,7 @@ def test_a_run_that_took_no_time_has_no_rate() -> None:
 
 
 def test_a_failed_run_says_why_and_what_was_done_also_in_another_process() -> None:
-    error = BulkUpdateFailed("failures", "3 failures are more than max_failures allows", report(), False)
+    error = BulkJobFailed("failures", "3 failures are more than max_failures allows", report(), False)
     told = str(error)
     assert told.startswith("3 failures are more than max_failures allows: 10 of 10 rows updated")
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own

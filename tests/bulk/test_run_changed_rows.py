@@ -126,7 +126,7 @@ class Rows(list):
         if place == 500:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().__getitem__(place)
-bulk.run(Rows(ROWS), Endpoint.of({index.url!r}, {index.token!r}), checkpoint={str(tmp_path / "c")!r})
+bulk.update(Rows(ROWS), Endpoint.of({index.url!r}, {index.token!r}), checkpoint={str(tmp_path / "c")!r})
 """
     subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
     assert json.loads((tmp_path / "c").read_text())["read"] == 0
@@ -148,8 +148,8 @@ def test_the_report_of_a_run_that_has_read_less_than_is_settled_adds_up(
 ) -> None:
     index.faults.add(Fault(kind="slow", seconds=0.8, command="update"))  # the first row holds the watermark
     before = stopped_after(run, index, iter(ROWS), 300, checkpoint=tmp_path / "c")
-    stop = bulk.BulkStop()
-    stop.ask()
+    stop = bulk.CancelToken()
+    stop.cancel()
     report = failed(lambda: run(iter(ROWS), checkpoint=tmp_path / "c", stop=stop)).report
     assert report.updated == before.updated
     assert report.not_attempted >= 0

@@ -32,9 +32,13 @@ UNREADABLE: dict[str, dict[str, Any]] = {
 
 def changes(count: int = ROWS) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return patches, about ten for each vector, and what they make of the metadata."""
-    chance = random.Random(7)
+    random_value = random.Random(7)
     rows: list[dict[str, Any]] = [
-        {"id": f"v{chance.randrange(IDS)}", "metadata": {"n": n, f"k{n % 3}": n}, "metadata_update_mode": "PATCH"}
+        {
+            "id": f"v{random_value.randrange(IDS)}",
+            "metadata": {"n": n, f"k{n % 3}": n},
+            "metadata_update_mode": "PATCH",
+        }
         for n in range(count)
     ]
     after: dict[str, Any] = {f"v{n}": {"n": -1} for n in range(IDS)}

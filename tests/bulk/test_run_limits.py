@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_upstash_vector import bulk
-from airflow_provider_upstash_vector.bulk import watch
+from airflow_provider_upstash_vector.bulk import monitor
 from airflow_provider_upstash_vector.client import Endpoint
 from airflow_provider_upstash_vector.client.errors import Unauthorized
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
@@ -29,10 +29,10 @@ def refuse_updates(server: DevServer, **fault: Any) -> None:
     server.faults.add(Fault(**{"kind": "status", "status": 422, "times": 10**9, "command": "update", **fault}))
 
 
-def stop_after_updates(stop: bulk.BulkStop, server: DevServer, count: int) -> None:
+def stop_after_updates(stop: bulk.CancelToken, server: DevServer, count: int) -> None:
     while server.requests["update"] < count:
         time.sleep(0.01)
-    stop.ask()
+    stop.cancel()
 
 
 def test_no_failure_is_allowed_by_default(server: DevServer, run: Run, tmp_path: Path) -> None:
@@ -108,8 +108,8 @@ def test_unknown_ids_are_counted_or_fail(server: DevServer, run: Run) -> None:
 
 def test_a_wrong_token_stops_before_the_first_row(server: DevServer) -> None:
     with pytest.raises(Unauthorized):
-        bulk.run(rows(10), Endpoint.of(server.url, "wrong"))
-    error = failed(lambda: bulk.run(rows(1_000), Endpoint.of(server.url, "wrong"), check_index=False))
+        bulk.update(rows(10), Endpoint.of(server.url, "wrong"))
+    error = failed(lambda: bulk.update(rows(1_000), Endpoint.of(server.url, "wrong"), check_index=False))
     assert (error.reason, error.retryable) == ("error", False)
     assert isinstance(error.__cause__, Unauthorized)
     assert error.report.failed == server.requests["update"] <= 64
@@ -207,7 +207,7 @@ def test_a_time_limit(server: DevServer, run: Run) -> None:
 
 def test_a_stop_settles_what_is_in_flight(server: DevServer, run: Run, tmp_path: Path) -> None:
     fill(server, [f"v{n}" for n in range(1_000)])
-    stop = bulk.BulkStop()
+    stop = bulk.CancelToken()
     server.faults.add(Fault(kind="slow", seconds=0.5, times=100, command="update"))
     threading.Thread(target=stop_after_updates, args=(stop, server, 8), daemon=True).start()
     error = failed(lambda: run(rows(1_000), stop=stop, checkpoint=tmp_path / "checkpoint", concurrency=8))
@@ -223,7 +223,7 @@ def test_what_does_not_settle_in_time_may_have_landed(
 ) -> None:
     monkeypatch.setattr("airflow_provider_upstash_vector.bulk.job.STOP_SECONDS", 0.2)
     fill(server, [f"v{n}" for n in range(100)])
-    stop = bulk.BulkStop()
+    stop = bulk.CancelToken()
     server.faults.add(Fault(kind="slow", seconds=0.9, times=100, command="update"))
     threading.Thread(target=stop_after_updates, args=(stop, server, 8), daemon=True).start()
     path = tmp_path / "failures.jsonl"
@@ -253,7 +253,7 @@ def test_an_iterable_that_fails(server: DevServer, run: Run) -> None:
 def test_a_checkpoint_that_cannot_be_saved_stops_the_run(
     server: DevServer, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "_SAVE_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(monitor, "_SAVE_EVERY_SECONDS", 0.0)
     fill(server, [f"v{n}" for n in range(1_000)])
 
     class Full(bulk.FileCheckpoint):

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import Endpoint
-from tests.bulk.slow_server import SlowServer
+from tests.support.slow_server import SlowServer
 
 
 @pytest.fixture
@@ -21,13 +21,13 @@ def slow() -> Iterator[SlowServer]:
 
 def run(server: SlowServer, rows: object, **options: Any) -> bulk.BulkReport:
     endpoint = Endpoint.of(server.url, "token")
-    return bulk.run(rows, endpoint, **{"check_index": False, "progress": "none", **options})
+    return bulk.update(rows, endpoint, **{"check_index": False, "progress": "none", **options})
 
 
 def test_updates_of_one_vector_go_one_after_another_in_order(slow: SlowServer) -> None:
-    chance = random.Random(3)
+    random_value = random.Random(3)
     rows = [
-        {"id": f"v{chance.randrange(20)}", "namespace": f"n{chance.randrange(2)}", "data": str(n)}
+        {"id": f"v{random_value.randrange(20)}", "namespace": f"n{random_value.randrange(2)}", "data": str(n)}
         for n in range(2_000)
     ]
     run(slow, rows, concurrency=32)

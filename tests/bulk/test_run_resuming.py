@@ -93,11 +93,11 @@ def test_killed_again_and_again(server: DevServer, path: Path, tmp_path: Path) -
 
 def stopped_after(run: Run, server: DevServer, rows: object, count: int, **options: Any) -> bulk.BulkReport:
     """Run until so many updates have been sent; return the report of then."""
-    stop = bulk.BulkStop()
+    stop = bulk.CancelToken()
 
     def stop_then() -> None:
         wait_for_updates(server, count)
-        stop.ask()
+        stop.cancel()
 
     thread = threading.Thread(target=stop_then)
     thread.start()

@@ -147,7 +147,7 @@ def test_on_a_running_loop(server: DevServer, endpoint: Endpoint, run: Run) -> N
     fill(server, IDS)
 
     async def awaited() -> bulk.BulkReport:
-        return await bulk.run_async(rows(), endpoint, progress="none")
+        return await bulk.update_async(rows(), endpoint, progress="none")
 
     async def blocking() -> bulk.BulkReport:
         return run(rows())
@@ -174,11 +174,11 @@ def test_a_slow_iterable_is_sent_as_it_comes(server: DevServer, run: Run) -> Non
 def test_an_iterable_that_hangs_does_not_keep_a_stopped_run(server: DevServer, run: Run) -> None:
     fill(server, IDS)
     release = threading.Event()
-    stop = bulk.BulkStop()
+    stop = bulk.CancelToken()
 
     def hanging() -> Iterator[dict[str, Any]]:
         yield rows()[0]
-        threading.Timer(0.2, stop.ask).start()
+        threading.Timer(0.2, stop.cancel).start()
         release.wait(60)
 
     error = failed(lambda: run(hanging(), stop=stop))
@@ -191,7 +191,7 @@ def test_an_interruption_settles_what_is_in_flight(server: DevServer, run: Run, 
     with interrupted_after(server, 500), pytest.raises(Interruption) as interruption:
         run(rows() * 100, checkpoint=tmp_path / "c", concurrency=8, max_requests_per_second=2_000)
     cause = interruption.value.__cause__
-    assert isinstance(cause, bulk.BulkUpdateFailed)
+    assert isinstance(cause, bulk.BulkJobFailed)
     assert cause.reason == "stopped"
     assert cause.report.updated == server.requests["update"] < 10_000
     assert run(rows() * 100, checkpoint=tmp_path / "c").updated == 10_000
@@ -201,7 +201,7 @@ def test_an_interruption_settles_what_is_in_flight(server: DevServer, run: Run, 
 def test_progress_is_logged(
     server: DevServer, run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_upstash_vector.bulk.progress.LOG_EVERY_SECONDS", 0.2)
+    monkeypatch.setattr("airflow_provider_upstash_vector.bulk.tracking.progress.LOG_EVERY_SECONDS", 0.2)
     fill(server, IDS)
     with caplog.at_level(logging.INFO):
         run(rows(), progress="log", max_requests_per_second=100)

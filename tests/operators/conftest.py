@@ -8,8 +8,8 @@ import pytest
 
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer
-from tests.index_fixtures import connection_json
-from tests.operators.waiting_tasks import PENDING_LOOKS
+from tests.support.index_fixtures import connection_json
+from tests.support.waiting_tasks import PENDING_LOOKS
 
 
 @pytest.fixture

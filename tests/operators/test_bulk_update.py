@@ -14,9 +14,9 @@ from uuid import uuid4
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
-from airflow_provider_upstash_vector.bulk import BulkUpdateFailed
+from airflow_provider_upstash_vector.bulk import BulkJobFailed
 from airflow_provider_upstash_vector.dev_server import DevServer
-from airflow_provider_upstash_vector.operators.many_rows import ManyRows
+from airflow_provider_upstash_vector.operators.base.display import SummarizedRows
 from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
 from tests.bulk.conftest import Interruption, fill, interrupted_after, stored
 
@@ -103,7 +103,7 @@ def test_texts_in_rows_stay_as_they_are_written(index: DevServer, native: bool) 
 def test_many_rows_are_no_template(index: DevServer) -> None:
     task = Task(rows=[*ROWS, {"id": "v0", "metadata": {"n": "{{ params.no }}"}}])
     assert task.run()["updated"] == 201
-    assert isinstance(task.operator.rows, ManyRows)
+    assert isinstance(task.operator.rows, SummarizedRows)
     assert repr(task.operator.rows) == "<201 rows>"
     assert stored(index)["v0"] == {"n": "{{ params.no }}"}
 
@@ -124,7 +124,7 @@ def test_the_checkpoint_is_in_the_tasks_state_and_gone_in_the_end(index: DevServ
         task.operator.on_kill()
 
     threading.Thread(target=kill).start()
-    with pytest.raises(BulkUpdateFailed) as stopped:
+    with pytest.raises(BulkJobFailed) as stopped:
         task.run()
     assert stopped.value.reason == "stopped"
     assert task.xcoms["return_value"] == stopped.value.report.to_dict()
@@ -149,7 +149,7 @@ def test_without_task_state_there_is_no_checkpoint_unless_it_has_a_path(
 
     path = tmp_path / "checkpoint"
     stopped = Task(rows=ROWS, daily_budget=50, checkpoint="{{ params.path }}")
-    with pytest.raises(BulkUpdateFailed, match="daily budget"):
+    with pytest.raises(BulkJobFailed, match="daily budget"):
         stopped.run(path=str(path))
     assert path.exists()
     assert Task(rows=ROWS, checkpoint=path).run()["updated"] == 200

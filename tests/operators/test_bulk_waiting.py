@@ -14,12 +14,12 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
+from airflow_provider_upstash_vector.operators.base.waiting import WaitFailed
 from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
-from airflow_provider_upstash_vector.operators.waiting import WaitFailed
 from tests.bulk.conftest import fill
-from tests.index_fixtures import connection_json
 from tests.operators.test_bulk_update import State
-from tests.operators.waiting_tasks import context, deferred_by, event_of, made, resumed
+from tests.support.index_fixtures import connection_json
+from tests.support.waiting_tasks import context, deferred_by, event_of, made, resumed
 
 IDS = [f"v{n}" for n in range(20)]
 ROWS = [{"id": id, "data": "new"} for id in IDS]
@@ -99,7 +99,7 @@ def deferred_manifest(index: DevServer, task: Task) -> Any:
     index.faults.add(Fault(kind="status", status=503, times=1, command="info"))
     deferred = deferred_by(task.operator(), task.context)
     task.arguments["deferrable"] = False
-    return deferred.trigger.serialize()[1]["carried"]["result"]
+    return deferred.trigger.serialize()[1]["resume_data"]["result"]
 
 
 def test_the_checkpoint_goes_when_a_deferred_wait_has_ended(index: DevServer, checkpoint: str) -> None:
@@ -145,7 +145,7 @@ def test_too_many_failures_leave_no_checkpoint(checkpoint: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "waited"),
+    ("rows", "wait_spec"),
     [
         (ROWS, [""]),
         ([*ROWS, {"id": "w", "data": "x", "namespace": "ns"}], ["", "ns"]),
@@ -154,7 +154,7 @@ def test_too_many_failures_leave_no_checkpoint(checkpoint: str) -> None:
     ids=["one", "two", "too long to be told"],
 )
 def test_it_waits_for_the_namespaces_that_were_written_to(
-    index: DevServer, rows: list[dict[str, Any]], waited: list[str] | None
+    index: DevServer, rows: list[dict[str, Any]], wait_spec: list[str] | None
 ) -> None:
     for namespace in {row.get("namespace", "") for row in rows}:
         fill(index, ["w"], namespace)
@@ -162,7 +162,7 @@ def test_it_waits_for_the_namespaces_that_were_written_to(
     task = Task("auto", rows=rows, check_index=False, deferrable=True)
     deferred = deferred_by(task.operator(), task.context)
     found = deferred.trigger.serialize()[1]["namespace"]
-    assert (sorted(found) if found is not None else None) == waited
+    assert (sorted(found) if found is not None else None) == wait_spec
     assert event_of(deferred)["status"] == "met"
 
 

@@ -17,13 +17,13 @@ from airflow_provider_upstash_vector.decorators.upstash_vector import (
     upstash_vector_update_task,
 )
 from airflow_provider_upstash_vector.dev_server import DevServer
+from airflow_provider_upstash_vector.operators.base.writing import WritingOperator
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     UpdateVectorOperator,
 )
-from airflow_provider_upstash_vector.operators.writing import WritingOperator
 from tests.bulk.conftest import fill, stored
-from tests.operators.harness import task_instance
+from tests.support.harness import task_instance
 
 
 @pytest.fixture(autouse=True)
@@ -163,5 +163,5 @@ def test_type_checkers_see_all_arguments(protocol: Any, operator: Any, from_the_
         parameters = inspect.signature(inspect.unwrap(function)).parameters.values()
         return {one.name for one in parameters if one.kind is one.KEYWORD_ONLY}
 
-    told = keywords(protocol.__call__)
-    assert told == (keywords(operator.__init__) | keywords(WritingOperator.__init__)) - from_the_function
+    message = keywords(protocol.__call__)
+    assert message == (keywords(operator.__init__) | keywords(WritingOperator.__init__)) - from_the_function

@@ -10,9 +10,9 @@ from airflow.exceptions import ParamValidationError
 
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer
-from tests.airflow_home import ROOT, readme_snippets
-from tests.index_fixtures import connection_json
-from tests.system.dag_runs import load_dags
+from tests.support.airflow_home import ROOT, readme_snippets
+from tests.support.dag_runs import load_dags
+from tests.support.index_fixtures import connection_json
 
 FORMS = [
     (file, dag_id, name)

@@ -16,14 +16,14 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, Asset, AssetAlias
 
 from airflow_provider_upstash_vector.assets.upstash_vector import upstash_vector_asset
-from airflow_provider_upstash_vector.bulk import BulkUpdateFailed
+from airflow_provider_upstash_vector.bulk import BulkJobFailed
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     UpdateVectorOperator,
 )
 from tests.bulk.conftest import fill
-from tests.operators.harness import OutletEvents, context, task_instance
+from tests.support.harness import OutletEvents, context, task_instance
 
 ROWS: list[dict[str, Any]] = [
     {"id": "a", "data": "x"},
@@ -59,7 +59,7 @@ def executed(kind: Any, outlets: list[Any], **arguments: Any) -> tuple[Any, dict
         operator = kind(task_id="t", outlets=outlets, **arguments)
     events = OutletEvents()
     copy = operator.prepare_for_execution()
-    with suppress(BulkUpdateFailed):
+    with suppress(BulkJobFailed):
         copy.execute({**context(None), "outlet_events": events.accessors, "ti": task_instance()})
     assert operator.outlets == outlets
     return copy, events.extras()
@@ -88,13 +88,13 @@ def test_an_alias_gets_each_namespace_that_was_updated(index: DevServer) -> None
 def test_a_reference_to_an_asset_is_like_the_asset(index: DevServer, kind: str) -> None:
     updated, not_updated = (upstash_vector_asset(index.url, namespace).uri for namespace in ("a/b", ""))
     references = [Asset.ref(**{kind: uri}) for uri in (updated, not_updated, "s3://bucket/key")]
-    told: dict[Any, Any] = defaultdict(SimpleNamespace)  # Airflow's own asks its API for the asset
+    message: dict[Any, Any] = defaultdict(SimpleNamespace)  # Airflow's own asks its API for the asset
     with DAG("d", schedule=None):
         operator = UpdateVectorOperator(task_id="t", outlets=references, vector_id="a", data="x", namespace="a/b")
-    given: Any = {**context(None), "outlet_events": told, "ti": task_instance()}
+    given: Any = {**context(None), "outlet_events": message, "ti": task_instance()}
     operator.execute(given)
     assert operator.outlets == [references[0], references[2]]
-    assert {reference: event.extra for reference, event in told.items()} == {references[0]: {"updated": 1}}
+    assert {reference: event.extra for reference, event in message.items()} == {references[0]: {"updated": 1}}
 
 
 def test_an_update_of_nothing_has_no_event(index: DevServer) -> None:

@@ -14,14 +14,14 @@ import pytest
 from airflow.providers.common.compat import sdk
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
-from airflow_provider_upstash_vector.bulk import BulkUpdateFailed
+from airflow_provider_upstash_vector.bulk import BulkJobFailed
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
-from tests.airflow_features import AIRFLOW
-from tests.airflow_home import ROOT
 from tests.bulk.conftest import fill
-from tests.operators.harness import run
 from tests.operators.test_bulk_update import ROWS, Task
+from tests.support.airflow_features import AIRFLOW
+from tests.support.airflow_home import ROOT
+from tests.support.harness import run
 
 PLAIN = False
 
@@ -114,7 +114,7 @@ def test_an_update_that_is_none(
 
 def test_a_bulk_run_tells_once_and_a_retry_only_of_its_own(index: DevServer, statsd: StatsD) -> None:
     task = Task(rows=[*ROWS, {"id": "no", "data": "x"}, {"id": "v1"}], max_failures=1, daily_budget=150)
-    with pytest.raises(BulkUpdateFailed):
+    with pytest.raises(BulkJobFailed):
         task.run()
     first = statsd.received()
     task.operator.options["daily_budget"] = None
@@ -137,7 +137,7 @@ def test_without_metrics_stats_are_not_asked_for(switch: str) -> None:
     script = """
 from airflow.providers.common.compat import sdk
 from airflow_provider_upstash_vector import metrics
-from airflow_provider_upstash_vector.client.traffic import Traffic
+from airflow_provider_upstash_vector.client.base import Traffic
 
 find, asked = sdk.__getattr__, []
 sdk.__getattr__ = lambda name: asked.append(name) or find(name)

@@ -13,7 +13,7 @@ from airflow_provider_upstash_vector.assets.upstash_vector import (
     upstash_vector_asset,
 )
 from airflow_provider_upstash_vector.dev_server import DevServer
-from airflow_provider_upstash_vector.lineage import Written, openlineage
+from airflow_provider_upstash_vector.lineage import WriteResult, openlineage
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     UpdateVectorOperator,
@@ -67,4 +67,4 @@ def test_an_operator_that_has_not_run_has_no_lineage() -> None:
 
 
 def test_a_namespace_too_long_for_an_asset_has_none() -> None:
-    assert openlineage(Written(host="x.io", updated={"ä" * 250: 3})) is None
+    assert openlineage(WriteResult(host="x.io", updated={"ä" * 250: 3})) is None

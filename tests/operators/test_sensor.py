@@ -18,8 +18,8 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_upstash_vector.client.errors import RateLimited
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
-from airflow_provider_upstash_vector.operators.waiting import WaitFailed
-from tests.operators.waiting_tasks import PENDING_LOOKS, context, deferred_by, event_of, resumed, sensor
+from airflow_provider_upstash_vector.operators.base.waiting import WaitFailed
+from tests.support.waiting_tasks import PENDING_LOOKS, context, deferred_by, event_of, resumed, sensor
 
 MODES = pytest.mark.parametrize("deferrable", [False, True])
 
@@ -177,8 +177,8 @@ def test_what_a_trigger_carries(index: DevServer) -> None:
         "metadata": {"no": 1},
         "poke_interval": 2.0,
         "first_poll_seconds": 10.0,
-        "most_failed_polls": 5,
-        "carried": None,
+        "max_failed_checks": 5,
+        "resume_data": None,
     }
     assert index.token not in str(deferred.trigger.serialize())
 

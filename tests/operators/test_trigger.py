@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow_provider_upstash_vector.client import AsyncVectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.triggers import upstash_vector as module
-from tests.operators.waiting_tasks import event
+from tests.support.waiting_tasks import event
 
 DEFAULT = {"upstash_vector_conn_id": "upstash_vector_default", "poke_interval": 0.01}
 
@@ -38,12 +38,12 @@ def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_the_first_look_is_no_later_than_the_deadline(index: DevServer, sleeps: list[float]) -> None:
-    waited = {**DEFAULT, "poke_interval": 3_600.0, "vector_id": "a", "namespace": "ns"}
-    assert event(**waited, deadline=time.time() + 60)["status"] == "met"
+    wait_spec = {**DEFAULT, "poke_interval": 3_600.0, "vector_id": "a", "namespace": "ns"}
+    assert event(**wait_spec, deadline=time.time() + 60)["status"] == "met"
     assert 0 < sleeps[0] <= 60
-    assert event(**waited, deadline=time.time() - 60)["status"] == "met"
+    assert event(**wait_spec, deadline=time.time() - 60)["status"] == "met"
     assert sleeps[1] == 0
-    assert event(**{**waited, "vector_id": "none"}, deadline=time.time() - 60)["status"] == "timeout"
+    assert event(**{**wait_spec, "vector_id": "none"}, deadline=time.time() - 60)["status"] == "timeout"
     assert (len(sleeps), index.requests["fetch"]) == (3, 3)
 
 
@@ -72,21 +72,21 @@ def test_look_ups_of_the_connection_that_fail_count_as_looks(
     found = connections(monkeypatch, *[busy] * 6)
     end = event(**DEFAULT, vector_id="a", namespace="ns")
     assert (end["status"], end["permanent"], len(found)) == ("failed", False, 6)
-    assert end["told"].endswith("the connection could not be read: RuntimeError")
+    assert end["message"].endswith("the connection could not be read: RuntimeError")
 
 
 def test_a_connection_that_does_not_exist_fails_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
     found = connections(monkeypatch, AirflowNotFoundException("The conn_id `no` isn't defined"))
     end = event(**DEFAULT)
     assert (end["status"], end["permanent"], len(found)) == ("failed", True, 1)
-    assert end["told"] == "The conn_id `no` isn't defined"
+    assert end["message"] == "The conn_id `no` isn't defined"
 
 
 def test_a_connection_that_cannot_be_used_fails_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", '{"conn_type": "upstash_vector"}')
     end = event(**DEFAULT)
     assert (end["status"], end["permanent"]) == ("failed", True)
-    assert "The REST URL is missing" in end["told"]
+    assert "The REST URL is missing" in end["message"]
 
 
 def test_one_client_for_all_looks_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ def test_the_event_tells_the_kind_of_error_and_brings_back_what_was_carried(
     index: DevServer, sleeps: list[float]
 ) -> None:
     index.faults.add(Fault(kind="status", status=429, times=100, retry_after="7"))
-    end = event(**DEFAULT, carried={"result": 1})
+    end = event(**DEFAULT, resume_data={"result": 1})
     assert end["cause"] == {"kind": "rate_limit", "retry_after": 7.0}
-    assert end["carried"] == {"result": 1}
+    assert end["resume_data"] == {"result": 1}
     assert sleeps == [0.01, 7.0, 7.0, 7.0, 7.0, 7.0]

@@ -15,8 +15,8 @@ from airflow_provider_upstash_vector.client import Endpoint, VectorClient, error
 from airflow_provider_upstash_vector.decorators.upstash_vector import upstash_vector_update_task
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.operators.upstash_vector import UpdateVectorOperator
-from tests.index_fixtures import connection_json
-from tests.operators.harness import context, run
+from tests.support.harness import context, run
+from tests.support.index_fixtures import connection_json
 
 PLAIN = False
 
@@ -117,9 +117,9 @@ def test_permanent_errors_fail_at_once(server: DevServer, status: int) -> None:
     [
         (Fault(kind="status", status=503, times=9), errors.ServerError),
         (Fault(kind="status", status=429, times=9), errors.RateLimited),
-        (Fault(kind="cut", times=9), errors.AnswerLost),
+        (Fault(kind="cut", times=9), errors.ResponseLost),
         (Fault(kind="quota"), errors.QuotaExceeded),
-        (Fault(kind="garbage"), errors.MalformedAnswer),
+        (Fault(kind="garbage"), errors.InvalidResponse),
     ],
 )
 def test_transient_errors_are_left_to_the_tasks_retries(
@@ -159,13 +159,13 @@ def test_no_exception_holds_the_token(
         server.faults.add(replace(fault, text=fault.text.format(token=token)))
     with pytest.raises((errors.UpstashVectorError, AirflowFailException)) as caught:
         run(PLAIN, vector_id="a", data="x")
-    told = "".join(traceback.format_exception(caught.value))
+    message = "".join(traceback.format_exception(caught.value))
     error: BaseException | None = caught.value
     while error is not None:
-        told += repr(error) + repr(error.args) + repr(vars(error))
+        message += repr(error) + repr(error.args) + repr(vars(error))
         error = error.__cause__ or error.__context__
-    assert "UpstashVectorError" in told or "update of 'a'" in told
-    assert token not in told
+    assert "UpstashVectorError" in message or "update of 'a'" in message
+    assert token not in message
 
 
 def test_every_argument_but_on_missing_is_a_template() -> None:
@@ -209,8 +209,8 @@ def test_the_log_says_why_in_a_line_of_its_own(
 ) -> None:
     with pytest.raises(AirflowFailException) as caught:
         run(PLAIN, **values)
-    (told,) = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert told.getMessage() == str(caught.value)
-    assert told.getMessage().startswith(sentence)
+    (message,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert message.getMessage() == str(caught.value)
+    assert message.getMessage().startswith(sentence)
     cause = caught.value.__cause__
     assert cause is None or cause.__traceback__ is None

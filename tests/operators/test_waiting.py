@@ -14,14 +14,14 @@ from airflow_provider_upstash_vector.assets.upstash_vector import upstash_vector
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.client.errors import QuotaExceeded
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
-from airflow_provider_upstash_vector.operators import waiting
+from airflow_provider_upstash_vector.operators.base import waiting
+from airflow_provider_upstash_vector.operators.base.waiting import WaitFailed
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     UpdateVectorOperator,
 )
-from airflow_provider_upstash_vector.operators.waiting import WaitFailed
-from tests.operators.harness import OutletEvents
-from tests.operators.waiting_tasks import PENDING_LOOKS, context, deferred_by, event_of, made, resumed
+from tests.support.harness import OutletEvents
+from tests.support.waiting_tasks import PENDING_LOOKS, context, deferred_by, event_of, made, resumed
 
 ONE: dict[str, Any] = {"vector_id": "a", "data": "new"}
 WRITERS: dict[str, tuple[type[Any], dict[str, Any], Any]] = {
@@ -52,7 +52,7 @@ def test_operators_wait_until_their_writes_are_indexed(
         returned = resumed(operator, event, {**context(), "outlet_events": events.accessors})
         assert operator.outlets == [asset]
         assert {uri: extra["updated"] for uri, extra in events.extras().items()} == {asset.uri: 1}
-        assert operator.written() == event["carried"]["written"]
+        assert operator.written() == event["resume_data"]["written"]
         assert index.token not in json.dumps(event)
     else:
         returned = operator.execute(context())
@@ -130,13 +130,13 @@ def test_a_kill_ends_the_wait(
     index: DevServer, kind: type[Any], arguments: dict[str, Any], result: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operator = made(kind, **arguments, namespace="ns", wait_until_indexed=True, poke_interval=3_600)
-    look = waiting.look
+    check_once = waiting.check_once
 
     def killed_after(*of: Any) -> Any:
         threading.Timer(0.05, operator.on_kill).start()
-        return look(*of)
+        return check_once(*of)
 
-    monkeypatch.setattr(waiting, "look", killed_after)
+    monkeypatch.setattr(waiting, "check_once", killed_after)
     with pytest.raises(WaitFailed, match="the wait was stopped"):
         operator.execute(context())
 

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_upstash_vector.bulk import BulkReport, BulkUpdateFailed, InvalidRows
+from airflow_provider_upstash_vector.bulk import BulkJobFailed, BulkReport, InvalidRows
 from airflow_provider_upstash_vector.client import errors
-from airflow_provider_upstash_vector.operators.waiting import WaitFailed, finish
+from airflow_provider_upstash_vector.operators.base.waiting import WaitFailed, finish
+from airflow_provider_upstash_vector.polling.poller import Cause, Finished
 from airflow_provider_upstash_vector.retry_policies import upstash_vector as module
 from airflow_provider_upstash_vector.retry_policies.upstash_vector import UpstashVectorRetryPolicy
-from airflow_provider_upstash_vector.waiting.causes import Cause
-from airflow_provider_upstash_vector.waiting.poller import End
 
 if TYPE_CHECKING:
     from airflow.sdk import RetryDecision
@@ -39,8 +38,8 @@ def decided(error: BaseException, context: Any = None, jitter_seconds: float = 6
     return UpstashVectorRetryPolicy(jitter_seconds).evaluate(error, 1, 3, context)
 
 
-def bulk(reason: Any, cause: Exception | None = None, *, retryable: bool = True) -> BulkUpdateFailed:
-    error = BulkUpdateFailed(reason, "told", REPORT, retryable)
+def bulk(reason: Any, cause: Exception | None = None, *, retryable: bool = True) -> BulkJobFailed:
+    error = BulkJobFailed(reason, "message", REPORT, retryable)
     error.__cause__ = cause
     return error
 
@@ -73,7 +72,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> type[Clock]:
     [
         errors.BadRequest(422, "wrong dimension"),
         errors.Unauthorized(401, "wrong token"),
-        errors.InvalidUpdate("vector", "must be numbers"),
+        errors.InvalidRequest("vector", "must be numbers"),
         errors.InvalidEndpoint("no host"),
         InvalidRows("no such file"),
         bulk("failures", retryable=False),
@@ -106,7 +105,7 @@ def test_a_rate_limit_is_waited_for(error: Exception) -> None:
 def test_a_wait_for_an_index_that_failed() -> None:
     def failed(cause: Cause | None) -> WaitFailed:
         with pytest.raises(WaitFailed) as raised:
-            finish(End("failed", "6 looks in a row have failed", cause=cause))
+            finish(Finished("failed", "6 looks in a row have failed", cause=cause))
         return raised.value
 
     assert decided(failed(Cause("rate_limit", 90.0)), jitter_seconds=0).retry_delay == timedelta(seconds=90)
@@ -125,14 +124,14 @@ def test_the_jitter_is_no_longer_than_the_wait() -> None:
     "error",
     [
         errors.ServerError(503, "busy"),
-        errors.AnswerLost("gone"),
-        errors.ConnectFailed("no route"),
-        errors.MalformedAnswer("no JSON"),
+        errors.ResponseLost("gone"),
+        errors.ConnectionFailed("no route"),
+        errors.InvalidResponse("no JSON"),
         errors.RateLimited(429, "slow down"),
         bulk("rate_limit", errors.RateLimited(429, "slow down")),
         bulk("stopped"),
         bulk("failures"),
-        bulk("error", errors.ConnectFailed("no route")),
+        bulk("error", errors.ConnectionFailed("no route")),
         ValueError("not ours"),
         KeyboardInterrupt(),
     ],

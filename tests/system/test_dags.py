@@ -10,9 +10,9 @@ import pytest
 
 from airflow_provider_upstash_vector.client import Endpoint, FetchedVector, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
-from tests.airflow_home import ROOT, AirflowHome, readme_snippets
-from tests.index_fixtures import connection_json
-from tests.system.dag_runs import DagRun, load_dags
+from tests.support.airflow_home import ROOT, AirflowHome, readme_snippets
+from tests.support.dag_runs import DagRun, load_dags
+from tests.support.index_fixtures import connection_json
 
 MOVIES = [
     {"id": f"movie-{number}", "vector": [number, 1], "metadata": {"genre": "drama", "year": 1999}, "data": "old"}

@@ -10,16 +10,16 @@ import pytest
 
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer
-from airflow_provider_upstash_vector.operators import waiting
-from tests.airflow_home import AirflowHome
-from tests.index_fixtures import connection_json
-from tests.system.dag_runs import DagRun, load_dags
+from airflow_provider_upstash_vector.operators.base import waiting
+from tests.support.airflow_home import AirflowHome
+from tests.support.dag_runs import DagRun, load_dags
+from tests.support.index_fixtures import connection_json
 
 
 def test_a_deferred_writer_keeps_its_result_and_the_counts_of_its_event(
     airflow_home: AirflowHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "_LEAST_SECONDS_DEFERRED", 1.0)  # nothing is lost in this process
+    monkeypatch.setattr(waiting, "_MIN_SECONDS_DEFERRED", 1.0)  # nothing is lost in this process
     with DevServer(indexing_delay=3.0) as index, VectorClient(Endpoint.of(index.url, index.token)) as client:
         monkeypatch.setenv("AIRFLOW_CONN_MOVIES", connection_json(index))
         monkeypatch.setenv("SLOW_INDEX_HOST", index.url)

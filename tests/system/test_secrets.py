@@ -10,9 +10,9 @@ import pytest
 
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
-from tests.airflow_home import AirflowHome
-from tests.index_fixtures import connection_json
-from tests.system.dag_runs import DagRun, load_dags
+from tests.support.airflow_home import AirflowHome
+from tests.support.dag_runs import DagRun, load_dags
+from tests.support.index_fixtures import connection_json
 
 IDS = ["00123", "1e5", "1_000", "0x10", "1,2", "None", "True"]
 TOKEN = "t0k/en+with=special%characters@in.it-4711"
@@ -73,7 +73,7 @@ def test_no_token_anywhere(
 def test_a_token_in_an_xcom_or_a_rendered_field_would_be_found(
     airflow_home: AirflowHome, server: DevServer, connection: str
 ) -> None:
-    run = DagRun(load_dags(airflow_home.dags / "told.py")["told"])
+    run = DagRun(load_dags(airflow_home.dags / "told.py")["message"])
     assert run.state == "success"
     for marker in (b"marker-in-an-xcom", b"marker-in-a-rendered-field"):
         assert any(marker in content for file, content in airflow_home.everything() if file.suffix != ".py")

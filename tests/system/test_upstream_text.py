@@ -10,17 +10,17 @@ import pytest
 
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer
-from airflow_provider_upstash_vector.operators import waiting
-from tests.airflow_home import AirflowHome
-from tests.index_fixtures import connection_json
-from tests.system.dag_runs import DagRun, load_dags
+from airflow_provider_upstash_vector.operators.base import waiting
+from tests.support.airflow_home import AirflowHome
+from tests.support.dag_runs import DagRun, load_dags
+from tests.support.index_fixtures import connection_json
 
 
 @pytest.mark.parametrize("kind", ["plain", "native"])
 def test_text_of_upstream_tasks_is_never_rendered(
     airflow_home: AirflowHome, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "_LEAST_SECONDS_DEFERRED", 0.2)  # nothing is lost in this process
+    monkeypatch.setattr(waiting, "_MIN_SECONDS_DEFERRED", 0.2)  # nothing is lost in this process
     monkeypatch.setenv("UPSTREAM_TEXT_FOLDER", str(tmp_path))
     dag = load_dags(airflow_home.dags / "upstream_text.py")[f"upstream_text_{kind}"]
     texts: Any = sys.modules["upstream_text"]

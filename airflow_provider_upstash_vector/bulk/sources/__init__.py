@@ -22,7 +22,7 @@ from airflow_provider_upstash_vector.bulk.sources.iterables import AsyncIterable
 from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFiles
 from airflow_provider_upstash_vector.bulk.sources.paths import FindPaths, are_paths, found_files, local_paths
 from airflow_provider_upstash_vector.bulk.sources.tables import is_table, table_rows
-from airflow_provider_upstash_vector.client.fields import shown
+from airflow_provider_upstash_vector.client.validation import shown
 
 __all__ = [
     "FAILURE_FIELD",

@@ -11,6 +11,7 @@ from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+
 # the row's value, the file it comes from, and where in it: a line number, or words
 SourceRow: TypeAlias = tuple[object, "str | None", "int | str | None"]
 
@@ -126,3 +127,41 @@ class AsyncSource(Protocol):
 
     def count_from(self, skip: int, seconds: float) -> int | None:
         """Return ``None``: counting would use the rows up."""
+
+
+class SizedSource:
+    """Rows of a known length in memory; a shard is the contiguous part from ``_first`` to ``_end``."""
+
+    fixed = False
+    rereadable = True
+    blocking = False
+
+    def __init__(self, length: int, shard: Shard | None) -> None:
+        number, of = shard or (0, 1)
+        self._first, self._end = length * number // of, length * (number + 1) // of
+        self._next = self._first
+        self.total: int | None = self._end - self._first
+
+    def fraction(self) -> float | None:
+        """Return how much has been read."""
+        return (self._next - self._first) / self.total if self.total else None
+
+    def count_from(self, skip: int, seconds: float) -> int | None:  # noqa: ARG002 - takes none
+        """Return the number of rows after the first ``skip``."""
+        return self._end - self._first - skip
+
+
+class UnsizedSource:
+    """Rows that can be read once."""
+
+    fixed = False
+    rereadable = False
+    total: int | None = None
+
+    def fraction(self) -> float | None:
+        """Return ``None``: nobody knows how many will come."""
+        return None
+
+    def count_from(self, skip: int, seconds: float) -> int | None:  # noqa: ARG002 - the protocol's arguments
+        """Return ``None``: counting would use the rows up."""
+        return None

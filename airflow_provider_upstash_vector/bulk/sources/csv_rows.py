@@ -16,12 +16,12 @@ from airflow_provider_upstash_vector.bulk.sources.columns import (
     used_columns,
 )
 from airflow_provider_upstash_vector.bulk.sources.csv_records import MAX_RECORD_CHARS, Records
+from airflow_provider_upstash_vector.bulk.sources.cursor import RowCursor
 from airflow_provider_upstash_vector.bulk.sources.jsonl import UTF_16
-from airflow_provider_upstash_vector.bulk.sources.skip import Skip
 
 
 def rows(
-    file: BinaryIO, names: Mapping[str, str], skip: Skip, shard: Shard | None = None
+    file: BinaryIO, names: Mapping[str, str], skip: RowCursor, shard: Shard | None = None
 ) -> Iterator[tuple[object, int]]:
     """Yield the fields that ``names`` knows and the line number of each row of the shard that is not skipped.
 

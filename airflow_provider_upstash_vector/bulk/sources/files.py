@@ -6,12 +6,12 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from airflow_provider_upstash_vector.bulk.sources import compression, csv_rows, jsonl, parquet
+from airflow_provider_upstash_vector.bulk.sources import csv_rows, formats, jsonl, parquet
 from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Shard, SourceBroken, SourceRow
+from airflow_provider_upstash_vector.bulk.sources.cursor import CountingTooLong, RowCounter, RowCursor
 from airflow_provider_upstash_vector.bulk.sources.formats import Format, compression_suffix, format_of
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, is_local, opened, stat_of
-from airflow_provider_upstash_vector.bulk.sources.skip import Counter, CountingTooLong, Skip
-from airflow_provider_upstash_vector.bulk.sources.streams import Progress, RawFile, buffered
+from airflow_provider_upstash_vector.bulk.sources.streams import BytesRead, RawFile, buffered
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class FileRows:
         self._names = names
         self._shard = shard
         self._files = [_file(path, format) for path in paths]
-        self._progress = Progress(0)
+        self._progress = BytesRead(0)
         self.blocking = not all(map(is_local, paths))
         self.rereadable = not any(is_local(path) and not path.is_file() for path in paths)  # a pipe is not
         self.fixed = self.rereadable and all(file.changed for file in self._files)
@@ -70,10 +70,10 @@ class FileRows:
 
     def rows(self, skip: int) -> Iterator[SourceRow]:
         """Yield the rows after the first ``skip``. Raises :class:`SourceBroken` where a file cannot be read on."""
-        self._progress = Progress(sum(file.size for file in self._files))
-        return self._read(Skip(skip), self._progress)
+        self._progress = BytesRead(sum(file.size for file in self._files))
+        return self._read(RowCursor(skip), self._progress)
 
-    def _read(self, skip: Skip, progress: Progress) -> Iterator[SourceRow]:
+    def _read(self, skip: RowCursor, progress: BytesRead) -> Iterator[SourceRow]:
         read = 0
         for file in self._files:
             name = str(file.path)
@@ -87,7 +87,7 @@ class FileRows:
             progress.finish()
 
     def _rows_of(
-        self, file: _File, raw: RawFile, skip: Skip, progress: Progress
+        self, file: _File, raw: RawFile, skip: RowCursor, progress: BytesRead
     ) -> Iterator[tuple[object, int | str | None]]:
         if file.format == "parquet":
             groups = self._parquet(file, raw)
@@ -100,7 +100,7 @@ class FileRows:
             span, shard = (size * shard.number // shard.of, size * (shard.number + 1) // shard.of), None
         begin, end = span or (0, file.size)
         progress.begin(file.size, lambda: (raw.position - begin) / (end - begin) if end > begin else 1.0)
-        content = compression.decompressed(buffered(raw), file.suffix)
+        content = formats.decompressed(buffered(raw), file.suffix)
         if file.format == "jsonl":
             return jsonl.rows(content, self._names, skip, shard, span)
         return csv_rows.rows(content, self._names, skip, shard)
@@ -115,9 +115,9 @@ class FileRows:
             return self.total - skip
         if not self.rereadable:
             return None
-        counter = Counter(seconds)
+        counter = RowCounter(seconds)
         try:
-            for _ in self._read(counter, Progress(0)):
+            for _ in self._read(counter, BytesRead(0)):
                 pass
         except (SourceBroken, InvalidRows, CountingTooLong):
             return None
@@ -126,7 +126,7 @@ class FileRows:
 
 def _file(path: OpenablePath, given: Format | None) -> _File:
     format, suffix = format_of(path, given), compression_suffix(path)
-    broken = parquet.broken() if format == "parquet" else compression.broken(suffix)
+    broken = parquet.broken() if format == "parquet" else formats.broken(suffix)
     stat = stat_of(path)
     raised: tuple[type[Exception], ...] = (InvalidRows, OSError, *broken)
     # a local file that is rewritten may keep its time of modification, as with cp -p

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from itertools import islice
 
-from airflow_provider_upstash_vector.bulk.sources.base import Shard, SourceRow
-from airflow_provider_upstash_vector.bulk.sources.counting import Counted, Uncounted
+from airflow_provider_upstash_vector.bulk.sources.base import Shard, SizedSource, SourceRow, UnsizedSource
 
 
-class SequenceRows(Counted):
+class SequenceRows(SizedSource):
     """A list or another sequence; a shard of it is a contiguous part."""
 
     def __init__(self, rows: Sequence[object], shard: Shard | None) -> None:
@@ -24,7 +23,7 @@ class SequenceRows(Counted):
             yield self._rows[position], None, None
 
 
-class IterableRows(Uncounted):
+class IterableRows(UnsizedSource):
     """Any iterable, read once; a shard of it is every n-th row.
 
     It may wait for a database, so it is read in a thread of its own. What it yields after a restart must be the
@@ -44,7 +43,7 @@ class IterableRows(Uncounted):
         return ((row, None, None) for row in islice(self._rows, number + skip * of, None, of))
 
 
-class AsyncIterableRows(Uncounted):
+class AsyncIterableRows(UnsizedSource):
     """An async iterable, read on the run's event loop; a shard of it is every n-th row."""
 
     def __init__(self, rows: AsyncIterable[object], shard: Shard | None) -> None:

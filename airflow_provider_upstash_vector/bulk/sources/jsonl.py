@@ -11,9 +11,9 @@ from typing import BinaryIO
 import orjson
 
 from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Shard, Unreadable
-from airflow_provider_upstash_vector.bulk.sources.skip import Skip
+from airflow_provider_upstash_vector.bulk.sources.cursor import RowCursor
 from airflow_provider_upstash_vector.client import exact_json
-from airflow_provider_upstash_vector.client.fields import shown
+from airflow_provider_upstash_vector.client.validation import shown
 
 # A row holds 1 MB of text, 48 KB of metadata and two vectors at most; JSON may take six characters for one.
 MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -30,7 +30,7 @@ _DECODER = json.JSONDecoder()
 def rows(
     file: BinaryIO,
     names: Mapping[str, str],
-    skip: Skip,
+    skip: RowCursor,
     shard: Shard | None = None,
     span: tuple[int, int] | None = None,
 ) -> Iterator[tuple[object, int | str]]:

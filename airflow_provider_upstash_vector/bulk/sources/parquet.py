@@ -8,7 +8,7 @@ from typing import Any
 from airflow_provider_upstash_vector.bulk.sources import arrow_rows
 from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Shard
 from airflow_provider_upstash_vector.bulk.sources.columns import used_columns
-from airflow_provider_upstash_vector.bulk.sources.skip import Skip
+from airflow_provider_upstash_vector.bulk.sources.cursor import RowCursor
 
 # Of each column, at a time: a row group in one piece may take gigabytes.
 _BUFFER_BYTES = 4 * 1024 * 1024
@@ -47,7 +47,7 @@ class ParquetRows:
         """Return how much of the rows has been read."""
         return self._read / self.total if self.total else 1.0
 
-    def rows(self, skip: Skip) -> Iterator[object]:
+    def rows(self, skip: RowCursor) -> Iterator[object]:
         """Yield the rows that are not skipped; row groups without such are not read."""
         for group, size in self._sizes.items():
             skipped = skip.passes_of(size)

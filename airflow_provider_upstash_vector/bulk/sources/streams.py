@@ -79,7 +79,7 @@ def buffered(raw: io.RawIOBase) -> BinaryIO:
     return cast("BinaryIO", io.BufferedReader(raw, _BUFFER_BYTES))
 
 
-class Progress:
+class BytesRead:
     """How much of files of ``size`` bytes has been read, one after another; any thread may ask."""
 
     def __init__(self, size: int) -> None:

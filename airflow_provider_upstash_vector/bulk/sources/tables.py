@@ -8,9 +8,15 @@ from typing import Any, Protocol
 
 from airflow_provider_upstash_vector.bulk.sources import arrow_rows
 from airflow_provider_upstash_vector.bulk.sources.arrow_rows import BATCH_ROWS
-from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Shard, Source, SourceRow
+from airflow_provider_upstash_vector.bulk.sources.base import (
+    InvalidRows,
+    Shard,
+    SizedSource,
+    Source,
+    SourceRow,
+    UnsizedSource,
+)
 from airflow_provider_upstash_vector.bulk.sources.columns import used_columns
-from airflow_provider_upstash_vector.bulk.sources.counting import Counted, Uncounted
 from airflow_provider_upstash_vector.bulk.sources.pandas_rows import PandasTable, is_pandas
 
 
@@ -57,7 +63,7 @@ class _ArrowTable:
         return arrow_rows.rows(part.to_batches(max_chunksize=BATCH_ROWS), self._names)
 
 
-class TableRows(Counted):
+class TableRows(SizedSource):
     """A table in memory; a shard of it is a contiguous part."""
 
     def __init__(self, table: _Table, shard: Shard | None) -> None:
@@ -75,7 +81,7 @@ class TableRows(Counted):
             yield value, None, None
 
 
-class StreamRows(Uncounted):
+class StreamRows(UnsizedSource):
     """Record batches that come one after another, from a database perhaps; a shard of them is every n-th row."""
 
     blocking = True

@@ -10,15 +10,15 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from airflow_provider_upstash_vector.client import fields
-from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+from airflow_provider_upstash_vector.client import validation
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
 class Sent(BaseModel, ABC):
-    """Something that is sent. Whatever is wrong with it is told as :class:`InvalidUpdate`."""
+    """Something that is sent. Whatever is wrong with it is told as :class:`InvalidRequest`."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -48,7 +48,7 @@ class Sent(BaseModel, ABC):
         if isinstance(value, cls):
             return value
         if not isinstance(value, Mapping):
-            raise InvalidUpdate(cls.__name__, f"must be an object with its fields, got {fields.shown(value)}")
+            raise InvalidRequest(cls.__name__, f"must be an object with its fields, got {validation.shown(value)}")
         return cls(**{str(name): part for name, part in value.items()})
 
     def to_json(self) -> bytes:
@@ -71,11 +71,11 @@ def given(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _invalid_update(error: ValidationError) -> InvalidUpdate:
+def _invalid_update(error: ValidationError) -> InvalidRequest:
     first = error.errors(include_url=False, include_input=False)[0]
     cause = first.get("ctx", {}).get("error")
-    if isinstance(cause, InvalidUpdate):
+    if isinstance(cause, InvalidRequest):
         return cause
     field = ".".join(str(part) for part in first["loc"])
     reasons = {"extra_forbidden": "there is no such field", "missing": "is required"}
-    return InvalidUpdate(field, reasons.get(first["type"], first["msg"]))
+    return InvalidRequest(field, reasons.get(first["type"], first["msg"]))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypedDict, TypeVar
 
 from pydantic import field_validator, model_validator
 
-from airflow_provider_upstash_vector.client import fields
-from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+from airflow_provider_upstash_vector.client import validation
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.filters import Filter, filter_text
 from airflow_provider_upstash_vector.client.models.base import Received, given
 from airflow_provider_upstash_vector.client.models.vectors import FetchedVector, SparseLike, VectorOrData
-
-MAX_TOP_K = 1_000
 
 if TYPE_CHECKING:
     FilterLike = str | Filter
@@ -20,10 +19,13 @@ else:  # pydantic takes it as it is: the validator below checks and converts it
     FilterLike = Any
 
 
+MAX_TOP_K = 1_000
+
+
 class Query(VectorOrData):
     """What to search for: a vector, a sparse vector, both (hybrid indexes), or ``data``, a text to embed.
 
-    ``top_k`` is from 1 to 1,000; ``filter`` a text or :class:`~..filters.Filter`. Raises :class:`InvalidUpdate`,
+    ``top_k`` is from 1 to 1,000; ``filter`` a text or :class:`~..filters.Filter`. Raises :class:`InvalidRequest`,
     naming the field.
     """
 
@@ -39,40 +41,40 @@ class Query(VectorOrData):
     @field_validator("top_k", mode="before")
     @classmethod
     def _check_top_k(cls, value: Any) -> Any:
-        return fields.whole_number(value, "top_k", MAX_TOP_K)
+        return validation.whole_number(value, "top_k", MAX_TOP_K)
 
     @field_validator("include_vectors", "include_metadata", "include_data", mode="before")
     @classmethod
     def _check_flag(cls, value: Any) -> Any:
-        return fields.flag(value, "include")
+        return validation.flag(value, "include")
 
     @field_validator("filter", mode="before")
     @classmethod
     def _check_filter(cls, value: Any) -> Any:
-        return None if value is None else fields.text(filter_text(value), "filter") or None
+        return None if value is None else validation.text(filter_text(value), "filter") or None
 
     @field_validator("weighting_strategy", mode="before")
     @classmethod
     def _check_weighting_strategy(cls, value: Any) -> Any:
-        return fields.choice(value, "weighting_strategy", "IDF")
+        return validation.choice(value, "weighting_strategy", "IDF")
 
     @field_validator("fusion_algorithm", mode="before")
     @classmethod
     def _check_fusion_algorithm(cls, value: Any) -> Any:
-        return fields.choice(value, "fusion_algorithm", "RRF", "DBSF")
+        return validation.choice(value, "fusion_algorithm", "RRF", "DBSF")
 
     @field_validator("query_mode", mode="before")
     @classmethod
     def _check_query_mode(cls, value: Any) -> Any:
-        return fields.choice(value, "query_mode", "HYBRID", "DENSE", "SPARSE")
+        return validation.choice(value, "query_mode", "HYBRID", "DENSE", "SPARSE")
 
     @model_validator(mode="after")
     def _check_complete(self) -> Query:
         by_vector = self.vector is not None or self.sparse_vector is not None
         if by_vector == (self.data is not None):
-            raise InvalidUpdate("query", "give data, or vector and sparse_vector or one of them")
+            raise InvalidRequest("query", "give data, or vector and sparse_vector or one of them")
         if self.query_mode is not None and by_vector:
-            raise InvalidUpdate("query_mode", "is for queries by data")
+            raise InvalidRequest("query_mode", "is for queries by data")
         return self
 
     @property
@@ -133,3 +135,24 @@ class RangePage(Received):
 
     next_cursor: str
     vectors: list[FetchedVector]
+
+
+More_co = TypeVar("More_co", covariant=True)
+
+
+class FetchNext(Protocol[More_co]):
+    """Asks for the next results."""
+
+    def __call__(self, additional_k: int) -> More_co:
+        """Return up to ``additional_k`` (1 to 1,000) more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumableQuery(Generic[More_co]):
+    """The first ``results``; ``fetch_next(additional_k)`` gives (or with the async client, is awaited for) more.
+
+    Fewer than asked for, or none, means that there are no more.
+    """
+
+    results: list[QueryResult]
+    fetch_next: FetchNext[More_co]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from pydantic import BeforeValidator, field_validator, model_validator
 
-from airflow_provider_upstash_vector.client import fields
-from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+from airflow_provider_upstash_vector.client import validation
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.models.base import Received, Sent, given
 from airflow_provider_upstash_vector.client.models.sparse_vector import SparseVector, SparseVectorLike
 
@@ -38,7 +38,7 @@ class VectorOrData(Sent):
     @field_validator("vector", mode="before")
     @classmethod
     def _check_vector(cls, value: Any) -> Any:
-        return None if value is None else fields.dense_vector(value)
+        return None if value is None else validation.dense_vector(value)
 
     @field_validator("sparse_vector", mode="before")
     @classmethod
@@ -48,7 +48,7 @@ class VectorOrData(Sent):
     @field_validator("data", mode="before")
     @classmethod
     def _check_data(cls, value: Any) -> Any:
-        return None if value is None else fields.data(value)
+        return None if value is None else validation.data(value)
 
     def wire_fields(self) -> dict[str, Any]:
         """Return the fields that are set under the service's names."""
@@ -57,13 +57,13 @@ class VectorOrData(Sent):
 
 
 class _Stored(VectorOrData):
-    id: Annotated[str, BeforeValidator(fields.vector_id)]
+    id: Annotated[str, BeforeValidator(validation.vector_id)]
     metadata: MetadataLike | None = None
 
     @field_validator("metadata", mode="before")
     @classmethod
     def _check_metadata(cls, value: Any) -> Any:
-        return None if value is None else fields.metadata(value)
+        return None if value is None else validation.metadata(value)
 
     def wire_fields(self) -> dict[str, Any]:
         """Return the fields that are set under the service's names."""
@@ -74,13 +74,13 @@ class Vector(_Stored):
     """A whole vector for ``upsert``: an id and a dense vector, a sparse vector, or both.
 
     ``vector`` takes as many numbers as the index has dimensions, sent as float32; ``metadata`` a JSON
-    object of up to 48 KB; ``data`` text of up to 1 MB. Raises :class:`InvalidUpdate`, naming the field.
+    object of up to 48 KB; ``data`` text of up to 1 MB. Raises :class:`InvalidRequest`, naming the field.
     """
 
     @model_validator(mode="after")
     def _check_complete(self) -> Vector:
         if self.vector is None and self.sparse_vector is None:
-            raise InvalidUpdate("vector", "a vector, a sparse vector or both must be given")
+            raise InvalidRequest("vector", "a vector, a sparse vector or both must be given")
         return self
 
 
@@ -90,14 +90,14 @@ class Data(Sent):
     ``data`` is the text, up to 1 MB; ``metadata`` a JSON object of up to 48 KB.
     """
 
-    id: Annotated[str, BeforeValidator(fields.vector_id)]
-    data: Annotated[str, BeforeValidator(fields.data)]
+    id: Annotated[str, BeforeValidator(validation.vector_id)]
+    data: Annotated[str, BeforeValidator(validation.data)]
     metadata: MetadataLike | None = None
 
     @field_validator("metadata", mode="before")
     @classmethod
     def _check_metadata(cls, value: Any) -> Any:
-        return None if value is None else fields.metadata(value)
+        return None if value is None else validation.metadata(value)
 
     def wire_fields(self) -> dict[str, Any]:
         """Return the fields that are set under the service's names."""
@@ -110,7 +110,7 @@ class VectorUpdate(_Stored):
     ``vector``, ``sparse_vector``, ``data`` and ``metadata`` are as in :class:`Vector`, at least one of
     them given. ``metadata_update_mode`` is ``"OVERWRITE"`` (the service's default) or ``"PATCH"``, an
     RFC 7396 merge patch in which ``None`` deletes a field; without ``metadata`` it is not sent. Raises
-    :class:`InvalidUpdate`, naming the field.
+    :class:`InvalidRequest`, naming the field.
     """
 
     metadata_update_mode: str | None = None
@@ -118,12 +118,12 @@ class VectorUpdate(_Stored):
     @field_validator("metadata_update_mode", mode="before")
     @classmethod
     def _check_mode(cls, value: Any) -> Any:
-        return fields.choice(value, "metadata_update_mode", "OVERWRITE", "PATCH")
+        return validation.choice(value, "metadata_update_mode", "OVERWRITE", "PATCH")
 
     @model_validator(mode="after")
     def _check_complete(self) -> VectorUpdate:
         parts = (self.vector, self.sparse_vector, self.data, self.metadata)
-        fields.check_update(changes=any(part is not None for part in parts))
+        validation.check_update(changes=any(part is not None for part in parts))
         return self
 
     def wire_fields(self) -> dict[str, Any]:

@@ -1,13 +1,6 @@
 """The API, pure: each call as path and body, and how its answer is read. Nothing here opens a socket."""
 
-from airflow_provider_upstash_vector.client.wire.answers import (
-    Answer,
-    api_error,
-    decode,
-    retry_after_seconds,
-    seconds_until_quota_reset,
-)
-from airflow_provider_upstash_vector.client.wire.call import Call, Steps, headers
+from airflow_provider_upstash_vector.client.wire.call import Call, CallSequence, headers
 from airflow_provider_upstash_vector.client.wire.namespaces import (
     delete_namespace,
     info,
@@ -23,6 +16,13 @@ from airflow_provider_upstash_vector.client.wire.queries import (
     resumable_query_next,
 )
 from airflow_provider_upstash_vector.client.wire.reads import fetch, random, range
+from airflow_provider_upstash_vector.client.wire.responses import (
+    Response,
+    api_error,
+    decode,
+    retry_after_seconds,
+    seconds_until_quota_reset,
+)
 from airflow_provider_upstash_vector.client.wire.writes import (
     delete,
     encoded_update,
@@ -33,9 +33,9 @@ from airflow_provider_upstash_vector.client.wire.writes import (
 )
 
 __all__ = [
-    "Answer",
     "Call",
-    "Steps",
+    "CallSequence",
+    "Response",
     "api_error",
     "decode",
     "delete",

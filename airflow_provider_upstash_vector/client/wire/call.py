@@ -13,8 +13,8 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import orjson
 
 from airflow_provider_upstash_vector import __version__
-from airflow_provider_upstash_vector.client import fields
-from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+from airflow_provider_upstash_vector.client import validation
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 
 T = TypeVar("T")
 
@@ -33,11 +33,11 @@ class Call(Generic[T]):
     read: Callable[[Any], T]
     namespace: str | None = None
     id: str | None = None
-    repeatable: bool = True
+    idempotent: bool = True
 
 
 # Calls that make up one request of a user, each made of the results of those before; their return is its result.
-Steps: TypeAlias = Generator[Call[Any], Any, T]
+CallSequence: TypeAlias = Generator[Call[Any], Any, T]
 
 
 def headers(token: str) -> dict[str, str]:
@@ -53,12 +53,12 @@ def headers(token: str) -> dict[str, str]:
 
 def name(namespace: str | None) -> str:
     """Return the name of a namespace, ``""`` for the default one where none is given."""
-    return "" if namespace is None else fields.text(namespace, "namespace")
+    return "" if namespace is None else validation.text(namespace, "namespace")
 
 
 def path(command: str, namespace: str | None) -> str:
     """Return the path of a command; the namespace is one segment, left out for the default one."""
-    segment = fields.namespace_segment(name(namespace))
+    segment = validation.namespace_segment(name(namespace))
     return f"/{command}/{segment}" if segment else f"/{command}"
 
 
@@ -68,7 +68,7 @@ def json_body(content: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(given, option=orjson.OPT_SERIALIZE_NUMPY)
     except TypeError as error:
-        raise InvalidUpdate("request", f"cannot be written as JSON: {error}") from None
+        raise InvalidRequest("request", f"cannot be written as JSON: {error}") from None
 
 
 def success(result: Any) -> None:

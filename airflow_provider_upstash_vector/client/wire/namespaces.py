@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import TypeAdapter
 
-from airflow_provider_upstash_vector.client import fields
-from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+from airflow_provider_upstash_vector.client import validation
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.models import IndexInfo
 from airflow_provider_upstash_vector.client.wire.call import Call, json_body, member, path, success
 
@@ -29,9 +29,9 @@ def delete_namespace(namespace: str) -> Call[None]:
     Not sent again after a lost answer: the second time it would not be found.
     """
     if not namespace:
-        raise InvalidUpdate("namespace", "the default namespace cannot be deleted")
+        raise InvalidRequest("namespace", "the default namespace cannot be deleted")
     call_path = path("delete-namespace", namespace)
-    return Call("delete_namespace", call_path, b"", success, namespace, repeatable=False)
+    return Call("delete_namespace", call_path, b"", success, namespace, idempotent=False)
 
 
 def rename_namespace(namespace: str, new_namespace: str, *, delete_existing: bool = False) -> Call[bool]:
@@ -41,13 +41,13 @@ def rename_namespace(namespace: str, new_namespace: str, *, delete_existing: boo
     after a lost answer: the second time it would say ``False``, though it was renamed.
     """
     for field, name in (("namespace", namespace), ("new_namespace", new_namespace)):
-        if not fields.text(name, field):
-            raise InvalidUpdate(field, "the default namespace cannot be renamed, nor be the new name")
+        if not validation.text(name, field):
+            raise InvalidRequest(field, "the default namespace cannot be renamed, nor be the new name")
     body = json_body(
         {
             "namespace": namespace,
             "newNamespace": new_namespace,
-            "deleteExisting": fields.flag(delete_existing, "delete_existing"),
+            "deleteExisting": validation.flag(delete_existing, "delete_existing"),
         }
     )
     return Call(
@@ -56,5 +56,5 @@ def rename_namespace(namespace: str, new_namespace: str, *, delete_existing: boo
         body,
         lambda result: member(result, "renamed", bool),
         namespace,
-        repeatable=False,
+        idempotent=False,
     )

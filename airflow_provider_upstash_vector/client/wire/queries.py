@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from airflow_provider_upstash_vector.client import fields
-from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+from airflow_provider_upstash_vector.client import validation
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.models import (
     DataQueryOptions,
     NumbersLike,
@@ -52,7 +52,7 @@ def query_data(
     data: str, namespace: str | None = None, **options: Unpack[DataQueryOptions]
 ) -> Call[list[QueryResult]]:
     """Find the vectors nearest to a text, in an index with an embedding model: ``query`` with ``data``."""
-    return query(None, namespace, data=fields.data(data), **options)
+    return query(None, namespace, data=validation.data(data), **options)
 
 
 def query_many(
@@ -63,13 +63,13 @@ def query_many(
     A query is given as :class:`Query` or as a mapping with its fields. Safe to send again.
     """
     if isinstance(queries, Mapping) or not isinstance(queries, Sequence):
-        raise InvalidUpdate("queries", f"must be a list of queries, got {fields.shown(queries)}")
+        raise InvalidRequest("queries", f"must be a list of queries, got {validation.shown(queries)}")
     checked = [Query.of(query) for query in queries]
     if not 1 <= len(checked) <= MAX_ITEMS:
-        raise InvalidUpdate("queries", f"must be 1 to {MAX_ITEMS:,}, got {len(checked):,}")
+        raise InvalidRequest("queries", f"must be 1 to {MAX_ITEMS:,}, got {len(checked):,}")
     commands = {query.command for query in checked}
     if len(commands) > 1:
-        raise InvalidUpdate("queries", "must be all by vectors or all by data, not some of each")
+        raise InvalidRequest("queries", "must be all by vectors or all by data, not some of each")
     body = b"[" + b",".join(query.to_json() for query in checked) + b"]"
     return Call(
         "query_many", path(commands.pop(), namespace), body, partial(_read_many, len(checked)), name(namespace)
@@ -100,7 +100,7 @@ def resumable_query(
     """
     query = Query(vector=vector, **options)
     body = json_body(
-        {**query.wire_fields(), "maxIdle": fields.whole_number(max_idle, "max_idle", MAX_IDLE_SECONDS)}
+        {**query.wire_fields(), "maxIdle": validation.whole_number(max_idle, "max_idle", MAX_IDLE_SECONDS)}
     )
     command = path(f"resumable-{query.command}", namespace)
     return Call("resumable_query", command, body, _STARTED.validate_python, name(namespace))
@@ -108,9 +108,9 @@ def resumable_query(
 
 def resumable_query_next(uuid: str, additional_k: int) -> Call[list[QueryResult]]:
     """Ask for the next results. Not sent again after a lost answer, which would skip the results in it."""
-    count = fields.whole_number(additional_k, "additional_k", MAX_ITEMS)
+    count = validation.whole_number(additional_k, "additional_k", MAX_ITEMS)
     body = json_body({"uuid": uuid, "additionalK": count})
-    return Call("resumable_query_next", "/resumable-query-next", body, _RESULTS.validate_python, repeatable=False)
+    return Call("resumable_query_next", "/resumable-query-next", body, _RESULTS.validate_python, idempotent=False)
 
 
 def resumable_query_end(uuid: str) -> Call[None]:

@@ -7,10 +7,10 @@ from functools import partial
 
 from pydantic import TypeAdapter
 
-from airflow_provider_upstash_vector.client import fields
-from airflow_provider_upstash_vector.client.errors import InvalidUpdate
+from airflow_provider_upstash_vector.client import validation
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.models import FetchedVector, RangePage
-from airflow_provider_upstash_vector.client.wire.call import Call, Steps, json_body, name, path
+from airflow_provider_upstash_vector.client.wire.call import Call, CallSequence, json_body, name, path
 from airflow_provider_upstash_vector.client.wire.writes import MAX_ITEMS, id_batches
 
 _FETCHED = TypeAdapter(list[FetchedVector | None])
@@ -26,13 +26,13 @@ def fetch(
     include_vectors: bool = False,
     include_metadata: bool = False,
     include_data: bool = False,
-) -> Steps[list[FetchedVector | None]]:
+) -> CallSequence[list[FetchedVector | None]]:
     """Read vectors by id, in the order asked for, ``None`` for an unknown one; or up to 1,000 by prefix of the id.
 
     Ids are sent in requests of 1,000. Safe to send again.
     """
     if (ids is None) == (prefix is None):
-        raise InvalidUpdate("fetch", "exactly one of ids and prefix must be given")
+        raise InvalidRequest("fetch", "exactly one of ids and prefix must be given")
     include = _include(include_vectors, include_metadata, include_data)
     if ids is None:
         return _fetch_all([_fetch_call({"prefix": _prefix(prefix), **include}, namespace)])
@@ -51,7 +51,7 @@ def _fetch_call(
     return Call("fetch", path("fetch", namespace), json_body(content), read, name(namespace))
 
 
-def _fetch_all(calls: list[Call[list[FetchedVector | None]]]) -> Steps[list[FetchedVector | None]]:
+def _fetch_all(calls: list[Call[list[FetchedVector | None]]]) -> CallSequence[list[FetchedVector | None]]:
     found: list[FetchedVector | None] = []
     for call in calls:
         found += yield call
@@ -72,7 +72,7 @@ def range(
     Read ``page_size`` (up to 1,000) at a time, and no more than one page is held. Safe to send again.
     """
     include = _include(include_vectors, include_metadata, include_data)
-    limit = fields.whole_number(page_size, "page_size", MAX_ITEMS)
+    limit = validation.whole_number(page_size, "page_size", MAX_ITEMS)
     return _pages(namespace, {"prefix": _prefix(prefix), "limit": limit, **include})
 
 
@@ -99,11 +99,11 @@ def random(namespace: str | None = None) -> Call[FetchedVector | None]:
 
 def _include(vectors: bool, metadata: bool, data: bool) -> dict[str, bool]:  # noqa: FBT001 - in the order of the API
     return {
-        "includeVectors": fields.flag(vectors, "include_vectors"),
-        "includeMetadata": fields.flag(metadata, "include_metadata"),
-        "includeData": fields.flag(data, "include_data"),
+        "includeVectors": validation.flag(vectors, "include_vectors"),
+        "includeMetadata": validation.flag(metadata, "include_metadata"),
+        "includeData": validation.flag(data, "include_data"),
     }
 
 
 def _prefix(prefix: str | None) -> str | None:
-    return None if prefix is None else fields.text(prefix, "prefix")
+    return None if prefix is None else validation.text(prefix, "prefix")

@@ -6,17 +6,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from airflow_provider_upstash_vector.client import fields
-from airflow_provider_upstash_vector.client.errors import InvalidUpdate, UpstashVectorError
+from airflow_provider_upstash_vector.client import validation
+from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
 from airflow_provider_upstash_vector.client.filters import Filter, filter_text
 from airflow_provider_upstash_vector.client.models import Data, Vector, VectorUpdate
-from airflow_provider_upstash_vector.client.wire.call import Call, Steps, count, json_body, name, path, success
+from airflow_provider_upstash_vector.client.wire.call import (
+    Call,
+    CallSequence,
+    count,
+    json_body,
+    name,
+    path,
+    success,
+)
 
 MAX_ITEMS = 1_000
 MAX_BODY_BYTES = 1024 * 1024
 
 
-def upsert(vectors: Iterable[Vector | Mapping[str, Any]], namespace: str | None = None) -> Steps[int]:
+def upsert(vectors: Iterable[Vector | Mapping[str, Any]], namespace: str | None = None) -> CallSequence[int]:
     """Write whole vectors, and the namespace if it is new; return how many.
 
     They are sent in order, in requests of at most 1,000 vectors and 1 MB; the iterable is read as they go. Where
@@ -25,7 +33,7 @@ def upsert(vectors: Iterable[Vector | Mapping[str, Any]], namespace: str | None 
     return _in_batches("upsert", _encoded(vectors, Vector), namespace)
 
 
-def upsert_data(texts: Iterable[Data | Mapping[str, Any]], namespace: str | None = None) -> Steps[int]:
+def upsert_data(texts: Iterable[Data | Mapping[str, Any]], namespace: str | None = None) -> CallSequence[int]:
     """Write texts, which the index's embedding model turns into vectors; return how many.
 
     They are sent as in ``upsert``.
@@ -35,16 +43,16 @@ def upsert_data(texts: Iterable[Data | Mapping[str, Any]], namespace: str | None
 
 def _encoded(items: Iterable[Any], kind: type[Vector | Data]) -> Iterator[bytes]:
     if isinstance(items, Mapping) or not isinstance(items, Iterable):
-        raise InvalidUpdate("items", f"must be a list or another iterable, got {fields.shown(items)}")
+        raise InvalidRequest("items", f"must be a list or another iterable, got {validation.shown(items)}")
     for number, item in enumerate(items):
         try:
             encoded = kind.of(item).to_json()
-        except InvalidUpdate as error:
-            raise InvalidUpdate(f"item {number}, {error.field}", error.reason) from None
+        except InvalidRequest as error:
+            raise InvalidRequest(f"item {number}, {error.field}", error.reason) from None
         yield encoded
 
 
-def _in_batches(command: str, items: Iterator[bytes], namespace: str | None) -> Steps[int]:
+def _in_batches(command: str, items: Iterator[bytes], namespace: str | None) -> CallSequence[int]:
     written = 0
     try:
         for batch in _batches(items):
@@ -54,7 +62,7 @@ def _in_batches(command: str, items: Iterator[bytes], namespace: str | None) -> 
     except Exception as error:
         error.written = written  # type: ignore[attr-defined]  # also where the iterable fails
         if isinstance(error, UpstashVectorError) and error.call is None:
-            error.locate(call=command.replace("-", "_"), namespace=name(namespace), id=None, attempts=0)
+            error.add_context(call=command.replace("-", "_"), namespace=name(namespace), id=None, attempts=0)
         raise
     return written
 
@@ -89,23 +97,23 @@ def delete(
     *,
     prefix: str | None = None,
     filter: str | Filter | None = None,
-) -> Steps[int]:
+) -> CallSequence[int]:
     """Delete by exactly one of ids, prefix of the ids and filter; return how many there were.
 
     Ids are sent in requests of 1,000. Safe to send again; after a lost answer those deleted before do not count.
     """
     if sum(given is not None for given in (ids, prefix, filter)) != 1:
-        raise InvalidUpdate("delete", "exactly one of ids, prefix and filter must be given")
+        raise InvalidRequest("delete", "exactly one of ids, prefix and filter must be given")
     if ids is not None:
         return _delete_ids(ids, namespace)
-    text = None if filter is None else fields.text(filter_text(filter), "filter")
-    prefix = None if prefix is None else fields.text(prefix, "prefix")
+    text = None if filter is None else validation.text(filter_text(filter), "filter")
+    prefix = None if prefix is None else validation.text(prefix, "prefix")
     if prefix == "" or text == "":
-        raise InvalidUpdate("delete", "an empty prefix or filter would delete everything: use reset")
+        raise InvalidRequest("delete", "an empty prefix or filter would delete everything: use reset")
     return _single(_delete_call({"prefix": prefix, "filter": text}, namespace))
 
 
-def _delete_ids(ids: str | Iterable[str], namespace: str | None) -> Steps[int]:
+def _delete_ids(ids: str | Iterable[str], namespace: str | None) -> CallSequence[int]:
     deleted = 0
     for batch in id_batches(ids):
         deleted += yield _delete_call({"ids": batch}, namespace)
@@ -122,7 +130,7 @@ def _delete_call(body: dict[str, Any], namespace: str | None) -> Call[int]:
     )
 
 
-def _single(call: Call[int]) -> Steps[int]:
+def _single(call: Call[int]) -> CallSequence[int]:
     result: int = yield call
     return result
 
@@ -130,14 +138,14 @@ def _single(call: Call[int]) -> Steps[int]:
 def id_batches(ids: str | Iterable[str]) -> Iterator[Sequence[str]]:
     """Yield checked ids in lists of up to 1,000; one text is one id."""
     if not isinstance(ids, Iterable):
-        raise InvalidUpdate("ids", f"must be a list of ids, got {fields.shown(ids)}")
-    checked = map(fields.vector_id, [ids] if isinstance(ids, str) else ids)
+        raise InvalidRequest("ids", f"must be a list of ids, got {validation.shown(ids)}")
+    checked = map(validation.vector_id, [ids] if isinstance(ids, str) else ids)
     while batch := [*islice(checked, MAX_ITEMS)]:
         yield batch
 
 
 def reset(namespace: str | None = None, *, all: bool = False) -> Call[None]:
     """Empty one namespace, or with ``all`` every one, whichever is given; they stay. Safe to send again."""
-    if fields.flag(all, "all"):
+    if validation.flag(all, "all"):
         return Call("reset", "/reset?all", b"", success)
     return Call("reset", path("reset", namespace), b"", success, name(namespace))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_provider_upstash_vector.dev_server import payloads
 from airflow_provider_upstash_vector.dev_server.commands.base import Request, Server
-from airflow_provider_upstash_vector.dev_server.refusal import bad_request
+from airflow_provider_upstash_vector.dev_server.errors import bad_request
 
 
 def list_namespaces(server: Server, _: Request) -> list[str]:

@@ -10,7 +10,7 @@ from airflow_provider_upstash_vector.dev_server.queries import MAX_TOP_K, Query,
 from airflow_provider_upstash_vector.dev_server.resumable_queries import ResumableQuery
 
 _DEFAULT_MAX_IDLE_SECONDS = 3_600
-_MOST_IDLE_SECONDS = 86_400
+_MAX_IDLE_SECONDS = 86_400
 
 
 def query(server: Server, request: Request) -> list[Any]:
@@ -48,7 +48,7 @@ def resumable_query_data(server: Server, request: Request) -> dict[str, Any]:
 def _start(server: Server, request: Request, *, data: bool) -> dict[str, Any]:
     body = request.json_object()
     query = read_query(body, server.index.spec, data=data)
-    max_idle = payloads.whole_number(body, "maxIdle", _DEFAULT_MAX_IDLE_SECONDS, _MOST_IDLE_SECONDS)
+    max_idle = payloads.whole_number(body, "maxIdle", _DEFAULT_MAX_IDLE_SECONDS, _MAX_IDLE_SECONDS)
     ranking = query.rank(server.index, request.namespace, None)
     active = ResumableQuery(request.namespace, ranking, query.include, max_idle)
     uuid = server.resumable_queries.start(active)

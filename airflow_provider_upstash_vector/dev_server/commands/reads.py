@@ -6,8 +6,8 @@ from typing import Any
 
 from airflow_provider_upstash_vector.dev_server import payloads
 from airflow_provider_upstash_vector.dev_server.commands.base import Request, Server
+from airflow_provider_upstash_vector.dev_server.errors import bad_request
 from airflow_provider_upstash_vector.dev_server.records import Include, shown
-from airflow_provider_upstash_vector.dev_server.refusal import bad_request
 
 MAX_PREFIX_RESULTS = 1_000
 MAX_RANGE_LIMIT = 1_000

@@ -1,0 +1,189 @@
+"""The two ways to start a run: from a program without an event loop, and on one."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from contextvars import copy_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, cast
+
+from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
+from airflow_provider_upstash_vector.bulk.job import Job, RunEnvironment
+from airflow_provider_upstash_vector.bulk.options import BulkArguments, BulkOptions
+from airflow_provider_upstash_vector.bulk.report import BulkReport
+from airflow_provider_upstash_vector.bulk.sources import (
+    AsyncSource,
+    FindPaths,
+    InvalidRows,
+    Source,
+    local_paths,
+    open_source,
+)
+from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFiles
+from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
+from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore, FileCheckpoint, written_for
+from airflow_provider_upstash_vector.bulk.tracking.checkpointing import clear_checkpoint
+from airflow_provider_upstash_vector.bulk.tracking.digest import RowsChanged
+from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile
+from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind
+from airflow_provider_upstash_vector.cancellation import CancelToken
+from airflow_provider_upstash_vector.client import Endpoint, RetryPolicy
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+
+PathLike = str | os.PathLike[str] | OpenablePath
+
+
+async def update_async(
+    rows: object,
+    endpoint: Endpoint,
+    *,
+    namespace: str = "",
+    policy: RetryPolicy | None = None,
+    failures_path: PathLike | None = None,
+    checkpoint: PathLike | CheckpointStore | None = None,
+    keep_checkpoint: bool = False,
+    stop: CancelToken | None = None,
+    progress: ProgressKind = "auto",
+    find_paths: FindPaths = local_paths,
+    log: Log = log,
+    **arguments: Unpack[BulkArguments],
+) -> BulkReport:
+    """Send an update for each row, many at a time, on the running event loop; return what became of them.
+
+    Raises :class:`~.errors.BulkJobFailed`, with the report, for a run that stopped early or had more failures
+    than allowed; ``InvalidRows`` and ``ValueError`` before anything is sent; and what ``info`` raises, which is
+    asked first.
+
+    :param rows: mappings with ``id`` and any of ``vector``, ``sparse_vector``, ``data``, ``metadata``,
+        ``metadata_update_mode`` and ``namespace``, or ``VectorUpdate`` objects, in a list, any iterable or async
+        iterable; a DataFrame or Arrow table; the path of a JSON Lines, CSV or Parquet file, a glob, or several
+        of them.
+    :param endpoint: URL and token of the index.
+    :param namespace: for rows that give none; ``""`` for the index's default one.
+    :param policy: how often and how long one row is tried.
+    :param failures_path: a JSON Lines file for rows that were rejected or failed. It and the checkpoint's file are
+        never read as rows, and get mode 0600; a file there that no run has written is refused, and a symbolic
+        link is replaced.
+    :param checkpoint: a file, or a store of your own, that a later run goes on from.
+    :param keep_checkpoint: keep it also where all is done, so that a later run sends nothing, until
+        :func:`forget`.
+    :param stop: lets another thread end the run.
+    :param progress: ``"log"``, ``"bar"``, ``"none"``, or ``"auto"`` for a bar on a terminal.
+    :param find_paths: turns a path, glob or URI into paths; by default those of this machine's disk.
+    :param log: takes the lines that tell how far the run is.
+    :param arguments: those of :class:`~.options.BulkArguments`.
+    """
+    options = BulkOptions.of({**arguments, "namespace": namespace})
+    store = _store(checkpoint, find_paths)
+    failures = None if failures_path is None else FailuresFile(_path(failures_path, find_paths))
+
+    def opened() -> Source | AsyncSource:
+        own = OwnFiles(failures.written() if failures else (), written_for(store) if store else ())
+        source = open_source(
+            rows,
+            options.names,
+            shard=options.part(),
+            format=options.format,
+            find_paths=find_paths,
+            own=own,
+        )
+        for written in (failures, store):
+            if isinstance(written, FailuresFile | FileCheckpoint):
+                written.check()
+        return source
+
+    # in a thread, since it may ask an object store for sizes
+    source = await asyncio.to_thread(opened)
+    environment = RunEnvironment(
+        policy=policy or RetryPolicy(),
+        stop=stop or CancelToken(),
+        store=store,
+        keep_checkpoint=keep_checkpoint,
+        failures=failures,
+        progress=progress,
+        log=log,
+    )
+    try:
+        return await Job(source, endpoint, options, environment).run()
+    except RowsChanged:
+        return await Job(source, endpoint, options, environment).run()
+
+
+def forget(checkpoint: PathLike | CheckpointStore, find_paths: FindPaths = local_paths) -> None:
+    """Forget the checkpoint of a run with ``keep_checkpoint``. Raises what its store raises."""
+    store = _store(checkpoint, find_paths)
+    if store is not None:
+        clear_checkpoint(store)
+
+
+def _store(checkpoint: PathLike | CheckpointStore | None, find: FindPaths) -> CheckpointStore | None:
+    if checkpoint is None or isinstance(checkpoint, CheckpointStore):
+        return checkpoint
+    return FileCheckpoint(_path(checkpoint, find))
+
+
+def _path(path: PathLike, find: FindPaths) -> OpenablePath:
+    if isinstance(path, Path) or (isinstance(path, OpenablePath) and not isinstance(path, str)):
+        return path
+    found = find(os.fspath(path))
+    if len(found) != 1:
+        raise InvalidRows(f"{path!r} must name one file")
+    return found[0]
+
+
+def _in_a_thread(job: Coroutine[Any, Any, BulkReport], stop: CancelToken) -> BulkReport:
+    """Run to the end, also where the waiting is interrupted: that is raised again when nothing is in flight.
+
+    Its cause is then the error in which the run has ended, with the report.
+
+    The loop has a thread of its own because Airflow raises a task's timeout in a signal handler, so anywhere in
+    the main thread: amid the books, or in a callback whose errors asyncio would only log. And this thread may
+    have a loop.
+    """
+    done: Future[BulkReport] = Future()
+
+    def work() -> None:
+        try:
+            done.set_result(asyncio.run(job))
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            done.set_exception(error)
+
+    thread = threading.Thread(target=copy_context().run, args=(work,), name="bulk-update", daemon=True)
+    thread.start()
+    try:
+        return done.result()
+    except BaseException as interruption:
+        if not done.done():
+            stop.cancel()
+            try:
+                log.warning("Interrupted at the end: %s", done.result())
+            except BulkJobFailed as error:
+                log.warning("Interrupted: %s", error)
+                raise interruption from error
+        raise
+
+
+def _blocking(start: Callable[P, Coroutine[Any, Any, BulkReport]]) -> Callable[P, BulkReport]:
+    def run(*args: P.args, **kwargs: P.kwargs) -> BulkReport:
+        stop = kwargs.get("stop") or CancelToken()
+        kwargs["stop"] = stop
+        return _in_a_thread(start(*args, **kwargs), cast("CancelToken", stop))
+
+    run.__doc__ = (start.__doc__ or "").replace("on the running event loop", "and wait for it")
+    run.__signature__ = inspect.signature(start)  # type: ignore[attr-defined]  # functions take any attribute
+    return run
+
+
+update = _blocking(update_async)

@@ -1,0 +1,1 @@
+"""What goes out: rows read, encoded and sent within limits."""

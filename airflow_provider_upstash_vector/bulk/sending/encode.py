@@ -1,0 +1,151 @@
+"""A row turned into the request that sends it, or into the reason why it cannot be sent. Pure.
+
+The rules are those of :class:`~airflow_provider_upstash_vector.client.VectorUpdate`, from the same functions; the
+bytes are made without its models, which would cost as much time as sending them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from airflow_provider_upstash_vector.bulk.sources import FAILURE_FIELD, FieldNames, InvalidJson, Unreadable
+from airflow_provider_upstash_vector.client import validation
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
+from airflow_provider_upstash_vector.client.models import IndexInfo, SparseVector, VectorUpdate
+from airflow_provider_upstash_vector.client.wire.call import path
+
+_MAX_PATHS = 10_000
+_NUMBERS = orjson.OPT_SERIALIZE_NUMPY
+
+
+class WrongIndex(InvalidRequest):
+    """The row's vector is not of the index's dimension or type: so are, most likely, all others."""
+
+
+class Encoded(NamedTuple):
+    """A request that is ready to be sent."""
+
+    namespace: str
+    id: str
+    path: str
+    body: bytes
+
+
+class Encoder:
+    """Encodes rows: mappings under the names given, or :class:`VectorUpdate` objects.
+
+    ``namespace`` and ``metadata_update_mode`` are for rows that give none. With ``index`` vectors are checked
+    against its dimension and type.
+    """
+
+    def __init__(
+        self,
+        names: FieldNames,
+        *,
+        namespace: str = "",
+        metadata_update_mode: str | None = None,
+        index: IndexInfo | None = None,
+    ) -> None:
+        self._names = names.by_name()
+        self._namespace = namespace
+        self._mode = _mode(metadata_update_mode)
+        self._index = index
+        self._places: dict[str, tuple[str, str]] = {}
+        self._place(namespace)
+
+    def encode(self, row: object) -> Encoded:
+        """Return the request for a row. Raises :class:`InvalidRequest`, :class:`WrongIndex` among them."""
+        if isinstance(row, VectorUpdate):
+            parts: dict[str, Any] = {name: getattr(row, name) for name in VectorUpdate.model_fields}
+        else:
+            parts = self._parts(row)
+        id = parts.get("id")
+        if id is None:
+            raise InvalidRequest("id", "is required")
+        id = validation.vector_id(id)
+        namespace, path = self._place(parts.get("namespace", self._namespace))
+        return Encoded(namespace, id, path, self._body(id, parts))
+
+    def _parts(self, row: object) -> dict[str, Any]:
+        """Return the fields that are given by the names that updates have for them."""
+        if not isinstance(row, Mapping):
+            if isinstance(row, Unreadable):
+                raise InvalidRequest("row", row.reason)
+            raise InvalidRequest(
+                "row", f"must be an object with the fields of an update, got {validation.shown(row)}"
+            )
+        names = self._names
+        parts: dict[str, Any] = {}
+        for name, value in row.items():
+            field = names.get(name)
+            if field is None:
+                if name != FAILURE_FIELD:
+                    raise InvalidRequest(str(name), "there is no such field")
+            elif type(value) is InvalidJson:
+                raise InvalidRequest(field, value.reason)
+            elif value is not None:
+                parts[field] = value
+        if len(parts) < len(row):
+            self._refuse_doubles(row)
+        return parts
+
+    def _refuse_doubles(self, row: Mapping[Any, Any]) -> None:
+        """Refuse a field that is given under both of its names."""
+        seen = set()
+        for name, value in row.items():
+            field = self._names.get(name)
+            if field is not None and value is not None:
+                if field in seen:
+                    raise InvalidRequest(field, "is given twice")
+                seen.add(field)
+
+    def _place(self, namespace: object) -> tuple[str, str]:
+        """Return a namespace as plain text, and the path of updates in it."""
+        try:
+            return self._places[namespace]  # type: ignore[index]  # the path of what is no text is refused below
+        except (KeyError, TypeError):
+            place = validation.text(namespace, "namespace"), path("update", namespace)  # type: ignore[arg-type]  # as above
+            if len(self._places) >= _MAX_PATHS:
+                self._places.clear()
+            self._places[place[0]] = place
+            return place
+
+    def _body(self, id: str, parts: dict[str, Any]) -> bytes:
+        body: dict[str, Any] = {"id": id}
+        vector, sparse = parts.get("vector"), parts.get("sparse_vector")
+        if self._index is not None:
+            _check_type(self._index, vector, sparse)
+        if vector is not None:
+            body["vector"] = array = validation.dense_vector(vector)
+            if self._index is not None and array.size != self._index.dimension:
+                reason = f"has {array.size:,} dimensions, the index {self._index.dimension:,}"
+                raise WrongIndex("vector", reason)
+        if sparse is not None:
+            body["sparseVector"] = SparseVector.from_parts(sparse).wire_fields()
+        if (data := parts.get("data")) is not None:
+            body["data"] = validation.data(data)
+        if (metadata := parts.get("metadata")) is not None:
+            body["metadata"] = orjson.Fragment(validation.metadata_json(metadata))
+        given = parts.get("metadata_update_mode")
+        mode = self._mode if given is None else _mode(given)
+        validation.check_update(changes=len(body) > 1)
+        if mode is not None and metadata is not None:
+            body["metadataUpdateMode"] = mode
+        return orjson.dumps(body, option=_NUMBERS)
+
+
+def _check_type(index: IndexInfo, vector: object, sparse: object) -> None:
+    if index.index_type == "DENSE" and sparse is not None:
+        raise WrongIndex("sparse_vector", "is given, but the index is DENSE")
+    if index.index_type == "SPARSE" and vector is not None:
+        raise WrongIndex("vector", "is given, but the index is SPARSE")
+    if index.index_type == "HYBRID" and (vector is None) != (sparse is None):
+        missing = "sparse_vector" if sparse is None else "vector"
+        raise WrongIndex(missing, "is missing: a HYBRID index takes both vectors or neither")
+
+
+def _mode(mode: object) -> str | None:
+    return validation.choice(mode, "metadata_update_mode", "OVERWRITE", "PATCH")

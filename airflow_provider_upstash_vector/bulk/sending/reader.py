@@ -1,0 +1,139 @@
+"""From the source into the window: rows are numbered, encoded, and rejected where they cannot be sent."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from airflow_provider_upstash_vector.bulk.sending.encode import Encoded, Encoder, WrongIndex
+from airflow_provider_upstash_vector.bulk.sending.prefetch import END, PENDING, Prefetcher
+from airflow_provider_upstash_vector.bulk.sending.request import RowRequest
+from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason, for_changed_rows, for_failures
+from airflow_provider_upstash_vector.bulk.sending.window import Window
+from airflow_provider_upstash_vector.bulk.sources import InvalidRows, SourceBroken
+from airflow_provider_upstash_vector.bulk.tracking.digest import RowsDigest
+from airflow_provider_upstash_vector.bulk.tracking.journal import Journal
+from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow, OutcomeRecorder
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
+
+_MAX_ROWS_AT_ONCE = 500
+_ROWS_BETWEEN_NOTES = 32
+
+
+class RowReader:
+    """Reads rows as the window has room for them.
+
+    ``next_number`` is that of the row read next. With a ``digest`` settled rows are read as well, to be compared.
+    """
+
+    def __init__(
+        self,
+        prefetcher: Prefetcher,
+        encoder: Encoder,
+        *,
+        first_number: int,
+        timeout_seconds: float,
+        journal: Journal | None,
+        digest: RowsDigest | None,
+    ) -> None:
+        self._prefetcher = prefetcher
+        self._encoder = encoder
+        self._timeout_seconds = timeout_seconds
+        self._journal = journal
+        self._digest = digest
+        # until all rows of the checkpoint are compared; no more of them are unsettled than a window holds
+        self._held: deque[tuple[NumberedRow, Encoded | InvalidRequest]] = deque()
+        self._encoded_any = False
+        self.next_number = first_number
+        self.exhausted = False
+        self._closed = False
+        self.has_more_at_once = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether no more rows will come."""
+        return self.exhausted or self._closed
+
+    def end(self) -> None:
+        """Read no more."""
+        self._closed = True
+
+    def fill(self, window: Window[RowRequest], recorder: OutcomeRecorder) -> StopReason | None:
+        """Read until a row is ready, the window has no room or the source no row; return a reason to stop.
+
+        ``has_more_at_once`` is set where it only paused, for others to have their turn.
+        """
+        self.has_more_at_once = False
+        for _ in range(_MAX_ROWS_AT_ONCE):
+            number = self.next_number
+            if self.ended or not window.has_room(number, recorder.tracker.watermark) or not self._covers(number):
+                return None
+            try:
+                polled = self._prefetcher.poll()
+            except Exception as error:  # noqa: BLE001 - somebody's iterable may raise anything
+                return _broken(error, number)
+            if polled is PENDING:
+                return None
+            if polled is END:
+                return self._finish(recorder)
+            self.next_number = number + 1
+            # as the ledger is now: the watermark may have passed rows that this run has not read yet
+            settled = recorder.tracker.is_settled(number)
+            if settled and self._digest is None:
+                continue
+            if stop_reason := self._take_in(NumberedRow(number, *polled), window, recorder, settled=settled):
+                return stop_reason
+        self.has_more_at_once = True
+        return None
+
+    def _finish(self, recorder: OutcomeRecorder) -> StopReason | None:
+        if self._digest is not None and not self._digest.may_end(recorder.tracker.end):
+            return for_changed_rows()
+        self.exhausted = True
+        return None
+
+    def _covers(self, number: int) -> bool:
+        return self._journal is None or self._journal.covers(number)
+
+    def _take_in(
+        self, row: NumberedRow, window: Window[RowRequest], recorder: OutcomeRecorder, *, settled: bool
+    ) -> StopReason | None:
+        request: Encoded | InvalidRequest
+        try:
+            request = self._encoder.encode(row.value)
+        except InvalidRequest as error:
+            request = error
+        if self._digest is None:
+            return self._offer(row, request, window, recorder)
+        if not self._digest.add(request):
+            return for_changed_rows()
+        if self._journal is not None and not self._digest.rows % _ROWS_BETWEEN_NOTES:
+            self._journal.note(*self._digest.state())
+        if not settled:
+            self._held.append((row, request))
+        while self._held and self._digest.compared:
+            if stop_reason := self._offer(*self._held.popleft(), window, recorder):
+                return stop_reason
+        return None
+
+    def _offer(
+        self,
+        row: NumberedRow,
+        request: Encoded | InvalidRequest,
+        window: Window[RowRequest],
+        recorder: OutcomeRecorder,
+    ) -> StopReason | None:
+        if isinstance(request, Encoded):
+            self._encoded_any = True
+            window.offer(RowRequest(row, request, self._timeout_seconds))
+            return None
+        too_many = recorder.rejected(row, request)
+        if isinstance(request, WrongIndex) and not self._encoded_any:
+            return StopReason(reason="error", explanation=f"{row}: {request}", retryable=False, cause=request)
+        return for_failures(recorder.failures) if too_many else None
+
+
+def _broken(error: Exception, number: int) -> StopReason:
+    told = str(error)
+    if not isinstance(error, InvalidRows | SourceBroken):
+        told = f"reading row {number:,} failed: {type(error).__name__}: {error}"
+    return StopReason(reason="source", explanation=told, retryable=not isinstance(error, InvalidRows), cause=error)

@@ -1,0 +1,61 @@
+"""A row on its way: what is sent for it, and what has come of that so far."""
+
+from __future__ import annotations
+
+from airflow_provider_upstash_vector.bulk.sending.encode import Encoded
+from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow
+from airflow_provider_upstash_vector.client import AsyncVectorClient, retry, wire
+from airflow_provider_upstash_vector.client.errors import UpstashVectorError
+
+
+class RowRequest:
+    """A row that can be sent. ``sends`` counts requests, ``error`` is what the last one ended in, 429 apart."""
+
+    __slots__ = (
+        "_flow",
+        "body",
+        "encoded",
+        "error",
+        "key",
+        "number",
+        "path",
+        "row",
+        "sends",
+        "timeout_seconds",
+    )
+
+    def __init__(self, row: NumberedRow, encoded: Encoded, timeout_seconds: float) -> None:
+        self.row = row
+        self.number = row.number
+        self.encoded = encoded
+        self.key = (encoded.namespace, encoded.id)
+        self.path = encoded.path
+        self.body = encoded.body
+        self.timeout_seconds = timeout_seconds
+        self.sends = 0
+        self.error: UpstashVectorError | None = None
+        self._flow: retry.Flow[int] | None = None
+
+    def call(self) -> wire.Call[int]:
+        """Return the call that the row's request is."""
+        return wire.encoded_update(self.path, self.body, self.encoded.namespace, self.encoded.id)
+
+    def wait_after(self, error: UpstashVectorError, client: AsyncVectorClient, clock: retry.Clock) -> float:
+        """Return the seconds to wait before the request is sent again; raises ``error`` where it is not to be.
+
+        ``clock`` stands still while the window is held.
+        """
+        self.error = error
+        if self._flow is None:
+            self._flow = client.flow(self.call(), clock)
+            next(self._flow)
+        step = self._flow.send(error)
+        assert isinstance(step, retry.Wait), "an error is followed by a wait"  # noqa: S101 - the flow's promise
+        return step.seconds
+
+    def after_wait(self) -> None:
+        """Go on after the wait; raises the last error where no time is left."""
+        if self._flow is not None:
+            step = self._flow.send(None)
+            if isinstance(step, retry.Send):
+                self.timeout_seconds = step.timeout_seconds

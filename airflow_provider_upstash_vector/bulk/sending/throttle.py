@@ -1,0 +1,89 @@
+"""How fast requests may go out: a rate, a hold after 429, and a number of slots that shrinks and grows. Pure.
+
+Times are seconds of one monotonic clock. Slots follow additive increase, multiplicative decrease (Chiu and Jain
+1989): one more for each window of answers, half of them after a refusal.
+"""
+
+from __future__ import annotations
+
+_BURST_SECONDS = 0.1
+_FIRST_BACKOFF_SECONDS = 0.5
+_MAX_BACKOFF_SECONDS = 30.0
+_MAX_DOUBLINGS = 10
+
+
+class Throttle:
+    """Decides when the next request may be sent.
+
+    ``slots`` is the most requests in flight, ``rate`` the most requests per second, or ``None``. ``epoch``
+    counts the refusals that were acted on: requests sent before the last one say nothing new.
+    """
+
+    def __init__(self, slots: int, rate: float | None) -> None:
+        self._most_slots = float(slots)
+        self._rate = rate
+        self._capacity = max(1.0, rate * _BURST_SECONDS) if rate else 0.0
+        self._tokens = self._capacity
+        self._tokens_at = 0.0
+        self._held_until = 0.0
+        self._held_since = 0.0
+        self._consecutive = 0
+        self._refusing_since = 0.0
+        self._held_seconds = 0.0
+        self.slots = float(slots)
+        self.epoch = 0
+
+    def wait_seconds(self, in_flight: int, now: float) -> float | None:
+        """Return the seconds until a request may go, 0 for at once, or ``None`` until one in flight has ended."""
+        if now < self._held_until:
+            return self._held_until - now
+        if in_flight >= int(self.slots):
+            return None
+        if self._rate is None:
+            return 0.0
+        self._tokens = min(self._capacity, self._tokens + (now - self._tokens_at) * self._rate)
+        self._tokens_at = now
+        return 0.0 if self._tokens >= 1.0 else (1.0 - self._tokens) / self._rate
+
+    def sent(self) -> None:
+        """Note a request that goes out."""
+        self._tokens -= 1.0
+
+    def answered(self, epoch: int) -> None:
+        """Note an answer that is no refusal, to a request of ``epoch``."""
+        if epoch != self.epoch:
+            return
+        self._consecutive = 0
+        if self.slots < self._most_slots:
+            self.slots = min(self._most_slots, self.slots + 1.0 / self.slots)
+
+    def refused(self, epoch: int, retry_after: float | None, now: float, random_value: float) -> None:
+        """Note a 429 to a request of ``epoch``: hold for ``retry_after`` or a backoff, and halve the slots.
+
+        ``chance`` is a random number from 0 to 1. A ``retry_after`` of 0 says nothing.
+        """
+        if epoch == self.epoch:
+            self.epoch += 1
+            if not self._consecutive:
+                self._refusing_since = now
+            self._consecutive += 1
+            self.slots = max(1.0, self.slots / 2.0)
+            if not retry_after:
+                backoff = _FIRST_BACKOFF_SECONDS * 2.0 ** min(self._consecutive - 1, _MAX_DOUBLINGS)
+                self._hold(min(_MAX_BACKOFF_SECONDS, backoff) * (0.5 + random_value / 2.0), now)
+        if retry_after:
+            self._hold(retry_after, now)
+
+    def _hold(self, seconds: float, now: float) -> None:
+        if now >= self._held_until:
+            self._held_seconds = self.held_seconds(now)
+            self._held_since = now
+        self._held_until = max(self._held_until, now + seconds)
+
+    def seconds_refused(self, now: float) -> float:
+        """Return for how long there have been refusals only."""
+        return now - self._refusing_since if self._consecutive else 0.0
+
+    def held_seconds(self, now: float) -> float:
+        """Return how long the window has been held until ``now``."""
+        return self._held_seconds + max(0.0, min(now, self._held_until) - self._held_since)

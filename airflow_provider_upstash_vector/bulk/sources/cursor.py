@@ -1,0 +1,57 @@
+"""Rows that are passed over without being parsed: those settled before, or all where they are counted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+_CHECK_EVERY_ROWS = 256
+
+
+class RowCursor:
+    """Passes over the first ``rows`` rows, of however many files; ``passed`` is how many it has so far."""
+
+    def __init__(self, rows: int) -> None:
+        self.passed = 0
+        self._rows = rows
+
+    def passes(self) -> bool:
+        """Tell whether the next row is passed over, and count it."""
+        if self.passed < self._rows:
+            self.passed += 1
+            return True
+        return False
+
+    def passes_of(self, rows: int) -> int:
+        """Return how many of the next ``rows`` rows are passed over, and count them."""
+        passed = min(rows, self._rows - self.passed)
+        self.passed += passed
+        return passed
+
+
+class CountingTooLong(Exception):
+    """Counting has taken longer than it may."""
+
+
+class RowCounter(RowCursor):
+    """Passes over all rows, for at most so many seconds; then raises :class:`CountingTooLong`."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(0)
+        self._clock = clock
+        self._end = clock() + seconds
+        self._check_at = _CHECK_EVERY_ROWS
+
+    def passes(self) -> bool:
+        """Count the next row."""
+        self.passes_of(1)
+        return True
+
+    def passes_of(self, rows: int) -> int:
+        """Count the next rows."""
+        self.passed += rows
+        if self.passed >= self._check_at:
+            self._check_at = self.passed + _CHECK_EVERY_ROWS
+            if self._clock() > self._end:
+                raise CountingTooLong
+        return rows

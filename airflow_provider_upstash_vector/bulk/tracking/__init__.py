@@ -1,0 +1,1 @@
+"""What has become of every row: outcomes, failures, checkpoints, progress."""

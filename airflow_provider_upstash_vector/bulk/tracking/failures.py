@@ -1,0 +1,262 @@
+"""Failed and rejected rows, written as JSON Lines that can be the ``rows`` of another run.
+
+A line is the row as it was given, with one field more, ``failure``, that says what happened and where the row
+was; a run that reads it leaves that field out. Of a field that JSON cannot hold exactly, such as NaN or a set, the
+line has a list with its ``repr``, which no field takes: such a row is refused again rather than sent as something
+else. A line is written before its row counts as settled.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from airflow_provider_upstash_vector.bulk.sources import FAILURE_FIELD, InvalidRows, Unreadable
+from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFile
+from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, local_path
+from airflow_provider_upstash_vector.bulk.tracking.local_files import (
+    create_private,
+    new_path,
+    open_regular,
+    temporary_path,
+)
+from airflow_provider_upstash_vector.client import exact_json
+from airflow_provider_upstash_vector.client.errors import (
+    ApiError,
+    ConnectionFailed,
+    InvalidRequest,
+    InvalidResponse,
+    NotFound,
+    TransportError,
+    UpstashVectorError,
+)
+from airflow_provider_upstash_vector.client.models import VectorUpdate
+
+log = logging.getLogger(__name__)
+
+_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS
+_SHOWN_CHARS = 200
+_TAIL_BYTES = 1 << 16
+_MAX_LINE_BYTES = 1 << 26
+
+
+class FailuresFile:
+    """The file of failures. One in an object store is kept here and copied there when the run ends.
+
+    What is there stays until the run has an outcome to note: only then does the file that was prepared take its
+    place. It is readable by this user only, whatever was there before. A symbolic link at the path is replaced by
+    the file: what it leads to is read, and never written.
+    """
+
+    def __init__(self, path: OpenablePath) -> None:
+        self._path: Any = path
+        local = local_path(path)
+        self._remote = local is None
+        self._local = local or temporary_path(str(path), "failures.jsonl")
+        self._new = new_path(self._local)
+        self._file: io.FileIO | None = None
+        self._begun = False
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+    def written(self) -> list[OwnFile]:
+        """Return the files that the run writes."""
+        beside = [self._new, self._local] if self._remote else [self._new]
+        named = OwnFile("failures_path", self._path)
+        return [named, *(OwnFile("failures_path", path, named=False) for path in beside)]
+
+    def check(self) -> None:
+        """Raise :class:`InvalidRows` if what is there does not end with a failure: it would be overwritten."""
+        try:
+            with self._path.open("rb") if self._remote else open_regular(self._local) as file:
+                ours = _ends_with_failure(file)
+        except FileNotFoundError:
+            return
+        if not ours:
+            raise InvalidRows(
+                f"{self._path} exists and its last line is not a failure of a run; delete it, or give "
+                f"failures_path another path"
+            )
+
+    def prepare(self, is_settled: Callable[[int], bool] | None) -> None:
+        """Create an empty file, or, if ``is_settled`` is given, one with the lines of settled rows."""
+        self._begun = False
+        self._file = create_private(self._new)
+        if is_settled is not None:
+            with open(self._file.fileno(), "ab", closefd=False) as out:
+                out.writelines(_settled_lines(self._written_before(), is_settled))
+
+    def _written_before(self) -> Iterable[bytes]:
+        """Yield the lines of runs before: one that ended has copied them to their place, one that died has not."""
+        for path in [self._path, self._local] if self._remote else [self._local]:
+            try:
+                file = open_regular(path) if path is self._local else path.open("rb")
+            except FileNotFoundError:
+                continue
+            with file:
+                yield from file
+
+    def begin(self) -> None:
+        """Take the place of the file before; must precede the first outcome, since both count rows from 0."""
+        if not self._begun:
+            self._new.replace(self._local)
+            self._begun = True
+
+    def write(self, line: bytes) -> None:
+        """Write one line of :func:`failure_line`."""
+        self.begin()
+        if self._file is None or self._file.write(line) != len(line):
+            raise OSError(f"{self._local}: a line was only written in part; the disk may be full")
+
+    def close(self) -> None:
+        """Close the file; one in an object store is copied there. One that has not begun is deleted."""
+        if self._file is None:
+            return
+        self._file.close()
+        if not self._begun:
+            self._new.unlink(missing_ok=True)
+        elif self._remote:
+            try:
+                with self._local.open("rb") as local, self._path.open("wb") as remote:
+                    shutil.copyfileobj(local, remote)
+            except Exception:
+                log.error("The failures could not be written to %s; they are in %s.", self._path, self._local)  # noqa: TRY400 - it is raised
+                raise
+            self._local.unlink()
+
+
+def _ends_with_failure(file: Any) -> bool:
+    """Tell whether the last line is one of a failure, or the last but one if a line was only written in part.
+
+    An empty file counts as one.
+    """
+    file.seek(0, os.SEEK_END)
+    size = file.tell()
+    for length in (_TAIL_BYTES, _MAX_LINE_BYTES):
+        file.seek(max(0, size - length))
+        content = file.read(length)
+        if length >= size and not content.strip():
+            return True
+        *whole, rest = content.split(b"\n")
+        if length < size:
+            whole = whole[1:]  # of the first line, the beginning may be missing
+        if rest and _parsed(rest) is not None:
+            return _failure_of(rest) is not None
+        if whole:
+            return _failure_of(whole[-1]) is not None
+    return False
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except ValueError:
+        return None
+
+
+def _failure_of(line: bytes) -> dict[str, Any] | None:
+    """Return what a line says of a failure; ``None`` if it is not a line of a failures file."""
+    row = _parsed(line)
+    failure = row.get(FAILURE_FIELD) if isinstance(row, dict) else None
+    return failure if isinstance(failure, dict) else None
+
+
+def _settled_lines(lines: Iterable[bytes], is_settled: Callable[[int], bool]) -> Iterable[bytes]:
+    """Yield one line for each settled row: others will be sent again; of a half-written one nothing is known."""
+    seen: set[int] = set()
+    for line in lines:
+        number = (_failure_of(line) or {}).get("row")
+        if type(number) is int and number not in seen and line.endswith(b"\n") and is_settled(number):
+            seen.add(number)
+            yield line
+
+
+def failure_line(
+    value: object, error: UpstashVectorError, *, number: int, file: str | None, place: int | str | None
+) -> bytes:
+    """Return a line for a row that was rejected, or failed with ``error``."""
+    failure: dict[str, Any] = {"row": number, **describe(error)}
+    if file is not None:
+        failure["file"] = file
+    if place is not None:
+        failure["place" if isinstance(place, str) else "line"] = place
+    members = {_text(name): _json(part) for name, part in _fields(value).items() if name != FAILURE_FIELD}
+    told = {name: _text(part) if isinstance(part, str) else part for name, part in failure.items()}
+    line: bytes = orjson.dumps({**members, FAILURE_FIELD: told}, option=orjson.OPT_APPEND_NEWLINE)
+    return line
+
+
+def describe(error: UpstashVectorError) -> dict[str, Any]:
+    """Return what an error says as JSON values, and whether the update may have been carried out."""
+    if isinstance(error, InvalidRequest):
+        return {"outcome": "rejected", "field": error.field, "reason": error.reason}
+    if isinstance(error, NotFound) and error.status == 200:
+        return {"outcome": "missing", "reason": error.server_message}
+    told: dict[str, Any] = {"outcome": "failed", "reason": error.message, "attempts": error.attempts}
+    if isinstance(error, ApiError):
+        told["status"] = error.status
+    unknown = isinstance(error, TransportError) and not isinstance(error, ConnectionFailed)
+    told["may_have_landed"] = unknown or isinstance(error, InvalidResponse) or told.get("status", 0) >= 500
+    return told
+
+
+def _fields(value: object) -> Mapping[Any, Any]:
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, VectorUpdate):
+        return value.wire_fields()
+    return {"raw": value.text if isinstance(value, Unreadable) else _shown(value)}
+
+
+def _json(value: object) -> orjson.Fragment:
+    """Return a field as JSON, or where that would change it a list with its ``repr``."""
+    try:
+        if not getattr(getattr(value, "dtype", None), "isnative", True):  # orjson has no answer to other bytes
+            value = _plain(value)
+        try:
+            encoded = orjson.dumps(value, default=_plain, option=_OPTIONS)
+        except TypeError:
+            encoded = exact_json.dumps(value)  # integers beyond 64 bits
+        if b"null" in encoded and not _all_finite(value):  # orjson writes NaN as null
+            raise ValueError
+    except Exception:  # noqa: BLE001 - conversions are the row's own code
+        encoded = orjson.dumps([_shown(value)])
+    return orjson.Fragment(encoded)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return value.tolist()  # tensors, and arrays that orjson does not know; of any other it is an error
+
+
+def _all_finite(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(map(_all_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_all_finite, value))
+    if hasattr(value, "tolist"):
+        return _all_finite(value.tolist())
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - somebody's __repr__
+        text = f"<{type(value).__name__}>"
+    return _text(text[:_SHOWN_CHARS])
+
+
+def _text(value: object) -> str:
+    """Return text that UTF-8 can carry."""
+    text = str.__str__(value) if isinstance(value, str) else _shown(value)
+    return text.encode(errors="backslashreplace").decode()

@@ -1,0 +1,58 @@
+"""Local files that are safe to create and to read in a directory that others write to."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from airflow_provider_upstash_vector.bulk.sources import InvalidRows
+
+_MODE = 0o600
+
+
+def new_path(path: Path) -> Path:
+    """Return where the content is written that then replaces ``path``."""
+    return path.with_name(f"{path.name}.new")
+
+
+def create_private(path: Path) -> io.FileIO:
+    """Create an unbuffered file that only this user can read, whatever the umask, in place of a stale one.
+
+    Raises ``FileExistsError`` if somebody else creates one there at the same time.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    # exclusive creation does not follow a symbolic link
+    file = open(path, "xb+", buffering=0, opener=lambda name, flags: os.open(name, flags, _MODE))  # noqa: SIM115 - pathlib takes no opener; the caller closes it
+    os.fchmod(file.fileno(), _MODE)
+    return file
+
+
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a file for reading; raises :class:`InvalidRows` for a pipe or device, which might block forever."""
+    return open(path, "rb", opener=_open_regular)
+
+
+def _open_regular(name: str, flags: int) -> int:
+    descriptor = os.open(name, flags | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InvalidRows(f"{name} is not a regular file; give another path")
+    return descriptor
+
+
+def temporary_path(name: str, ending: str) -> Path:
+    """Return the path that ``name`` has in a folder that only this user reads; the same each time."""
+    user = os.getuid()
+    folder = Path(tempfile.gettempdir()) / f"upstash-vector-{user}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != user:
+        raise PermissionError(f"{folder} is somebody else's")
+    if stat.S_IMODE(status.st_mode) != 0o700:
+        folder.chmod(0o700)
+    return folder / f"{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:24]}.{ending}"

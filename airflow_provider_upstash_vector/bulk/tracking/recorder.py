@@ -1,0 +1,149 @@
+"""The accounts of a run: outcomes, the journal and the file of failures behind them, and the report."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_upstash_vector.bulk.report import BulkReport, NamespaceCounts
+from airflow_provider_upstash_vector.bulk.sending.limits import FailureLimit
+from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile, failure_line
+from airflow_provider_upstash_vector.bulk.tracking.journal import Journal
+from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
+from airflow_provider_upstash_vector.client.errors import NotFound, UpstashVectorError
+
+log = logging.getLogger(__name__)
+
+_MAX_LOGGED = 20
+
+
+@dataclass(slots=True)
+class NumberedRow:
+    """A row as it was read: its number, its value and where it stands."""
+
+    number: int
+    value: object
+    file: str | None
+    place: int | str | None
+
+    def __str__(self) -> str:
+        if self.file is None:
+            return f"row {self.number}"
+        place = f", line {self.place}" if isinstance(self.place, int) else f", {self.place}" if self.place else ""
+        return f"row {self.number} ({self.file}{place})"
+
+
+class OutcomeRecorder:
+    """Notes what becomes of each row; ``total`` is the number of all rows where it is known."""
+
+    def __init__(
+        self,
+        tracker: OutcomeTracker,
+        *,
+        limit: FailureLimit,
+        total: int | None,
+        missing_fails: bool,
+        failures: FailuresFile | None,
+        journal: Journal | None,
+        namespaces: NamespaceCounts,
+    ) -> None:
+        self.tracker = tracker
+        self.namespaces = namespaces
+        self._limit = limit
+        self._total = total
+        self._missing_fails = missing_fails
+        self._failures_file = failures
+        self._journal = journal
+        counts = tracker.counts()
+        self.failures = counts[Outcome.REJECTED] + counts[Outcome.FAILED]
+        self.failures += counts[Outcome.MISSING] if missing_fails else 0
+        self.unsettled_failures = {Outcome.REJECTED: 0, Outcome.FAILED: 0, Outcome.MISSING: 0}
+        self._logged = 0
+
+    def settle(self, number: int, outcome: Outcome) -> None:
+        """Note the outcome of a row, for good."""
+        if self._failures_file is not None:
+            self._failures_file.begin()
+        self.tracker.settle(number, outcome)
+        if self._journal is not None:
+            self._journal.settle(number, outcome)
+
+    def updated(self, number: int, namespace: str) -> None:
+        """Note a row that was updated."""
+        self.settle(number, Outcome.UPDATED)
+        self.namespaces.add(namespace)
+
+    def missing(self, row: NumberedRow, id: str) -> bool:
+        """Note a row whose id is unknown; tell whether that is too much."""
+        if not self._missing_fails:
+            self.settle(row.number, Outcome.MISSING)
+            return False
+        return self._fail(row, Outcome.MISSING, NotFound(200, f"there is no vector {id!r}"))
+
+    def rejected(self, row: NumberedRow, error: UpstashVectorError) -> bool:
+        """Note a row that cannot be sent; tell whether that is too much."""
+        return self._fail(row, Outcome.REJECTED, error)
+
+    def count_unsent_rejection(self, row: NumberedRow, error: UpstashVectorError) -> None:
+        """Count a row of a dry run that would be rejected."""
+        self.failures += 1
+        self.unsettled_failures[Outcome.REJECTED] += 1
+        self._write(row, error)
+
+    def failed(self, row: NumberedRow, error: UpstashVectorError) -> bool:
+        """Note a row that was refused or not answered; tell whether that is too much."""
+        return self._fail(row, Outcome.FAILED, error)
+
+    def fail_unsettled(self, row: NumberedRow, error: UpstashVectorError) -> None:
+        """Count a row as failed that another run, which goes on from the checkpoint, will send again."""
+        self.unsettled_failures[Outcome.FAILED] += 1
+        self._write(row, error)
+
+    def _fail(self, row: NumberedRow, outcome: Outcome, error: UpstashVectorError) -> bool:
+        self._write(row, error)
+        self.failures += 1
+        if self.too_many(self.tracker.watermark):
+            # Not settled: a run that goes on begins with the row that was one too many.
+            self.unsettled_failures[outcome] += 1
+            return True
+        self.settle(row.number, outcome)
+        return False
+
+    def too_many(self, rows: int, *, all_rows: bool = False) -> bool:
+        """Tell whether there are more failures than allowed among ``rows`` read, or among all rows."""
+        if self._total is not None:
+            rows, all_rows = self._total, True
+        return self.failures > self._limit.allowed(rows, all_rows=all_rows)
+
+    def _write(self, row: NumberedRow, error: UpstashVectorError) -> None:
+        if self._failures_file is not None:
+            line = failure_line(row.value, error, number=row.number, file=row.file, place=row.place)
+            self._failures_file.write(line)
+        self._logged += 1
+        if self._logged <= _MAX_LOGGED:
+            log.warning("%s: %s", row, error)
+        elif self._logged == _MAX_LOGGED + 1:
+            log.warning("More failures are not logged.")
+
+    def counts(self) -> dict[Outcome, int]:
+        """Return the rows by outcome, the abandoned ones included."""
+        return {
+            outcome: n + self.unsettled_failures.get(outcome, 0) for outcome, n in self.tracker.counts().items()
+        }
+
+    def report(self, *, total: int, all_read: bool, failures_path: str | None, **numbers: Any) -> BulkReport:
+        """Return the report; what has no outcome was not attempted."""
+        counts = self.counts()
+        return BulkReport(
+            total=total,
+            updated=counts[Outcome.UPDATED],
+            missing=counts[Outcome.MISSING],
+            rejected=counts[Outcome.REJECTED],
+            failed=counts[Outcome.FAILED],
+            not_attempted=total - sum(counts.values()),
+            all_read=all_read,
+            failures_path=failures_path,
+            updated_by_namespace=self.namespaces.counts(),
+            **numbers,
+        )

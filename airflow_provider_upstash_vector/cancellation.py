@@ -1,0 +1,44 @@
+"""How work under way is cancelled from another thread or a signal handler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+
+
+class CancelToken:
+    """Cancels a bulk run or a wait; may be cancelled before the work begins.
+
+    No ``threading.Event``: a signal handler that interrupts its ``wait()`` or ``set()`` may block forever in
+    ``set()``. A ``SimpleQueue`` may be interrupted anywhere.
+    """
+
+    def __init__(self) -> None:
+        self.cancelled = False
+        self._callbacks: list[Callable[[], object]] = []
+        self._wakes: SimpleQueue[None] = SimpleQueue()
+
+    def cancel(self) -> None:
+        """End the sleep under way and all to come, and call the callbacks."""
+        self.cancelled = True
+        self._wakes.put(None)
+        for callback in [*self._callbacks]:
+            callback()
+
+    def add_callback(self, callback: Callable[[], object]) -> None:
+        """Call ``callback`` on cancellation, perhaps twice, in the thread that cancels; at once if cancelled."""
+        self._callbacks.append(callback)
+        if self.cancelled:
+            callback()
+
+    def remove_callback(self, callback: Callable[[], object]) -> None:
+        """Do not call ``callback`` any more."""
+        self._callbacks.remove(callback)
+
+    def sleep(self, seconds: float) -> bool:
+        """Sleep for ``seconds`` or until cancelled; return whether it was cancelled."""
+        if not self.cancelled:
+            with suppress(Empty):
+                self._wakes.get(timeout=seconds)
+        return self.cancelled

@@ -1,0 +1,1 @@
+"""The HTTP/1.1 transport: asyncio around httptools' parser."""

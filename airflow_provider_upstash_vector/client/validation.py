@@ -1,0 +1,263 @@
+"""The fields of a vector, checked and brought into the form in which they are sent.
+
+One function per field: a value in, the value to send out, or :class:`InvalidRequest` with the field's
+name and the reason. Limits are those of the API (Update Vector and Index Limits pages).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import orjson
+
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
+from airflow_provider_upstash_vector.client.exact_json import MAX_INTEGER, MIN_INTEGER
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MAX_METADATA_BYTES = 48 * 1024
+MAX_DATA_BYTES = 1024 * 1024
+MAX_SPARSE_ENTRIES = 1_000
+MAX_SEGMENT_CHARS = 7_500  # RFC 9110 section 4.1 asks servers for 8,000 in a whole URI
+_INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
+_SHOWN_CHARS = 60
+
+# Dataclasses would be written out as objects without anybody having asked for it.
+_METADATA_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS
+
+
+def shown(value: object) -> str:
+    """Return ``value`` as it appears in an error: type and a repr of at most 60 characters."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - somebody's __repr__
+        text = "that has no repr"
+    if len(text) > _SHOWN_CHARS:
+        text = text[:_SHOWN_CHARS] + "…"
+    return f"{type(value).__name__} {text}"
+
+
+def text(value: object, field: str) -> str:
+    """Return ``value`` if it is text that UTF-8 can carry."""
+    if type(value) is str and value.isascii():
+        return value
+    if not isinstance(value, str):
+        raise InvalidRequest(field, f"must be text, got {shown(value)}")
+    plain = str.__str__(value)  # str() would give the member's name of a text enumeration
+    try:
+        plain.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(field, f"half of a surrogate pair at character {error.start}") from None
+    return plain
+
+
+def vector_id(value: object) -> str:
+    """Return a non-empty id. Numbers are refused: ``1e5`` or ``007`` would come back as another text."""
+    checked = text(value, "id")
+    if not checked:
+        raise InvalidRequest("id", "must not be empty")
+    return checked
+
+
+def namespace_segment(namespace: object) -> str:
+    """Return a namespace as one percent-encoded path segment; the default namespace gives ``""``.
+
+    Dots are encoded in ``.`` and ``..``, which RFC 3986 section 5.2.4 would otherwise remove.
+    """
+    segment = quote(text(namespace, "namespace"), safe="")
+    if len(segment) > MAX_SEGMENT_CHARS:
+        raise InvalidRequest("namespace", f"{len(segment):,} characters in a path, more than servers take")
+    return segment.replace(".", "%2E") if segment in {".", ".."} else segment
+
+
+def data(value: object) -> str:
+    """Return the raw text, at most 1 MB of UTF-8."""
+    checked = text(value, "data")
+    if len(checked) * 4 > MAX_DATA_BYTES and (size := len(checked.encode())) > MAX_DATA_BYTES:
+        raise InvalidRequest("data", f"{size:,} bytes of UTF-8, more than the limit of {MAX_DATA_BYTES:,}")
+    return checked
+
+
+def float32(value: object, field: str, part: str = "") -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return numbers as a one-dimensional float32 array, the precision in which the service stores them.
+
+    Takes lists, tuples, numpy arrays of any number type, and anything with ``tolist()``. ``part`` stands before
+    the reason where the numbers are only a part of the field.
+    """
+    import numpy as np  # noqa: PLC0415 - 0.1 s and 25 MB that a change of metadata does without
+
+    if not isinstance(value, np.ndarray | list | tuple):
+        to_list = getattr(value, "tolist", None)
+        if to_list is None:
+            raise InvalidRequest(field, f"{part}must be a list of numbers, got {shown(value)}")
+        value = to_list()
+    try:
+        numbers = np.asarray(value)
+    except (ValueError, TypeError):
+        raise InvalidRequest(field, f"{part}must be one flat list of numbers") from None
+    if numbers.ndim != 1:
+        raise InvalidRequest(field, f"{part}must be one flat list of numbers, got shape {numbers.shape}")
+    if numbers.size == 0:
+        return np.empty(0, dtype=np.float32)
+    if numbers.dtype.kind not in "fiu":
+        numbers = np.asarray(_numbers(value, field, part), dtype=np.float64)
+    if numbers.dtype == np.float32:
+        array = np.array(numbers, dtype=np.float32)  # a copy: the caller may use its buffer again
+    else:
+        with np.errstate(over="ignore"):
+            array = numbers.astype(np.float32)
+    if not np.isfinite(array).all():
+        position = int(np.flatnonzero(~np.isfinite(array))[0])
+        number = float(numbers[position])
+        reason = "is too large for a 4-byte float" if math.isfinite(number) else "is not a finite number"
+        raise InvalidRequest(field, f"{part}element {position}, {number!r}, {reason}")
+    return array
+
+
+def _numbers(value: Any, field: str, part: str) -> list[float]:
+    numbers = []
+    for position, element in enumerate(value):
+        if isinstance(element, bool) or not isinstance(element, int | float):
+            raise InvalidRequest(field, f"{part}element {position} must be a number, got {shown(element)}")
+        try:
+            numbers.append(float(element))
+        except OverflowError:
+            raise InvalidRequest(field, f"{part}element {position} is too large for a 4-byte float") from None
+    return numbers
+
+
+def dense_vector(value: object) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return a dense vector of at least one dimension as a float32 array."""
+    array = float32(value, "vector")
+    if array.size == 0:
+        raise InvalidRequest("vector", "must not be empty")
+    return array
+
+
+def whole_number(value: object, field: str, most: int) -> int:
+    """Return a whole number from 1 to ``most``."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise InvalidRequest(field, f"must be a whole number from 1 to {most:,}, got {shown(value)}")
+    return value
+
+
+def flag(value: object, field: str) -> bool:
+    """Return a truth value."""
+    if not isinstance(value, bool):
+        raise InvalidRequest(field, f"must be true or false, got {shown(value)}")
+    return value
+
+
+def choice(value: object, field: str, *choices: str) -> str | None:
+    """Return one of ``choices`` in the case in which it is sent; ``None`` stays."""
+    if value is None:
+        return None
+    upper = value.upper() if isinstance(value, str) else ""
+    if upper not in choices:
+        raise InvalidRequest(field, f"must be {' or '.join(choices)}, got {shown(value)}")
+    return upper
+
+
+def sparse_parts(value: object) -> tuple[object, object]:
+    """Return the indices and values of a mapping, a pair, or an object with these two attributes."""
+    if isinstance(value, Mapping):
+        unknown = sorted(str(key) for key in value if key not in {"indices", "values"})
+        if unknown or len(value) != 2:
+            found = ", ".join(repr(key) for key in value) or "none"
+            raise InvalidRequest("sparse_vector", f"must have the keys 'indices' and 'values', got {found}")
+        return value["indices"], value["values"]
+    if hasattr(value, "indices") and hasattr(value, "values"):
+        return value.indices, value.values
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes) and len(value) == 2:
+        return value[0], value[1]
+    raise InvalidRequest("sparse_vector", f"must have indices and values, got {shown(value)}")
+
+
+def sparse_indices(value: object) -> list[int]:
+    """Return up to 1,000 distinct signed 32-bit integers."""
+    to_list = getattr(value, "tolist", None)
+    indices = to_list() if to_list else value
+    if not isinstance(indices, list | tuple):
+        raise InvalidRequest("sparse_vector", f"indices must be a list of integers, got {shown(value)}")
+    if len(indices) > MAX_SPARSE_ENTRIES:
+        raise InvalidRequest(
+            "sparse_vector", f"{len(indices):,} entries, more than the limit of {MAX_SPARSE_ENTRIES:,}"
+        )
+    plain = {*map(type, indices)} == {int} and len({*indices}) == len(indices)
+    if plain and min(indices) >= _INT32_MIN and max(indices) <= _INT32_MAX:
+        return [*indices]
+    seen: set[int] = set()
+    for position, element in enumerate(indices):
+        index = _integer(element)
+        if index is None:
+            raise InvalidRequest("sparse_vector", f"index {position} must be an integer, got {shown(element)}")
+        if not _INT32_MIN <= index <= _INT32_MAX:
+            raise InvalidRequest("sparse_vector", f"index {position}, {index}, is not a signed 32-bit integer")
+        if index in seen:
+            raise InvalidRequest("sparse_vector", f"index {index} is given twice")
+        seen.add(index)
+    return [int(index) for index in indices]
+
+
+def _integer(value: Any) -> int | None:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        return None
+    try:
+        return int(value)
+    except TypeError:  # an array of several
+        return None
+
+
+def metadata(value: object) -> dict[str, Any]:
+    """Return metadata of at most 48 KB as JSON, a copy of plain values.
+
+    ``None`` inside it is kept: under PATCH it deletes the field.
+    """
+    return dict(orjson.loads(metadata_json(value)))
+
+
+def metadata_json(value: object) -> bytes:
+    """Return the JSON object of :func:`metadata`, as it is sent."""
+    if not isinstance(value, Mapping):
+        raise InvalidRequest("metadata", f"must be a JSON object, got {shown(value)}")
+    try:
+        # one level down, as it will be sent: orjson limits how deep values nest
+        encoded = orjson.dumps([value if isinstance(value, dict) else dict(value)], option=_METADATA_OPTIONS)
+    except TypeError as error:
+        with suppress(RecursionError):
+            _refuse_numbers(value, "metadata")
+        raise InvalidRequest("metadata", f"cannot be written as JSON: {error}") from None
+    # orjson writes NaN and infinity as null, which PATCH would take for "delete this field".
+    if b"null" in encoded:
+        _refuse_numbers(value, "metadata")
+    size = len(encoded) - len(b"[]")
+    if size > MAX_METADATA_BYTES:
+        raise InvalidRequest("metadata", f"{size:,} bytes of JSON, more than the limit of {MAX_METADATA_BYTES:,}")
+    return encoded[1:-1]
+
+
+def check_update(*, changes: bool) -> None:
+    """Refuse an update without ``changes``."""
+    if not changes:
+        raise InvalidRequest("update", "nothing to update: give vector, sparse_vector, data or metadata")
+
+
+def _refuse_numbers(value: Any, path: str) -> None:
+    """Refuse a number that is not sent as it is, and say at which ``path`` it stands."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _refuse_numbers(item, f"{path}[{key!r}]")
+    elif isinstance(value, list | tuple):
+        for position, item in enumerate(value):
+            _refuse_numbers(item, f"{path}[{position}]")
+    elif hasattr(value, "tolist"):
+        _refuse_numbers(value.tolist(), path)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise InvalidRequest("metadata", f"{path} is {value!r}, which JSON cannot hold; use None for no value")
+    elif isinstance(value, int) and not MIN_INTEGER <= value <= MAX_INTEGER:
+        raise InvalidRequest("metadata", f"{path} is an integer beyond 64 bits, {shown(value)}; give it as text")

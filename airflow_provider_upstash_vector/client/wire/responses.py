@@ -1,0 +1,112 @@
+"""How answers are read: the result of a good one, the error of any other. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from airflow_provider_upstash_vector.client import exact_json
+from airflow_provider_upstash_vector.client.errors import (
+    ApiError,
+    InvalidResponse,
+    QuotaExceeded,
+    error_class,
+)
+from airflow_provider_upstash_vector.client.redaction import Redactor
+from airflow_provider_upstash_vector.client.tracebacks import hiding_frames
+from airflow_provider_upstash_vector.client.wire.call import Call
+
+T = TypeVar("T")
+
+_NO_JSON = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP answer: status, case-insensitive headers, whole body; its ``repr`` shows nothing that is echoed."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@hiding_frames
+def decode(call: Call[T], response: Response, now: float, redactor: Redactor) -> T:
+    """Return what ``answer`` to ``call`` says; ``now`` is in seconds since 1970.
+
+    What the server says comes into an error through ``redactor``. Raises the :class:`ApiError` of the status, or
+    :class:`InvalidResponse`.
+    """
+    if not 200 <= response.status < 300:
+        raise api_error(response, now, redactor)
+    content = _json(response.body)
+    if content is _NO_JSON:
+        raise InvalidResponse(f"the answer is not JSON: {redactor.shown(_text(response.body))!r}")
+    if not isinstance(content, dict) or "result" not in content:
+        raise InvalidResponse(f'the answer has no "result": {redactor.shown(_text(response.body))!r}')
+    try:
+        return call.read(content["result"])
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False)[0]
+        reason = f"{'.'.join(str(part) for part in wrong['loc'])}: {wrong['msg']}"
+    except ValueError as error:
+        reason = str(error)
+    raise InvalidResponse(f'the "result" of the answer is not as documented: {redactor.shown(reason)}')
+
+
+def _json(body: bytes) -> Any:
+    """Return the JSON value of a body; raises nothing, since the error would carry the whole body along."""
+    try:
+        return exact_json.loads(body)
+    except ValueError:
+        return _NO_JSON
+
+
+def api_error(response: Response, now: float, redactor: Redactor) -> ApiError:
+    """Return the error for an answer that is not 2xx."""
+    said = _said(response)
+    kind = error_class(response.status, said)
+    message = redactor.shown(said) or "(empty answer)"
+    if kind is QuotaExceeded:
+        return kind(response.status, message, seconds_until_quota_reset(now))
+    return kind(response.status, message, retry_after_seconds(response.headers.get("retry-after"), now))
+
+
+def _said(response: Response) -> str:
+    content = _json(response.body)
+    if isinstance(content, dict) and isinstance(content.get("error"), str):
+        return str(content["error"])
+    if location := response.headers.get("location"):
+        return f"redirect to {location}, which is not followed"
+    return _text(response.body)
+
+
+def _text(body: bytes) -> str:
+    return body.decode(errors="replace")
+
+
+def retry_after_seconds(header: str | None, now: float) -> float | None:
+    """Return the wait a ``Retry-After`` header asks for: seconds or an HTTP date (RFC 9110 section 10.2.3)."""
+    if header is None:
+        return None
+    stripped = header.strip()
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", stripped, re.ASCII):
+        return float(stripped)
+    try:
+        moment = parsedate_to_datetime(stripped)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        return max(0.0, aware.timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
+
+
+def seconds_until_quota_reset(now: float) -> float:
+    """Return the seconds until the next 00:00 UTC, when the daily quota starts again."""
+    today = datetime.fromtimestamp(now, tz=timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+    return (today + timedelta(days=1)).timestamp() - now

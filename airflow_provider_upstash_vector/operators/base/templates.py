@@ -1,0 +1,109 @@
+"""Templates that change nothing but what stands between their braces.
+
+Airflow's native rendering evaluates every rendered text as a Python literal, also one without a template:
+the id ``1e5`` becomes 100000.0 and the metadata text ``None`` a null, which deletes a field under PATCH. And
+Jinja itself drops a trailing newline. Here
+
+- a text without a template stays as it is, and text is never evaluated;
+- what another task has returned stays as it is, also in a mapped task;
+- a field that is one whole expression with the value ``None`` is ``None``, as if it had not been given;
+- with native rendering, one whole expression gives its value, in a field or within one.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, cast
+
+from airflow.providers.common.compat.sdk import BaseOperator, Context
+from jinja2 import Undefined
+from jinja2.nativetypes import NativeCodeGenerator, NativeEnvironment
+
+from airflow_provider_upstash_vector.operators.base.upstream_values import values_of_expand_kwargs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jinja2 import Environment, Template
+
+
+class LiteralSafeTemplateMixin(BaseOperator):
+    """Renders template fields so that texts arrive as they were written, on every Airflow version."""
+
+    _containers_around = 0
+
+    def _do_render_template_fields(
+        self,
+        parent: Any,
+        template_fields: Iterable[str],
+        context: Context,
+        jinja_env: Environment,
+        seen_oids: set[int],
+    ) -> None:
+        # not render_template_fields(), which is not called for mapped tasks
+        if parent is self:
+            seen_oids.update(map(id, values_of_expand_kwargs(self, context)))
+        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+
+    def render_template(
+        self,
+        content: Any,
+        context: Context,
+        jinja_env: Environment | None = None,
+        seen_oids: set[int] | None = None,
+    ) -> Any:
+        """Render ``content``; everything but texts is left to Airflow, which comes back here for those within.
+
+        ``seen_oids`` has the ids of values that are not templates: what other tasks returned.
+        """
+        if isinstance(content, str):
+            if seen_oids and id(content) in seen_oids:
+                return content
+            environment = jinja_env or self.get_template_env()
+            return _rendered(content, context, environment, whole_field=not self._containers_around)
+        self._containers_around += 1
+        try:
+            return super().render_template(content, context, jinja_env, seen_oids)
+        finally:
+            self._containers_around -= 1
+
+
+def _rendered(text: str, context: Context, environment: Environment, *, whole_field: bool) -> Any:
+    if not _has_template(text, environment):
+        return text
+    # Native code generation, also for the plain environment, gives the values before they become text.
+    exact = environment.overlay(keep_trailing_newline=True)
+    exact.code_generator_class = NativeCodeGenerator
+    parts = _parts(exact.from_string(text), context)
+    if len(parts) == 1:
+        (value,) = parts
+        is_value = not isinstance(value, str | Undefined)  # an undefined value says so when it becomes text
+        if (value is None and whole_field) or (is_value and isinstance(environment, NativeEnvironment)):
+            return value
+    return "".join(str(part) for part in parts)
+
+
+def _has_template(text: str, environment: Environment) -> bool:
+    marks = (
+        environment.block_start_string,
+        environment.variable_start_string,
+        environment.comment_start_string,
+        environment.line_statement_prefix,
+        environment.line_comment_prefix,
+    )
+    return any(mark and mark in text for mark in marks)
+
+
+def _parts(template: Template, context: Context) -> list[Any]:
+    # Not Template.render(): it would copy Airflow's context, and so evaluate all its lazy values.
+    environment = template.environment
+    variables = cast("dict[str, Any]", copy.copy(context))
+    variables.update((name, value) for name, value in template.globals.items() if name not in variables)
+    try:
+        return list(
+            template.root_render_func(
+                environment.context_class(environment, variables, template.name, template.blocks)
+            )
+        )
+    except Exception:  # noqa: BLE001 - raises it again, pointing to the template
+        environment.handle_exception()

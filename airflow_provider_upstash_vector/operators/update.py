@@ -1,0 +1,150 @@
+"""The operator that updates one vector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, get_args
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, Context, XComArg
+
+from airflow_provider_upstash_vector import metrics
+from airflow_provider_upstash_vector.airflow_errors import airflow_errors, log_error
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
+from airflow_provider_upstash_vector.client.models import NumbersLike, SparseLike
+from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
+from airflow_provider_upstash_vector.lineage import WriteResult
+from airflow_provider_upstash_vector.operators.base.arguments import (
+    optional_text,
+    rendered_text,
+    rendered_value,
+)
+from airflow_provider_upstash_vector.operators.base.display import SummarizedVector
+from airflow_provider_upstash_vector.operators.base.writing import WritingOperator
+
+OnMissing = Literal["warn", "fail", "skip"]
+
+_NUMBERS = "a list of numbers, e.g. [0.1, 0.2]"
+_SPARSE = 'an object {"indices": [...], "values": [...]}'
+_OBJECT = 'a JSON object, e.g. {"genre": "drama"}'
+
+
+class UpdateVectorOperator(WritingOperator):
+    """Change the vector, the raw text or the metadata of one stored vector; return the updated count, 1 or 0.
+
+    At least one of ``vector``, ``sparse_vector``, ``data`` and ``metadata`` must be given. Errors that no
+    retry can mend fail the task at once; the others use the task's ``retries``.
+
+    :param vector_id: the id of the vector.
+    :param vector: as many numbers as the index has dimensions: a list, a numpy array, an XComArg, or a text that
+        renders to a JSON or Python list.
+    :param sparse_vector: ``{"indices": [...], "values": [...]}``, up to 1,000 of each.
+    :param data: the raw text, up to 1 MB; an index with an embedding model embeds it anew.
+    :param metadata: a JSON object of up to 48 KB; ``None`` in it deletes a field under ``PATCH``.
+    :param metadata_update_mode: ``"OVERWRITE"``, the service's default, or ``"PATCH"`` (RFC 7396); without
+        ``metadata`` it has no effect.
+    :param namespace: ``None`` for the connection's, ``""`` for the index's default one.
+    :param on_missing: what to do where there is no such id: ``"warn"`` and return 0, ``"fail"`` or ``"skip"``.
+    :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.
+    :param wait_until_indexed: then wait until nothing is pending in the namespace, so that queries find it.
+    :param deferrable: wait in the triggerer, without a worker; by default as ``[operators] default_deferrable``
+        says.
+    :param poke_interval: seconds between two looks of that wait; deferred, the first look comes after 10 s at
+        least.
+    :param wait_timeout: seconds after which that wait fails the task.
+    """
+
+    template_fields: Sequence[str] = (
+        "vector_id",
+        "vector",
+        "sparse_vector",
+        "data",
+        "metadata",
+        "metadata_update_mode",
+        "namespace",
+        "upstash_vector_conn_id",
+    )
+    template_ext: Sequence[str] = ()
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        "vector": "json",
+        "sparse_vector": "json",
+        "metadata": "json",
+    }
+    ui_color = "#d9fbe9"
+
+    def __init__(
+        self,
+        *,
+        vector_id: str | XComArg,
+        vector: NumbersLike | str | XComArg | None = None,
+        sparse_vector: SparseLike | str | XComArg | None = None,
+        data: str | XComArg | None = None,
+        metadata: Mapping[str, Any] | str | XComArg | None = None,
+        metadata_update_mode: str | XComArg | None = None,
+        namespace: str | XComArg | None = None,
+        on_missing: OnMissing = "warn",
+        upstash_vector_conn_id: str = UpstashVectorHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if on_missing not in get_args(OnMissing):
+            raise ValueError(f"on_missing must be warn, fail or skip, got {on_missing!r}")
+        self.vector_id = vector_id
+        self.vector = vector
+        self.sparse_vector = sparse_vector
+        self.data = data
+        self.metadata = metadata
+        self.metadata_update_mode = metadata_update_mode
+        self.namespace = namespace
+        self.on_missing = on_missing
+        self.upstash_vector_conn_id = upstash_vector_conn_id
+
+    def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
+        # render_template() does not know the field, and mapped tasks pass render_template_fields() by
+        super()._do_render_template_fields(*args, **kwargs)
+        self.vector = SummarizedVector.of(self.vector)
+
+    def execute(self, context: Context) -> int:
+        """Send the update, as often as the connection allows; return the updated count."""
+        hook = self.hook
+        with airflow_errors("update", id=self.vector_id):
+            namespace = hook.resolve_namespace(optional_text(self.namespace, "namespace"))
+        self.persist_link(context)
+        with hook:
+            with airflow_errors("update", namespace=namespace, id=self.vector_id):
+                updated = self._update(hook, namespace)
+                written = WriteResult(host=hook.settings.endpoint.url, updated={namespace: updated})
+                self.emit_lineage(context, hook, written)
+            place = f"namespace {namespace!r}" if namespace else "the default namespace"
+            if updated:
+                self.log.info("Updated vector %r in %s.", str(self.vector_id), place)
+                return int(self.indexed(hook, namespace, updated))
+        self._tell_missing(f"There is no vector {str(self.vector_id)!r} in {place}; nothing was updated.")
+        return updated
+
+    def _update(self, hook: UpstashVectorHook, namespace: str) -> int:
+        outcome = "failed"
+        try:
+            updated = hook.update(
+                rendered_text(self.vector_id, "vector_id"),
+                vector=rendered_value(SummarizedVector.whole(self.vector), "vector", _NUMBERS),
+                sparse_vector=rendered_value(self.sparse_vector, "sparse_vector", _SPARSE),
+                data=optional_text(self.data, "data"),
+                metadata=rendered_value(self.metadata, "metadata", _OBJECT),
+                metadata_update_mode=optional_text(self.metadata_update_mode, "metadata_update_mode"),
+                namespace=namespace,
+            )
+            outcome = "updated" if updated else "missing"
+        except InvalidRequest:
+            outcome = "rejected"
+            raise
+        finally:
+            metrics.emit_update_metrics(outcome, hook.request_stats)
+        return updated
+
+    def _tell_missing(self, message: str) -> None:
+        if self.on_missing == "fail":
+            log_error(message)
+            raise AirflowFailException(message)
+        if self.on_missing == "skip":
+            raise AirflowSkipException(message)
+        self.log.warning(message)

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from airflow_provider_upstash_vector.bulk.sending.limits import DailyBudget, FailureLimit
+
+DAY = 86_400
+
+
+@pytest.mark.parametrize(
+    ("most", "rows", "allowed"),
+    [
+        (0, 5_000, 0),
+        (1, 5_000, 1),
+        (7, 5, 7),
+        (0.0, 5_000, 0),
+        (1.0, 5_000, 5_000),
+        (0.5, 3, 1),
+        (0.29, 100, 29),
+        (0.07, 290_000_000, 20_300_000),
+        (0.1, 9, 0),
+    ],
+)
+def test_failures_allowed_among_all_rows(most: float, rows: int, allowed: int) -> None:
+    assert FailureLimit(most).allowed(rows, all_rows=True) == allowed
+
+
+@pytest.mark.parametrize(
+    ("most", "rows", "allowed"), [(0.01, 0, 10), (0.01, 999, 10), (0.01, 2_000, 20), (3, 0, 3)]
+)
+def test_a_fraction_of_few_rows_read_is_one_of_a_thousand(most: float, rows: int, allowed: int) -> None:
+    assert FailureLimit(most).allowed(rows, all_rows=False) == allowed
+
+
+@given(st.floats(0, 1), st.integers(0, 10**12))
+def test_a_fraction_is_rounded_down_exactly(most: float, rows: int) -> None:
+    assert FailureLimit(most).allowed(rows, all_rows=True) == math.floor(Fraction(str(most)) * rows)
+
+
+@pytest.mark.parametrize("most", [-1, -0.5, 1.5, math.nan, math.inf, True, False, "3", None, [1]])
+def test_other_limits_are_refused_by_name(most: Any) -> None:
+    with pytest.raises(ValueError, match=r"max_failures must be a count, or a fraction from 0.0 to 1.0, got "):
+        FailureLimit(most)
+
+
+@pytest.mark.parametrize("requests", [0, -5, True, 1.5, math.nan, "10", [1]])
+def test_other_budgets_are_refused_by_name(requests: Any) -> None:
+    with pytest.raises(ValueError, match="daily_budget must be a whole number of at least 1, got "):
+        DailyBudget(requests)
+
+
+class BudgetMachine(RuleBasedStateMachine):
+    @initialize(requests=st.integers(1, 5), now=st.integers(0, 4 * 10**9))
+    def begin(self, requests: int, now: int) -> None:
+        self.requests, self.now = requests, float(now)
+        self.budget = DailyBudget(requests)
+        self.spent: dict[int, int] = {}
+
+    @rule(seconds=st.floats(0, 2 * DAY))
+    def time_goes_on(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule()
+    def midnight_comes(self) -> None:
+        self.now = (self.now // DAY + 1) * DAY
+
+    @rule()
+    def send(self) -> None:
+        day = int(self.now // DAY)
+        left = self.budget.left(self.now)
+        assert left == (self.spent.get(day, 0) < self.requests)
+        if left:
+            self.budget.spend()
+            self.spent[day] = self.spent.get(day, 0) + 1
+
+    @rule()
+    def go_on_from_a_checkpoint(self) -> None:
+        self.budget = DailyBudget(self.requests, day=self.budget.day, spent=self.budget.spent)
+
+
+TestBudget = BudgetMachine.TestCase
+
+
+def test_a_clock_that_is_set_back_does_not_bring_a_day_s_budget_twice() -> None:
+    budget = DailyBudget(1)
+    assert budget.left(10.0 * DAY + 1)
+    budget.spend()
+    assert not budget.left(10.0 * DAY - 1)
+    assert not budget.left(10.0 * DAY + 2)
+    assert budget.left(11.0 * DAY)
+
+
+def test_requests_without_a_budget_count_for_the_run_that_goes_on_with_one() -> None:
+    unlimited = DailyBudget(None)
+    for _ in range(3):
+        assert unlimited.left(5.0 * DAY)
+        unlimited.spend()
+    limited = DailyBudget(3, day=unlimited.day, spent=unlimited.spent)
+    assert not limited.left(5.5 * DAY)
+    assert limited.left(6.0 * DAY)

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
+
+moments = st.floats(0, 5)
+
+
+class ThrottleMachine(RuleBasedStateMachine):
+    @initialize(
+        slots=st.integers(1, 40),
+        rate=st.none() | st.floats(0.1, 5_000),
+        now=st.floats(0, 1e6),
+    )
+    def begin(self, slots: int, rate: float | None, now: float) -> None:
+        self.throttle = Throttle(slots, rate)
+        self.most, self.rate, self.now = slots, rate, now
+        self.in_flight: list[int] = []
+        self.sent_at: list[float] = []
+        self.holds: list[tuple[float, float]] = []
+        self.held = 0.0
+
+    @rule(seconds=moments)
+    def time_goes_on(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(wish=st.integers(1, 60))
+    def send_as_many_as_it_lets(self, wish: int) -> None:
+        for _ in range(wish):
+            wait = self.throttle.wait_seconds(len(self.in_flight), self.now)
+            if wait != 0.0:
+                break
+            assert all(end <= self.now for _, end in self.holds)
+            self.throttle.sent()
+            self.sent_at.append(self.now)
+            self.in_flight.append(self.throttle.epoch)
+            assert len(self.in_flight) <= int(self.throttle.slots)
+
+    @precondition(lambda self: self.in_flight)
+    @rule(data=st.data())
+    def response(self, data: st.DataObject) -> None:
+        epoch = self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1)))
+        before = self.throttle.slots
+        self.throttle.answered(epoch)
+        assert before <= self.throttle.slots <= before + 1
+        if epoch == self.throttle.epoch:
+            assert self.throttle.seconds_refused(self.now) == 0
+
+    @precondition(lambda self: self.in_flight)
+    @rule(data=st.data(), retry_after=st.none() | st.floats(0, 20), random_value=st.floats(0, 1))
+    def refuse(self, data: st.DataObject, retry_after: float | None, random_value: float) -> None:
+        epoch = self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1)))
+        before, first = self.throttle.slots, epoch == self.throttle.epoch
+        self.throttle.refused(epoch, retry_after, self.now, random_value)
+        assert self.throttle.slots == (max(1.0, before / 2) if first else before)
+        wait = self.throttle.wait_seconds(0, self.now) or 0.0
+        if retry_after:
+            assert wait >= retry_after - 1e-6
+        elif first:
+            assert wait >= 0.25 - 1e-6
+        if wait and (retry_after or first):
+            self.holds.append((self.now, self.now + wait))
+
+    @invariant()
+    def slots_stay_within_their_bounds(self) -> None:
+        assert 1 <= self.throttle.slots <= self.most
+
+    @invariant()
+    def the_time_held_is_the_union_of_the_holds(self) -> None:
+        union, reached = 0.0, 0.0
+        for begin, end in sorted(self.holds):
+            begin, end = max(begin, reached), min(end, self.now)  # noqa: PLW2901 - the part not counted yet
+            union += max(0.0, end - begin)
+            reached = max(reached, end)
+        held = self.throttle.held_seconds(self.now)
+        assert held == pytest.approx(union, abs=1e-4)
+        assert held >= self.held - 1e-6
+        self.held = held
+
+    @invariant()
+    def waiting_as_long_as_it_says_is_enough(self) -> None:
+        now = self.now
+        for _ in range(3):  # the hold, then a token, then what floats have lost
+            wait = self.throttle.wait_seconds(0, now)
+            assert wait is not None
+            if not wait:
+                break
+            now += wait * (1 + 1e-9) + 1e-6
+        else:
+            pytest.fail(f"still {wait} s to wait")
+        self.now = now
+
+    def teardown(self) -> None:
+        if getattr(self, "rate", None):
+            burst = max(1.0, self.rate * 0.1)  # type: ignore[operator]  # it is a number here
+            for first, begin in enumerate(self.sent_at):
+                for last in range(first, len(self.sent_at)):
+                    seconds = self.sent_at[last] - begin
+                    assert last - first + 1 <= self.rate * seconds + burst + 1e-3  # type: ignore[operator]  # as above
+
+
+TestThrottle = ThrottleMachine.TestCase
+
+
+def test_without_a_rate_only_the_slots_limit() -> None:
+    throttle = Throttle(2, None)
+    assert throttle.wait_seconds(0, 7.0) == 0
+    assert throttle.wait_seconds(1, 7.0) == 0
+    assert throttle.wait_seconds(2, 7.0) is None
+
+
+def test_a_rate_lets_a_tenth_of_a_second_go_at_once() -> None:
+    throttle = Throttle(1000, 100.0)
+    sent = 0
+    while throttle.wait_seconds(sent, 50.0) == 0:
+        throttle.sent()
+        sent += 1
+    assert sent == 10
+    assert throttle.wait_seconds(sent, 50.0) == pytest.approx(0.01)
+
+
+def test_a_refusal_halves_the_slots_once_however_many_were_in_flight() -> None:
+    throttle = Throttle(64, None)
+    for _ in range(64):
+        throttle.refused(0, None, 10.0, 0.5)
+    assert throttle.slots == 32
+    assert throttle.epoch == 1
+
+
+def test_backoffs_double_up_to_half_a_minute_until_an_answer_comes() -> None:
+    throttle, now, waits = Throttle(64, None), 1000.0, []
+    for epoch in range(9):
+        throttle.refused(epoch, None, now, 1.0)
+        wait = throttle.wait_seconds(0, now)
+        assert wait is not None
+        waits.append(wait)
+        now += wait
+    assert waits == pytest.approx([0.5, 1, 2, 4, 8, 16, 30, 30, 30])
+    assert throttle.seconds_refused(now) == pytest.approx(now - 1000)
+    assert throttle.slots == 1
+    throttle.answered(9)
+    assert throttle.seconds_refused(now) == 0
+    throttle.refused(9, None, now, 1.0)
+    assert throttle.wait_seconds(0, now) == pytest.approx(0.5)
+
+
+def test_retry_after_holds_all_and_a_longer_one_of_the_same_epoch_holds_longer() -> None:
+    throttle = Throttle(8, None)
+    throttle.refused(0, 3.0, 100.0, 0.5)
+    throttle.refused(0, 7.0, 101.0, 0.5)
+    throttle.refused(0, 1.0, 102.0, 0.5)
+    assert throttle.wait_seconds(0, 102.0) == pytest.approx(6.0)
+    assert throttle.held_seconds(200.0) == pytest.approx(8.0)
+
+
+def test_a_retry_after_of_nothing_is_no_leave_to_hammer() -> None:
+    throttle = Throttle(8, None)
+    throttle.refused(0, 0.0, 100.0, 1.0)
+    assert throttle.wait_seconds(0, 100.0) == pytest.approx(0.5)
+
+
+@given(st.integers(1, 100))
+def test_slots_grow_by_about_one_for_each_window_of_answers(most: int) -> None:
+    throttle = Throttle(most, None)
+    throttle.refused(0, None, 0.0, 0.0)
+    before = throttle.slots
+    for _ in range(int(before)):
+        throttle.answered(1)
+    assert throttle.slots <= before + 1
+    for _ in range(most * most):
+        throttle.answered(1)
+    assert throttle.slots == most
+
+
+def test_answers_to_requests_from_before_a_refusal_say_nothing_new() -> None:
+    throttle = Throttle(64, None)
+    throttle.refused(0, None, 0.0, 0.0)
+    throttle.answered(0)
+    assert throttle.slots == 32
+    assert throttle.seconds_refused(5.0) == 5.0

@@ -1,0 +1,107 @@
+"""What a report says besides its manifest: updated rows by namespace, and what this run alone has done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_upstash_vector.bulk import FileCheckpoint
+from airflow_provider_upstash_vector.bulk.report import MAX_CHARACTERS, MAX_NAMESPACES, NamespaceCounts
+from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
+from airflow_provider_upstash_vector.bulk.tracking.checkpointing import CheckpointWriter, load_checkpoint
+from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
+from airflow_provider_upstash_vector.dev_server import DevServer, Fault
+from tests.bulk.conftest import Run, failed, fill
+
+
+def rows(namespace: str | None, count: int) -> list[dict[str, Any]]:
+    given = {} if namespace is None else {"namespace": namespace}
+    return [{"id": f"v{n}", "metadata": {"n": n}, **given} for n in range(count)]
+
+
+@pytest.fixture(autouse=True)
+def index(server: DevServer) -> DevServer:
+    for namespace in ("", "archive", "movies"):
+        fill(server, [f"v{n}" for n in range(50)], namespace)
+    return server
+
+
+def test_updated_rows_count_where_they_went(run: Run) -> None:
+    mixed = [*rows(None, 3), *rows("archive", 2), *rows("", 1), *rows("nowhere", 4)]
+    report = run(mixed, namespace="movies")
+    assert report.updated_by_namespace == {"movies": 3, "archive": 2, "": 1}
+    assert "updated_by_namespace" not in report.to_dict()
+
+
+def test_a_dry_run_updates_no_namespace(run: Run) -> None:
+    report = run(rows("archive", 2), dry_run=True)
+    assert report.updated_by_namespace == {}
+    assert report.this_attempt.requests == 0
+
+
+@given(st.lists(st.text(), max_size=300))
+def test_however_many_there_are_it_stays_small(names: list[str]) -> None:
+    found = NamespaceCounts()
+    for name in names:
+        found.add(name)
+    counts = found.counts()
+    assert all(counts[name] == names.count(name) for name in counts)
+    assert set(counts) == set([*dict.fromkeys(name for name in names if len(name) <= 256)][:100])
+
+
+def test_the_bounds() -> None:
+    found = NamespaceCounts()
+    found.add("n" * (MAX_CHARACTERS + 1))
+    for number in range(MAX_NAMESPACES + 5):
+        found.add(f"{number}")
+    found.add("0")
+    assert len(found.counts()) == MAX_NAMESPACES
+    assert found.counts()["0"] == 2
+
+
+def test_a_run_that_goes_on_counts_the_namespaces_of_both_and_adds_its_own(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint"
+    source = [*rows("archive", 30), *rows("movies", 20)]
+    first = failed(lambda: run(source, checkpoint=path, daily_budget=40)).report
+    assert sum(first.updated_by_namespace.values()) == first.updated == first.this_attempt.updated == 40
+    second = run(source, checkpoint=path)
+    assert second.updated_by_namespace == {"archive": 30, "movies": 20}
+    assert (second.updated, second.this_attempt.updated, second.this_attempt.requests) == (50, 10, 10)
+    assert 0 < second.this_attempt.request_seconds < 10
+
+
+def test_retries_and_throttled_seconds_are_added_too(index: DevServer, run: Run) -> None:
+    index.faults.add(Fault(kind="status", status=429, times=1, retry_after="0.2"))
+    this_attempt = run(rows(None, 1), check_index=False).this_attempt
+    assert (this_attempt.updated, this_attempt.requests, this_attempt.retries) == (1, 2, 1)
+    assert this_attempt.throttled_seconds > 0
+
+
+def test_rows_that_only_the_journal_knows_count_as_in_the_runs_namespace(tmp_path: Path) -> None:
+    store = FileCheckpoint(tmp_path / "checkpoint")
+    checkpoint_writer = CheckpointWriter(store, OutcomeTracker())
+    state = Checkpoint(fingerprint="x", watermark=2, below=(2, 0, 0, 0), namespaces={"archive": 2})
+    checkpoint_writer._save(state, 1)
+    checkpoint_writer.journal.settle(2, Outcome.UPDATED)
+    checkpoint_writer.journal.settle(3, Outcome.MISSING)
+    checkpoint_writer.close()
+    found = load_checkpoint(store, "x", "movies")
+    assert found is not None
+    assert found.namespaces == {"archive": 2, "movies": 1}
+    assert found.unknown_namespace_rows == 1
+    again = Checkpoint.from_json(found.to_json())
+    assert again is not None
+    assert again.unknown_namespace_rows == 1
+
+
+def test_the_namespaces_of_a_report_are_known_where_none_is_left_out_or_guessed(run: Run) -> None:
+    report = run(rows("archive", 2))
+    assert report.namespace_counts_exact
+    assert not replace(report, unknown_namespace_rows=1).namespace_counts_exact
+    assert not replace(report, updated_by_namespace={"archive": 1}).namespace_counts_exact
+    assert "unknown_namespace_rows" not in report.to_dict()

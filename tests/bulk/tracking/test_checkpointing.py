@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_upstash_vector.bulk import FileCheckpoint
+from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
+from airflow_provider_upstash_vector.bulk.tracking.checkpointing import CheckpointWriter, load_checkpoint
+from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
+
+
+def state_of(tracker: OutcomeTracker, **changes: Any) -> Checkpoint:
+    state = {"watermark": tracker.watermark, "below": tracker.below, "above": dict(tracker.above)}
+    return Checkpoint(fingerprint="x", **{**state, **changes})
+
+
+class SlowStore(FileCheckpoint):
+    """Waits with one save until it is let go."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.reached, self.go_on = threading.Event(), threading.Event()
+        self.slow = False
+        self.error: Exception | None = None
+
+    def save(self, state: dict[str, Any]) -> None:
+        if self.slow:
+            self.slow = False
+            self.reached.set()
+            self.go_on.wait(30)
+        if self.error is not None:
+            raise self.error
+        super().save(state)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SlowStore:
+    return SlowStore(tmp_path / "state.json")
+
+
+def settle(checkpoint_writer: CheckpointWriter, tracker: OutcomeTracker, *numbers: int) -> None:
+    for number in numbers:
+        tracker.settle(number, Outcome.UPDATED)
+        checkpoint_writer.journal.settle(number, Outcome.UPDATED)
+
+
+def test_without_a_checkpoint_a_run_begins_anew_in_silence(
+    store: SlowStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert load_checkpoint(store, "x") is None
+    assert caplog.messages == []
+
+
+def test_a_changed_input_is_started_over_and_that_is_said(
+    store: SlowStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.save(state_of(OutcomeTracker(2, (2, 0, 0, 0)), budget_day=5, budget_spent=7).to_json())
+    assert load_checkpoint(store, "y") == Checkpoint(fingerprint="y", budget_day=5, budget_spent=7)
+    assert caplog.messages == ["The input or its options have changed since the checkpoint; starting over."]
+
+
+def test_a_run_goes_on_with_the_journal_s_rows_and_without_them_elsewhere(
+    store: SlowStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    tracker = OutcomeTracker()
+    checkpoint_writer = CheckpointWriter(store, tracker)
+    asyncio.run(checkpoint_writer.save(state_of(tracker, budget_day=5, budget_spent=7)))
+    settle(checkpoint_writer, tracker, 0, 1, 4)
+    checkpoint_writer.journal.settle(5, Outcome.REJECTED)
+    checkpoint_writer.close()
+    with caplog.at_level(logging.INFO):
+        found = load_checkpoint(store, "x")
+    assert found is not None
+    assert (found.watermark, found.below) == (2, (2, 0, 0, 0))
+    assert found.above == {4: Outcome.UPDATED, 5: Outcome.REJECTED}
+    assert (found.budget_day, found.budget_spent) == (5, 10)
+    assert caplog.messages == ["Going on after 4 settled rows."]
+    store.journal_path.unlink()
+    elsewhere = load_checkpoint(store, "x")
+    assert elsewhere is not None
+    assert (elsewhere.watermark, elsewhere.above, elsewhere.budget_spent) == (0, {}, 7)
+
+
+def test_a_save_that_ends_late_does_not_undo_a_later_one(store: SlowStore) -> None:
+    async def save_two() -> None:
+        tracker = OutcomeTracker()
+        checkpoint_writer = CheckpointWriter(store, tracker)
+        await checkpoint_writer.save(state_of(tracker))
+        settle(checkpoint_writer, tracker, 0)
+        store.slow = True
+        first = asyncio.create_task(checkpoint_writer.save(state_of(tracker)))
+        await asyncio.to_thread(store.reached.wait, 30)
+        first.cancel()
+        settle(checkpoint_writer, tracker, 1)
+        second = asyncio.create_task(checkpoint_writer.save(state_of(tracker)))
+        await asyncio.sleep(0)
+        store.go_on.set()
+        assert await second is None
+        checkpoint_writer._save(state_of(OutcomeTracker()), 2)  # a thread that comes to its turn only now
+        checkpoint_writer.close()
+
+    asyncio.run(save_two())
+    found = load_checkpoint(store, "x")
+    assert found is not None
+    assert found.watermark == 2
+
+
+def test_a_save_that_ends_late_does_not_bring_a_finished_run_back(store: SlowStore) -> None:
+    async def finish() -> None:
+        tracker = OutcomeTracker()
+        checkpoint_writer = CheckpointWriter(store, tracker)
+        await checkpoint_writer.save(state_of(tracker))
+        store.slow = True
+        saving = asyncio.create_task(checkpoint_writer.save(state_of(tracker)))
+        await asyncio.to_thread(store.reached.wait, 30)
+        saving.cancel()
+        another = asyncio.create_task(checkpoint_writer.save(state_of(tracker)))
+        await asyncio.sleep(0)
+        clearing = asyncio.create_task(checkpoint_writer.clear())
+        await asyncio.sleep(0)
+        store.go_on.set()
+        await clearing
+        await another
+        checkpoint_writer._save(state_of(tracker), 4)  # a thread that comes to its turn only now
+
+    asyncio.run(finish())
+    assert store.load() is None
+    assert not store.journal_path.exists()
+
+
+def test_the_first_save_must_succeed_and_later_ones_may_fail_twice(
+    store: SlowStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail() -> list[Exception | None]:
+        tracker = OutcomeTracker()
+        checkpoint_writer = CheckpointWriter(store, tracker)
+        store.error = PermissionError("not here")
+        errors = [await checkpoint_writer.save(state_of(tracker))]
+        store.error = None
+        errors.append(await checkpoint_writer.save(state_of(tracker)))
+        store.error = OSError("no answer")
+        errors += [await checkpoint_writer.save(state_of(tracker)) for _ in range(2)]
+        store.error = None
+        errors.append(await checkpoint_writer.save(state_of(tracker)))
+        store.error = OSError("gone")
+        errors += [await checkpoint_writer.save(state_of(tracker)) for _ in range(3)]
+        checkpoint_writer.close()
+        return errors
+
+    serious = [None if error is None else str(error) for error in asyncio.run(fail())]
+    assert serious == ["not here", None, None, None, None, None, None, "gone"]
+    assert caplog.messages[0] == "The checkpoint could not be saved: PermissionError: not here"
+    assert len(caplog.messages) == 6
+
+
+def test_a_run_that_could_not_begin_leaves_the_one_before_as_it_was(store: SlowStore) -> None:
+    tracker = OutcomeTracker()
+    checkpoint_writer = CheckpointWriter(store, tracker)
+    asyncio.run(checkpoint_writer.save(state_of(tracker)))
+    settle(checkpoint_writer, tracker, 0, 3)
+    checkpoint_writer.close()
+    CheckpointWriter(store, OutcomeTracker()).close()
+    found = load_checkpoint(store, "x")
+    assert found is not None
+    assert (found.watermark, found.above) == (1, {3: Outcome.UPDATED})
+
+
+def test_errors_of_loading_are_not_taken_for_no_checkpoint(store: SlowStore) -> None:
+    class Unreachable(SlowStore):
+        def load(self) -> Mapping[str, Any] | None:
+            raise ConnectionError("no answer")
+
+    with pytest.raises(ConnectionError):
+        load_checkpoint(Unreachable(store.journal_path), "x")

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from upath import UPath
+
+from airflow_provider_upstash_vector.bulk.tracking.failures import failure_line
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
+from tests.bulk.conftest import prepared
+
+
+def line(value: object, *, number: int = 0) -> bytes:
+    return failure_line(value, InvalidRequest("x", "wrong"), number=number, file=None, place=None)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "new" / "failures.jsonl"
+
+
+class NoSpace:
+    """A file that takes a part of each line, as one on a full disk does."""
+
+    def write(self, content: bytes) -> int:
+        return len(content) - 1
+
+
+def test_a_line_that_is_written_in_part_is_an_error(path: Path) -> None:
+    file = prepared(path, None)
+    file.begin()
+    file.close()
+    file._file = NoSpace()  # type: ignore[assignment]  # no disk is full here
+    with pytest.raises(OSError, match="only written in part"):
+        file.write(b"{}\n")
+
+
+def lines(path: Any) -> Iterator[int]:
+    return (json.loads(text)["failure"]["row"] for text in path.read_bytes().splitlines())
+
+
+def test_a_run_that_goes_on_keeps_the_lines_of_settled_rows_and_drops_the_rest(path: Path) -> None:
+    file = prepared(path, None)
+    for number in (0, 3, 5, 9):
+        file.write(line({"id": "a"}, number=number))
+    whole = line({"id": "a"}, number=3)
+    file.write(whole[:-1])  # a copy of a line that is settled, but without its end
+    file.close()
+    second = prepared(path, {0, 3, 9}.__contains__)
+    second.write(line({"id": "b"}, number=5))
+    second.close()
+    assert [*lines(path)] == [0, 3, 9, 5]
+    assert [one.name for one in path.parent.iterdir()] == ["failures.jsonl"]
+
+
+def begun(path: Path, is_settled: Callable[[int], bool] | None) -> None:
+    file = prepared(path, is_settled)
+    file.begin()
+    file.close()
+
+
+@pytest.mark.parametrize(
+    "stray", [b"{", b"\xff\n", b"[]\n", b"{}\n", b'{"failure":{"row":"1"}}\n', b'{"failure":{"row":1}}', b"\n"]
+)
+def test_what_is_no_line_of_a_failure_is_dropped(path: Path, stray: bytes) -> None:
+    path.parent.mkdir()
+    path.write_bytes(line({"id": "a"}, number=0) + stray)
+    begun(path, lambda _: True)
+    assert [*lines(path)] == [0]
+
+
+def test_a_run_that_begins_anew_begins_an_empty_file(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(line({"id": "a"}))
+    begun(path, None)
+    assert path.read_bytes() == b""
+    path.unlink()
+    begun(path, lambda _: True)
+    assert path.read_bytes() == b""
+
+
+@pytest.fixture
+def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UPath]:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    path = UPath("memory://failures/rows.jsonl")
+    yield path
+    path.unlink(missing_ok=True)
+
+
+def test_a_remote_file_is_there_when_it_is_closed(remote: UPath) -> None:
+    file = prepared(remote, None)
+    file.write(line({"id": "a"}, number=4))
+    assert not remote.exists()
+    file.close()
+    assert [*lines(remote)] == [4]
+
+
+def test_a_remote_file_goes_on_after_a_run_that_ended_and_one_that_died(remote: UPath) -> None:
+    ended = prepared(remote, None)
+    ended.write(line({"id": "a"}, number=1))
+    ended.close()
+    died = prepared(remote, lambda _: True)
+    died.write(line({"id": "a"}, number=2))
+    del died
+    last = prepared(remote, lambda _: True)
+    last.write(line({"id": "a"}, number=3))
+    last.close()
+    assert [*lines(remote)] == [1, 2, 3]
+
+
+def test_failures_that_cannot_be_copied_stay_here_and_it_is_said_where(
+    remote: UPath, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = prepared(remote, None)
+    file.write(line({"id": "a"}, number=4))
+    file._path = UPath("file:///proc/nowhere/rows.jsonl")
+    with pytest.raises(OSError, match="nowhere"):
+        file.close()
+    kept = Path(caplog.messages[0].rpartition(" in ")[2].rstrip("."))
+    assert [*lines(kept)] == [4]

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
+
+outcomes = st.lists(st.sampled_from(Outcome), max_size=60)
+
+
+@given(outcomes, st.randoms(use_true_random=False), st.integers(0, 60))
+def test_any_order_of_settling_gives_the_same_counts_and_watermark(
+    rows: list[Outcome], order: Any, cut: int
+) -> None:
+    shuffled = [*enumerate(rows)]
+    order.shuffle(shuffled)
+    settled = shuffled[:cut]
+    tracker, sorted_ledger = OutcomeTracker(), OutcomeTracker()
+    for number, outcome in settled:
+        tracker.settle(number, outcome)
+    for number, outcome in sorted(settled):
+        sorted_ledger.settle(number, outcome)
+    for one in (tracker, sorted_ledger):
+        numbers = {number for number, _ in settled}
+        assert one.watermark == next(number for number in range(len(rows) + 1) if number not in numbers)
+        assert one.above == {number: outcome for number, outcome in settled if number >= one.watermark}
+        assert one.counts() == {outcome: sum(other == outcome for _, other in settled) for outcome in Outcome}
+        assert all(one.is_settled(number) == (number in numbers) for number in range(len(rows) + 1))
+        assert sum(one.below) == one.watermark
+
+
+@given(outcomes, st.randoms(use_true_random=False), st.integers(0, 60))
+def test_a_ledger_goes_on_from_its_state(rows: list[Outcome], order: Any, cut: int) -> None:
+    shuffled = [*enumerate(rows)]
+    order.shuffle(shuffled)
+    first, whole = OutcomeTracker(), OutcomeTracker()
+    for number, outcome in shuffled[:cut]:
+        first.settle(number, outcome)
+    second = OutcomeTracker(first.watermark, first.below, first.above)
+    for number, outcome in shuffled[cut:]:
+        second.settle(number, outcome)
+    for number, outcome in shuffled:
+        whole.settle(number, outcome)
+    assert (second.watermark, second.below, second.above) == (whole.watermark, whole.below, whole.above)
+    assert second.watermark == len(rows)
+
+
+@given(outcomes, st.randoms(use_true_random=False))
+def test_no_row_is_settled_twice(rows: list[Outcome], order: Any) -> None:
+    numbers = [*range(len(rows))]
+    order.shuffle(numbers)
+    tracker = OutcomeTracker()
+    for number in numbers:
+        tracker.settle(number, rows[number])
+        before = tracker.counts()
+        with pytest.raises(ValueError, match=f"row {number} is settled already"):
+            tracker.settle(number, Outcome.UPDATED)
+        assert tracker.counts() == before
+
+
+def test_rows_above_that_close_the_gap_at_once_count_as_below() -> None:
+    tracker = OutcomeTracker(2, (2, 0, 0, 0), {2: Outcome.FAILED, 3: Outcome.MISSING, 5: Outcome.UPDATED})
+    assert tracker.watermark == 4
+    assert tracker.below == (2, 1, 0, 1)
+    assert tracker.above == {5: Outcome.UPDATED}
+
+
+def test_the_given_outcomes_stay_the_caller_s() -> None:
+    above = {0: Outcome.UPDATED}
+    OutcomeTracker(above=above)
+    assert above == {0: Outcome.UPDATED}
+
+
+@pytest.mark.parametrize(
+    ("watermark", "below", "above"),
+    [
+        (3, (1, 1, 0, 0), {}),
+        (3, (1, 1, 1), {}),
+        (3, (1, 1, 1, 0, 0), {}),
+        (3, (4, -1, 0, 0), {}),
+        (3, (3, 0, 0, 0), {2: Outcome.UPDATED}),
+    ],
+)
+def test_a_state_that_does_not_add_up_is_refused(watermark: int, below: Any, above: dict[int, Outcome]) -> None:
+    with pytest.raises(ValueError, match=r"outcomes \[.*\] of 3 rows|row 2 is settled already"):
+        OutcomeTracker(watermark, below, above)

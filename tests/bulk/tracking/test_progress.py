@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from typing import Any
+
+import pytest
+
+from airflow_provider_upstash_vector.bulk.tracking.progress import LogLines, Snapshot, open_progress
+
+LOG = logging.getLogger("bulk")
+
+
+def snapshot(**changes: Any) -> Snapshot:
+    numbers: dict[str, Any] = {
+        "done": 12_345,
+        "done_before": 0,
+        "total": 100_000,
+        "fraction": None,
+        "seconds": 10.0,
+        "in_flight": 64,
+        "retries": 3,
+        "failures": 2,
+        "throttled_seconds": 4.4,
+    }
+    return Snapshot(**{**numbers, **changes})
+
+
+def test_a_line_says_all_there_is_to_know() -> None:
+    assert str(snapshot()) == (
+        "12,345 of 100,000 rows done, 1,234/s, 64 in flight, 3 retries, 4 s throttled, 2 failed, 1:11 left"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "end"),
+    [
+        ({"total": None}, "2 failed"),
+        ({"total": None, "fraction": 0.0}, "2 failed"),
+        ({"done": 0}, "2 failed"),
+        ({"seconds": 0.0}, "2 failed"),
+        ({"total": None, "fraction": 0.25}, "2 failed, 0:30 left"),
+        ({"total": None, "fraction": 0.5, "done": 2_000, "done_before": 1_000}, "2 failed, 0:20 left"),
+        ({"total": 10_000_000}, "2 failed, 2:14:50 left"),
+        ({"done": 100_000}, "2 failed, 0:00 left"),
+        ({"done": 100_001}, "2 failed, 0:00 left"),
+        ({"done": 50_000, "done_before": 49_000}, "2 failed, 8:20 left"),
+    ],
+)
+def test_the_time_left_is_told_where_it_can_be_known(changes: dict[str, Any], end: str) -> None:
+    assert str(snapshot(**changes)).endswith(end)
+
+
+def test_the_rate_is_that_of_this_run() -> None:
+    assert snapshot(done=500, done_before=400).rows_per_second == 10
+    assert snapshot(seconds=0.0).rows_per_second == 0
+
+
+def test_a_line_is_logged_every_ten_seconds(caplog: pytest.LogCaptureFixture) -> None:
+    lines = LogLines(LOG)
+    with caplog.at_level(logging.INFO):
+        for quarter in range(4 * 35):
+            lines.show(snapshot(seconds=quarter / 4, done=quarter))
+        lines.close()
+    assert [message.split()[0] for message in caplog.messages] == ["40", "80", "120"]
+    assert {record.levelname for record in caplog.records} == {"INFO"}
+
+
+def test_a_line_comes_late_rather_than_twice(caplog: pytest.LogCaptureFixture) -> None:
+    lines = LogLines(LOG)
+    with caplog.at_level(logging.INFO):
+        for seconds in (0.0, 9.9, 27.0, 30.0, 36.9, 37.0):
+            lines.show(snapshot(seconds=seconds))
+    assert len(caplog.messages) == 2
+
+
+def test_the_kinds_of_progress_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert open_progress("none", LOG) is None
+    assert isinstance(open_progress("log", LOG), LogLines)
+    assert isinstance(open_progress("auto", LOG), LogLines)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert isinstance(open_progress("auto", LOG), LogLines)
+    with pytest.raises(ValueError, match="progress must be one of auto, log, bar, none, got 'loud'"):
+        open_progress("loud", LOG)  # type: ignore[arg-type]  # the mistake
+
+
+PROGRAM = """
+import logging, sys
+from airflow_provider_upstash_vector.bulk.tracking.progress import Snapshot, open_progress
+progress = open_progress("auto", logging.getLogger())
+for done in {moments}:
+    progress.show(Snapshot(done=done, done_before=0, total={total}, fraction={fraction}, seconds=done / 100_000,
+                           in_flight=64, retries=12_345, failures=17, throttled_seconds=123.0))
+    progress._live.refresh()
+progress.close()
+"""
+
+
+def on_a_terminal(columns: int, total: int | None = 98_765_432, fraction: float | None = None) -> str:
+    program = PROGRAM.format(moments=(1_234_567, 49_382_716), total=total, fraction=fraction)
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns)}
+    process = subprocess.Popen([sys.executable, "-c", program], stdin=its, stdout=its, stderr=its, env=environment)
+    os.close(its)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(ours, 65_536)
+        except OSError:  # how Linux tells that the other side is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(ours)
+    assert process.wait() == 0, shown.decode()
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_on_a_terminal_there_is_a_bar_and_nothing_is_cut_off(columns: int) -> None:
+    shown = on_a_terminal(columns)
+    last = " ".join(shown[shown.rindex("49,382,716") :].split())
+    assert last == (
+        "49,382,716 of 98,765,432 rows done, 100,000/s, 64 in flight, 12,345 retries, 123 s throttled, "
+        "17 failed, 8:14 left"
+    )
+    assert "\u2501" * 40 in shown
+    assert " 50%" in shown
+    assert "\u2026" not in shown
+
+
+def test_the_bar_of_an_input_of_unknown_length() -> None:
+    assert " 25%" in on_a_terminal(80, total=None, fraction=0.25)
+    unknown = on_a_terminal(80, total=None)
+    assert "49,382,716 rows done" in unknown
+    assert "%" not in unknown

@@ -1,0 +1,287 @@
+"""Filter expressions from Python values, and the dev server's language, each held against the other."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import sqlite3
+from enum import Enum
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_upstash_vector.client import Field, Filter
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
+from airflow_provider_upstash_vector.dev_server.errors import HttpError
+from airflow_provider_upstash_vector.dev_server.filter_language import parse
+from airflow_provider_upstash_vector.dev_server.filter_sql import where
+
+CITY = {
+    "city": "Istanbul",
+    "is_capital": False,
+    "population": 15_460_000,
+    "note": 'it\'s "big"',
+    "empty": None,
+    "geography": {"continent": "Asia", "coordinates": {"latitude": 41.0082}},
+    "industries": ["Tourism", "Textiles", 3, True],
+    "with-dash": 1,
+}
+
+
+def matches(filter: str | Filter, metadata: Any = CITY) -> bool:
+    condition = where(parse(str(filter)))
+    with sqlite3.connect(":memory:") as database:
+        text = None if metadata is None else json.dumps(metadata)
+        query = f"SELECT {condition.sql} FROM (SELECT ? AS metadata)"  # noqa: S608 - what is tested
+        (value,) = database.execute(query, (*condition.parameters, text)).fetchone()
+    return bool(value)
+
+
+@pytest.mark.parametrize(
+    ("filter", "text"),
+    [
+        (Field("genre") == "drama", "genre = 'drama'"),
+        (Field("genre") == "it's", 'genre = "it\'s"'),
+        (Field("genre") != 'the "best"', "genre != 'the \"best\"'"),
+        (Field("year") >= 1990, "year >= 1990"),
+        (Field("year") < np.int64(1990), "year < 1990"),
+        (Field("score") > 1e-7, "score > 0.0000001"),
+        (Field("score") <= np.float32(0.5), "score <= 0.5"),
+        (Field("score") > -1e20, "score > -100000000000000000000"),
+        (Field("on") == True, "on = true"),  # noqa: E712 - builds an expression
+        (Field("a.b[0].c[#-1]").isin(["x", 1, False]), "a.b[0].c[#-1] IN ('x', 1, false)"),
+        (Field("a").not_in(["x"]), "a NOT IN ('x')"),
+        (Field("a").glob("x*"), "a GLOB 'x*'"),
+        (Field("a").not_glob("[^a-z]?"), "a NOT GLOB '[^a-z]?'"),
+        (Field("a").contains("x"), "a CONTAINS 'x'"),
+        (Field("a").not_contains(2), "a NOT CONTAINS 2"),
+        (Field("a").exists(), "HAS FIELD a"),
+        (Field("a").missing(), "HAS NOT FIELD a"),
+    ],
+)
+def test_expressions(filter: Filter, text: str) -> None:
+    assert str(filter) == text
+    assert repr(filter) == f"Filter({text!r})"
+    parse(text)
+
+
+def test_combinations_keep_their_meaning() -> None:
+    a, b, c = (Field(name) == 1 for name in "abc")
+    assert str(a & b & c) == "a = 1 AND b = 1 AND c = 1"
+    assert str(a & (b | c)) == "a = 1 AND (b = 1 OR c = 1)"
+    assert str((a & b) | c) == "(a = 1 AND b = 1) OR c = 1"
+    assert a & b == a & b
+    assert a & b != b & a
+    assert a != "a = 1"
+    assert len({a, a, b}) == 2
+
+
+def test_what_is_easily_mistaken_is_told() -> None:
+    a = Field("a") == 1
+    with pytest.raises(TypeError, match=r"combine filters with & and \|"):
+        bool(a and a)
+    with pytest.raises(TypeError):
+        a & "b = 1"  # type: ignore[operator]  # the mistake in question
+    with pytest.raises(TypeError):
+        hash(Field("a"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "1a", "a b", "a;", "a'", "a.", "a..b", "a[", "a[x]", "a[-1]", "and", "TRUE", "a]", ".a", 5, "ä", "a\n"],
+)
+def test_names_that_are_no_field_are_refused(name: Any) -> None:
+    with pytest.raises(InvalidRequest, match="is not a field"):
+        Field(name)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        [1],
+        {"a": 1},
+        b"x",
+        object(),
+        math.nan,
+        math.inf,
+        1j,
+        10**400,
+        Fraction(10**400),
+        "\ud800",
+        "both ' and \"",
+    ],
+)
+def test_values_that_cannot_be_written_are_refused(value: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"^filter: "):
+        Field("a") == value  # noqa: B015 - building it fails
+    with pytest.raises(InvalidRequest, match=r"^filter: "):
+        Field("a").isin([value])
+
+
+def test_operands_of_the_wrong_kind_are_refused() -> None:
+    for wrong in ("x", True, None):
+        with pytest.raises(InvalidRequest):
+            Field("a") < wrong  # type: ignore[operator]  # noqa: B015 - the mistake in question
+    with pytest.raises(InvalidRequest, match="must be text, got int"):
+        Field("a").glob(5)  # type: ignore[arg-type]  # the mistake in question
+    with pytest.raises(InvalidRequest, match="a list of values is wanted, not str 'abc'"):
+        Field("a").isin("abc")
+    for no_list in (None, 5):
+        with pytest.raises(InvalidRequest, match="a list of values is wanted"):
+            Field("a").isin(no_list)  # type: ignore[arg-type]  # the mistake in question
+    with pytest.raises(InvalidRequest, match="must not be empty"):
+        Field("a").isin([])
+
+
+# Without NUL, at which SQLite ends a text in JSON.
+@given(
+    st.text(st.characters(codec="utf-8", exclude_characters="\0")).filter(lambda text: not {"'", '"'} <= set(text))
+)
+def test_any_text_that_can_be_written_finds_itself_and_nothing_else(text: str) -> None:
+    condition = where(parse(str(Field("x") == text)))
+    assert condition.parameters[-1] == text
+    assert matches(Field("x") == text, {"x": text})
+    assert not matches(Field("x") == text, {"x": text + "'"})
+    assert matches(Field("x").isin(["other", text]), {"x": text})
+    assert not matches(Field("x") != text, {"x": text})
+
+
+@given(st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False))
+def test_any_number_finds_itself(number: float) -> None:
+    assert float(str(Field("x") == number).split(" = ")[1]) == number
+    assert matches(Field("x") == number, {"x": number})
+    assert matches((Field("x") >= number) & (Field("x") <= number), {"x": number})
+
+
+def test_text_enumerations_are_their_text() -> None:
+    class Genre(str, Enum):
+        DRAMA = "drama"
+
+    assert str(Field("genre") == Genre.DRAMA) == "genre = 'drama'"
+
+
+def test_whole_numbers_of_64_bits_are_exact() -> None:
+    snowflake = 1234567890123456789
+    assert matches(Field("n") == snowflake, {"n": snowflake})
+    assert not matches(Field("n") == snowflake + 1, {"n": snowflake})
+    assert not matches(Field("n") > 10**30, {"n": snowflake})
+
+
+@pytest.mark.parametrize(
+    ("filter", "expected"),
+    [
+        ("city = 'Istanbul'", True),
+        ('city = "Istanbul"', True),
+        ("city = 'istanbul'", False),
+        ("city != 'Ankara'", True),
+        ("city != 'Istanbul'", False),
+        ("nothing != 'x'", False),
+        ("nothing = 'x'", False),
+        ("population = 15460000", True),
+        ("population = '15460000'", False),
+        ("population > 1e7 and population <= 15460000", True),
+        ("population >= 15460000.5", False),
+        ("city > 5", False),
+        ("is_capital = false", True),
+        ("is_capital = 0", True),
+        ("is_capital = FALSE", True),
+        ("is_capital != true", True),
+        ("is_capital > -1", False),
+        ("geography.continent = 'Asia'", True),
+        ("geography.coordinates.latitude >= 41", True),
+        ("geography = '{}'", False),
+        ("industries[0] = 'Tourism'", True),
+        ("industries[#-1] = true", True),
+        ("industries[#-3] = 'Textiles'", True),
+        ("industries[9] = 'x'", False),
+        ("city GLOB '?stan*'", True),
+        ("city glob '[A-Z]*'", True),
+        ("city GLOB 'i*'", False),
+        ("city NOT GLOB 'A*'", True),
+        ("population NOT GLOB 'A*'", False),
+        ("city IN ('Ankara', 'Istanbul')", True),
+        ("city NOT IN ('Ankara', 5, true)", True),
+        ("nothing NOT IN ('x')", False),
+        ("industries CONTAINS 'Tourism'", True),
+        ("industries CONTAINS 3", True),
+        ("industries CONTAINS 'tourism'", False),
+        ("industries NOT CONTAINS 'Finance'", True),
+        ("city CONTAINS 'Istanbul'", False),
+        ("city NOT CONTAINS 'x'", False),
+        ("HAS FIELD city", True),
+        ("has field geography.coordinates", True),
+        ("HAS FIELD empty", True),
+        ("HAS NOT FIELD nothing", True),
+        ("HAS NOT FIELD city", False),
+        ("with-dash = 1", True),
+        ("city = 'x' OR city = 'Istanbul' AND population < 5", False),
+        ("(city = 'x' OR city = 'Istanbul') AND population > 5", True),
+        ("city = 'x' AND population > 5 OR is_capital = 0", True),
+        ("  ((city='Istanbul'))  ", True),
+        ("nothing = 'x' OR city = 'Istanbul'", True),
+        ("NOT_A_KEYWORD = 1 OR city='Istanbul'", True),
+    ],
+)
+def test_the_language(filter: str, expected: bool) -> None:
+    assert matches(filter) is expected
+
+
+def test_vectors_without_metadata_match_only_what_they_lack() -> None:
+    assert matches("HAS NOT FIELD city", None)
+    assert not matches("city != 'x'", None)
+
+
+@pytest.mark.parametrize(
+    ("filter", "position", "expected"),
+    [
+        ("", 0, "a field"),
+        ("city", 4, "a comparison, GLOB, IN, CONTAINS or NOT"),
+        ("city =", 6, "a string, a number, true or false"),
+        ("city = Istanbul", 7, "a string, a number, true or false"),
+        ("city = 'x", 7, "a field, an operator or a value"),
+        ("city = 'x' AND", 14, "a field"),
+        ("city = 'x' city", 11, "AND, OR or the end"),
+        ("city < 'x'", 7, "a number"),
+        ("city GLOB 5", 10, "a string"),
+        ("city IN 'x'", 8, "'('"),
+        ("city IN ('x' 'y')", 13, "',' or ')'"),
+        ("city IN ()", 9, "a string, a number, true or false"),
+        ("city NOT = 'x'", 9, "GLOB, IN or CONTAINS"),
+        ("(city = 'x'", 11, "AND, OR or ')'"),
+        ("city = 'x')", 10, "AND, OR or the end"),
+        ("HAS city", 4, "FIELD or NOT FIELD"),
+        ("HAS NOT city", 8, "FIELD"),
+        ("a..b = 1", 1, "a field such as a.b[0].c[#-1]"),
+        ("a[x] = 1", 1, "a field such as"),
+        ("a = 1; DROP TABLE vector", 5, "a field, an operator or a value"),
+        ("a = 1 -- x", 6, "a field, an operator or a value"),
+        ("a = 12abc", 4, "a field, an operator or a value"),
+        ("5 = a", 0, "a field"),
+        ("(" * 60 + "a = 1" + ")" * 60, 50, "at most 50 nested parentheses"),
+    ],
+)
+def test_syntax_errors_tell_position_and_expectation(filter: str, position: int, expected: str) -> None:
+    with pytest.raises(HttpError) as caught:
+        parse(filter)
+    assert caught.value.status == 400
+    assert f"at position {position}, found" in caught.value.message
+    assert f"expected {expected}" in caught.value.message
+
+
+@given(
+    st.text()
+    | st.lists(st.sampled_from(["a", "=", "1", "'x'", "(", ")", "AND", "NOT", "IN", "HAS", "FIELD", ","])).map(
+        " ".join
+    )
+)
+def test_any_text_is_parsed_or_refused(text: str) -> None:
+    with contextlib.suppress(HttpError):
+        condition = where(parse(text))
+        assert condition.sql.count("?") == len(condition.parameters)
+        matches(text)

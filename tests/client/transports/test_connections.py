@@ -1,0 +1,227 @@
+"""The HTTP engines making connections: addresses, TLS, keeping alive."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import trustme
+
+from airflow_provider_upstash_vector.client import Endpoint
+from airflow_provider_upstash_vector.client.errors import (
+    ConnectionFailed,
+    ResponseLost,
+    ResponseTimeout,
+)
+from airflow_provider_upstash_vector.client.transports import base
+from airflow_provider_upstash_vector.client.transports.aiohttp import AiohttpTransport
+from airflow_provider_upstash_vector.client.transports.http1.transport import Http1Transport
+from tests.support.http1_peer import settings_for
+from tests.support.index_fixtures import QUICK, ClientOfEither
+from tests.support.raw_server import RawServer, http_answer
+from tests.support.transport_clients import CHANGE, ONCE, answering, client_of, client_to
+
+
+def test_connections_are_kept_alive(transport: str) -> None:
+    with RawServer(answering(http_answer())) as server, client_of(transport, server) as client:
+        for _ in range(5):
+            client.update(CHANGE)
+    assert (server.connections, len(server.requests)) == (1, 5)
+
+
+def test_a_connection_closed_while_idle_is_replaced(transport: str) -> None:
+    def close_after(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(http_answer())
+        connection.close()
+
+    with RawServer(close_after) as server, client_of(transport, server, QUICK) as client:
+        for _ in range(3):
+            assert client.update(CHANGE) == 1
+            time.sleep(0.05)
+    assert len(server.requests) == 3
+
+
+def test_nobody_listens(transport: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        either = ClientOfEither(transport, Endpoint.of(f"http://127.0.0.1:{taken.getsockname()[1]}", "t"), ONCE)
+        with pytest.raises(ConnectionFailed) as caught:
+            either.update(CHANGE)
+        either.end()
+    assert caught.value.reason == "refused"
+
+
+def test_an_unknown_host(transport: str) -> None:
+    either = ClientOfEither(transport, Endpoint.of("https://no-such-index.invalid", "t"), ONCE)
+    with pytest.raises(ConnectionFailed) as caught:
+        either.update(CHANGE)
+    either.end()
+    assert caught.value.reason == "dns"
+
+
+@contextmanager
+def full_listener() -> Iterator[int]:
+    """Yield a port on which a connection has to wait for ever, the backlog being full."""
+    with socket.socket() as full, contextlib.ExitStack() as others:
+        full.bind(("0.0.0.0", 0))  # noqa: S104 - all of 127.0.0.0/8, for a host with many addresses
+        full.listen(0)
+        for _ in range(4):
+            other = others.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(("127.0.0.1", full.getsockname()[1]))
+        yield full.getsockname()[1]
+
+
+def test_a_host_that_never_answers(transport: str) -> None:
+    with full_listener() as port:
+        either = client_to(transport, f"http://127.0.0.1:{port}", replace(ONCE, connect_timeout_seconds=0.3))
+        with pytest.raises(ConnectionFailed) as caught:
+            either.update(CHANGE)
+        either.end()
+    assert caught.value.reason == "timeout"
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def server_tls(authority: trustme.CA, host: str = "localhost") -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(host).configure_cert(context)
+    return context
+
+
+def test_ssl_cert_file_names_the_trusted_authority(
+    transport: str,
+    authority: trustme.CA,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path_factory.mktemp("tls") / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with (
+        RawServer(answering(http_answer()), server_tls(authority)) as server,
+        client_of(transport, server) as client,
+    ):
+        assert client.update(CHANGE) == 1
+
+
+def test_an_untrusted_certificate(transport: str, authority: trustme.CA) -> None:
+    with (
+        RawServer(answering(http_answer()), server_tls(authority)) as server,
+        client_of(transport, server) as client,
+        pytest.raises(ConnectionFailed) as caught,
+    ):
+        client.update(CHANGE)
+    assert caught.value.reason == "tls"
+    assert server.requests == []
+
+
+def test_a_certificate_for_another_host(
+    transport: str,
+    authority: trustme.CA,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path_factory.mktemp("tls") / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with (
+        RawServer(answering(http_answer()), server_tls(authority, "elsewhere.test")) as server,
+        client_of(transport, server) as client,
+        pytest.raises(ConnectionFailed) as caught,
+    ):
+        client.update(CHANGE)
+    assert caught.value.reason == "tls"
+
+
+@pytest.mark.parametrize("open_transport", [Http1Transport, AiohttpTransport])
+def test_a_loop_does_not_wait_for_the_trusted_authorities(
+    open_transport: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[bool] = []
+    make, first = base.tls_context, iter([True])
+
+    def recorded() -> ssl.SSLContext:
+        threads.append(threading.current_thread() is threading.main_thread())
+        if next(first, False):
+            raise FileNotFoundError("no authorities")
+        return make()
+
+    async def connect() -> None:
+        transport = open_transport(settings_for("https://127.0.0.1:1", connect_timeout_seconds=9))
+        for _ in range(3):
+            with pytest.raises((ConnectionFailed, FileNotFoundError)):
+                await transport.send("/", b"", 9.0)
+        await transport.close()
+
+    monkeypatch.setattr(base, "tls_context", recorded)
+    asyncio.run(connect())
+    assert threads == [False, False]
+
+
+def test_python_without_authorities_takes_certifis(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    none = ssl.DefaultVerifyPaths(None, None, "SSL_CERT_FILE", "", "SSL_CERT_DIR", "")  # type: ignore[arg-type]  # as on a Mac
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: none)
+    with RawServer(answering(http_answer())) as server, client_of(transport, server) as client:
+        assert client.update(CHANGE) == 1
+
+
+def test_connecting_to_all_addresses_of_a_host_has_one_limit(
+    transport: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up = socket.getaddrinfo
+    with full_listener() as port:
+        many = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{last}", port)) for last in range(1, 61)]
+
+        def find(host: str, *rest: Any, **options: Any) -> Any:
+            return many if host == "index.test" else look_up(host, *rest, **options)
+
+        monkeypatch.setattr(socket, "getaddrinfo", find)
+        either = client_to(transport, f"http://index.test:{port}", replace(ONCE, connect_timeout_seconds=0.5))
+        started = time.monotonic()
+        with pytest.raises((ConnectionFailed, ResponseTimeout)):  # aiohttp's is that of the whole request
+            either.update(CHANGE)
+        assert time.monotonic() - started < 15  # sixty times the limit would be 30 s
+        either.end()
+
+
+def test_the_next_address_is_tried_where_one_refuses(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with RawServer(answering(http_answer())) as server:
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, server.port)) for host in ("127.0.0.9", "127.0.0.1")
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        either = client_to(transport, f"http://index.test:{server.port}")
+        assert either.update(CHANGE) == 1
+        either.end()
+
+
+def test_a_server_that_reads_slowly_cannot_hold_a_request(transport: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
+        def read_slowly() -> None:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                while connection.recv(65536):
+                    time.sleep(0.2)
+
+        threading.Thread(target=read_slowly, daemon=True).start()
+        either = client_to(transport, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        started = time.monotonic()
+        with pytest.raises((ResponseTimeout, ResponseLost)):
+            either.upsert([{"id": str(n), "vector": [0.5], "data": "x" * 1_000_000} for n in range(30)])
+        assert time.monotonic() - started < 30  # all of it would be read after 90 s
+        either.end()

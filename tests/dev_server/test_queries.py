@@ -1,0 +1,198 @@
+"""The dev server's searches and embeddings over plain HTTP."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.dev_api import NEEDS_MODEL, Api, everything, index
+
+
+def test_text_is_embedded_where_there_is_a_model() -> None:
+    with index(embedding_model="BGE", index_type="HYBRID", sparse_embedding_model="BM25") as server:
+        api = Api(server)
+        assert api("/upsert-data", {"id": "a", "data": "the quick fox", "metadata": {"x": 1}}) == "Success"
+        (before,) = everything(api, "a")
+        assert api("/update", {"id": "a", "data": "a slow fox"}) == {"updated": 1}
+        (after,) = everything(api, "a")
+        assert api("/info")["denseIndex"]["embeddingModel"] == "BGE"
+        api.http.close()
+    assert (before["data"], before["metadata"], after["data"]) == ("the quick fox", {"x": 1}, "a slow fox")
+    assert before["vector"] != after["vector"]
+    assert before["sparseVector"] != after["sparseVector"]
+
+
+def test_query_modes_of_a_hybrid_index() -> None:
+    with index(embedding_model="BGE", index_type="HYBRID", sparse_embedding_model="BM25", dimension=64) as server:
+        api = Api(server)
+        api("/upsert-data", [{"id": "fox", "data": "quick foxes"}, {"id": "tax", "data": "income tax"}])
+        scores = {
+            mode: api("/query-data", {"data": "fox", "queryMode": mode}) for mode in ("DENSE", "SPARSE", "HYBRID")
+        }
+        api.http.close()
+    assert [item["id"] for item in scores["DENSE"]] == ["fox", "tax"]
+    assert [item["id"] for item in scores["SPARSE"]] == ["fox"]
+    assert [item["score"] for item in scores["HYBRID"]] == pytest.approx([2 / 61, 1 / 62])
+
+
+def test_queries_of_a_hybrid_index_may_have_one_vector() -> None:
+    with index(index_type="HYBRID", dimension=2) as server:
+        api = Api(server)
+        api("/upsert", {"id": "a", "vector": [1, 0], "sparseVector": {"indices": [1], "values": [2]}})
+        assert api("/query", {"vector": [1, 0]}) == [{"id": "a", "score": 1.0}]
+        assert api("/query", {"sparseVector": {"indices": [1], "values": [3]}}) == [{"id": "a", "score": 6.0}]
+        idf = api("/query", {"sparseVector": {"indices": [1], "values": [3]}, "weightingStrategy": "IDF"})
+        assert idf[0]["score"] == pytest.approx(6 * math.log(0.5 / 1.5))
+        api.http.close()
+
+
+@pytest.mark.parametrize(
+    ("index_type", "query", "status", "message"),
+    [
+        ("DENSE", {}, 422, "This index requires dense vectors"),
+        ("DENSE", {"sparseVector": {"indices": [1], "values": [1]}}, 422, "This index requires dense vectors"),
+        ("DENSE", {"vector": [1]}, 422, "Invalid vector dimension: 1, expected: 3"),
+        ("SPARSE", {"vector": [1, 2, 3]}, 422, "This index requires sparse vectors"),
+        ("SPARSE", {}, 422, "This index requires sparse vectors"),
+        ("HYBRID", {}, 422, "This index requires dense vectors"),
+        ("DENSE", {"vector": [1, 2, 3], "topK": 1001}, 400, "topK must be a whole number from 1 to 1000"),
+        ("DENSE", {"vector": [1, 2, 3], "topK": 0}, 400, "topK must be a whole number from 1 to 1000"),
+        ("DENSE", {"vector": [1, 2, 3], "filter": 5}, 400, "filter must be a string"),
+        ("DENSE", {"vector": [1, 2, 3], "filter": "a ="}, 400, "expected a string, a number, true or false"),
+        ("DENSE", {"vector": [1, 2, 3], "fusionAlgorithm": "SUM"}, 400, "must be one of RRF, DBSF"),
+    ],
+)
+def test_wrong_queries(index_type: str, query: Any, status: int, message: str) -> None:
+    with index(index_type=index_type) as server:
+        api = Api(server)
+        got = api("/query", query)
+        api.http.close()
+    assert got[0] == status
+    assert message in got[1]
+
+
+def test_filters_with_very_many_conditions_are_refused(api: Api) -> None:
+    filter = " OR ".join(["a = 1"] * 5_000)
+    assert api("/query", {"vector": [1, 2], "filter": filter}) == (400, "Invalid filter: too many conditions")
+
+
+def test_queries_see_every_write(api: Api) -> None:
+    def found() -> list[str]:
+        return [item["id"] for item in api("/query", {"vector": [1, 0]})]
+
+    api("/upsert", [{"id": "a", "vector": [1, 0]}, {"id": "b", "vector": [0, 1]}])
+    assert found() == ["a", "b"]
+    api("/update", {"id": "b", "vector": [2, 0]})
+    api("/update", {"id": "a", "vector": [-1, 0]})
+    assert found() == ["b", "a"]
+    api("/delete", {"filter": "HAS NOT FIELD x"})
+    assert found() == []
+    api("/upsert", {"id": "c", "vector": [1, 1]})
+    api("/reset")
+    assert found() == []
+    api("/upsert/old", {"id": "d", "vector": [1, 1]})
+    api("/query/old", {"vector": [1, 0]})
+    api("/upsert/new", {"id": "e", "vector": [1, 1]})
+    names = {"namespace": "old", "newNamespace": "new"}
+    assert api("/rename-namespace", names) == {"renamed": False}
+    assert api("/rename-namespace", {**names, "deleteExisting": True}) == {"renamed": True}
+    assert api("/rename-namespace", names) == {"renamed": False}
+    assert [item["id"] for item in api("/query/new", {"vector": [1, 0]})] == ["d"]
+
+
+@pytest.mark.parametrize("similarity", ["COSINE", "EUCLIDEAN", "DOT_PRODUCT"])
+def test_scores_are_exact_and_finite_whatever_the_size_of_the_numbers(similarity: str) -> None:
+    rng = np.random.default_rng(5)
+    base = rng.standard_normal(384).astype(np.float32) * 100
+    with index(dimension=384, similarity=similarity) as server:
+        api = Api(server)
+        for batch in range(2):  # more rows than are scored exactly
+            far = rng.standard_normal((400, 384)).astype(np.float32) * 100
+            api("/upsert", [{"id": f"far-{batch}-{row}", "vector": far[row].tolist()} for row in range(400)])
+        near = {"near": base + np.float32(0.01), "less": base - np.float32(0.02)}
+        api("/upsert", [{"id": name, "vector": vector.tolist()} for name, vector in near.items()])
+        found = api("/query", {"vector": base.tolist(), "topK": 2})
+        huge = [3e38] * 384
+        api("/upsert", {"id": "huge", "vector": huge})
+        scores = [item["score"] for item in api("/query", {"vector": huge})]
+        api.http.close()
+    assert all(math.isfinite(score) for score in scores)
+    if similarity == "EUCLIDEAN":
+        stored = {
+            name: float(np.sum((vector.astype(float) - base.astype(float)) ** 2)) for name, vector in near.items()
+        }
+        assert [item["id"] for item in found] == ["near", "less"]
+        assert [item["score"] for item in found] == pytest.approx(
+            [1 / (1 + stored[name]) for name in ("near", "less")], rel=1e-3
+        )
+
+
+def test_equal_scores_are_found_in_the_order_of_writing(api: Api) -> None:
+    api("/upsert", [{"id": f"v{number}", "vector": [1, 0]} for number in range(900)])
+    first = ["v0", "v1", "v2", "v3", "v4"]
+    assert [item["id"] for item in api("/query", {"vector": [1, 0], "topK": 5})] == first
+    assert [item["id"] for item in api("/resumable-query", {"vector": [1, 0], "topK": 5})["scores"]] == first
+
+
+def test_a_reset_ends_what_a_resumable_query_can_find(api: Api) -> None:
+    api("/upsert", [{"id": f"v{number}", "vector": [1, number]} for number in range(4)])
+    uuid = api("/resumable-query", {"vector": [1, 0], "topK": 1})["uuid"]
+    api("/reset")
+    api("/upsert", [{"id": f"new{number}", "vector": [-1, 0]} for number in range(4)])
+    assert api("/resumable-query-next", {"uuid": uuid, "additionalK": 3}) == []
+
+
+def test_a_range_goes_on_behind_vectors_that_were_deleted(api: Api) -> None:
+    api("/upsert", [{"id": str(number), "vector": [1, 0]} for number in range(4)])
+    cursor = api("/range", {"cursor": "0", "limit": 3})["nextCursor"]
+    api("/delete", {"ids": ["2", "3"]})
+    api("/upsert", {"id": "later", "vector": [1, 0]})
+    assert [item["id"] for item in api("/range", {"cursor": cursor, "limit": 3})["vectors"]] == ["later"]
+
+
+def test_prefixes_may_hold_any_character(api: Api) -> None:
+    api("/upsert", [{"id": id, "vector": [1, 0]} for id in ("nul\0x", "nul", "ü1", "u1")])
+    assert api("/fetch", {"prefix": "nul\0"}) == [{"id": "nul\0x"}]
+    assert api("/fetch", {"prefix": "ü"}) == [{"id": "ü1"}]
+    assert api("/delete", {"prefix": "nul\0"}) == {"deleted": 1}
+
+
+def test_pending_vectors_are_not_found_by_queries_yet() -> None:
+    with index(indexing_delay=0.5, dimension=2) as server:
+        api = Api(server)
+        api("/upsert/ns", {"id": "a", "vector": [1, 0]})
+        assert api("/info")["namespaces"]["ns"] == {"vectorCount": 1, "pendingVectorCount": 1}
+        assert (api("/query/ns", {"vector": [1, 0]}), api("/fetch/ns", {"ids": ["a"]})) == ([], [{"id": "a"}])
+        time.sleep(0.6)
+        assert api("/info")["pendingVectorCount"] == 0
+        assert len(api("/query/ns", {"vector": [1, 0]})) == 1
+        api.http.close()
+
+
+def test_resumable_queries_end_by_themselves_and_are_limited(api: Api) -> None:
+    api("/upsert", [{"id": str(number), "vector": [1, number]} for number in range(3)])
+    start = {"vector": [1, 0], "topK": 1}
+    idle = api("/resumable-query", {**start, "maxIdle": 1})["uuid"]
+    time.sleep(1.1)
+    assert "no active resumable query" in api("/resumable-query-next", {"uuid": idle, "additionalK": 1})[1]
+    active = [api("/resumable-query", start)["uuid"] for _ in range(100)]
+    assert api("/resumable-query", start) == (400, "Too many active resumable queries, at most 100")
+    assert api("/resumable-query-end", {"uuid": active[0]}) == "Success"
+    assert api("/resumable-query-end", {"uuid": active[0]})[0] == 400
+    api("/delete", {"ids": ["1"]})
+    assert [item["id"] for item in api("/resumable-query-next", {"uuid": active[1], "additionalK": 5})] == ["2"]
+    assert api("/resumable-query-next", {"uuid": active[1]})[0] == 400
+
+
+@pytest.mark.parametrize("cursor", ["x", "-1", 1.5, True, "9" * 30])
+def test_wrong_cursors(api: Api, cursor: Any) -> None:
+    assert api("/range", {"cursor": cursor, "limit": 5})[0] == 400
+
+
+def test_text_needs_a_model(api: Api) -> None:
+    assert api("/upsert-data", {"id": "a", "data": "text"}) == (422, NEEDS_MODEL)
+    assert api("/upsert-data", {"id": "a"})[0] == 400

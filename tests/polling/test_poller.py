@@ -1,0 +1,181 @@
+"""What is waited for, and when to look again: pure, with the time as an argument."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_upstash_vector.client.errors import (
+    ApiError,
+    ConnectionFailed,
+    InvalidRequest,
+    QuotaExceeded,
+    RateLimited,
+    ServerError,
+    Unauthorized,
+)
+from airflow_provider_upstash_vector.client.models import FetchedVector, IndexInfo
+from airflow_provider_upstash_vector.polling.conditions import Indexed, Stored, condition
+from airflow_provider_upstash_vector.polling.poller import Cause, Finished, KeepPolling, Poller
+
+
+def info(pending: dict[str, int]) -> IndexInfo:
+    return IndexInfo.model_validate(
+        {
+            "vectorCount": 10,
+            "pendingVectorCount": sum(pending.values()),
+            "indexSize": 1,
+            "dimension": 2,
+            "similarityFunction": "COSINE",
+            "namespaces": {name: {"vectorCount": 5, "pendingVectorCount": n} for name, n in pending.items()},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "pending", "met", "message"),
+    [
+        (None, {"": 0, "a": 0}, True, "nothing is pending in the index"),
+        (None, {"": 0, "a": 1_234}, False, "1,234 vectors of the index are pending"),
+        ([""], {"": 0, "a": 3}, True, "nothing is pending in the default namespace"),
+        (["a"], {"": 0, "a": 3}, False, "3 vectors of namespace 'a' are pending"),
+        (["unknown"], {"": 1}, True, "nothing is pending in namespace 'unknown'"),
+        (["", "a", "unknown"], {"": 1, "a": 3, "b": 9}, False, "4 vectors of 3 namespaces are pending"),
+        (["", "a"], {"": 0, "a": 0, "b": 9}, True, "nothing is pending in 2 namespaces"),
+    ],
+)
+def test_pending_counts(namespaces: list[str] | None, pending: dict[str, int], met: bool, message: str) -> None:
+    state = Indexed(namespaces=namespaces).state(info(pending))
+    assert (state.met, state.message) == (met, message)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "metadata", "met"),
+    [
+        (None, None, True),
+        ({}, {"a": 1}, True),
+        ({"a": 1}, {"a": 1, "b": 2}, True),
+        ({"a": 1}, {"a": 1.0}, True),
+        ({"a": 1}, {"a": True}, False),
+        ({"a": {"b": 1}}, {"a": {"b": 1, "c": 2}}, True),
+        ({"a": [1]}, {"a": [1, 2]}, False),
+        ({"a": None}, {}, False),
+        ({"a": 1}, None, False),
+    ],
+)
+def test_a_stored_vector_with_metadata(wanted: Any, metadata: Any, met: bool) -> None:
+    wait_spec = Stored(id="x", metadata=wanted)
+    assert wait_spec.state([FetchedVector(id="x", metadata=metadata)]).met == met
+    assert not wait_spec.state([None]).met
+
+
+def test_an_id_that_no_vector_can_have() -> None:
+    with pytest.raises(InvalidRequest, match="must not be empty"):
+        condition("", "", None)
+
+
+def test_a_vector_is_in_one_namespace() -> None:
+    assert condition("a", None, None) == Indexed(namespaces=["a"])
+    assert condition(["a", "b"], None, None) == Indexed(namespaces=["a", "b"])
+    with pytest.raises(InvalidRequest, match="namespace: must be one"):
+        condition(["a", "b"], "x", None)
+
+
+def poller(**limits: Any) -> Poller:
+    return Poller(Indexed(), **{"interval_seconds": 10.0, "deadline": None, **limits})
+
+
+def test_it_looks_again_until_the_condition_is_met() -> None:
+    one = poller()
+    assert one.after_result(info({"": 2}), 0.0) == KeepPolling(10.0, "2 vectors of the index are pending")
+    assert one.after_result(info({"": 0}), 10.0) == Finished("met", "nothing is pending in the index")
+
+
+def test_the_last_look_is_at_the_deadline() -> None:
+    one = poller(deadline=25.0)
+    assert one.after_result(info({"": 2}), 20.0) == KeepPolling(5.0, "2 vectors of the index are pending")
+    assert one.after_result(info({"": 2}), 25.0) == Finished(
+        "timeout", "the time is over: 2 vectors of the index are pending"
+    )
+    assert one.after_result(info({"": 0}), 30.0) == Finished("met", "nothing is pending in the index")
+
+
+def test_failed_looks_in_a_row_are_tolerated() -> None:
+    one = poller(max_failed_checks=2)
+    error = ServerError(503, "busy")
+    assert isinstance(one.after_error(error, 0.0), KeepPolling)
+    assert isinstance(one.after_error(ConnectionFailed("refused"), 1.0), KeepPolling)
+    assert isinstance(one.after_result(info({"": 1}), 2.0), KeepPolling)
+    assert isinstance(one.after_error(error, 3.0), KeepPolling)
+    assert isinstance(one.after_error(QuotaExceeded(403, "Exceeded daily query limit: 10"), 4.0), KeepPolling)
+    assert one.after_error(error, 5.0) == Finished(
+        "failed", "3 looks in a row have failed, the last with: 503 busy"
+    )
+
+
+def test_the_first_look_is_at_the_deadline_at_the_latest() -> None:
+    assert poller().first(3_600.0, 5.0).seconds == 3_600.0
+    assert poller(deadline=60.0).first(3_600.0, 5.0).seconds == 55.0
+    assert poller(deadline=60.0).first(3.0, 5.0).seconds == 3.0
+    late = poller(deadline=60.0)
+    assert late.first(3_600.0, 61.0).seconds == 0.0
+    assert isinstance(late.after_result(info({"": 1}), 61.0), Finished)
+
+
+def test_a_rate_limit_is_left_alone_for_as_long_as_it_says() -> None:
+    one = poller(deadline=100.0)
+    assert one.after_error(RateLimited(429, "slow", 30.0), 0.0) == KeepPolling(30.0, "429 slow (retry after 30 s)")
+    assert (one.is_held(29.0), one.is_held(30.0)) == (True, False)
+    assert isinstance(one.after_error(RateLimited(429, "slow", 2.0), 30.0), KeepPolling)
+    assert not one.is_held(32.0)
+    last = one.after_error(RateLimited(429, "slow", 3_600.0), 40.0)
+    assert isinstance(last, KeepPolling)
+    assert last.seconds == 60.0
+    assert not one.is_held(100.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [
+        (RateLimited(429, "t0k3n", 90.0), Cause("rate_limit", 90.0)),
+        (RateLimited(429, "t0k3n"), Cause("rate_limit", None)),
+        (QuotaExceeded(403, "Exceeded daily query limit: 10", 60.0), Cause("daily_quota", 60.0)),
+        (ServerError(503, "busy", 5.0), None),
+    ],
+)
+def test_the_end_keeps_what_a_retry_policy_decides_by(error: ApiError, kept: Cause | None) -> None:
+    end = poller(max_failed_checks=0).after_error(error, 0.0)
+    assert isinstance(end, Finished)
+    assert end.cause == kept
+    if kept is not None:
+        again = Cause(**json.loads(json.dumps(asdict(kept)))).error()
+        assert (type(again), again.status, again.retry_after) == (type(error), error.status, error.retry_after)
+        assert "t0k3n" not in str(again)
+
+
+def test_permanent_errors_end_at_once() -> None:
+    assert poller().after_error(Unauthorized(401, "no"), 0.0) == Finished("failed", "401 no", permanent=True)
+
+
+ERRORS = [None, ServerError(500, "x"), RateLimited(429, "x"), RateLimited(429, "x", 50.0)]
+
+
+@given(st.lists(st.sampled_from(ERRORS), max_size=50), st.floats(0.1, 100), st.floats(0, 1_000))
+def test_every_wait_is_positive_and_ends_by_the_deadline(
+    errors: list[ApiError | None], interval: float, deadline: float
+) -> None:
+    one = poller(interval_seconds=interval, deadline=deadline, max_failed_checks=3)
+    now = one.first(interval, 0.0).seconds
+    for error in errors:
+        decision = one.after_error(error, now) if error else one.after_result(info({"": 1}), now)
+        if isinstance(decision, Finished):
+            assert decision.status == "failed" or now >= deadline
+            return
+        assert decision.seconds > 0
+        now += decision.seconds
+        assert now <= deadline or now == pytest.approx(deadline)

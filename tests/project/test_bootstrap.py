@@ -1,0 +1,27 @@
+"""The bootstrap, in folders of the test's own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.support.airflow_home import ROOT
+
+
+def test_an_environment_behind_a_link_is_not_emptied(tmp_path: Path) -> None:
+    clone, other = tmp_path / "clone", tmp_path / "other"
+    (clone / "scripts").mkdir(parents=True)
+    other.mkdir()
+    (other / "kept").touch()
+    shutil.copy(ROOT / "scripts/bootstrap", clone / "scripts")
+    (clone / ".venv").symlink_to(other)
+    ended = subprocess.run([clone / "scripts/bootstrap"], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "symbolic link" in ended.stderr
+    assert (other / "kept").exists()
+
+
+def test_no_environment_is_in_the_repository() -> None:
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert ".venv" in ignored  # ".venv/" would not match a link

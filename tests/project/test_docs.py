@@ -1,0 +1,300 @@
+"""The documentation: it builds without a broken link, its DAGs run, and it leaves no argument or error out."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, fields
+from html import unescape
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+from typing_extensions import is_typeddict
+
+from airflow_provider_upstash_vector.bulk import errors as bulk_errors
+from airflow_provider_upstash_vector.bulk.options import BulkOptions
+from airflow_provider_upstash_vector.bulk.sources import FieldNames
+from airflow_provider_upstash_vector.client import Endpoint, VectorClient
+from airflow_provider_upstash_vector.client import errors as client_errors
+from airflow_provider_upstash_vector.client.errors import UpstashVectorError
+from airflow_provider_upstash_vector.dev_server import DevServer
+from airflow_provider_upstash_vector.operators.base.writing import WritingOperator
+from airflow_provider_upstash_vector.operators.upstash_vector import (
+    BulkUpdateVectorsOperator,
+    UpdateVectorOperator,
+)
+from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
+from tests.support.airflow_home import ROOT, AirflowHome
+from tests.support.dag_runs import DagRun, load_dags
+
+DOCS = ROOT / "docs"
+MOVIES = [{"id": f"movie-{number}", "vector": [number, 1], "data": "old"} for number in (1, 2, 3)]
+
+
+def python_blocks() -> list[tuple[str, str]]:
+    """Return page and text of each Python block; included files are tested where they stand."""
+    found = []
+    for page in sorted(DOCS.rglob("*.md")):
+        blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+        found += [(str(page.relative_to(DOCS)), block) for block in blocks if "--8<--" not in block]
+    return found
+
+
+DAGS = [(page, block) for page, block in python_blocks() if "DAG(" in block]
+
+
+def build(config: Path, site: Path) -> subprocess.CompletedProcess[str]:
+    """Build as ``make docs`` does."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
+    silent = os.environ | {"NO_MKDOCS_2_WARNING": "1"}  # the theme's notice of its end of life
+    return subprocess.run(command, cwd=config, env=silent, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages as they are built."""
+    path = tmp_path_factory.mktemp("site")
+    built = build(ROOT, path)
+    assert built.returncode == 0, built.stderr
+    return path
+
+
+def text_of(html: str) -> str:
+    """Return what a page shows, without its marks."""
+    return unescape(re.sub(r"<[^>]*>", "", html))
+
+
+def test_it_builds_strictly(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        fetched = re.findall(r"<(?:script|img|iframe)[^>]* src=\"?(?:https?:)?//[^\s\">]+", page.read_text())
+        fetched += re.findall(r"<link[^>]* rel=\"?(?:stylesheet|preconnect)[^>]*//[^>]+", page.read_text())
+        assert not fetched, (page.name, fetched)
+    shown = "".join(text_of(page.read_text()) for page in site.rglob("*.html"))
+    for example in (ROOT / "example_dags").glob("*.py"):
+        assert example.read_text().strip() in shown, f"{example.name} is in no page"
+    assert "--8" not in shown
+
+
+def test_make_docs_builds_in_the_same_way() -> None:
+    assert "NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict\n" in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["[a page](no-such-page.md)", "[a place](errors.md#no-such-place)", "[one of the reference][no.such.name]"],
+)
+def test_a_broken_link_fails_the_build(tmp_path: Path, broken: str) -> None:
+    copy = tmp_path / "copy"
+    for folder in ("docs", "example_dags", "scripts", "airflow_provider_upstash_vector"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("mkdocs.yml", "README.md"):
+        shutil.copy(ROOT / file, copy)
+    with (copy / "docs/limits.md").open("a") as page:
+        page.write(f"\n{broken}\n")
+    built = build(copy, tmp_path / "site")
+    assert built.returncode == 1
+    (warning,) = [line for line in built.stderr.splitlines() if line.startswith("WARNING")]
+    assert "limits.md" in warning
+    assert "no-such" in warning or "no.such" in warning
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a page of the reference shows of one class, function or method."""
+
+    signature: str
+    parameters: dict[str, tuple[str, str]]  # type and default by name, as in the list
+    prose_in_parameters: list[str]
+
+
+def shown(site: Path, page: str, name: str) -> Shown:
+    """Return what stands between a heading of the reference and the next."""
+    html = (site / "reference" / f"{page}.html").read_text()
+    (begin,) = [found.end() for found in re.finditer(rf'<h\d id="?{re.escape(name)}"? class="?doc', html)]
+    end = re.compile(r"<h\d ").search(html, begin)
+    part = html[begin : end.start() if end else len(html)]
+    signature = re.search(r'<div class="?doc-signature.*?</code>', part, re.DOTALL)
+    items = re.findall(r'<li class="?doc-section-item.*?</li>', part, re.DOTALL)
+    parameters = {}
+    for item in items:
+        head = " ".join(text_of(item.split('<div class="doc-md-description"')[0]).split())
+        found = re.fullmatch(r"(\w+) \((.*?)(?:, default: (.*?))? ?\) \W", head)  # ends in a dash
+        assert found, (name, head)
+        parameters[found[1]] = (found[2], found[3] or "")
+    prose = [item for item in items if item.count("<p>") > 1]
+    return Shown(" ".join(text_of(signature[0]).split()) if signature else "", parameters, prose)
+
+
+COMPUTED = {"size_bytes", "deferrable"}  # shown as the code computes them
+
+
+def entries() -> list[tuple[str, str]]:
+    """Return page and name of each class, function and module that the reference shows."""
+    pages = sorted((DOCS / "reference").glob("*.md"))
+    return [(one.stem, name) for one in pages for name in re.findall(r"^::: (\S+)", one.read_text(), re.MULTILINE)]
+
+
+def own_parameters(target: Any) -> dict[str, inspect.Parameter]:
+    """Return what a class or function takes, with what its ``**kwargs`` hand on to bases of this project."""
+    if not inspect.isclass(target):
+        return dict(inspect.signature(target).parameters)
+    if is_typeddict(target) or issubclass(target, BaseModel):
+        names = getattr(target, "model_fields", target.__annotations__)
+        return {one: inspect.Parameter(one, inspect.Parameter.KEYWORD_ONLY) for one in names}
+    found: dict[str, inspect.Parameter] = {}
+    for one in target.__mro__:
+        if not one.__module__.startswith("airflow_provider") or "__init__" not in vars(one):
+            continue
+        own = inspect.signature(inspect.unwrap(vars(one)["__init__"])).parameters
+        found |= {name: each for name, each in own.items() if name not in found and name != "self"}
+        if not any(each.kind is each.VAR_KEYWORD for each in own.values()):
+            break
+    return found
+
+
+@pytest.mark.parametrize(("page", "name"), entries())
+def test_the_reference_shows_every_parameter(site: Path, page: str, name: str) -> None:
+    target = _found(name)
+    assert inspect.getdoc(target)
+    if inspect.ismodule(target) or getattr(target, "_is_protocol", False):
+        return
+    part = shown(site, page, name)
+    documented = re.findall(r":param (\w+):", inspect.getdoc(target) or "")
+    assert [*part.parameters] == documented
+    assert part.prose_in_parameters == []
+    parameters = own_parameters(target)
+    assert set(documented) in (set(), {one for one, each in parameters.items() if one != "kwargs"})
+    for one, parameter in parameters.items():
+        assert re.search(rf"[(, *]{one}: ", part.signature), one
+        if type(parameter.default) in {str, int, float, bool, type(None)} and one not in COMPUTED:
+            assert f"= {parameter.default!r}".replace("'", '"') in part.signature.replace("'", '"'), one
+
+
+def _found(name: str) -> Any:
+    module, _, last = name.rpartition(".")
+    imported = __import__(module, fromlist=[last])
+    return getattr(imported, last, None) or __import__(name, fromlist=[last])
+
+
+CONNECTION = ("str", "'upstash_vector_default'")
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        (
+            "operators.update.UpdateVectorOperator",
+            {
+                "vector_id": ("str | XComArg", ""),
+                "on_missing": ("OnMissing", "'warn'"),
+                "wait_until_indexed": ("bool", "False"),
+                "poke_interval": ("timedelta | float", "10.0"),
+                "wait_timeout": ("timedelta | float", "3600.0"),
+                "upstash_vector_conn_id": CONNECTION,
+            },
+        ),
+        (
+            "operators.bulk_update.BulkUpdateVectorsOperator",
+            {"rows": ("Any", ""), "checkpoint": ("str | PathLike[str] | XComArg | None", "'auto'")},
+        ),
+        ("sensors.upstash_vector.UpstashVectorIndexReadySensor", {"upstash_vector_conn_id": CONNECTION}),
+        ("triggers.upstash_vector.UpstashVectorTrigger", {"max_failed_checks": ("int", "5")}),
+    ],
+)
+def test_the_reference_tells_types_and_defaults(site: Path, name: str, wanted: dict[str, tuple[str, str]]) -> None:
+    parameters = shown(site, "airflow", f"airflow_provider_upstash_vector.{name}").parameters
+    assert {one: parameters[one] for one in wanted} == wanted
+    if "operators" in name or "sensors" in name:
+        assert parameters["deferrable"][0] == "bool"
+
+
+@pytest.mark.parametrize(
+    ("task", "operator"), [("UpdateTask", UpdateVectorOperator), ("BulkUpdateTask", BulkUpdateVectorsOperator)]
+)
+def test_the_reference_shows_what_a_decorator_takes(site: Path, task: str, operator: Any) -> None:
+    called = _found(f"airflow_provider_upstash_vector.decorators.signatures.{task}").__call__
+    name = f"airflow_provider_upstash_vector.decorators.signatures.{task}.__call__"
+    signature = shown(site, "airflow", name).signature
+    names = set(inspect.signature(called).parameters) - {"self", "python_callable", "kwargs"}
+    assert names == set(own_parameters(operator)) - {"vector_id", "rows", "kwargs"}
+    assert [one for one in names if not re.search(rf" {one}: \S", signature)] == []
+    assert "..." not in signature.replace("Callable[..., Any]", "")
+
+
+def test_the_defaults_of_a_run_are_those_that_the_reference_shows(site: Path) -> None:
+    name = "airflow_provider_upstash_vector.bulk.options.BulkArguments"
+    listed = shown(site, "bulk", name).parameters
+    used = {**vars_of(BulkOptions()), **{f"{one}_field": value for one, value in vars_of(FieldNames()).items()}}
+    assert {one: default for one, (_, default) in listed.items()} == {one: repr(used[one]) for one in listed}
+
+
+def vars_of(options: Any) -> dict[str, Any]:
+    return {one.name: getattr(options, one.name) for one in fields(options)}
+
+
+@pytest.mark.parametrize("client", ["sync_client.VectorClient"])
+def test_the_reference_shows_the_clients_methods(site: Path, client: str) -> None:
+    for method in ("upsert", "query", "fetch", "range", "delete", "update", "info", "rename_namespace"):
+        signature = shown(site, "client", f"airflow_provider_upstash_vector.client.{client}.{method}").signature
+        takes = inspect.signature(getattr(VectorClient, method)).parameters
+        assert [one for one in takes if one != "self" and f"{one}: " not in signature] == []
+        assert "Call[" not in signature
+
+
+@pytest.mark.parametrize(("page", "block"), python_blocks())
+def test_every_block_compiles(page: str, block: str) -> None:
+    ast.parse(block, page)
+
+
+@pytest.mark.usefixtures("connection")
+@pytest.mark.parametrize("number", range(len(DAGS)))
+def test_the_dags_run(airflow_home: AirflowHome, server: DevServer, number: int) -> None:
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        client.upsert(MOVIES)
+    file = airflow_home.dags / f"docs_{number}.py"
+    file.write_text(DAGS[number][1])
+    (dag,) = load_dags(file).values()
+    assert DagRun(dag).state == "success"
+    assert server.requests["update"]
+
+
+def test_there_are_dags_to_run() -> None:
+    assert len(DAGS) == 4
+
+
+@pytest.mark.parametrize("module", [client_errors, bulk_errors])
+def test_every_error_is_in_the_catalogue(module: Any) -> None:
+    text = (DOCS / "errors.md").read_text()
+    own = [value for value in vars(module).values() if inspect.isclass(value)]
+    names = [one.__name__ for one in own if issubclass(one, UpstashVectorError)]
+    assert names
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_every_reason_to_stop_is_in_the_catalogue() -> None:
+    text = (DOCS / "errors.md").read_text()
+    assert [reason for reason in get_args(bulk_errors.Reason) if f"`{reason}`: " not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("page", "classes"),
+    [
+        ("update-vector.md", (UpdateVectorOperator, WritingOperator)),
+        ("bulk-update.md", (BulkUpdateVectorsOperator, WritingOperator)),
+        ("sensor.md", (UpstashVectorIndexReadySensor,)),
+    ],
+)
+def test_every_argument_is_in_its_how_to(page: str, classes: tuple[Any, ...]) -> None:
+    text = (DOCS / "how-to" / page).read_text()
+    for one in classes:
+        parameters = inspect.signature(inspect.unwrap(one.__init__)).parameters.values()
+        names = {one.name for one in parameters if one.kind is one.KEYWORD_ONLY}
+        assert names
+        assert sorted(name for name in names if f"`{name}`" not in text) == []

@@ -1,0 +1,106 @@
+"""Runs that are killed with ``kill -9`` at random moments until they complete, and what became of their rows."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from tests.support.slow_server import SlowServer
+
+IDS = 300
+_DEADLINE_SECONDS = 120
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Over all inputs: ``resent`` requests, and ids that are ``stale``, with an old value at the end.
+
+    Ids are ``overlapping`` with an old value after a newer one, or two requests of one process in flight at once.
+    """
+
+    kills: int = 0
+    failed: int = 0
+    inputs: int = 0
+    completed: int = 0
+    resent: int = 0
+    stale: int = 0
+    overlapping: int = 0
+
+    def __str__(self) -> str:
+        names = ("kills", "failed", "inputs", "completed", "resent", "stale", "overlapping")
+        return ", ".join(f"{name} {getattr(self, name)}" for name in names)
+
+
+def kill_in_a_loop(kind: str, kills: int, folder: Path, random_value: random.Random, *, rows: int) -> Tally:
+    """Process one input of ``rows`` rows after another until there were so many kills, each amid requests."""
+    tally = Tally()
+    for number in count():
+        if tally.kills >= kills:
+            return tally
+        with SlowServer() as server:
+            server.seconds, server.slow_share, server.slow_seconds = 0.001, 0.01, 0.6
+            order = [place % IDS for place in range(rows)]
+            random_value.shuffle(order)
+            _process(kind, folder / f"{kind}{number}", order, kills, server, random_value, tally)
+            tally.resent += len(server.times) - rows
+            _examine(server, tally)
+    raise AssertionError  # the count never ends
+
+
+def _process(
+    kind: str,
+    folder: Path,
+    order: list[int],
+    kills: int,
+    server: SlowServer,
+    random_value: random.Random,
+    tally: Tally,
+) -> None:
+    folder.mkdir()
+    path, checkpoint = folder / "rows.jsonl", folder / "checkpoint"
+    path.write_text("".join(f'{{"id":"v{id}","data":"{number}"}}\n' for number, id in enumerate(order)))
+    tally.inputs += 1
+    for _ in range(kills + 20):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.killed_run", kind, server.url, str(path), str(checkpoint)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if tally.kills < kills and _kill_after(
+            process, server, len(server.times) + random_value.randrange(1, 600)
+        ):
+            tally.kills += 1
+            process.communicate()
+        else:
+            output, _ = process.communicate(timeout=_DEADLINE_SECONDS)
+            if process.returncode == 0:
+                tally.completed += json.loads(output)["updated"] == len(order)
+                return
+            tally.failed += 1
+        server.begin_process()
+
+
+def _kill_after(process: subprocess.Popen[str], server: SlowServer, requests: int) -> bool:
+    """Kill once there were so many requests; tell whether it still ran."""
+    end = time.monotonic() + _DEADLINE_SECONDS
+    while len(server.times) < requests and process.poll() is None:
+        assert time.monotonic() < end, "the run does not get on"
+        time.sleep(0.002)
+    if process.poll() is not None:
+        return False
+    process.kill()
+    return True
+
+
+def _examine(server: SlowServer, tally: Tally) -> None:
+    for key, received in server.received.items():
+        numbers = [*map(int, received)]
+        tally.stale += numbers[-1] != max(numbers)
+        tally.overlapping += numbers != sorted(numbers) or key in server.overlapping

@@ -1,0 +1,201 @@
+"""A whole Airflow on loopback: ``airflow standalone``, as a person would run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.support.airflow_home import prepare_dags
+from tests.support.rest_api import RestApi, free_port
+
+_START_SECONDS = 120
+_POLL_SECONDS = 0.1
+
+
+class LiveAirflow:
+    """A running Airflow, with the tests' DAGs or others, and a default connection where one is given."""
+
+    def __init__(
+        self,
+        home: Path,
+        connection: str | None,
+        write_dags: Callable[[Path], None] = prepare_dags,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.home = home
+        self._write_dags = write_dags
+        self.port = free_port()
+        self._api = RestApi(self.url)
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.environment = {**os.environ, **_settings(home, self.port), **(environment or {})}
+        if connection is not None:
+            self.environment["AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT"] = connection
+
+    @property
+    def url(self) -> str:
+        """Where the UI and the API are."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start all components; return when the UI can be opened."""
+        self._write_dags(self.home / "dags")
+        self.run_component("standalone")
+        self.wait(self._api.answers, _START_SECONDS)
+
+    def run_component(self, name: str) -> None:
+        """Start one component, or ``standalone`` for all."""
+        with (self.home / f"{name}.log").open("wb") as log:
+            self._processes.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "airflow", name],
+                    env=self.environment,
+                    stdout=log,
+                    stderr=log,
+                    cwd=self.home,
+                    start_new_session=True,
+                )
+            )
+
+    def kill_component(self, name: str) -> None:
+        """Kill a component that ``standalone`` has started, and what it has started."""
+        (standalone, *_) = self._processes
+        children = psutil.Process(standalone.pid).children()
+        component = next(child for child in children if name in child.cmdline())
+        for process in [component, *component.children(recursive=True)]:
+            process.kill()
+
+    def stop(self) -> None:
+        """Stop what was started, and what that has started."""
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            for process in reversed(self._processes):
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, sign)
+            for process in self._processes:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(10)
+
+    def query(self, sql: str, *values: Any) -> list[Any]:
+        """Return rows of the metadata database."""
+        with sqlite3.connect(self.home / "airflow.db", timeout=30) as database:
+            return database.execute(sql, values).fetchall()
+
+    def add_connection(self, conn_id: str, **values: Any) -> None:
+        """Store a connection."""
+        self._api.call("POST", "/connections", connection_id=conn_id, conn_type="upstash_vector", **values)
+
+    def unpause(self, dag_id: str) -> None:
+        """Let a DAG run, once it has been read."""
+        self.wait_for_dag(dag_id)
+        self._api.call("PATCH", f"/dags/{dag_id}", is_paused=False)
+
+    def trigger(self, dag_id: str, **conf: Any) -> str:
+        """Trigger a DAG once it has been read; return the id of the run."""
+        self.unpause(dag_id)
+        run_id = f"test_{time.time_ns()}"
+        self._api.call("POST", f"/dags/{dag_id}/dagRuns", dag_run_id=run_id, conf=conf, logical_date=None)
+        return run_id
+
+    def mark_failed(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Do what the UI's "Mark as failed" does."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+        self._api.call("PATCH", path, new_state="failed")
+
+    def wait_for_dag(self, dag_id: str) -> None:
+        """Wait until a DAG has been read."""
+        self.wait(
+            lambda: self.query("SELECT 1 FROM dag WHERE dag_id = ? AND NOT is_stale", dag_id), _START_SECONDS
+        )
+
+    def wait_for_end(self, run_id: str, task_id: str) -> str:
+        """Wait until a task has ended; return its state."""
+        self.wait(lambda: self.task(run_id, task_id)["state"] in {"success", "failed"}, _START_SECONDS)
+        return str(self.task(run_id, task_id)["state"])
+
+    def task(self, run_id: str, task_id: str) -> dict[str, Any]:
+        """Return state, process id and number of tries of a task."""
+        found = self.query(
+            "SELECT state, pid, try_number FROM task_instance WHERE run_id = ? AND task_id = ?", run_id, task_id
+        )
+        return dict(zip(("state", "pid", "try_number"), found[0], strict=True)) if found else {"state": None}
+
+    def result(self, run_id: str, task_id: str) -> Any:
+        """Return the XCom of a task."""
+        found = self.query(
+            "SELECT value FROM xcom WHERE run_id = ? AND task_id = ? AND key = 'return_value'", run_id, task_id
+        )
+        value = json.loads(str(found[0][0]))  # SQLite gives numbers as such
+        return json.loads(value) if isinstance(value, str) else value
+
+    def logs(self, run_id: str) -> str:
+        """Return the logs of a run's tasks."""
+        files = sorted((self.home / "logs").rglob(f"run_id={run_id}/**/*.log"))
+        return "\n".join(file.read_text() for file in files)
+
+    def wait(self, condition: Callable[[], Any], seconds: float) -> Any:
+        """Wait until ``condition`` holds; return it."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for process in self._processes:
+                assert process.poll() is None, self.component_logs()
+            if found := condition():
+                return found
+            time.sleep(_POLL_SECONDS)
+        raise AssertionError(f"waited for {seconds} s\n{self.component_logs()}")
+
+    def component_logs(self) -> str:
+        """Return the last lines of what the components have printed."""
+        files = sorted(self.home.glob("*.log"))
+        return "\n\n".join("\n".join(file.read_text(errors="replace").splitlines()[-60:]) for file in files)
+
+
+def _settings(home: Path, port: int) -> dict[str, str]:
+    url = f"http://127.0.0.1:{port}"
+    return {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # standalone calls "airflow"
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__SECRET_KEY": "made-for-one-test-run",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "made-for-one-test-run-and-long-enough-for-a-signature-of-512-bits",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+        "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
+        # another triggerer takes over what one leaves that was not heard of for so long
+        "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
+    }
+
+
+@contextmanager
+def live_airflow(connection: str | None, environment: Mapping[str, str] | None = None) -> Iterator[LiveAirflow]:
+    """Run an Airflow for as long as the context lasts."""
+    with tempfile.TemporaryDirectory(prefix="upstash-vector-live-", ignore_cleanup_errors=True) as home:
+        airflow = LiveAirflow(Path(home), connection, environment=environment)
+        try:
+            airflow.start()
+            yield airflow
+        finally:
+            airflow.stop()

@@ -1,0 +1,60 @@
+"""An index in memory whose requests are answered when, and in the order, that a test says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+
+from airflow_provider_upstash_vector.client.errors import ResponseLost
+from airflow_provider_upstash_vector.client.wire import Response
+
+
+@dataclass(eq=False, slots=True)
+class Request:
+    """An update of vector ``id`` by row ``number``."""
+
+    id: str
+    number: int
+    response: asyncio.Future[Response]
+
+
+class ScriptedIndex:
+    """Takes updates with the metadata ``{"n": row number}``; ``sending`` is called with each one that arrives.
+
+    ``handled`` holds the rows of each vector in the order in which they were carried out or refused.
+    """
+
+    def __init__(self, sending: Callable[[Request], None]) -> None:
+        self.in_flight: list[Request] = []
+        self.handled: dict[str, list[int]] = {}
+        self._sending = sending
+
+    async def send(self, path: str, body: bytes, timeout_seconds: float) -> Response:
+        update = orjson.loads(body)
+        response: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        request = Request(update["id"], update["metadata"]["n"], response)
+        self._sending(request)
+        self.in_flight.append(request)
+        return await response
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+    def handle(self, request: Request) -> None:
+        self.handled.setdefault(request.id, []).append(request.number)
+
+    def response(self, request: Request, kind: str) -> None:
+        """Answer ``updated``, ``missing``, ``refused`` or ``busy``, or let the answer be ``lost``."""
+        self.in_flight.remove(request)
+        self.handle(request)
+        if request.response.done():
+            return
+        if kind == "lost":
+            request.response.set_exception(ResponseLost("cut"))
+            return
+        status = {"refused": 422, "busy": 503}.get(kind, 200)
+        content = {"result": {"updated": int(kind == "updated")}} if status == 200 else {"error": kind}
+        request.response.set_result(Response(status, {}, orjson.dumps({**content, "status": status})))

@@ -1,0 +1,93 @@
+"""Bulk updates in a whole Airflow whose task is killed or stopped while it runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_upstash_vector.client import Endpoint, VectorClient
+from airflow_provider_upstash_vector.dev_server import DevServer
+from tests.support.live_airflow import LiveAirflow
+
+ROWS, IDS, CONCURRENCY = 4_000, 701, 16
+HEARTBEAT_SECONDS = 2  # until Airflow tells the task
+
+
+@pytest.fixture
+def rows(server: DevServer, tmp_path: Path) -> Path:
+    """A file of updates, several of each vector; the vectors are in the index."""
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        client.upsert({"id": f"v{n}", "vector": [1, 1], "metadata": {"n": -1}} for n in range(IDS))
+    server.requests.clear()
+    path = tmp_path / "rows.jsonl"
+    changes = ({"id": f"v{n * 7 % IDS}", "metadata": {"n": n}} for n in range(ROWS))
+    path.write_text("".join(f"{json.dumps(change)}\n" for change in changes))
+    return path
+
+
+def stored(server: DevServer) -> dict[str, int]:
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        return {found.id: (found.metadata or {})["n"] for found in client.range(include_metadata=True)}
+
+
+def begun(airflow: LiveAirflow, server: DevServer, rows: Path) -> tuple[str, int]:
+    """Trigger the DAG; return the run's id and the task's process once a third of the rows is updated."""
+    run_id = airflow.trigger("bulk_rows", rows=str(rows))
+    airflow.wait(lambda: server.requests["update"] > ROWS // 3, 120)
+    return run_id, airflow.task(run_id, "update")["pid"]
+
+
+def ended(airflow: LiveAirflow, run_id: str, state: str) -> None:
+    """Wait until the run's task has ended, as ``state``."""
+    assert airflow.wait_for_end(run_id, "update") == state, airflow.logs(run_id)
+
+
+def stopped(airflow: LiveAirflow, pid: int) -> float:
+    """Wait until a task's process is gone; return the seconds that took."""
+    asked = time.monotonic()
+    airflow.wait(lambda: not Path(f"/proc/{pid}").exists(), 30)
+    return time.monotonic() - asked
+
+
+def test_a_killed_task_goes_on_where_it_was(airflow: LiveAirflow, server: DevServer, rows: Path) -> None:
+    run_id, pid = begun(airflow, server, rows)
+    os.kill(pid, signal.SIGKILL)
+    ended(airflow, run_id, "success")
+
+    assert airflow.task(run_id, "update")["try_number"] == 2
+    assert stored(server) == {f"v{n * 7 % IDS}": n for n in range(ROWS)}
+    assert ROWS <= server.requests["update"] <= ROWS + CONCURRENCY
+    manifest = airflow.result(run_id, "update")
+    assert (manifest["total"], manifest["updated"], manifest["not_attempted"]) == (ROWS, ROWS, 0)
+
+
+def test_a_terminated_task_settles_what_is_in_flight(airflow: LiveAirflow, server: DevServer, rows: Path) -> None:
+    run_id, pid = begun(airflow, server, rows)
+    os.kill(pid, signal.SIGTERM)
+    assert stopped(airflow, pid) < 5
+    sent = server.requests["update"]
+
+    ended(airflow, run_id, "success")
+    assert sent < ROWS
+    assert server.requests["update"] == ROWS
+    assert stored(server) == {f"v{n * 7 % IDS}": n for n in range(ROWS)}
+
+
+def test_a_task_that_is_marked_failed_settles_what_is_in_flight(
+    airflow: LiveAirflow, server: DevServer, rows: Path
+) -> None:
+    run_id, pid = begun(airflow, server, rows)
+    airflow.mark_failed("bulk_rows", run_id, "update")
+    assert stopped(airflow, pid) < 5 + HEARTBEAT_SECONDS
+    sent = server.requests["update"]
+
+    ended(airflow, run_id, "failed")
+    log = airflow.logs(run_id)
+    assert f"the run was stopped: {sent:,} of {ROWS:,} rows updated" in log
+    assert f"{ROWS - sent:,} not attempted" in log
+    assert server.requests["update"] == sent < ROWS

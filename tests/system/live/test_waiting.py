@@ -1,0 +1,59 @@
+"""In a whole Airflow, tasks wait in the triggerer, and in the next one where that is killed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_upstash_vector.client import Endpoint, VectorClient
+from airflow_provider_upstash_vector.dev_server import DevServer
+from tests.support.live_airflow import LiveAirflow
+
+INDEXING_SECONDS = 20.0
+
+
+@pytest.fixture
+def index(slow_index_port: int) -> Iterator[DevServer]:
+    with DevServer(port=slow_index_port, indexing_delay=INDEXING_SECONDS) as server:
+        yield server
+
+
+def wait_for_looks(airflow: LiveAirflow, index: DevServer, kind: str, count: int) -> None:
+    """Wait until the index was asked so often from now on."""
+    until = index.requests[kind] + count
+    airflow.wait(lambda: index.requests[kind] >= until, 120)
+
+
+def wait_for_deferral(airflow: LiveAirflow, run_id: str, task_id: str) -> None:
+    """Wait until a task is deferred and its process has ended."""
+    airflow.wait(lambda: airflow.task(run_id, task_id)["state"] == "deferred", 120)
+    worker = airflow.task(run_id, task_id)["pid"]
+    airflow.wait(lambda: not Path(f"/proc/{worker}").exists(), 60)
+
+
+def test_waits_go_on_in_another_triggerer(airflow: LiveAirflow, index: DevServer) -> None:
+    airflow.add_connection("movies", host=index.url, password=index.token)
+    with VectorClient(Endpoint.of(index.url, index.token)) as client:
+        client.upsert([{"id": "early", "vector": [1, 1]}])
+        run_id = airflow.trigger("waiting")
+        wait_for_deferral(airflow, run_id, "wait")
+        wait_for_deferral(airflow, run_id, "update")
+        wait_for_looks(airflow, index, "fetch", 3)
+
+        airflow.kill_component("triggerer")
+        airflow.run_component("triggerer")
+        wait_for_looks(airflow, index, "fetch", 3)
+        client.upsert([{"id": "late", "vector": [1, 1], "metadata": {"ready": True, "more": 1}}])
+
+    assert airflow.wait_for_end(run_id, "wait") == "success", airflow.logs(run_id)
+    assert airflow.wait_for_end(run_id, "update") == "success", airflow.logs(run_id)
+    assert airflow.result(run_id, "update") == 1
+    events = airflow.query("SELECT extra FROM asset_event WHERE source_run_id = ?", run_id)
+    assert [json.loads(extra) for (extra,) in events] == [{"updated": 1}]
+    assert index.requests["update"] == 1
+    logs = airflow.logs(run_id)
+    assert index.token not in logs
+    assert "vector 'late' is there" in logs

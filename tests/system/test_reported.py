@@ -1,0 +1,61 @@
+"""What a task tells Airflow, in a real one of each version: asset events with counts, and the link."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.serialization import serialized_objects
+
+from airflow_provider_upstash_vector.client import Endpoint, VectorClient
+from airflow_provider_upstash_vector.dev_server import DevServer
+from airflow_provider_upstash_vector.links.upstash_vector import UpstashConsoleLink
+from tests.support.airflow_features import AIRFLOW
+from tests.support.airflow_home import AirflowHome
+from tests.support.dag_runs import DagRun, load_dags
+
+MOVIE = {"id": "movie-1", "vector": [1, 1], "data": "old"}
+
+
+@pytest.fixture
+def movies(server: DevServer, connection: str, monkeypatch: pytest.MonkeyPatch) -> DevServer:
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        client.upsert([MOVIE])
+        client.upsert([MOVIE], "movies")
+    monkeypatch.setenv("UPSTASH_VECTOR_HOST", server.url)
+    return server
+
+
+def test_example_assets(airflow_home: AirflowHome, movies: DevServer, tmp_path: Path) -> None:
+    airflow_home.learn_assets()
+    airflow_home.forget_asset_events()
+    dags = load_dags(airflow_home.dags / "example_assets.py")
+
+    def run(id: str) -> tuple[list[Any], list[str]]:
+        (tmp_path / "rows.jsonl").write_text(json.dumps({"id": id, "data": "new"}))
+        assert DagRun(dags["example_assets_update"], {"rows": str(tmp_path / "rows.jsonl")}).state == "success"
+        return airflow_home.asset_events(), airflow_home.queued_dags()
+
+    assert run("no-such-movie") == ([], [])
+    airflow_home.query("UPDATE dag SET is_paused = 0 WHERE dag_id = 'example_assets_consume'")
+    counts = {"total": 1, "updated": 1, "missing": 0, "rejected": 0, "failed": 0, "not_attempted": 0}
+    assert run("movie-1") == ([{"updated": 1, "run": counts}], ["example_assets_consume"])
+
+
+def as_the_ui_has_it(dag: Any) -> Any:
+    """Return a DAG from its serialized form."""
+    name = "DagSerialization" if AIRFLOW >= (3, 2) else "SerializedDAG"
+    kept: Any = getattr(serialized_objects, name)
+    return kept.from_dict(kept.to_dict(dag))
+
+
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_the_ui_has_the_link_of_a_task(airflow_home: AirflowHome, movies: DevServer, succeeds: bool) -> None:
+    (dag,) = load_dags(airflow_home.dags / "example_update_vector.py").values()
+    run = DagRun(dag, {"vector_id": "movie-1" if succeeds else ""})
+    assert run.state == ("success" if succeeds else "failed")
+    (instance,) = run.instances
+    link = as_the_ui_has_it(dag).get_task(instance.task_id).get_extra_links(instance, UpstashConsoleLink.name)
+    assert link == movies.url
