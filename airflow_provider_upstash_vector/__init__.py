@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Return what Airflow wants to know of the provider; the entry point ``apache_airflow_provider``."""
+    """Return the provider's metadata; the entry point ``apache_airflow_provider``."""
     from airflow_provider_upstash_vector.provider_info import PROVIDER_INFO  # noqa: PLC0415 - keeps this import free
 
     return PROVIDER_INFO

@@ -1,4 +1,4 @@
-"""The one place where the client's errors become Airflow's."""
+"""Conversion of the client's errors to Airflow exceptions."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _log = logging.getLogger(__name__)
 
 
 def is_permanent(error: UpstashVectorError) -> bool:
-    """Tell whether running the task again can never help.
+    """Return whether a retry of the task cannot help.
 
-    The daily quota is not permanent, nor is a malformed answer: a proxy may have been in the way.
+    The daily quota is not permanent, nor is an invalid response, which may come from a proxy.
     """
     if isinstance(error, QuotaExceeded):
         return False
@@ -34,23 +34,23 @@ def is_permanent(error: UpstashVectorError) -> bool:
 
 @contextmanager
 def airflow_errors(call: str, *, namespace: object = None, id: object = None) -> Iterator[None]:
-    """Fail the task at once on permanent errors; let the rest through to the task's retries and policies.
+    """Fail the task at once on permanent errors; leave others to the task's retries and retry policy.
 
-    ``call``, ``namespace`` and ``id`` are told with errors that came before the client knew them.
+    ``call``, ``namespace`` and ``id`` are added to errors that were raised before a request.
     """
     try:
         yield
     except UpstashVectorError as error:
         if error.call is None:
-            place = namespace if isinstance(namespace, str) else None
-            error.add_context(call=call, namespace=place, id=None if id is None else str(id), attempts=0)
+            single = namespace if isinstance(namespace, str) else None
+            error.add_context(call=call, namespace=single, id=None if id is None else str(id), attempts=0)
         log_error(error)
         if is_permanent(error):
-            # the calls within the client say nothing more, and would push the message out of sight
+            # the client's frames explain nothing, and would push the message out of sight
             raise AirflowFailException(str(error)) from error.with_traceback(None)
         raise
 
 
 def log_error(message: object) -> None:
-    """Log why a task fails, in a line of its own: the UI of Airflow 3 cuts off what is in a traceback."""
+    """Log why a task fails in a line of its own: the UI of Airflow 3 truncates tracebacks."""
     _log.error("%s", message)

@@ -1,4 +1,4 @@
-"""How work under way is cancelled from another thread or a signal handler."""
+"""Cancellation of running work, from another thread or a signal handler."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from queue import Empty, SimpleQueue
 
 
 class CancelToken:
-    """Cancels a bulk run or a wait; may be cancelled before the work begins.
+    """Cancels a bulk run or a wait, also before it begins.
 
-    No ``threading.Event``: a signal handler that interrupts its ``wait()`` or ``set()`` may block forever in
+    Not a ``threading.Event``: a signal handler that interrupts its ``wait()`` or ``set()`` may block forever in
     ``set()``. A ``SimpleQueue`` may be interrupted anywhere.
     """
 
@@ -20,7 +20,7 @@ class CancelToken:
         self._wakes: SimpleQueue[None] = SimpleQueue()
 
     def cancel(self) -> None:
-        """End the sleep under way and all to come, and call the callbacks."""
+        """End the current sleep and all later ones, and call the callbacks."""
         self.cancelled = True
         self._wakes.put(None)
         for callback in [*self._callbacks]:
@@ -33,7 +33,7 @@ class CancelToken:
             callback()
 
     def remove_callback(self, callback: Callable[[], object]) -> None:
-        """Do not call ``callback`` any more."""
+        """Remove a callback."""
         self._callbacks.remove(callback)
 
     def sleep(self, seconds: float) -> bool:

@@ -1,4 +1,4 @@
-"""Metrics of a task, told once at its end through Airflow's Stats, which without metrics are not even imported."""
+"""Metrics of a task, emitted once at its end through Airflow's Stats, which are imported only if enabled."""
 
 from __future__ import annotations
 
@@ -11,43 +11,37 @@ from airflow.providers.common.compat.sdk import conf
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.client.base import RequestStats
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _PREFIX = "upstash_vector"
 _SWITCHES = ("statsd_on", "statsd_datadog_enabled", "otel_on")
 
 
 def emit_update_metrics(outcome: str, request_stats: RequestStats) -> None:
-    """Tell of one update: its outcome, and what its client has sent."""
+    """Emit the outcome and the requests of one update."""
     _emit({outcome: 1}, request_stats)
 
 
 def emit_bulk_metrics(report: BulkReport) -> None:
-    """Tell of a bulk run what it has done itself: what an earlier try did, that one has told."""
+    """Emit a bulk run's own work; earlier attempts have reported theirs."""
     this_attempt = report.this_attempt
     if report.dry_run:
         return
-    outcomes = {
-        "updated": this_attempt.updated,
-        "missing": this_attempt.missing,
-        "rejected": this_attempt.rejected,
-        "failed": this_attempt.failed,
-        "not_attempted": report.not_attempted,
-    }
+    outcomes = {name: getattr(this_attempt, name) for name in ("updated", "missing", "rejected", "failed")}
     request_stats = RequestStats(
         requests=this_attempt.requests,
         request_seconds=this_attempt.request_seconds,
         retries=this_attempt.retries,
         throttled_seconds=this_attempt.throttled_seconds,
     )
-    _emit(outcomes, request_stats)
+    _emit({**outcomes, "not_attempted": report.not_attempted}, request_stats)
 
 
 def _emit(outcomes: Mapping[str, int], request_stats: RequestStats) -> None:
     try:
         if not any(conf.getboolean("metrics", switch, fallback=False) for switch in _SWITCHES):
             return
-        from airflow.providers.common.compat.sdk import Stats  # noqa: PLC0415 - as above
+        from airflow.providers.common.compat.sdk import Stats  # noqa: PLC0415 - only if enabled
 
         for outcome, rows in outcomes.items():
             if rows:
@@ -60,5 +54,5 @@ def _emit(outcomes: Mapping[str, int], request_stats: RequestStats) -> None:
             Stats.incr(f"{_PREFIX}.retries", request_stats.retries)
         if request_stats.throttled_seconds:
             Stats.timing(f"{_PREFIX}.throttled_duration", timedelta(seconds=request_stats.throttled_seconds))
-    except Exception as error:  # noqa: BLE001 - no task fails for its metrics
-        log.warning("Metrics could not be told: %s: %s", type(error).__name__, error)
+    except Exception as error:  # noqa: BLE001 - metrics must not fail a task
+        _log.warning("Metrics could not be emitted: %s: %s", type(error).__name__, error)

@@ -1,7 +1,7 @@
-"""What Airflow discovers of the provider: a plain dict, read without importing any of its modules.
+"""The provider's metadata for Airflow: a plain dict, so that none of its modules is imported.
 
-``conn-fields`` and ``ui-field-behaviour`` make the connection form from Airflow 3.2 on; before, the form comes
-from the hook, which takes its texts from here (``hooks/connection_form.py``).
+``conn-fields`` and ``ui-field-behaviour`` define the connection form from Airflow 3.2 on. Before, the hook does
+(``hooks/connection_form.py``), with the texts from here.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ _PACKAGE = "airflow_provider_upstash_vector"
 CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
     "namespace": {
         "label": "Default namespace",
-        "description": "For tasks that name none, e.g. movies. Empty: the index's default namespace.",
+        "description": "For tasks that set none, e.g. movies. If empty, the index's default namespace.",
         "schema": {"type": ["string", "null"]},
     },
     "timeout": {
         "label": "Timeout (s)",
-        "description": "For one request, from sending it to the end of its answer.",
+        "description": "For one request, until its response is complete.",
         "schema": {"type": ["number", "null"], "default": 30, "minimum": 0.1},
     },
     "max_attempts": {
         "label": "Attempts",
-        "description": "How often a request is sent at most when answers are lost or the service is busy.",
+        "description": "Maximum attempts of a request if responses are lost or the service is busy.",
         "schema": {"type": ["integer", "null"], "default": 5, "minimum": 1},
     },
     "allow_http": {
@@ -40,7 +40,7 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
         "host": "https://my-index-vector.upstash.io",
         "password": "the token from the index's Connect tab",
         "port": "443: the Test button of Airflow 3.3 needs a port",
-        # up to Airflow 3.1; later ones have none for fields that are not standard
+        # up to Airflow 3.1; later versions have placeholders for standard fields only
         "namespace": "movies",
         "timeout": "30",
         "max_attempts": "5",

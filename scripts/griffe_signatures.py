@@ -16,8 +16,8 @@ _KEYWORD = griffe.ParameterKind("keyword-only")  # mypy takes the members' types
 _REST = griffe.ParameterKind("variadic keyword")
 # whose defaults stand in for "..."
 _DEFAULTS_OF = {
-    "bulk.options.BulkArguments.__init__": "operators.bulk_update.BulkUpdateVectorsOperator",
-    "decorators.signatures.BulkUpdateTask.__call__": "operators.bulk_update.BulkUpdateVectorsOperator",
+    "bulk.options.BulkArguments.__init__": "operators.bulk.BulkUpdateVectorsOperator",
+    "decorators.signatures.BulkUpdateTask.__call__": "operators.bulk.BulkUpdateVectorsOperator",
     "decorators.signatures.UpdateTask.__call__": "operators.update.UpdateVectorOperator",
 }
 _SELF = griffe.Parameter("self", kind=griffe.ParameterKind("positional or keyword"))

@@ -1,1 +1,1 @@
-"""The assets of the provider: namespaces of an index."""
+"""Assets: the namespaces of an index."""

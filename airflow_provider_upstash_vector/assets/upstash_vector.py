@@ -1,19 +1,17 @@
-"""Assets of Upstash Vector, and what Airflow asks of the URI scheme ``upstash-vector``.
+"""Assets, and Airflow's handlers of the URI scheme ``upstash-vector``.
 
-Assets are made while a DAG's file is parsed, often, in a process that has no business with networks and
-databases. So :func:`upstash_vector_asset` takes the host, or a connection that is in an environment variable;
-others are left to :meth:`UpstashVectorHook.asset`, which is for tasks.
+DAG files are parsed often, and must not need the network or the database. So :func:`upstash_vector_asset` takes
+the host, or a connection in an environment variable; in tasks, :meth:`UpstashVectorHook.asset` takes any.
 """
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.sdk import Asset
 
-from airflow_provider_upstash_vector.assets.uris import SCHEME, asset_uri, sanitize_uri
+from airflow_provider_upstash_vector.assets.uris import asset_uri, openlineage_names, sanitize_uri
 from airflow_provider_upstash_vector.client.tracebacks import hiding_frames
 from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
 
@@ -32,45 +30,41 @@ def upstash_vector_asset(
 ) -> Asset:
     """Return the asset of a namespace, for ``outlets``, ``inlets`` and ``schedule``.
 
-    Give ``host`` or ``conn_id``. Raises ``ValueError`` for a connection that is not in an environment variable:
-    nothing is asked of a database or a network here.
+    Pass ``host`` or ``conn_id``. Raises ``ValueError`` for an invalid host, and for a connection that is not in an
+    environment variable.
 
     :param host: the host of the index, or its REST URL.
-    :param namespace: ``""`` for the index's default one, ``None`` for the connection's, which without a connection
-        is the default one too.
-    :param conn_id: in place of ``host``, a connection that stands in ``AIRFLOW_CONN_<CONN_ID>``.
+    :param namespace: ``""`` is the index's default one, ``None`` the connection's or, with ``host``, the default.
+    :param conn_id: a connection in ``AIRFLOW_CONN_<CONN_ID>``.
     :param extra: the asset's ``extra``, a JSON object.
     """
     if (host is None) == (conn_id is None):
-        raise ValueError("give either the host of the index or conn_id")
+        raise ValueError("pass either the host of the index or conn_id")
     if conn_id is None:
-        if "_" in (host or ""):  # no host has one, and the commonest id of a connection has two
-            raise ValueError(f"{host!r} is no host; for the id of a connection write conn_id={host!r}")
+        if "_" in (host or ""):  # connection ids have underscores, host names do not
+            raise ValueError(f"{host!r} is not a host; for a connection, write conn_id={host!r}")
         return create_asset(host=host or "", namespace=namespace or "", extra=extra)
     settings = _settings(conn_id)
-    chosen = settings.namespace if namespace is None else namespace
-    return create_asset(host=settings.endpoint.url, namespace=chosen, extra=extra)
+    return create_asset(
+        host=settings.endpoint.url,
+        namespace=settings.namespace if namespace is None else namespace,
+        extra=extra,
+    )
 
 
 def create_asset(*, host: str, namespace: str = "", extra: dict[str, Any] | None = None) -> Asset:
-    """Return the asset of a namespace; the factory of the scheme."""
+    """Return the asset of a namespace; Airflow's factory of the scheme."""
     return Asset(uri=asset_uri(host, namespace), extra=extra)
 
 
 def convert_asset_to_openlineage(asset: Asset, lineage_context: object) -> OpenLineageDataset:  # noqa: ARG001 - Airflow passes it
     """Return the OpenLineage dataset of an asset."""
-    from airflow.providers.common.compat.openlineage.facet import (  # noqa: PLC0415 - only where it is installed
+    from airflow.providers.common.compat.openlineage.facet import (  # noqa: PLC0415 - an optional dependency
         Dataset as OpenLineageDataset,
     )
 
     namespace, name = openlineage_names(asset.uri)
     return OpenLineageDataset(namespace=namespace, name=name)
-
-
-def openlineage_names(uri: str) -> tuple[str, str]:
-    """Return the namespace and the name that OpenLineage knows an asset by; the default namespace is ``/``."""
-    parts = urlsplit(uri)
-    return f"{SCHEME}://{parts.netloc}", parts.path[1:] or "/"
 
 
 @hiding_frames
@@ -81,12 +75,12 @@ def _settings(conn_id: str) -> ConnectionSettings:
     value = os.environ.get(name)
     if not value:
         raise ValueError(
-            f"the connection {conn_id!r} is in no environment variable {name}, and others are not read while a "
-            "DAG is parsed: give the host of the index"
+            f"connection {conn_id!r} is not defined in {name}, and DAG parsing reads no other connections: "
+            "pass the host of the index"
         )
     try:
         is_json = value.lstrip().startswith("{")
         connection = Connection.from_json(value, conn_id) if is_json else Connection(conn_id, uri=value)
-    except Exception:  # noqa: BLE001 - whatever it is, it may show the token
-        raise ValueError(f"the connection in {name} cannot be read") from None
+    except Exception:  # noqa: BLE001 - its text may contain the token
+        raise ValueError(f"the connection in {name} cannot be parsed; use Airflow's JSON or URI format") from None
     return read_connection(connection)

@@ -1,7 +1,7 @@
-"""The URI of a namespace, ``upstash-vector://<host>/<namespace>``: made, normalised and taken apart. Pure.
+"""Asset URIs of namespaces, ``upstash-vector://<host>/<namespace>``. Pure.
 
-The host is in lower case, with its port where that is not 443. The namespace is percent-encoded as a whole,
-slashes included; the index's default one is empty. Nothing else is part of a URI, and no credentials.
+The host is in lower case, with its port unless that is 443. The namespace is percent-encoded as a whole, slashes
+included; the index's default one is empty. A URI has no other parts, and no credentials.
 """
 
 from __future__ import annotations
@@ -15,28 +15,25 @@ SCHEME = "upstash-vector"
 
 
 def asset_uri(host: str, namespace: str = "") -> str:
-    """Return the URI of a namespace; ``host`` may be the REST URL as well.
-
-    Raises ``ValueError`` where there is no such host.
-    """
+    """Return the URI of a namespace; ``host`` may be the REST URL. Raises ``ValueError`` for an invalid host."""
     return f"{SCHEME}://{authority(host)}/{quote(namespace, safe='')}"
 
 
 def authority(host: str) -> str:
-    """Return host and port of a REST URL or host name as they stand in the URI."""
-    # The endpoint repairs and checks what people paste; the token plays no part.
+    """Return the host and port in the URI for a REST URL or host name."""
+    # Endpoint normalises and validates the URL; the token is not used.
     return urlsplit(Endpoint.of(host, "unused", allow_http=True).url).netloc
 
 
 def sanitize_uri(parts: SplitResult) -> SplitResult:
-    """Return a URI in its normal form; Airflow calls it for every asset of the scheme.
+    """Return a normalised URI; Airflow calls this for every asset of the scheme.
 
     Raises ``ValueError`` for credentials, a query and a namespace that is not percent-encoded UTF-8.
     """
     if "@" in parts.netloc:
-        raise ValueError(f"a URI of {SCHEME} holds no credentials: leave out what stands before the @")
+        raise ValueError(f"{SCHEME} URIs must not contain credentials: remove the part before the @")
     if parts.query:
-        raise ValueError(f"a URI of {SCHEME} has no query: write {SCHEME}://<host>/<namespace>")
+        raise ValueError(f"{SCHEME} URIs have no query: write {SCHEME}://<host>/<namespace>")
     try:
         netloc = authority(parts.netloc)
     except InvalidEndpoint as error:
@@ -45,8 +42,14 @@ def sanitize_uri(parts: SplitResult) -> SplitResult:
 
 
 def namespace_of(parts: SplitResult) -> str:
-    """Return the namespace that a URI names."""
+    """Return the namespace of a URI."""
     try:
         return unquote(parts.path[1:], errors="strict")
     except UnicodeDecodeError:
-        raise ValueError(f"the namespace {parts.path[1:]!r} is no percent-encoded UTF-8") from None
+        raise ValueError(f"the namespace {parts.path[1:]!r} is not percent-encoded UTF-8") from None
+
+
+def openlineage_names(uri: str) -> tuple[str, str]:
+    """Return the OpenLineage namespace and name of an asset; the name of the default namespace is ``/``."""
+    parts = urlsplit(uri)
+    return f"{SCHEME}://{parts.netloc}", parts.path[1:] or "/"

@@ -1,1 +1,1 @@
-"""Links: the buttons that tasks have in the UI."""
+"""Extra links of tasks in the Airflow UI."""

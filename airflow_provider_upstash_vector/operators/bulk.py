@@ -17,15 +17,17 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_upstash_vector import metrics
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
-from airflow_provider_upstash_vector.bulk.options import BulkOptions, OnBudget, OnMissing
+from airflow_provider_upstash_vector.bulk.options import BulkArguments, BulkOptions, OnBudget, OnMissing
 from airflow_provider_upstash_vector.bulk.sources import Format
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.hooks.task_state import TaskStateCheckpoint
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.lineage import WriteResult
 from airflow_provider_upstash_vector.operators.base.arguments import optional_text, rendered_value
+from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
 from airflow_provider_upstash_vector.operators.base.display import SummarizedRows
-from airflow_provider_upstash_vector.operators.base.writing import WritingOperator
+from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
+from airflow_provider_upstash_vector.operators.base.waiting import WaitUntilIndexedMixin
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -33,9 +35,11 @@ if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk import BulkReport, CheckpointStore
 
 _ROWS = "a path, a URI or a list of rows"
+# the options of a run that are not templates
+_OPTIONS = BulkArguments.__annotations__.keys() - {"metadata_update_mode", "shard", "dry_run"}
 
 
-class BulkUpdateVectorsOperator(WritingOperator):
+class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
     """Change many stored vectors, one update each, from a list, a file or a table; return a small manifest.
 
     The manifest goes to XCom also when the task fails. Errors that no retry can mend fail the task at once.
@@ -116,38 +120,33 @@ class BulkUpdateVectorsOperator(WritingOperator):
         metadata_field: str = "metadata",
         metadata_update_mode_field: str = "metadata_update_mode",
         namespace_field: str = "namespace",
-        upstash_vector_conn_id: str = UpstashVectorHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        # dry_run is a method of every operator's
-        self.options: dict[str, Any] = {
-            "concurrency": concurrency,
-            "max_requests_per_second": max_requests_per_second,
-            "max_failures": max_failures,
-            "on_missing": on_missing,
-            "daily_budget": daily_budget,
-            "on_budget": on_budget,
-            "time_limit_seconds": time_limit_seconds,
-            "check_index": check_index,
-            "dry_run": dry_run,
-            "format": format,
-            "id_field": id_field,
-            "vector_field": vector_field,
-            "sparse_vector_field": sparse_vector_field,
-            "data_field": data_field,
-            "metadata_field": metadata_field,
-            "metadata_update_mode_field": metadata_update_mode_field,
-            "namespace_field": namespace_field,
-        }
-        BulkOptions.of(self.options)  # wrong ones break the DAG, not the night's run
+        self.concurrency = concurrency
+        self.max_requests_per_second = max_requests_per_second
+        self.max_failures = max_failures
+        self.on_missing = on_missing
+        self.daily_budget = daily_budget
+        self.on_budget = on_budget
+        self.time_limit_seconds = time_limit_seconds
+        self.check_index = check_index
+        self._dry_run = dry_run  # every Airflow operator has a method `dry_run`
+        self.format = format
+        self.id_field = id_field
+        self.vector_field = vector_field
+        self.sparse_vector_field = sparse_vector_field
+        self.data_field = data_field
+        self.metadata_field = metadata_field
+        self.metadata_update_mode_field = metadata_update_mode_field
+        self.namespace_field = namespace_field
+        BulkOptions.of(self._options())  # wrong ones break the DAG, not the night's run
         self.rows = SummarizedRows.of(rows)
         self.namespace = namespace
         self.metadata_update_mode = metadata_update_mode
         self.failures_path = failures_path
         self.checkpoint = checkpoint
         self.shard = shard
-        self.upstash_vector_conn_id = upstash_vector_conn_id
         self._stop: CancelToken | None = None
 
     def render_template(
@@ -179,7 +178,7 @@ class BulkUpdateVectorsOperator(WritingOperator):
                     stop=self._stop,
                     progress="log",
                     log=self.log,
-                    **self.options,
+                    **self._options(),
                 )
             except BaseException as error:
                 # an execution_timeout interrupts the run, which then ends as its cause
@@ -197,7 +196,7 @@ class BulkUpdateVectorsOperator(WritingOperator):
             kept = place if self.wait_until_indexed and checkpoint is not None and report.finished else None
             if report.updated:
                 namespaces = [*report.updated_by_namespace] if report.namespace_counts_exact else None
-                self.indexed(hook, namespaces, report.to_dict(), checkpoint=kept)
+                self.when_indexed(namespaces, report.to_dict(), checkpoint=kept)
             self._forget(context, kept)
         return report.to_dict()
 
@@ -215,13 +214,16 @@ class BulkUpdateVectorsOperator(WritingOperator):
             updated=report.updated_by_namespace,
             run={count: getattr(report, count) for count in counts},
         )
-        self.emit_lineage(context, hook, written)
+        self.emit_lineage(context, written)
 
     def on_kill(self) -> None:
         """Send no more rows, nor wait; those in flight are settled and the checkpoint is saved within 5 s."""
         super().on_kill()
         if self._stop is not None:
             self._stop.cancel()
+
+    def _options(self) -> dict[str, Any]:
+        return {"dry_run": self._dry_run, **{name: getattr(self, name) for name in _OPTIONS}}
 
     def _rows(self) -> Any:
         text = self.rows

@@ -18,8 +18,10 @@ from airflow_provider_upstash_vector.operators.base.arguments import (
     rendered_text,
     rendered_value,
 )
+from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
 from airflow_provider_upstash_vector.operators.base.display import SummarizedVector
-from airflow_provider_upstash_vector.operators.base.writing import WritingOperator
+from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
+from airflow_provider_upstash_vector.operators.base.waiting import WaitUntilIndexedMixin
 
 OnMissing = Literal["warn", "fail", "skip"]
 
@@ -28,7 +30,7 @@ _SPARSE = 'an object {"indices": [...], "values": [...]}'
 _OBJECT = 'a JSON object, e.g. {"genre": "drama"}'
 
 
-class UpdateVectorOperator(WritingOperator):
+class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
     """Change the vector, the raw text or the metadata of one stored vector; return the updated count, 1 or 0.
 
     At least one of ``vector``, ``sparse_vector``, ``data`` and ``metadata`` must be given. Errors that no
@@ -82,7 +84,6 @@ class UpdateVectorOperator(WritingOperator):
         metadata_update_mode: str | XComArg | None = None,
         namespace: str | XComArg | None = None,
         on_missing: OnMissing = "warn",
-        upstash_vector_conn_id: str = UpstashVectorHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -96,7 +97,6 @@ class UpdateVectorOperator(WritingOperator):
         self.metadata_update_mode = metadata_update_mode
         self.namespace = namespace
         self.on_missing = on_missing
-        self.upstash_vector_conn_id = upstash_vector_conn_id
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
         # render_template() does not know the field, and mapped tasks pass render_template_fields() by
@@ -113,11 +113,11 @@ class UpdateVectorOperator(WritingOperator):
             with airflow_errors("update", namespace=namespace, id=self.vector_id):
                 updated = self._update(hook, namespace)
                 written = WriteResult(host=hook.settings.endpoint.url, updated={namespace: updated})
-                self.emit_lineage(context, hook, written)
+                self.emit_lineage(context, written)
             place = f"namespace {namespace!r}" if namespace else "the default namespace"
             if updated:
                 self.log.info("Updated vector %r in %s.", str(self.vector_id), place)
-                return int(self.indexed(hook, namespace, updated))
+                return int(self.when_indexed(namespace, updated))
         self._tell_missing(f"There is no vector {str(self.vector_id)!r} in {place}; nothing was updated.")
         return updated
 

@@ -1,6 +1,10 @@
-"""Operators that change vectors of an index."""
+"""Operators that update vectors."""
 
 from airflow_provider_upstash_vector.operators.bulk import BulkUpdateVectorsOperator
 from airflow_provider_upstash_vector.operators.update import UpdateVectorOperator
 
 __all__ = ["BulkUpdateVectorsOperator", "UpdateVectorOperator"]
+
+# Airflow stores the path of a task's class; no module but this one is public.
+for _name in __all__:
+    globals()[_name].__module__ = __name__

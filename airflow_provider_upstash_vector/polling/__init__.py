@@ -1,1 +1,1 @@
-"""Waiting for an index, without Airflow: what is waited for, and when to look again."""
+"""Polling of an index, without Airflow: conditions, and when to check them again."""

@@ -1,4 +1,4 @@
-"""What can be waited for: that writes are indexed, or that a vector is there. Pure."""
+"""Conditions to wait for: writes are indexed, or a vector exists. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Request: TypeAlias = wire.Call[Any] | wire.CallSequence[Any]
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a look at the index has shown: whether the condition is met, and a sentence about it."""
+    """The result of a check: whether the condition is met, and a message that says so."""
 
     met: bool
     message: str
@@ -23,28 +23,29 @@ class State:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Indexed:
-    """Nothing is pending in ``namespaces``, or with ``None`` in the whole index.
+    """No vectors are pending in ``namespaces``, or with ``None`` in the whole index.
 
-    Vectors that are written count as pending until queries find them (Info page of the API). A namespace that does
-    not exist has nothing pending.
+    A written vector is pending until queries find it (Info page of the API). An unknown namespace has no pending
+    vectors.
     """
 
     namespaces: Sequence[str] | None = None
 
     def request(self) -> Request:
-        """Return the request whose result :meth:`state` looks at."""
+        """Return the request whose result :meth:`state` takes."""
         return wire.info()
 
     def state(self, info: IndexInfo) -> State:
-        """Return how much is pending."""
+        """Return whether no vectors are pending."""
         if self.namespaces is None:
             pending = info.pending_vector_count
         else:
-            found = [info.namespaces[name] for name in {*self.namespaces} if name in info.namespaces]
-            pending = sum(one.pending_vector_count for one in found)
+            existing = info.namespaces.keys() & {*self.namespaces}
+            pending = sum(info.namespaces[name].pending_vector_count for name in existing)
         if pending:
-            return State(met=False, message=f"{pending:,} vectors of {self._place()} are pending")
-        return State(met=True, message=f"nothing is pending in {self._place()}")
+            vectors = "vector is" if pending == 1 else "vectors are"
+            return State(met=False, message=f"{pending:,} {vectors} pending in {self._place()}")
+        return State(met=True, message=f"no vectors are pending in {self._place()}")
 
     def _place(self) -> str:
         if self.namespaces is None:
@@ -57,7 +58,7 @@ class Indexed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """The vector ``id`` can be fetched, and its metadata has all that ``metadata`` has, at every level."""
+    """The vector ``id`` can be fetched, and its metadata contains ``metadata``, at every level."""
 
     id: str
     namespace: str = ""
@@ -69,17 +70,17 @@ class Stored:
             validation.metadata(self.metadata)
 
     def request(self) -> Request:
-        """Return the request whose result :meth:`state` looks at."""
+        """Return the request whose result :meth:`state` takes."""
         return wire.fetch([self.id], self.namespace, include_metadata=self.metadata is not None)
 
-    def state(self, found: list[FetchedVector | None]) -> State:
-        """Return whether the vector is there, as wanted."""
-        (vector,) = found
+    def state(self, vectors: list[FetchedVector | None]) -> State:
+        """Return whether the vector exists and has the metadata."""
+        (vector,) = vectors
         if vector is None:
-            return State(met=False, message=f"there is no vector {self.id!r}")
-        if self.metadata is not None and not _has(vector.metadata, self.metadata):
+            return State(met=False, message=f"vector {self.id!r} does not exist")
+        if self.metadata is not None and not _contains(vector.metadata, self.metadata):
             return State(met=False, message=f"vector {self.id!r} has other metadata")
-        return State(met=True, message=f"vector {self.id!r} is there")
+        return State(met=True, message=f"vector {self.id!r} exists")
 
 
 Condition: TypeAlias = Indexed | Stored
@@ -88,25 +89,26 @@ Condition: TypeAlias = Indexed | Stored
 def condition(
     namespace: str | Sequence[str] | None, vector_id: str | None, metadata: Mapping[str, Any] | None
 ) -> Condition:
-    """Return what these arguments wait for: the vector, or with ``None`` that nothing is pending.
+    """Return :class:`Stored` if there is a ``vector_id``, else :class:`Indexed`.
 
-    ``namespace`` is one or, without a vector, several; ``None`` stands for the whole index.
+    ``namespace`` is one or, without a vector, several; ``None`` is the whole index, or with a vector the default
+    namespace. Raises ``InvalidRequest`` for an id or metadata that no vector can have.
     """
     if vector_id is None:
         return Indexed(namespaces=[namespace] if isinstance(namespace, str) else namespace)
     if not isinstance(namespace, str | None):
-        raise InvalidRequest("namespace", "must be one, where a vector is waited for")
+        raise InvalidRequest("namespace", "must be a single namespace if vector_id is given")
     return Stored(id=vector_id, namespace=namespace or "", metadata=metadata)
 
 
-def _has(value: Any, wanted: Any) -> bool:
-    if isinstance(wanted, Mapping):
+def _contains(value: Any, expected: Any) -> bool:
+    if isinstance(expected, Mapping):
         return isinstance(value, Mapping) and all(
-            name in value and _has(value[name], wanted[name]) for name in wanted
+            name in value and _contains(value[name], expected[name]) for name in expected
         )
-    return (type(value) is type(wanted) and bool(value == wanted)) or _same_number(value, wanted)
+    return (type(value) is type(expected) and bool(value == expected)) or _same_number(value, expected)
 
 
-def _same_number(value: Any, wanted: Any) -> bool:
-    both = isinstance(value, int | float) and isinstance(wanted, int | float)
-    return both and not isinstance(value, bool) and not isinstance(wanted, bool) and value == wanted
+def _same_number(value: Any, expected: Any) -> bool:
+    both = isinstance(value, int | float) and isinstance(expected, int | float)
+    return both and not isinstance(value, bool) and not isinstance(expected, bool) and value == expected

@@ -1,4 +1,4 @@
-"""When to look again and when to stop. Pure: results, errors and ``now`` in, a decision out."""
+"""When to check an index again, and when to stop. Pure: results, errors and ``now`` in, a decision out."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from airflow_provider_upstash_vector.client.errors import (
 )
 from airflow_provider_upstash_vector.polling.conditions import Condition
 
-MAX_FAILED_POLLS = 5
+MAX_FAILED_CHECKS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class KeepPolling:
-    """Look again after ``seconds``, which are 0 only for a first look at a deadline that has passed."""
+    """Check again after ``seconds``; 0 only for a first check whose deadline has passed."""
 
     seconds: float
     message: str
@@ -26,7 +26,7 @@ class KeepPolling:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Look no more: the condition is met, the time is over, or looking has failed for good."""
+    """Stop: the condition is met, the deadline has passed, or the checks have failed."""
 
     status: Literal["met", "timeout", "failed"]
     message: str
@@ -38,10 +38,10 @@ PollDecision = KeepPolling | Finished
 
 
 class Poller:
-    """Decides for one condition.
+    """Decides after each check of one condition.
 
-    ``deadline`` is the moment to give up, on the clock that ``now`` is read from; ``max_failed_checks`` in a row
-    are tolerated, permanent errors are not.
+    ``deadline`` is a time on the clock of ``now``. ``max_failed_checks`` consecutive failures are tolerated; a
+    permanent error ends the polling at once.
     """
 
     def __init__(
@@ -50,72 +50,72 @@ class Poller:
         *,
         interval_seconds: float,
         deadline: float | None,
-        max_failed_checks: int = MAX_FAILED_POLLS,
+        max_failed_checks: int = MAX_FAILED_CHECKS,
     ) -> None:
         if not interval_seconds > 0:
-            raise ValueError(f"the interval must be more than 0 seconds, got {interval_seconds!r}")
+            raise ValueError(f"interval_seconds must be more than 0, got {interval_seconds!r}")
         self.condition = condition
         self._interval_seconds = interval_seconds
         self._deadline = deadline
-        self._most_failed_polls = max_failed_checks
-        self._failed_polls = 0
-        self._held_until: float | None = None
+        self._max_failed_checks = max_failed_checks
+        self._failed_checks = 0
+        self._throttled_until: float | None = None
 
     def first(self, seconds: float, now: float) -> KeepPolling:
-        """Return when to look first: after ``seconds``, and at the deadline at the latest."""
+        """Return when to check first: after ``seconds``, but no later than the deadline."""
         left = seconds if self._deadline is None else max(self._deadline - now, 0.0)
         return KeepPolling(min(seconds, left), "")
 
-    def is_held(self, now: float) -> bool:
-        """Tell whether the service has asked to be left alone for longer, for who looks at times of its own."""
-        return self._held_until is not None and now < self._held_until
+    def is_throttled(self, now: float) -> bool:
+        """Return whether a ``Retry-After`` has not passed yet, for callers with a schedule of their own."""
+        return self._throttled_until is not None and now < self._throttled_until
 
     def after_result(self, result: Any, now: float) -> PollDecision:
-        """Return what to do after the condition's request had a result."""
-        self._failed_polls = 0
+        """Return the decision after a check with a result."""
+        self._failed_checks = 0
         state = self.condition.state(result)
-        return Finished("met", state.message) if state.met else self._again(state.message, now)
+        return Finished("met", state.message) if state.met else self._keep_polling(state.message, now)
 
     def after_error(self, error: UpstashVectorError, now: float) -> PollDecision:
-        """Return what to do after it failed, the client's own retries included.
+        """Return the decision after a check that failed, the client's own retries included.
 
-        A rate limit is left alone for as long as its Retry-After says.
+        After a 429 the next check waits for its ``Retry-After``.
         """
-        self._failed_polls += 1
+        self._failed_checks += 1
         if not error.retryable and not isinstance(error, QuotaExceeded):
             return Finished("failed", str(error), permanent=True)
-        if self._failed_polls > self._most_failed_polls:
-            message = f"{self._failed_polls} looks in a row have failed, the last with: {error}"
+        if self._failed_checks > self._max_failed_checks:
+            message = f"{self._failed_checks} consecutive checks failed; last error: {error}"
             return Finished("failed", message, cause=Cause.of(error))
-        cancelled = error.retry_after if isinstance(error, RateLimited) else None
-        decision = self._again(str(error), now, cancelled or 0.0)
-        if isinstance(decision, KeepPolling) and cancelled:
-            self._held_until = now + min(cancelled, decision.seconds)
+        retry_after = error.retry_after if isinstance(error, RateLimited) else None
+        decision = self._keep_polling(str(error), now, retry_after or 0.0)
+        if isinstance(decision, KeepPolling) and retry_after:
+            self._throttled_until = now + min(retry_after, decision.seconds)
         return decision
 
-    def _again(self, message: str, now: float, at_least_seconds: float = 0.0) -> PollDecision:
+    def _keep_polling(self, message: str, now: float, at_least_seconds: float = 0.0) -> PollDecision:
         if self._deadline is not None and now >= self._deadline:
-            return Finished("timeout", f"the time is over: {message}")
+            return Finished("timeout", f"timed out: {message}")
         seconds = max(self._interval_seconds, at_least_seconds)
         return KeepPolling(seconds if self._deadline is None else min(seconds, self._deadline - now), message)
 
 
 _ERRORS: dict[str, tuple[type[ApiError], int, str]] = {
     "rate_limit": (RateLimited, 429, "too many requests for now"),
-    "daily_quota": (QuotaExceeded, 403, "the daily quota is spent"),
+    "daily_quota": (QuotaExceeded, 403, "the daily quota is used up"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """The kind of an error and its Retry-After in seconds: JSON values, and none of its text."""
+    """The kind of an error and its ``Retry-After`` in seconds: JSON values, without the error's text."""
 
     kind: Literal["rate_limit", "daily_quota"]
     retry_after: float | None = None
 
     @classmethod
     def of(cls, error: UpstashVectorError) -> Cause | None:
-        """Return what is kept of an error; ``None`` for one that no policy looks at."""
+        """Return the cause of an error; ``None`` for one that no retry policy handles."""
         if isinstance(error, RateLimited):
             return cls("rate_limit", error.retry_after)
         if isinstance(error, QuotaExceeded):

@@ -1,6 +1,6 @@
-"""When a task that uses Upstash Vector is tried again, for Airflow 3.3 and later.
+"""The retry policy of tasks that use Upstash Vector, for Airflow 3.3 and later.
 
-On an older Airflow the module can be imported, and says so when the policy is made.
+The module can be imported on an older Airflow.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ if TYPE_CHECKING:
 else:
     try:
         from airflow.sdk import RetryDecision, RetryPolicy
-    except (ImportError, AttributeError):  # Airflow 3.0 lacks some of its sdk's names with the latter
+    except (ImportError, AttributeError):  # Airflow 3.0 raises the latter for some names of its sdk
         RetryDecision, RetryPolicy = None, object
 
-# How long a task that began before midnight may take to end in yesterday's error.
-_LATE = timedelta(minutes=5)
-# For a clock that is fast: what comes before midnight is refused.
-_CLOCK_SECONDS = 5.0
+__all__ = ["UpstashVectorRetryPolicy"]
+
+# A task that began before midnight may fail with yesterday's error until then.
+_LATE_ERROR = timedelta(minutes=5)
+_CLOCK_SKEW_SECONDS = 5.0
 _MAX_CAUSES = 20
 _E = TypeVar("_E", bound=BaseException)
 
 
 class UpstashVectorRetryPolicy(RetryPolicy):
-    """Decides by the error: permanent ones fail at once, a rate limit and the daily quota say when to go on.
+    """Decides by the error whether and when a task is retried, within the task's ``retries``.
 
-    All of it within the task's ``retries``, which no policy can exceed. On an Airflow before 3.3 it raises
-    ``RuntimeError``.
+    - A permanent error fails the task, including in tasks that call the hook themselves.
+    - After a rate limit the task is retried after its ``Retry-After``.
+    - After the service's daily quota or a bulk run's ``daily_budget``, it is retried at the next 00:00 UTC.
+    - After any other error, and a rate limit without a ``Retry-After``, it is retried after its ``retry_delay``.
 
-    - What no retry can mend fails the task, also where a task calls the hook itself.
-    - A rate limit is waited for as long as its Retry-After says.
-    - The service's daily quota, and a bulk run's ``daily_budget``, are waited for until the next 00:00 UTC.
-    - Everything else, and a rate limit without a Retry-After, is left to the task's ``retry_delay``.
+    Raises ``RuntimeError`` on an Airflow before 3.3.
 
-    :param jitter_seconds: a wait is longer by a random part of this, and at most twice as long, so that tasks do
-        not go on all at once; in seconds.
+    :param jitter_seconds: up to this many seconds are added to a delay at random, but no more than the delay, so
+        that tasks do not resume all at once.
     """
 
     def __init__(self, jitter_seconds: float = 60.0) -> None:
         if RetryDecision is None:
-            raise RuntimeError("UpstashVectorRetryPolicy needs Airflow 3.3 or later: leave out retry_policy")
+            raise RuntimeError("UpstashVectorRetryPolicy needs Airflow 3.3 or later: remove retry_policy")
         if not jitter_seconds >= 0:
             raise ValueError(f"jitter_seconds must be at least 0, got {jitter_seconds!r}")
         self.jitter_seconds = jitter_seconds
@@ -58,22 +58,22 @@ class UpstashVectorRetryPolicy(RetryPolicy):
         max_tries: int,  # noqa: ARG002 - as above
         context: Any = None,
     ) -> RetryDecision:
-        """Return whether and when the task is tried again."""
+        """Return whether and when to retry the task."""
         error = _cause(exception, UpstashVectorError)
         if error is None:
             return RetryDecision.default()
         if is_permanent(error):
-            return RetryDecision.fail(reason=f"no retry can mend it: {error}")
-        if _is_spent(error):
-            return self._after(_until_midnight(context), "the day's requests are spent; again after 00:00 UTC")
+            return RetryDecision.fail(reason=f"a retry cannot help: {error}")
+        if _is_quota(error):
+            return self._after(_until_midnight(context), "the daily quota is used up; retrying after 00:00 UTC")
         limited = _cause(error, RateLimited)
         if limited is not None and limited.retry_after is not None:
             wait = timedelta(seconds=limited.retry_after)
-            return self._after(wait, f"rate limit; again after {limited.retry_after:,.0f} s")
+            return self._after(wait, f"rate limit; retrying after {limited.retry_after:,.0f} s")
         return RetryDecision.default()
 
     def _after(self, wait: timedelta, reason: str) -> RetryDecision:
-        jitter = random.uniform(0, min(self.jitter_seconds, wait.total_seconds()))  # noqa: S311 - no secret
+        jitter = random.uniform(0, min(self.jitter_seconds, wait.total_seconds()))  # noqa: S311 - not a secret
         return RetryDecision.retry(delay=wait + timedelta(seconds=jitter), reason=reason)
 
     def serialize(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class UpstashVectorRetryPolicy(RetryPolicy):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> UpstashVectorRetryPolicy:
-        """Return the policy that was serialized."""
+        """Return the policy from its serialized form."""
         return cls(jitter_seconds=data["jitter_seconds"])
 
     def __eq__(self, other: object) -> bool:
@@ -93,7 +93,7 @@ class UpstashVectorRetryPolicy(RetryPolicy):
 
 
 def _cause(exception: BaseException | None, kind: type[_E]) -> _E | None:
-    """Return the first of ``kind`` among an error and what it was raised from."""
+    """Return the first error of ``kind`` in the chain of ``__cause__``."""
     seen = 0
     while exception is not None and seen < _MAX_CAUSES:
         if isinstance(exception, kind):
@@ -102,17 +102,17 @@ def _cause(exception: BaseException | None, kind: type[_E]) -> _E | None:
     return None
 
 
-def _is_spent(error: UpstashVectorError) -> bool:
+def _is_quota(error: UpstashVectorError) -> bool:
     if isinstance(error, BulkJobFailed):
         return error.reason in {"daily_quota", "daily_budget"}
     return isinstance(error, QuotaExceeded)
 
 
 def _until_midnight(context: Any) -> timedelta:
-    """Return the time to the next 00:00 UTC; none where it has passed since a task's error came."""
+    """Return the time to the next 00:00 UTC; next to none if midnight has passed since the error."""
     now = datetime.now(timezone.utc)
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    began = getattr((context or {}).get("ti"), "start_date", None)
-    if began is not None and began < today and now - today < _LATE:
-        return timedelta(seconds=_CLOCK_SECONDS)
-    return today + timedelta(days=1, seconds=_CLOCK_SECONDS) - now
+    started = getattr((context or {}).get("ti"), "start_date", None)
+    if started is not None and started < today and now - today < _LATE_ERROR:
+        return timedelta(seconds=_CLOCK_SKEW_SECONDS)
+    return today + timedelta(days=1, seconds=_CLOCK_SKEW_SECONDS) - now

@@ -1,1 +1,1 @@
-"""Sensors: waiting for an index."""
+"""Sensors of an index."""

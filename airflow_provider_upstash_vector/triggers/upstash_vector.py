@@ -1,4 +1,4 @@
-"""The trigger that waits for an index; it reads and never writes, since it may run twice."""
+"""The trigger that waits for an index. It only reads, since Airflow may run a trigger twice."""
 
 from __future__ import annotations
 
@@ -19,40 +19,41 @@ from airflow_provider_upstash_vector.client.tracebacks import without_frames
 from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
 from airflow_provider_upstash_vector.polling.conditions import condition
 from airflow_provider_upstash_vector.polling.poller import (
-    MAX_FAILED_POLLS,
+    MAX_FAILED_CHECKS,
     Finished,
     KeepPolling,
     PollDecision,
     Poller,
 )
 
+__all__ = ["UpstashVectorTrigger"]
 
-class _NoConnection(UpstashVectorError):
-    """Airflow did not give the connection this time."""
+
+class _ConnectionUnavailable(UpstashVectorError):
+    """Airflow could not read the connection this time."""
 
     retryable = True
 
 
 class UpstashVectorTrigger(BaseTrigger):
-    """Fires when nothing is pending in an index or its namespaces, or when a vector is there.
+    """Fires when an index or its namespaces have no pending vectors, or when a vector exists.
 
     The event is ``{"status": "met" | "timeout" | "failed", "message": …, "permanent": …, "cause": None | {"kind":
-    "rate_limit" | "daily_quota", "retry_after": …}, "resume_data": …}``: ``told`` is a sentence, ``permanent`` whether
-    no retry can mend it. Airflow stores the arguments in its database in clear.
+    "rate_limit" | "daily_quota", "retry_after": …}, "resume_data": …}``; ``permanent`` is whether a retry cannot
+    help. Airflow stores the arguments unencrypted in its database.
 
-    :param upstash_vector_conn_id: the Airflow connection with the REST URL and token; a read-only one is enough.
-    :param namespace: one or several; ``""`` is the index's default one; ``None`` for the whole index, or with
-        ``vector_id`` the default namespace. The connection's is not looked up: see
-        :meth:`UpstashVectorHook.resolve_namespace`.
-    :param vector_id: wait for this vector to be fetchable instead.
-    :param metadata: and for its metadata to have all of this, at every level.
-    :param poke_interval: seconds between two looks.
-    :param first_poll_seconds: seconds before the first look, which comes at the deadline at the latest; ``None``
-        for ``poke_interval``.
-    :param deadline: when to give up, in seconds since 1970, so that a triggerer that starts the trigger anew does
-        not begin the time anew; ``None`` for never.
-    :param max_failed_checks: how many failed looks in a row are tolerated; permanent errors are not.
-    :param carried: comes back in the event: small JSON values, no vector and no secret.
+    :param upstash_vector_conn_id: the Airflow connection with the REST URL and token, which may be read-only.
+    :param namespace: one or several; ``""`` is the index's default one; ``None`` is the whole index, or with
+        ``vector_id`` the default namespace. For the connection's see :meth:`UpstashVectorHook.resolve_namespace`.
+    :param vector_id: wait until this vector can be fetched.
+    :param metadata: wait until the vector's metadata contains this, at every level.
+    :param poke_interval: seconds between two checks.
+    :param first_check_seconds: seconds before the first check, which is no later than the deadline; ``None`` for
+        ``poke_interval``.
+    :param deadline: when to time out, in seconds since 1970, so that a restart of the triggerer does not extend
+        it; ``None`` for never.
+    :param max_failed_checks: how many consecutive failed checks are tolerated; permanent errors are not.
+    :param resume_data: returned in the event: small JSON values, no vector and no secret.
     """
 
     def __init__(
@@ -63,9 +64,9 @@ class UpstashVectorTrigger(BaseTrigger):
         vector_id: str | None = None,
         metadata: dict[str, Any] | None = None,
         poke_interval: float = 60.0,
-        first_poll_seconds: float | None = None,
+        first_check_seconds: float | None = None,
         deadline: float | None = None,
-        max_failed_checks: int = MAX_FAILED_POLLS,
+        max_failed_checks: int = MAX_FAILED_CHECKS,
         resume_data: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's has no types
@@ -74,28 +75,28 @@ class UpstashVectorTrigger(BaseTrigger):
         self.vector_id = vector_id
         self.metadata = metadata
         self.poke_interval = poke_interval
-        self.first_poll_seconds = poke_interval if first_poll_seconds is None else first_poll_seconds
+        self.first_check_seconds = poke_interval if first_check_seconds is None else first_check_seconds
         self.deadline = deadline
         self.max_failed_checks = max_failed_checks
         self.resume_data = resume_data
         self._client: AsyncVectorClient | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class and its arguments: no secret, no vector."""
+        """Return the path of the class and its arguments: no secret, no vector."""
         names = (
-            "upstash_vector_conn_id", "namespace", "vector_id", "metadata", "poke_interval", "first_poll_seconds",
+            "upstash_vector_conn_id", "namespace", "vector_id", "metadata", "poke_interval", "first_check_seconds",
             "deadline", "max_failed_checks", "resume_data",
         )  # fmt: skip
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look until there is something to tell; yield one event."""
+        """Check the index until the wait has finished; yield one event."""
         try:
-            end = await self._wait()
+            finished = await self._wait()
         finally:
             await self._close()
-        # not in the kwargs of the deferral, of which dag.test() keeps none
-        yield TriggerEvent({**asdict(end), "resume_data": self.resume_data})  # type: ignore[no-untyped-call]  # as above
+        # resume_data comes back in the event because dag.test() drops the kwargs of a deferral
+        yield TriggerEvent({**asdict(finished), "resume_data": self.resume_data})  # type: ignore[no-untyped-call]  # as above
 
     async def _wait(self) -> Finished:
         poller = Poller(
@@ -104,14 +105,14 @@ class UpstashVectorTrigger(BaseTrigger):
             deadline=self.deadline,
             max_failed_checks=self.max_failed_checks,
         )
-        decision: PollDecision = poller.first(self.first_poll_seconds, time.time())
+        decision: PollDecision = poller.first(self.first_check_seconds, time.time())
         while isinstance(decision, KeepPolling):
             await asyncio.sleep(decision.seconds)
-            decision = await self._look(poller)
+            decision = await self._check(poller)
             self.log.info("%s", decision.message)
         return decision
 
-    async def _look(self, poller: Poller) -> PollDecision:
+    async def _check(self, poller: Poller) -> PollDecision:
         try:
             client = await self._open()
             result = await client.run(poller.condition.request())
@@ -122,7 +123,7 @@ class UpstashVectorTrigger(BaseTrigger):
         return poller.after_result(result, time.time())
 
     async def _open(self) -> AsyncVectorClient:
-        """Return the client, opened once."""
+        """Return the client; it is opened once."""
         if self._client is None:
             settings = await self._settings()
             self._client = AsyncVectorClient(settings.endpoint, policy=settings.policy, max_connections=1)
@@ -136,10 +137,10 @@ class UpstashVectorTrigger(BaseTrigger):
             raise without_frames(error)  # noqa: B904 - the same error, without the connection in its frames
         except AirflowNotFoundException:
             raise
-        except Exception as error:  # what a secrets backend or Airflow's API raises
+        except Exception as error:  # of a secrets backend or Airflow's API
             self.log.warning("The connection could not be read.", exc_info=error)
-            # without the error's text, which goes into the event and may hold parts of a connection
-            raise _NoConnection(f"the connection could not be read: {type(error).__name__}") from error
+            # without the error's text: it would go into the event, and may hold parts of a connection
+            raise _ConnectionUnavailable(f"the connection could not be read: {type(error).__name__}") from error
 
     async def _close(self) -> None:
         if self._client is not None:

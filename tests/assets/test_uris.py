@@ -1,4 +1,4 @@
-"""Asset URIs: how they are made, normalised and refused, and what Airflow makes of them."""
+"""Asset URIs, and how Airflow normalises and rejects them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector.assets.upstash_vector import (
     create_asset,
-    openlineage_names,
     sanitize_uri,
     upstash_vector_asset,
 )
-from airflow_provider_upstash_vector.assets.uris import asset_uri, namespace_of
+from airflow_provider_upstash_vector.assets.uris import asset_uri, namespace_of, openlineage_names
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 
 names = st.text(st.characters(codec="utf-8"), max_size=50)
@@ -42,12 +41,12 @@ names = st.text(st.characters(codec="utf-8"), max_size=50)
 def test_the_uri_of_a_namespace(host: str, namespace: str, uri: str) -> None:
     assert asset_uri(host, namespace) == uri
     asset = upstash_vector_asset(host, namespace)
-    assert asset.uri == getattr(asset, "name", uri) == uri  # they have no names in Airflow 2
+    assert asset.uri == getattr(asset, "name", uri) == uri  # assets have no names in Airflow 2
     assert Asset(uri=uri).uri == uri
 
 
 @given(names)
-def test_a_namespace_can_be_read_back(namespace: str) -> None:
+def test_a_namespace_survives_its_uri(namespace: str) -> None:
     uri = asset_uri("x.io", namespace)
     assert uri.isascii()
     assert namespace_of(urlsplit(uri)) == namespace
@@ -55,15 +54,15 @@ def test_a_namespace_can_be_read_back(namespace: str) -> None:
 
 
 @given(names, names)
-def test_two_namespaces_have_two_names_in_openlineage(one: str, other: str) -> None:
-    found = {openlineage_names(asset_uri("x.io", name)) for name in (one, other)}
-    assert len(found) == len({one, other})
-    assert {namespace for namespace, _ in found} == {"upstash-vector://x.io"}
-    assert all(name for _, name in found)
+def test_two_namespaces_have_two_names_in_openlineage(first: str, second: str) -> None:
+    datasets = {openlineage_names(asset_uri("x.io", name)) for name in (first, second)}
+    assert len(datasets) == len({first, second})
+    assert {namespace for namespace, _ in datasets} == {"upstash-vector://x.io"}
+    assert all(name for _, name in datasets)
 
 
 @pytest.mark.parametrize(
-    ("written", "normal"),
+    ("uri", "normalised"),
     [
         ("UPSTASH-VECTOR://My-Index.Upstash.IO/Movies", "upstash-vector://my-index.upstash.io/Movies"),
         ("upstash-vector://x.io", "upstash-vector://x.io/"),
@@ -77,64 +76,64 @@ def test_two_namespaces_have_two_names_in_openlineage(one: str, other: str) -> N
         ),
     ],
 )
-def test_airflow_normalises_what_people_write(written: str, normal: str) -> None:
-    assert Asset(uri=written).uri == normal
+def test_airflow_normalises_uris(uri: str, normalised: str) -> None:
+    assert Asset(uri=uri).uri == normalised
 
 
 @pytest.mark.lacks("any_asset_uris")
-def test_an_older_airflow_wants_them_percent_encoded() -> None:
+def test_an_older_airflow_accepts_only_percent_encoded_uris() -> None:
     with pytest.raises(ValueError, match="must only consist of ASCII"):
         Asset(uri="upstash-vector://x.io/für alle")
 
 
-REFUSED = [
-    ("upstash-vector://x.io/ns?token=abc", "has no query"),
+INVALID = [
+    ("upstash-vector://x.io/ns?token=abc", "have no query"),
     ("upstash-vector:///ns", "The REST URL is missing"),
     ("upstash-vector://x y/ns", "names no host"),
     ("upstash-vector://x.io:port/ns", "cannot be read"),
-    ("upstash-vector://x.io/%FF", "no percent-encoded UTF-8"),
+    ("upstash-vector://x.io/%FF", "is not percent-encoded UTF-8"),
 ]
 WITH_A_USER = ["upstash-vector://token@x.io/ns", "upstash-vector://:@x.io/ns"]
 
 
 @pytest.mark.needs("refused_asset_uris")
-@pytest.mark.parametrize(("uri", "sentence"), REFUSED)
-def test_what_is_no_namespace_is_refused(uri: str, sentence: str) -> None:
-    with pytest.raises(ValueError, match=sentence) as refused:
+@pytest.mark.parametrize(("uri", "message"), INVALID)
+def test_invalid_uris_are_rejected(uri: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as raised:
         Asset(uri=uri)
-    assert "token" not in str(refused.value)
-    assert "abc" not in str(refused.value)
+    assert "token" not in str(raised.value)
+    assert "abc" not in str(raised.value)
 
 
 @pytest.mark.lacks("refused_asset_uris")
-@pytest.mark.parametrize(("uri", "sentence"), REFUSED)
-def test_airflow_2_warns_of_what_is_no_namespace(uri: str, sentence: str) -> None:
-    with pytest.warns(UserWarning, match=sentence):
+@pytest.mark.parametrize(("uri", "message"), INVALID)
+def test_airflow_2_warns_of_invalid_uris(uri: str, message: str) -> None:
+    with pytest.warns(UserWarning, match=message):
         Asset(uri=uri)
 
 
 @pytest.mark.needs("any_asset_uris")
 @pytest.mark.parametrize("uri", WITH_A_USER)
-def test_a_user_is_refused(uri: str) -> None:
-    with pytest.raises(ValueError, match="holds no credentials") as refused:
+def test_a_user_is_rejected(uri: str) -> None:
+    with pytest.raises(ValueError, match="must not contain credentials") as raised:
         Asset(uri=uri)
-    assert "token" not in str(refused.value)
+    assert "token" not in str(raised.value)
 
 
 @pytest.mark.lacks("any_asset_uris")
 @pytest.mark.parametrize("uri", WITH_A_USER)
-def test_an_older_airflow_drops_a_user_itself(uri: str) -> None:
+def test_an_older_airflow_removes_a_user_itself(uri: str) -> None:
     with pytest.warns(UserWarning, match="should not contain auth info"):
         assert Asset(uri=uri).uri == "upstash-vector://x.io/ns"
 
 
-def test_airflow_drops_a_user_with_a_password_itself() -> None:
+def test_airflow_removes_a_user_with_a_password_itself() -> None:
     with pytest.warns(UserWarning, match=r"should not contain (a password|auth info)"):
         assert Asset(uri="upstash-vector://:secret@x.io/ns").uri == "upstash-vector://x.io/ns"
 
 
 @pytest.mark.parametrize("host", ["", "https://token@x.io", "https://:token@x.io", "ftp://x.io", "x.io/path"])
-def test_the_helper_refuses_what_is_no_host(host: str) -> None:
+def test_an_invalid_host_is_rejected(host: str) -> None:
     with pytest.raises(ValueError, match="REST URL"):
         upstash_vector_asset(host)
     with pytest.raises(ValueError, match="REST URL"):
@@ -162,26 +161,26 @@ def test_a_connection_in_the_environment(monkeypatch: pytest.MonkeyPatch, value:
     assert UpstashVectorHook("my_index").asset() == create_asset(host="x.io", namespace="a/b")
 
 
-def test_any_other_connection_is_not_looked_up() -> None:
-    with pytest.raises(ValueError, match=r"in no environment variable AIRFLOW_CONN_NOT_THERE.*give the host"):
+def test_other_connections_are_not_read() -> None:
+    with pytest.raises(ValueError, match=r"is not defined in AIRFLOW_CONN_NOT_THERE.*pass the host"):
         upstash_vector_asset(conn_id="not_there")
 
 
 @pytest.mark.parametrize("value", ['{"t0ken": ', '{"password": "t0ken", "nonsense": 1}'])
-def test_a_connection_that_cannot_be_read_is_not_shown(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_the_error_of_an_invalid_connection_has_no_secret(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_MY_INDEX", value)
-    with pytest.raises(ValueError, match="AIRFLOW_CONN_MY_INDEX cannot be read") as refused:
+    with pytest.raises(ValueError, match="AIRFLOW_CONN_MY_INDEX cannot be parsed") as raised:
         upstash_vector_asset(conn_id="my_index")
-    assert "t0ken" not in str(refused.value)
-    assert refused.value.__suppress_context__
+    assert "t0ken" not in str(raised.value)
+    assert raised.value.__suppress_context__
 
 
 @pytest.mark.parametrize("arguments", [{}, {"host": "x.io", "conn_id": "my_index"}])
 def test_either_a_host_or_a_connection(arguments: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="either the host of the index or conn_id"):
-        upstash_vector_asset(**arguments)  # type: ignore[arg-type]  # they are texts
+        upstash_vector_asset(**arguments)  # type: ignore[arg-type]  # a dict has no keyword types
 
 
-def test_a_host_that_is_the_id_of_a_connection_is_refused() -> None:
+def test_a_connection_id_as_host_is_rejected() -> None:
     with pytest.raises(ValueError, match="write conn_id='upstash_vector_default'"):
         upstash_vector_asset("upstash_vector_default", "movies")

@@ -1,4 +1,4 @@
-"""Bulk operators that wait: which namespaces, and a retry after a wait that failed."""
+"""``wait_until_indexed`` of the bulk operator: its namespaces, and a retry after a failed wait."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateV
 from tests.bulk.conftest import fill
 from tests.operators.test_bulk_update import State
 from tests.support.index_fixtures import connection_json
-from tests.support.waiting_tasks import context, deferred_by, event_of, made, resumed
+from tests.support.waiting_tasks import context, create, defer, resume, run_trigger
 
 IDS = [f"v{n}" for n in range(20)]
 ROWS = [{"id": id, "data": "new"} for id in IDS]
@@ -34,7 +34,7 @@ def index(server: DevServer, monkeypatch: pytest.MonkeyPatch) -> DevServer:
 
 
 class Task:
-    """One task instance over its tries, waiting for what it has written."""
+    """One task instance over its attempts, with ``wait_until_indexed``."""
 
     def __init__(self, checkpoint: str, **arguments: Any) -> None:
         options = {"rows": ROWS, "poke_interval": 0.01, "wait_until_indexed": True, "checkpoint": checkpoint}
@@ -48,8 +48,8 @@ class Task:
         self.xcoms[key] = value
 
     def operator(self) -> BulkUpdateVectorsOperator:
-        found: BulkUpdateVectorsOperator = made(BulkUpdateVectorsOperator, **self.arguments)
-        return found
+        operator: BulkUpdateVectorsOperator = create(BulkUpdateVectorsOperator, **self.arguments)
+        return operator
 
     def run(self) -> dict[str, Any]:
         return self.operator().execute(self.context)
@@ -60,10 +60,9 @@ def checkpoint(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return "auto" if request.param == "auto" else str(tmp_path / "checkpoint")
 
 
-def kept(task: Task) -> bool:
-    """Tell whether there is a checkpoint."""
-    place = task.arguments["checkpoint"]
-    return bool(task.state.values) if place == "auto" else Path(place).exists()
+def has_checkpoint(task: Task) -> bool:
+    path = task.arguments["checkpoint"]
+    return bool(task.state.values) if path == "auto" else Path(path).exists()
 
 
 OPTIONS: list[dict[str, Any]] = [
@@ -73,7 +72,7 @@ OPTIONS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=["all", "some"])
-def test_a_retry_after_a_wait_that_failed_only_waits(
+def test_a_retry_after_a_failed_wait_only_waits(
     index: DevServer, checkpoint: str, options: dict[str, Any]
 ) -> None:
     task = Task(checkpoint, **options, check_index=False)
@@ -83,35 +82,35 @@ def test_a_retry_after_a_wait_that_failed_only_waits(
     with pytest.raises(WaitFailed):
         task.run()
     sent = index.requests["update"]
-    assert kept(task)
+    assert has_checkpoint(task)
     index.faults.clear()
     first, second = deferred_manifest(index, task), task.run()
     assert index.requests["update"] == sent
     assert first == second
     counts = ("total", "updated", "missing", "rejected", "failed", "not_attempted", "bytes_sent")
     assert [second[count] for count in counts] == [expected[count] for count in counts]
-    assert not kept(task)
+    assert not has_checkpoint(task)
 
 
 def deferred_manifest(index: DevServer, task: Task) -> Any:
-    """Defer a try; return the manifest that its trigger carries."""
+    """Defer an attempt; return the manifest in its trigger."""
     task.arguments["deferrable"] = True
     index.faults.add(Fault(kind="status", status=503, times=1, command="info"))
-    deferred = deferred_by(task.operator(), task.context)
+    deferred = defer(task.operator(), task.context)
     task.arguments["deferrable"] = False
     return deferred.trigger.serialize()[1]["resume_data"]["result"]
 
 
-def test_the_checkpoint_goes_when_a_deferred_wait_has_ended(index: DevServer, checkpoint: str) -> None:
+def test_the_checkpoint_is_removed_after_a_deferred_wait(index: DevServer, checkpoint: str) -> None:
     task = Task(checkpoint, check_index=False, deferrable=True)
     index.faults.add(Fault(kind="status", status=503, times=1, command="info"))
-    deferred = deferred_by(task.operator(), task.context)
-    assert kept(task)
+    deferred = defer(task.operator(), task.context)
+    assert has_checkpoint(task)
     with pytest.raises(AirflowSensorTimeout):
-        resumed(task.operator(), {**event_of(deferred), "status": "timeout"}, task.context)
-    assert kept(task)
-    assert resumed(task.operator(), event_of(deferred), task.context)["updated"] == len(ROWS)
-    assert not kept(task)
+        resume(task.operator(), {**run_trigger(deferred), "status": "timeout"}, task.context)
+    assert has_checkpoint(task)
+    assert resume(task.operator(), run_trigger(deferred), task.context)["updated"] == len(ROWS)
+    assert not has_checkpoint(task)
 
 
 @pytest.mark.parametrize(
@@ -124,56 +123,56 @@ def test_the_checkpoint_goes_when_a_deferred_wait_has_ended(index: DevServer, ch
     ],
     ids=["no wait", "nothing updated", "no rows", "wait"],
 )
-def test_no_checkpoint_is_left_by_a_task_that_succeeds(checkpoint: str, options: dict[str, Any]) -> None:
+def test_a_successful_task_leaves_no_checkpoint(checkpoint: str, options: dict[str, Any]) -> None:
     task = Task(checkpoint, **options)
     task.run()
-    assert not kept(task)
+    assert not has_checkpoint(task)
 
 
-def test_the_checkpoint_of_a_run_with_rows_left_stays(index: DevServer, checkpoint: str) -> None:
+def test_a_run_with_rows_left_keeps_its_checkpoint(index: DevServer, checkpoint: str) -> None:
     task = Task(checkpoint, daily_budget=5, on_budget="return")
     assert task.run()["not_attempted"] == len(ROWS) - 5
-    assert kept(task)
+    assert has_checkpoint(task)
 
 
 def test_too_many_failures_leave_no_checkpoint(checkpoint: str) -> None:
-    task = Task(checkpoint, rows=iter([*ROWS, {"id": ""}]), max_failures=0.01)  # of how many, the end tells
+    task = Task(checkpoint, rows=iter([*ROWS, {"id": ""}]), max_failures=0.01)  # known only at the end
     with pytest.raises(AirflowFailException):
         task.run()
     assert task.xcoms["return_value"]["rejected"] == 1
-    assert not kept(task)
+    assert not has_checkpoint(task)
 
 
 @pytest.mark.parametrize(
-    ("rows", "wait_spec"),
+    ("rows", "namespaces"),
     [
         (ROWS, [""]),
         ([*ROWS, {"id": "w", "data": "x", "namespace": "ns"}], ["", "ns"]),
         ([*ROWS, {"id": "w", "data": "x", "namespace": "n" * 300}], None),
     ],
-    ids=["one", "two", "too long to be told"],
+    ids=["one", "two", "too long to be counted"],
 )
 def test_it_waits_for_the_namespaces_that_were_written_to(
-    index: DevServer, rows: list[dict[str, Any]], wait_spec: list[str] | None
+    index: DevServer, rows: list[dict[str, Any]], namespaces: list[str] | None
 ) -> None:
     for namespace in {row.get("namespace", "") for row in rows}:
         fill(index, ["w"], namespace)
     index.faults.add(Fault(kind="status", status=503, times=1, command="info"))
     task = Task("auto", rows=rows, check_index=False, deferrable=True)
-    deferred = deferred_by(task.operator(), task.context)
-    found = deferred.trigger.serialize()[1]["namespace"]
-    assert (sorted(found) if found is not None else None) == wait_spec
-    assert event_of(deferred)["status"] == "met"
+    deferred = defer(task.operator(), task.context)
+    result = deferred.trigger.serialize()[1]["namespace"]
+    assert (sorted(result) if result is not None else None) == namespaces
+    assert run_trigger(deferred)["status"] == "met"
 
 
-@pytest.mark.parametrize("wanted", [AirflowSkipException("nothing new today"), AirflowFailException("no rows")])
-def test_what_the_rows_raise_for_airflow_ends_the_task(wanted: Exception) -> None:
+@pytest.mark.parametrize("error", [AirflowSkipException("nothing new today"), AirflowFailException("no rows")])
+def test_an_airflow_exception_of_the_rows_ends_the_task(error: Exception) -> None:
     def rows() -> Any:
         yield from ROWS[:3]
-        raise wanted
+        raise error
 
     task = Task("auto", rows=rows(), wait_until_indexed=False)
-    with pytest.raises(type(wanted)) as raised:
+    with pytest.raises(type(error)) as raised:
         task.run()
-    assert raised.value is wanted
+    assert raised.value is error
     assert task.xcoms["return_value"]["updated"] == 3

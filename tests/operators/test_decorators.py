@@ -17,7 +17,8 @@ from airflow_provider_upstash_vector.decorators.upstash_vector import (
     upstash_vector_update_task,
 )
 from airflow_provider_upstash_vector.dev_server import DevServer
-from airflow_provider_upstash_vector.operators.base.writing import WritingOperator
+from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
+from airflow_provider_upstash_vector.operators.base.waiting import WaitUntilIndexedMixin
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     UpdateVectorOperator,
@@ -164,4 +165,5 @@ def test_type_checkers_see_all_arguments(protocol: Any, operator: Any, from_the_
         return {one.name for one in parameters if one.kind is one.KEYWORD_ONLY}
 
     message = keywords(protocol.__call__)
-    assert message == (keywords(operator.__init__) | keywords(WritingOperator.__init__)) - from_the_function
+    bases = (operator, WaitUntilIndexedMixin, UpstashVectorOperator)
+    assert message == {name for base in bases for name in keywords(base.__init__)} - from_the_function

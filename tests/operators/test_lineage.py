@@ -1,4 +1,4 @@
-"""What operators tell Airflow of what they have written: outlet events and hook lineage."""
+"""Outlet events and hook lineage of the operators."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def test_an_alias_gets_each_namespace_that_was_updated(index: DevServer) -> None
     events = OutletEvents()
     with DAG("d", schedule=None):
         operator = BulkUpdateVectorsOperator(task_id="t", outlets=[AssetAlias("some")], rows=ROWS)
-    given: Any = {**context(None), "outlet_events": events.accessors, "ti": task_instance()}
-    operator.execute(given)
+    task_context: Any = {**context(None), "outlet_events": events.accessors, "ti": task_instance()}
+    operator.execute(task_context)
     counts = {upstash_vector_asset(index.url, namespace).uri: n for namespace, n in (("", 1), ("a/b", 2))}
     assert {uri: extra["updated"] for uri, extra in events.of_aliases().items()} == counts
 
@@ -88,16 +88,16 @@ def test_an_alias_gets_each_namespace_that_was_updated(index: DevServer) -> None
 def test_a_reference_to_an_asset_is_like_the_asset(index: DevServer, kind: str) -> None:
     updated, not_updated = (upstash_vector_asset(index.url, namespace).uri for namespace in ("a/b", ""))
     references = [Asset.ref(**{kind: uri}) for uri in (updated, not_updated, "s3://bucket/key")]
-    message: dict[Any, Any] = defaultdict(SimpleNamespace)  # Airflow's own asks its API for the asset
+    events: dict[Any, Any] = defaultdict(SimpleNamespace)  # Airflow's own calls its API for the asset
     with DAG("d", schedule=None):
         operator = UpdateVectorOperator(task_id="t", outlets=references, vector_id="a", data="x", namespace="a/b")
-    given: Any = {**context(None), "outlet_events": message, "ti": task_instance()}
-    operator.execute(given)
+    task_context: Any = {**context(None), "outlet_events": events, "ti": task_instance()}
+    operator.execute(task_context)
     assert operator.outlets == [references[0], references[2]]
-    assert {reference: event.extra for reference, event in message.items()} == {references[0]: {"updated": 1}}
+    assert {reference: event.extra for reference, event in events.items()} == {references[0]: {"updated": 1}}
 
 
-def test_an_update_of_nothing_has_no_event(index: DevServer) -> None:
+def test_a_missing_vector_has_no_event(index: DevServer) -> None:
     asset, other = upstash_vector_asset(index.url), Asset(uri="s3://bucket/key")
     operator, events = executed(UpdateVectorOperator, [asset, other], vector_id="no", data="x")
     assert operator.outlets == [other]
@@ -125,7 +125,7 @@ def test_a_dry_run_has_no_event_and_no_lineage(index: DevServer) -> None:
 
 
 @pytest.mark.parametrize("installed", [True, False])
-def test_hook_lineage_names_what_was_written(tmp_path: Path, installed: bool) -> None:
+def test_hook_lineage_has_the_written_assets(tmp_path: Path, installed: bool) -> None:
     (tmp_path / "plugins").mkdir()
     if installed:
         (tmp_path / "plugins" / "reads.py").write_text(PLUGIN)
@@ -137,7 +137,7 @@ from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collec
 from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
 BulkUpdateVectorsOperator(task_id="t", rows={ROWS!r}, checkpoint=None).execute({{}})
 collected = get_hook_lineage_collector().collected_assets.outputs
-print("collected", json.dumps(sorted((found.asset.uri, found.count) for found in collected)))
+print("collected", json.dumps(sorted((output.asset.uri, output.count) for output in collected)))
 """
     environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path)}
     done = subprocess.run(
@@ -145,9 +145,8 @@ print("collected", json.dumps(sorted((found.asset.uri, found.count) for found in
     )
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("collected ")]
-    place = json.loads(environment["AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT"])["host"].replace(
-        "http", "upstash-vector"
-    )
-    expected = [[f"{place}/", 1], [f"{place}/a%2Fb", 1]] if installed else []
+    host = json.loads(environment["AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT"])["host"]
+    index_uri = host.replace("http", "upstash-vector")
+    expected = [[f"{index_uri}/", 1], [f"{index_uri}/a%2Fb", 1]] if installed else []
     assert json.loads(line.removeprefix("collected ")) == expected
-    assert "could not be told" not in done.stdout + done.stderr
+    assert "could not be emitted" not in done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""Where the button "Upstash Console" of a task leads to."""
+"""The link "Upstash Console" of a task."""
 
 from __future__ import annotations
 
@@ -29,31 +29,33 @@ class Task:
         self.xcoms[key] = value
 
 
-def address(monkeypatch: pytest.MonkeyPatch, **connection: Any) -> str:
+def link_for(monkeypatch: pytest.MonkeyPatch, **connection: Any) -> str:
     connection = {"conn_type": "upstash_vector", "password": "a-token", **connection}
     monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", json.dumps(connection))
     return LINK.get_link(UpdateVectorOperator(task_id="t", vector_id="a"), ti_key=None)
 
 
-def test_an_index_is_in_the_console(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert address(monkeypatch, host="https://x-vector.upstash.io") == "https://console.upstash.com/vector"
+def test_an_index_links_to_the_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert link_for(monkeypatch, host="https://x-vector.upstash.io") == "https://console.upstash.com/vector"
 
 
-def test_a_dev_server_is_at_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert address(monkeypatch, host="http://127.0.0.1:8081") == "http://127.0.0.1:8081"
+def test_a_dev_server_links_to_its_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert link_for(monkeypatch, host="http://127.0.0.1:8081") == "http://127.0.0.1:8081"
 
 
 @pytest.mark.parametrize("connection", [{"host": ""}, {"host": "ftp://x"}, {"host": "x.io", "extra": "{"}])
-def test_an_unusable_connection_is_no_error(monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any]) -> None:
-    assert address(monkeypatch, **connection) == links.CONSOLE
+def test_an_invalid_connection_links_to_the_console(
+    monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any]
+) -> None:
+    assert link_for(monkeypatch, **connection) == links._CONSOLE_URL
 
 
 @pytest.mark.parametrize("operator", [UpdateVectorOperator, BulkUpdateVectorsOperator])
-def test_operators_that_write_have_it(operator: Any) -> None:
+def test_operators_that_write_have_the_link(operator: Any) -> None:
     assert [link.name for link in operator.operator_extra_links] == ["Upstash Console"]
 
 
-def test_airflow_2_reads_it_from_an_xcom(
+def test_airflow_2_reads_the_link_from_an_xcom(
     monkeypatch: pytest.MonkeyPatch, server: DevServer, connection: str
 ) -> None:
     monkeypatch.setattr(links, "AIRFLOW_V_3_0_PLUS", False)
@@ -66,7 +68,7 @@ def test_airflow_2_reads_it_from_an_xcom(
     deserialised = object()
     assert LINK.get_link(deserialised, ti_key=None) == server.url
     task.xcoms.clear()  # the task has not run yet
-    assert LINK.get_link(deserialised, ti_key=None) == links.CONSOLE
+    assert LINK.get_link(deserialised, ti_key=None) == links._CONSOLE_URL
 
 
 def test_airflow_2_finds_the_class() -> None:

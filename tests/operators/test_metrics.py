@@ -1,4 +1,4 @@
-"""Metrics as a StatsD server receives them, and that without one nothing is imported for them."""
+"""Metrics as a StatsD server receives them, and that Stats is not imported if they are disabled."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ class StatsD:
         self._socket = receiver
 
     def received(self) -> dict[str, float]:
-        """Return what has come in since the last time: the values by name, with their type."""
-        found: dict[str, float] = {}
+        """Return the values received since the last call, by name and type."""
+        values: dict[str, float] = {}
         self._socket.settimeout(0.2)
         try:
             while True:
                 name, value, kind = re.split("[:|]", self._socket.recv(65_536).decode())
                 if name.startswith("airflow.upstash_vector."):
-                    found[f"{name.removeprefix('airflow.upstash_vector.')} {kind}"] = float(value)
+                    values[f"{name.removeprefix('airflow.upstash_vector.')} {kind}"] = float(value)
         except TimeoutError:
-            return found
+            return values
 
 
 def configure_stats() -> None:
-    """Have Stats read Airflow's configuration anew, as a process does that runs a task."""
+    """Make Stats read Airflow's configuration again, as in a new process."""
     stats: Any = sdk.Stats
     if AIRFLOW >= (3, 2):
         from airflow.sdk.observability.metrics.stats_utils import get_stats_factory  # noqa: PLC0415 - not everywhere
@@ -56,7 +56,7 @@ def configure_stats() -> None:
             stats.initialize(factory=factory(), export_legacy_names=False)
         else:
             stats.initialize(factory=factory(stats))
-    else:  # it reads it when the class is made
+    else:  # it is read when the class is created
         kind = type(stats)
         del kind.factory
         stats.instance = None
@@ -85,10 +85,10 @@ def index(server: DevServer, connection: str) -> DevServer:
 def test_an_update(index: DevServer, statsd: StatsD) -> None:
     index.faults.add(Fault(kind="status", status=429, times=1, retry_after="1"))
     run(PLAIN, vector_id="v1", data="x")
-    found = statsd.received()
-    assert found.pop("throttled_duration ms") >= 1_000
-    assert 0 < found.pop("request_duration ms") < 1_000
-    assert found == {"updates.updated c": 1, "requests c": 2, "retries c": 1}
+    values = statsd.received()
+    assert values.pop("throttled_duration ms") >= 1_000
+    assert 0 < values.pop("request_duration ms") < 1_000
+    assert values == {"updates.updated c": 1, "requests c": 2, "retries c": 1}
 
 
 @pytest.mark.parametrize(
@@ -99,25 +99,25 @@ def test_an_update(index: DevServer, statsd: StatsD) -> None:
         ("failed", {"vector_id": "v1"}, 422),
     ],
 )
-def test_an_update_that_is_none(
+def test_an_update_without_effect(
     index: DevServer, statsd: StatsD, outcome: str, arguments: dict[str, Any], status: int | None
 ) -> None:
     if status:
         index.faults.add(Fault(kind="status", status=status))
     with pytest.raises(AirflowFailException):
         run(PLAIN, data="x", **arguments)
-    found = statsd.received()
+    values = statsd.received()
     requests = {} if outcome == "rejected" else {"requests c": 1}
-    assert (found.pop("request_duration ms", None) is None) == (outcome == "rejected")
-    assert found == {f"updates.{outcome} c": 1, **requests}
+    assert (values.pop("request_duration ms", None) is None) == (outcome == "rejected")
+    assert values == {f"updates.{outcome} c": 1, **requests}
 
 
-def test_a_bulk_run_tells_once_and_a_retry_only_of_its_own(index: DevServer, statsd: StatsD) -> None:
+def test_a_bulk_run_emits_once_and_a_retry_only_its_own_work(index: DevServer, statsd: StatsD) -> None:
     task = Task(rows=[*ROWS, {"id": "no", "data": "x"}, {"id": "v1"}], max_failures=1, daily_budget=150)
     with pytest.raises(BulkJobFailed):
         task.run()
     first = statsd.received()
-    task.operator.options["daily_budget"] = None
+    task.operator.daily_budget = None
     assert task.run()["updated"] == 200
     second = statsd.received()
     assert first["updates.updated c"] + second["updates.updated c"] == 200
@@ -127,42 +127,42 @@ def test_a_bulk_run_tells_once_and_a_retry_only_of_its_own(index: DevServer, sta
     assert 0 < second["request_duration ms"] < 5_000
 
 
-def test_a_dry_run_tells_nothing(statsd: StatsD) -> None:
+def test_a_dry_run_emits_nothing(statsd: StatsD) -> None:
     Task(rows=ROWS, dry_run=True).run()
     assert statsd.received() == {}
 
 
 @pytest.mark.parametrize("switch", ["False", "True"])
-def test_without_metrics_stats_are_not_asked_for(switch: str) -> None:
+def test_stats_are_imported_only_if_metrics_are_enabled(switch: str) -> None:
     script = """
 from airflow.providers.common.compat import sdk
 from airflow_provider_upstash_vector import metrics
-from airflow_provider_upstash_vector.client.base import Traffic
+from airflow_provider_upstash_vector.client.base import RequestStats
 
-find, asked = sdk.__getattr__, []
-sdk.__getattr__ = lambda name: asked.append(name) or find(name)
-metrics.tell_update("updated", Traffic(requests=1))
-print("asked for", asked)
+import_name, imported = sdk.__getattr__, []
+sdk.__getattr__ = lambda name: imported.append(name) or import_name(name)
+metrics.emit_update_metrics("updated", RequestStats(requests=1))
+print("imported", imported)
 """
     environment = {**os.environ, "AIRFLOW__METRICS__STATSD_ON": switch}
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
     )
-    assert "asked for " in done.stdout, done.stderr
+    assert "imported " in done.stdout, done.stderr
     assert ("'Stats'" in done.stdout) == (switch == "True")
 
 
-def test_metrics_that_cannot_be_told_fail_no_task(
+def test_failing_metrics_do_not_fail_the_task(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AIRFLOW__METRICS__STATSD_ON", "perhaps")
     with DAG("d", schedule=None):
         operator = BulkUpdateVectorsOperator(task_id="t", rows=ROWS[:2], checkpoint=None)
     assert operator.execute({})["updated"] == 2
-    assert "Metrics could not be told" in caplog.text
+    assert "Metrics could not be emitted" in caplog.text
 
 
-def test_the_readme_lists_their_names() -> None:
+def test_the_readme_lists_the_metrics() -> None:
     text = (ROOT / "README.md").read_text()
     for outcome in ("updated", "missing", "rejected", "failed", "not_attempted"):
         assert f"`upstash_vector.updates.{outcome}`" in text

@@ -1,4 +1,4 @@
-"""What OpenLineage gets from operators, as its provider asks for it."""
+"""OpenLineage datasets of the operators, extracted as its provider does."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def index(server: DevServer, connection: str) -> DevServer:
 
 
 def extracted(operator: Any, state: TaskInstanceState) -> dict[tuple[str, str], Any]:
-    """Ask as the OpenLineage provider does; return row counts by dataset."""
+    """Return row counts by dataset."""
     from airflow.providers.openlineage.extractors.manager import ExtractorManager  # noqa: PLC0415 - not everywhere
 
-    manager = ExtractorManager()  # type: ignore[no-untyped-call]  # is the provider's
+    manager = ExtractorManager()  # type: ignore[no-untyped-call]  # the provider has no types
     lineage = manager.extract_metadata(
         dagrun=SimpleNamespace(run_id="r"), task=operator, task_instance_state=state, task_instance=None
     )
@@ -46,16 +46,16 @@ def extracted(operator: Any, state: TaskInstanceState) -> dict[tuple[str, str], 
 def test_openlineage_gets_datasets_with_row_counts(index: DevServer) -> None:
     operator, _ = executed(BulkUpdateVectorsOperator, [], rows=ROWS)
     requests = sum(index.requests.values())
-    place = index.url.replace("http://", "upstash-vector://")
-    assert extracted(operator, TaskInstanceState.SUCCESS) == {(place, "/"): 1, (place, "a%2Fb"): 2}
+    index_uri = index.url.replace("http://", "upstash-vector://")
+    assert extracted(operator, TaskInstanceState.SUCCESS) == {(index_uri, "/"): 1, (index_uri, "a%2Fb"): 2}
     assert extracted(operator, TaskInstanceState.RUNNING) == {}
     assert sum(index.requests.values()) == requests
     asset = upstash_vector_asset(index.url, "a/b")
     dataset = convert_asset_to_openlineage(asset, None)
-    assert (dataset.namespace, dataset.name) == (place, "a%2Fb")
+    assert (dataset.namespace, dataset.name) == (index_uri, "a%2Fb")
 
 
-def test_openlineage_hears_of_a_run_that_failed_in_the_end(index: DevServer) -> None:
+def test_openlineage_gets_the_updates_of_a_failed_run(index: DevServer) -> None:
     operator, _ = executed(BulkUpdateVectorsOperator, [], rows=ROWS[:3], daily_budget=2, concurrency=1)
     assert sum(extracted(operator, TaskInstanceState.FAILED).values()) == 2
 
@@ -66,5 +66,5 @@ def test_an_operator_that_has_not_run_has_no_lineage() -> None:
     assert operator.get_openlineage_facets_on_complete(None) is None
 
 
-def test_a_namespace_too_long_for_an_asset_has_none() -> None:
+def test_a_namespace_too_long_for_an_asset_has_no_dataset() -> None:
     assert openlineage(WriteResult(host="x.io", updated={"ä" * 250: 3})) is None

@@ -1,4 +1,4 @@
-"""The trigger: when it looks, what it does without a connection, and what its event tells."""
+"""The trigger: when it checks, its connection, and its event."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow_provider_upstash_vector.client import AsyncVectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.triggers import upstash_vector as module
-from tests.support.waiting_tasks import event
+from tests.support.waiting_tasks import trigger_event
 
 DEFAULT = {"upstash_vector_conn_id": "upstash_vector_default", "poke_interval": 0.01}
 
@@ -27,69 +27,69 @@ def index(slow_index: DevServer) -> DevServer:
 @pytest.fixture
 def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The sleeps of the trigger, which take no time."""
-    found: list[float] = []
+    seconds_slept: list[float] = []
 
     async def short(seconds: float) -> None:
-        found.append(seconds)
+        seconds_slept.append(seconds)
         await asyncio.sleep(0)
 
     monkeypatch.setattr(module, "asyncio", SimpleNamespace(sleep=short))
-    return found
+    return seconds_slept
 
 
-def test_the_first_look_is_no_later_than_the_deadline(index: DevServer, sleeps: list[float]) -> None:
-    wait_spec = {**DEFAULT, "poke_interval": 3_600.0, "vector_id": "a", "namespace": "ns"}
-    assert event(**wait_spec, deadline=time.time() + 60)["status"] == "met"
+def test_the_first_check_is_no_later_than_the_deadline(index: DevServer, sleeps: list[float]) -> None:
+    arguments = {**DEFAULT, "poke_interval": 3_600.0, "vector_id": "a", "namespace": "ns"}
+    assert trigger_event(**arguments, deadline=time.time() + 60)["status"] == "met"
     assert 0 < sleeps[0] <= 60
-    assert event(**wait_spec, deadline=time.time() - 60)["status"] == "met"
+    assert trigger_event(**arguments, deadline=time.time() - 60)["status"] == "met"
     assert sleeps[1] == 0
-    assert event(**{**wait_spec, "vector_id": "none"}, deadline=time.time() - 60)["status"] == "timeout"
+    assert trigger_event(**{**arguments, "vector_id": "none"}, deadline=time.time() - 60)["status"] == "timeout"
     assert (len(sleeps), index.requests["fetch"]) == (3, 3)
 
 
-def connections(monkeypatch: pytest.MonkeyPatch, *errors: Exception) -> list[str]:
-    """Let the look-ups of the connection fail with these errors first; return those that were made."""
-    found: list[str] = []
+def read_connections(monkeypatch: pytest.MonkeyPatch, *errors: Exception) -> list[str]:
+    """Make the first reads of the connection fail with these errors; return the ids that were read."""
+    conn_ids: list[str] = []
     get, failing = get_async_connection, iter(errors)
 
     async def get_connection(conn_id: str) -> Any:
-        found.append(conn_id)
+        conn_ids.append(conn_id)
         if (error := next(failing, None)) is not None:
             raise error
         return await get(conn_id)
 
     monkeypatch.setattr(module, "get_async_connection", get_connection)
-    return found
+    return conn_ids
 
 
-def test_look_ups_of_the_connection_that_fail_count_as_looks(
+def test_failed_reads_of_the_connection_count_as_failed_checks(
     monkeypatch: pytest.MonkeyPatch, sleeps: list[float]
 ) -> None:
     busy = RuntimeError("wrong: https://:t0k3n@host")
-    found = connections(monkeypatch, *[busy] * 5)
-    assert event(**DEFAULT, vector_id="a", namespace="ns")["status"] == "met"
-    assert (len(found), len(sleeps)) == (6, 6)
-    found = connections(monkeypatch, *[busy] * 6)
-    end = event(**DEFAULT, vector_id="a", namespace="ns")
-    assert (end["status"], end["permanent"], len(found)) == ("failed", False, 6)
-    assert end["message"].endswith("the connection could not be read: RuntimeError")
+    conn_ids = read_connections(monkeypatch, *[busy] * 5)
+    assert trigger_event(**DEFAULT, vector_id="a", namespace="ns")["status"] == "met"
+    assert (len(conn_ids), len(sleeps)) == (6, 6)
+    conn_ids = read_connections(monkeypatch, *[busy] * 6)
+    payload = trigger_event(**DEFAULT, vector_id="a", namespace="ns")
+    assert (payload["status"], payload["permanent"], len(conn_ids)) == ("failed", False, 6)
+    assert payload["message"].endswith("the connection could not be read: RuntimeError")
 
 
-def test_a_connection_that_does_not_exist_fails_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = connections(monkeypatch, AirflowNotFoundException("The conn_id `no` isn't defined"))
-    end = event(**DEFAULT)
-    assert (end["status"], end["permanent"], len(found)) == ("failed", True, 1)
-    assert end["message"] == "The conn_id `no` isn't defined"
+def test_an_unknown_connection_fails_permanently(monkeypatch: pytest.MonkeyPatch) -> None:
+    conn_ids = read_connections(monkeypatch, AirflowNotFoundException("The conn_id `no` isn't defined"))
+    payload = trigger_event(**DEFAULT)
+    assert (payload["status"], payload["permanent"], len(conn_ids)) == ("failed", True, 1)
+    assert payload["message"] == "The conn_id `no` isn't defined"
 
 
-def test_a_connection_that_cannot_be_used_fails_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_connection_fails_permanently(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", '{"conn_type": "upstash_vector"}')
-    end = event(**DEFAULT)
-    assert (end["status"], end["permanent"]) == ("failed", True)
-    assert "The REST URL is missing" in end["message"]
+    payload = trigger_event(**DEFAULT)
+    assert (payload["status"], payload["permanent"]) == ("failed", True)
+    assert "The REST URL is missing" in payload["message"]
 
 
-def test_one_client_for_all_looks_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_client_serves_all_checks_and_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[AsyncVectorClient] = []
     closed: list[AsyncVectorClient] = []
 
@@ -103,16 +103,14 @@ def test_one_client_for_all_looks_is_closed(monkeypatch: pytest.MonkeyPatch) -> 
             await super().close()
 
     monkeypatch.setattr(module, "AsyncVectorClient", Client)
-    found = connections(monkeypatch)
-    assert event(**DEFAULT, namespace="ns")["status"] == "met"
-    assert (len(found), len(opened), closed) == (1, 1, opened)
+    conn_ids = read_connections(monkeypatch)
+    assert trigger_event(**DEFAULT, namespace="ns")["status"] == "met"
+    assert (len(conn_ids), len(opened), closed) == (1, 1, opened)
 
 
-def test_the_event_tells_the_kind_of_error_and_brings_back_what_was_carried(
-    index: DevServer, sleeps: list[float]
-) -> None:
+def test_the_event_has_the_kind_of_error_and_the_resume_data(index: DevServer, sleeps: list[float]) -> None:
     index.faults.add(Fault(kind="status", status=429, times=100, retry_after="7"))
-    end = event(**DEFAULT, resume_data={"result": 1})
-    assert end["cause"] == {"kind": "rate_limit", "retry_after": 7.0}
-    assert end["resume_data"] == {"result": 1}
+    payload = trigger_event(**DEFAULT, resume_data={"result": 1})
+    assert payload["cause"] == {"kind": "rate_limit", "retry_after": 7.0}
+    assert payload["resume_data"] == {"result": 1}
     assert sleeps == [0.01, 7.0, 7.0, 7.0, 7.0, 7.0]

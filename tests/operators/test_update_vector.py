@@ -169,8 +169,8 @@ def test_no_exception_holds_the_token(
 
 
 def test_every_argument_but_on_missing_is_a_template() -> None:
-    arguments = inspect.signature(UpdateVectorOperator.__init__).parameters
-    assert {*UpdateVectorOperator.template_fields, "on_missing", "self", "kwargs"} == set(arguments)
+    arguments = {*inspect.signature(UpdateVectorOperator.__init__).parameters, "upstash_vector_conn_id"}
+    assert {*UpdateVectorOperator.template_fields, "on_missing", "self", "kwargs"} == arguments
     assert UpdateVectorOperator.template_ext == ()
     assert set(UpdateVectorOperator.template_fields_renderers) <= set(UpdateVectorOperator.template_fields)
 

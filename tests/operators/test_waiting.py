@@ -1,9 +1,10 @@
-"""Operators that wait until what they have written is indexed: against a real index that takes a while."""
+"""``wait_until_indexed`` of the operators, against an index that takes a while."""
 
 from __future__ import annotations
 
 import json
 import threading
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     UpdateVectorOperator,
 )
 from tests.support.harness import OutletEvents
-from tests.support.waiting_tasks import PENDING_LOOKS, context, deferred_by, event_of, made, resumed
+from tests.support.waiting_tasks import PENDING_CHECKS, context, create, defer, resume, run_trigger
 
 ONE: dict[str, Any] = {"vector_id": "a", "data": "new"}
 WRITERS: dict[str, tuple[type[Any], dict[str, Any], Any]] = {
@@ -42,23 +43,23 @@ def test_operators_wait_until_their_writes_are_indexed(
     index: DevServer, kind: type[Any], arguments: dict[str, Any], result: Any, deferrable: bool
 ) -> None:
     options = {"wait_until_indexed": True, "poke_interval": 0.05, "deferrable": deferrable}
-    operator = made(kind, **arguments, **options, namespace="ns")
+    operator = create(kind, **arguments, **options, namespace="ns")
     if deferrable:
-        deferred = deferred_by(operator)
+        deferred = defer(operator)
         asset, nothing = upstash_vector_asset(index.url, "ns"), upstash_vector_asset(index.url, "other")
-        operator = made(kind, **arguments, **options, namespace="ns", outlets=[asset, nothing])
+        operator = create(kind, **arguments, **options, namespace="ns", outlets=[asset, nothing])
         events = OutletEvents()
-        event = event_of(deferred)
-        returned = resumed(operator, event, {**context(), "outlet_events": events.accessors})
+        event = run_trigger(deferred)
+        returned = resume(operator, event, {**context(), "outlet_events": events.accessors})
         assert operator.outlets == [asset]
         assert {uri: extra["updated"] for uri, extra in events.extras().items()} == {asset.uri: 1}
-        assert operator.written() == event["resume_data"]["written"]
+        assert asdict(operator.write_result) == event["resume_data"]["write_result"]
         assert index.token not in json.dumps(event)
     else:
         returned = operator.execute(context())
     assert returned == result or returned.items() >= result.items()
-    looks_before = int(kind is BulkUpdateVectorsOperator)  # whether the rows fit the index
-    assert index.requests["info"] == looks_before + PENDING_LOOKS + 1
+    index_checks = int(kind is BulkUpdateVectorsOperator)  # its check_index
+    assert index.requests["info"] == index_checks + PENDING_CHECKS + 1
     with VectorClient(Endpoint.of(index.url, index.token)) as client:
         assert client.info().pending_vector_count == 0
     assert index.requests["update"] == 1
@@ -66,39 +67,39 @@ def test_operators_wait_until_their_writes_are_indexed(
 
 @EACH_WRITER
 def test_the_client_is_closed_after_the_wait(kind: type[Any], arguments: dict[str, Any], result: Any) -> None:
-    operator = made(kind, **arguments, namespace="ns", wait_until_indexed=True, poke_interval=0.1)
+    operator = create(kind, **arguments, namespace="ns", wait_until_indexed=True, poke_interval=0.1)
     operator.execute(context())
     assert operator.hook._client is None
 
 
-def test_nothing_is_waited_for_where_nothing_was_updated(index: DevServer) -> None:
-    made(UpdateVectorOperator, vector_id="none", data="x", wait_until_indexed=True).execute(context())
+def test_there_is_no_wait_if_nothing_was_updated(index: DevServer) -> None:
+    create(UpdateVectorOperator, vector_id="none", data="x", wait_until_indexed=True).execute(context())
     assert "info" not in index.requests
 
 
-def test_a_wait_that_is_too_long_fails(index: DevServer) -> None:
+def test_a_wait_that_times_out_fails(index: DevServer) -> None:
     index._index._pending._clock = lambda: 0.0  # it stands still
     options = {"wait_until_indexed": True, "wait_timeout": 0.2, "poke_interval": timedelta(seconds=0.1)}
-    operator = made(UpdateVectorOperator, **ONE, namespace="ns", **options)
-    with pytest.raises(AirflowSensorTimeout, match="1 vectors of namespace 'ns' are pending"):
+    operator = create(UpdateVectorOperator, **ONE, namespace="ns", **options)
+    with pytest.raises(AirflowSensorTimeout, match="1 vector is pending in namespace 'ns'"):
         operator.execute(context())
 
 
 @pytest.mark.parametrize("kind", ["status", "quota"])
 def test_a_wait_that_fails(index: DevServer, kind: Any) -> None:
     index.faults.add(Fault(kind=kind, status=401, times=100, command="info"))
-    operator = made(UpdateVectorOperator, **ONE, namespace="ns", wait_until_indexed=True, poke_interval=0.01)
+    operator = create(UpdateVectorOperator, **ONE, namespace="ns", wait_until_indexed=True, poke_interval=0.01)
     if kind == "status":
         with pytest.raises(AirflowFailException, match="401"):
             operator.execute(context())
         return
-    with pytest.raises(WaitFailed, match="looks in a row have failed") as raised:
+    with pytest.raises(WaitFailed, match="consecutive checks failed") as raised:
         operator.execute(context())
     assert isinstance(raised.value.__cause__, QuotaExceeded)  # so that a retry policy waits for midnight
 
 
-def test_the_interval_of_a_wait_is_never_nothing() -> None:
-    assert waiting.Wait(poke_interval=0).poller(None) is not None
+def test_the_interval_of_a_wait_is_never_zero() -> None:
+    assert waiting.WaitSpec(poke_interval=0).poller(None) is not None
 
 
 @pytest.mark.parametrize("name", ["poke_interval", "wait_timeout"])
@@ -115,36 +116,36 @@ def test_the_interval_of_a_wait_is_never_nothing() -> None:
         (float("inf"), ValueError),
     ],
 )
-def test_durations_that_are_none_break_the_dag(name: str, value: Any, error: type[Exception]) -> None:
+def test_invalid_durations_break_the_dag(name: str, value: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=f"{name} must be"):
-        made(UpdateVectorOperator, **ONE, **{name: value})
+        create(UpdateVectorOperator, **ONE, **{name: value})
 
 
 def test_durations() -> None:
-    operator = made(UpdateVectorOperator, **ONE, poke_interval=5, wait_timeout=timedelta(minutes=1))
+    operator = create(UpdateVectorOperator, **ONE, poke_interval=5, wait_timeout=timedelta(minutes=1))
     assert (operator.poke_interval, operator.wait_timeout) == (5.0, 60.0)
 
 
 @EACH_WRITER
-def test_a_kill_ends_the_wait(
+def test_on_kill_cancels_the_wait(
     index: DevServer, kind: type[Any], arguments: dict[str, Any], result: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    operator = made(kind, **arguments, namespace="ns", wait_until_indexed=True, poke_interval=3_600)
+    operator = create(kind, **arguments, namespace="ns", wait_until_indexed=True, poke_interval=3_600)
     check_once = waiting.check_once
 
-    def killed_after(*of: Any) -> Any:
+    def kill_soon(*arguments: Any) -> Any:
         threading.Timer(0.05, operator.on_kill).start()
-        return check_once(*of)
+        return check_once(*arguments)
 
-    monkeypatch.setattr(waiting, "check_once", killed_after)
-    with pytest.raises(WaitFailed, match="the wait was stopped"):
+    monkeypatch.setattr(waiting, "check_once", kill_soon)
+    with pytest.raises(WaitFailed, match="the wait was cancelled"):
         operator.execute(context())
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_a_kill_before_the_wait_ends_it(deferrable: bool) -> None:
+def test_on_kill_before_the_wait_cancels_it(deferrable: bool) -> None:
     options = {"wait_until_indexed": True, "poke_interval": 3_600, "deferrable": deferrable}
-    operator = made(UpdateVectorOperator, **ONE, namespace="ns", **options)
+    operator = create(UpdateVectorOperator, **ONE, namespace="ns", **options)
     operator.on_kill()
-    with pytest.raises(WaitFailed, match="the wait was stopped"):
+    with pytest.raises(WaitFailed, match="the wait was cancelled"):
         operator.execute(context())

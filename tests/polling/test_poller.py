@@ -1,4 +1,4 @@
-"""What is waited for, and when to look again: pure, with the time as an argument."""
+"""Conditions and the poller: pure, with the time as an argument."""
 
 from __future__ import annotations
 
@@ -40,13 +40,14 @@ def info(pending: dict[str, int]) -> IndexInfo:
 @pytest.mark.parametrize(
     ("namespaces", "pending", "met", "message"),
     [
-        (None, {"": 0, "a": 0}, True, "nothing is pending in the index"),
-        (None, {"": 0, "a": 1_234}, False, "1,234 vectors of the index are pending"),
-        ([""], {"": 0, "a": 3}, True, "nothing is pending in the default namespace"),
-        (["a"], {"": 0, "a": 3}, False, "3 vectors of namespace 'a' are pending"),
-        (["unknown"], {"": 1}, True, "nothing is pending in namespace 'unknown'"),
-        (["", "a", "unknown"], {"": 1, "a": 3, "b": 9}, False, "4 vectors of 3 namespaces are pending"),
-        (["", "a"], {"": 0, "a": 0, "b": 9}, True, "nothing is pending in 2 namespaces"),
+        (None, {"": 0, "a": 0}, True, "no vectors are pending in the index"),
+        (None, {"": 0, "a": 1_234}, False, "1,234 vectors are pending in the index"),
+        ([""], {"": 0, "a": 3}, True, "no vectors are pending in the default namespace"),
+        (["a"], {"": 0, "a": 3}, False, "3 vectors are pending in namespace 'a'"),
+        ([""], {"": 1}, False, "1 vector is pending in the default namespace"),
+        (["unknown"], {"": 1}, True, "no vectors are pending in namespace 'unknown'"),
+        (["", "a", "unknown"], {"": 1, "a": 3, "b": 9}, False, "4 vectors are pending in 3 namespaces"),
+        (["", "a"], {"": 0, "a": 0, "b": 9}, True, "no vectors are pending in 2 namespaces"),
     ],
 )
 def test_pending_counts(namespaces: list[str] | None, pending: dict[str, int], met: bool, message: str) -> None:
@@ -55,7 +56,7 @@ def test_pending_counts(namespaces: list[str] | None, pending: dict[str, int], m
 
 
 @pytest.mark.parametrize(
-    ("wanted", "metadata", "met"),
+    ("expected", "metadata", "met"),
     [
         (None, None, True),
         ({}, {"a": 1}, True),
@@ -68,10 +69,10 @@ def test_pending_counts(namespaces: list[str] | None, pending: dict[str, int], m
         ({"a": 1}, None, False),
     ],
 )
-def test_a_stored_vector_with_metadata(wanted: Any, metadata: Any, met: bool) -> None:
-    wait_spec = Stored(id="x", metadata=wanted)
-    assert wait_spec.state([FetchedVector(id="x", metadata=metadata)]).met == met
-    assert not wait_spec.state([None]).met
+def test_a_stored_vector_with_metadata(expected: Any, metadata: Any, met: bool) -> None:
+    stored = Stored(id="x", metadata=expected)
+    assert stored.state([FetchedVector(id="x", metadata=metadata)]).met == met
+    assert not stored.state([None]).met
 
 
 def test_an_id_that_no_vector_can_have() -> None:
@@ -82,65 +83,67 @@ def test_an_id_that_no_vector_can_have() -> None:
 def test_a_vector_is_in_one_namespace() -> None:
     assert condition("a", None, None) == Indexed(namespaces=["a"])
     assert condition(["a", "b"], None, None) == Indexed(namespaces=["a", "b"])
-    with pytest.raises(InvalidRequest, match="namespace: must be one"):
+    with pytest.raises(InvalidRequest, match="namespace: must be a single namespace"):
         condition(["a", "b"], "x", None)
 
 
-def poller(**limits: Any) -> Poller:
+def create(**limits: Any) -> Poller:
     return Poller(Indexed(), **{"interval_seconds": 10.0, "deadline": None, **limits})
 
 
-def test_it_looks_again_until_the_condition_is_met() -> None:
-    one = poller()
-    assert one.after_result(info({"": 2}), 0.0) == KeepPolling(10.0, "2 vectors of the index are pending")
-    assert one.after_result(info({"": 0}), 10.0) == Finished("met", "nothing is pending in the index")
+def test_it_checks_until_the_condition_is_met() -> None:
+    poller = create()
+    assert poller.after_result(info({"": 2}), 0.0) == KeepPolling(10.0, "2 vectors are pending in the index")
+    assert poller.after_result(info({"": 0}), 10.0) == Finished("met", "no vectors are pending in the index")
 
 
-def test_the_last_look_is_at_the_deadline() -> None:
-    one = poller(deadline=25.0)
-    assert one.after_result(info({"": 2}), 20.0) == KeepPolling(5.0, "2 vectors of the index are pending")
-    assert one.after_result(info({"": 2}), 25.0) == Finished(
-        "timeout", "the time is over: 2 vectors of the index are pending"
+def test_the_last_check_is_at_the_deadline() -> None:
+    poller = create(deadline=25.0)
+    assert poller.after_result(info({"": 2}), 20.0) == KeepPolling(5.0, "2 vectors are pending in the index")
+    assert poller.after_result(info({"": 2}), 25.0) == Finished(
+        "timeout", "timed out: 2 vectors are pending in the index"
     )
-    assert one.after_result(info({"": 0}), 30.0) == Finished("met", "nothing is pending in the index")
+    assert poller.after_result(info({"": 0}), 30.0) == Finished("met", "no vectors are pending in the index")
 
 
-def test_failed_looks_in_a_row_are_tolerated() -> None:
-    one = poller(max_failed_checks=2)
+def test_consecutive_failed_checks_are_tolerated() -> None:
+    poller = create(max_failed_checks=2)
     error = ServerError(503, "busy")
-    assert isinstance(one.after_error(error, 0.0), KeepPolling)
-    assert isinstance(one.after_error(ConnectionFailed("refused"), 1.0), KeepPolling)
-    assert isinstance(one.after_result(info({"": 1}), 2.0), KeepPolling)
-    assert isinstance(one.after_error(error, 3.0), KeepPolling)
-    assert isinstance(one.after_error(QuotaExceeded(403, "Exceeded daily query limit: 10"), 4.0), KeepPolling)
-    assert one.after_error(error, 5.0) == Finished(
-        "failed", "3 looks in a row have failed, the last with: 503 busy"
+    assert isinstance(poller.after_error(error, 0.0), KeepPolling)
+    assert isinstance(poller.after_error(ConnectionFailed("refused"), 1.0), KeepPolling)
+    assert isinstance(poller.after_result(info({"": 1}), 2.0), KeepPolling)
+    assert isinstance(poller.after_error(error, 3.0), KeepPolling)
+    assert isinstance(poller.after_error(QuotaExceeded(403, "Exceeded daily query limit: 10"), 4.0), KeepPolling)
+    assert poller.after_error(error, 5.0) == Finished(
+        "failed", "3 consecutive checks failed; last error: 503 busy"
     )
 
 
-def test_the_first_look_is_at_the_deadline_at_the_latest() -> None:
-    assert poller().first(3_600.0, 5.0).seconds == 3_600.0
-    assert poller(deadline=60.0).first(3_600.0, 5.0).seconds == 55.0
-    assert poller(deadline=60.0).first(3.0, 5.0).seconds == 3.0
-    late = poller(deadline=60.0)
+def test_the_first_check_is_no_later_than_the_deadline() -> None:
+    assert create().first(3_600.0, 5.0).seconds == 3_600.0
+    assert create(deadline=60.0).first(3_600.0, 5.0).seconds == 55.0
+    assert create(deadline=60.0).first(3.0, 5.0).seconds == 3.0
+    late = create(deadline=60.0)
     assert late.first(3_600.0, 61.0).seconds == 0.0
     assert isinstance(late.after_result(info({"": 1}), 61.0), Finished)
 
 
-def test_a_rate_limit_is_left_alone_for_as_long_as_it_says() -> None:
-    one = poller(deadline=100.0)
-    assert one.after_error(RateLimited(429, "slow", 30.0), 0.0) == KeepPolling(30.0, "429 slow (retry after 30 s)")
-    assert (one.is_held(29.0), one.is_held(30.0)) == (True, False)
-    assert isinstance(one.after_error(RateLimited(429, "slow", 2.0), 30.0), KeepPolling)
-    assert not one.is_held(32.0)
-    last = one.after_error(RateLimited(429, "slow", 3_600.0), 40.0)
+def test_the_next_check_waits_for_retry_after() -> None:
+    poller = create(deadline=100.0)
+    assert poller.after_error(RateLimited(429, "slow", 30.0), 0.0) == KeepPolling(
+        30.0, "429 slow (retry after 30 s)"
+    )
+    assert (poller.is_throttled(29.0), poller.is_throttled(30.0)) == (True, False)
+    assert isinstance(poller.after_error(RateLimited(429, "slow", 2.0), 30.0), KeepPolling)
+    assert not poller.is_throttled(32.0)
+    last = poller.after_error(RateLimited(429, "slow", 3_600.0), 40.0)
     assert isinstance(last, KeepPolling)
     assert last.seconds == 60.0
-    assert not one.is_held(100.0)
+    assert not poller.is_throttled(100.0)
 
 
 @pytest.mark.parametrize(
-    ("error", "kept"),
+    ("error", "cause"),
     [
         (RateLimited(429, "t0k3n", 90.0), Cause("rate_limit", 90.0)),
         (RateLimited(429, "t0k3n"), Cause("rate_limit", None)),
@@ -148,31 +151,31 @@ def test_a_rate_limit_is_left_alone_for_as_long_as_it_says() -> None:
         (ServerError(503, "busy", 5.0), None),
     ],
 )
-def test_the_end_keeps_what_a_retry_policy_decides_by(error: ApiError, kept: Cause | None) -> None:
-    end = poller(max_failed_checks=0).after_error(error, 0.0)
-    assert isinstance(end, Finished)
-    assert end.cause == kept
-    if kept is not None:
-        again = Cause(**json.loads(json.dumps(asdict(kept)))).error()
-        assert (type(again), again.status, again.retry_after) == (type(error), error.status, error.retry_after)
-        assert "t0k3n" not in str(again)
+def test_the_cause_is_kept_for_a_retry_policy(error: ApiError, cause: Cause | None) -> None:
+    finished = create(max_failed_checks=0).after_error(error, 0.0)
+    assert isinstance(finished, Finished)
+    assert finished.cause == cause
+    if cause is not None:
+        copy = Cause(**json.loads(json.dumps(asdict(cause)))).error()
+        assert (type(copy), copy.status, copy.retry_after) == (type(error), error.status, error.retry_after)
+        assert "t0k3n" not in str(copy)
 
 
 def test_permanent_errors_end_at_once() -> None:
-    assert poller().after_error(Unauthorized(401, "no"), 0.0) == Finished("failed", "401 no", permanent=True)
+    assert create().after_error(Unauthorized(401, "no"), 0.0) == Finished("failed", "401 no", permanent=True)
 
 
 ERRORS = [None, ServerError(500, "x"), RateLimited(429, "x"), RateLimited(429, "x", 50.0)]
 
 
 @given(st.lists(st.sampled_from(ERRORS), max_size=50), st.floats(0.1, 100), st.floats(0, 1_000))
-def test_every_wait_is_positive_and_ends_by_the_deadline(
+def test_every_delay_is_positive_and_ends_by_the_deadline(
     errors: list[ApiError | None], interval: float, deadline: float
 ) -> None:
-    one = poller(interval_seconds=interval, deadline=deadline, max_failed_checks=3)
-    now = one.first(interval, 0.0).seconds
+    poller = create(interval_seconds=interval, deadline=deadline, max_failed_checks=3)
+    now = poller.first(interval, 0.0).seconds
     for error in errors:
-        decision = one.after_error(error, now) if error else one.after_result(info({"": 1}), now)
+        decision = poller.after_error(error, now) if error else poller.after_result(info({"": 1}), now)
         if isinstance(decision, Finished):
             assert decision.status == "failed" or now >= deadline
             return

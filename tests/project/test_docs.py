@@ -25,7 +25,8 @@ from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.client import errors as client_errors
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 from airflow_provider_upstash_vector.dev_server import DevServer
-from airflow_provider_upstash_vector.operators.base.writing import WritingOperator
+from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
+from airflow_provider_upstash_vector.operators.base.waiting import WaitUntilIndexedMixin
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     UpdateVectorOperator,
@@ -190,7 +191,7 @@ CONNECTION = ("str", "'upstash_vector_default'")
     ("name", "wanted"),
     [
         (
-            "operators.update.UpdateVectorOperator",
+            "operators.upstash_vector.UpdateVectorOperator",
             {
                 "vector_id": ("str | XComArg", ""),
                 "on_missing": ("OnMissing", "'warn'"),
@@ -201,7 +202,7 @@ CONNECTION = ("str", "'upstash_vector_default'")
             },
         ),
         (
-            "operators.bulk_update.BulkUpdateVectorsOperator",
+            "operators.upstash_vector.BulkUpdateVectorsOperator",
             {"rows": ("Any", ""), "checkpoint": ("str | PathLike[str] | XComArg | None", "'auto'")},
         ),
         ("sensors.upstash_vector.UpstashVectorIndexReadySensor", {"upstash_vector_conn_id": CONNECTION}),
@@ -286,9 +287,9 @@ def test_every_reason_to_stop_is_in_the_catalogue() -> None:
 @pytest.mark.parametrize(
     ("page", "classes"),
     [
-        ("update-vector.md", (UpdateVectorOperator, WritingOperator)),
-        ("bulk-update.md", (BulkUpdateVectorsOperator, WritingOperator)),
-        ("sensor.md", (UpstashVectorIndexReadySensor,)),
+        ("update-vector.md", (UpdateVectorOperator, WaitUntilIndexedMixin, UpstashVectorOperator)),
+        ("bulk-update.md", (BulkUpdateVectorsOperator, WaitUntilIndexedMixin, UpstashVectorOperator)),
+        ("sensor.md", (UpstashVectorIndexReadySensor, UpstashVectorOperator)),
     ],
 )
 def test_every_argument_is_in_its_how_to(page: str, classes: tuple[Any, ...]) -> None:

@@ -1,4 +1,4 @@
-"""``UpstashVectorRetryPolicy`` in Airflow: 3.3 and later can keep it, older ones are told what it needs."""
+"""``UpstashVectorRetryPolicy`` in Airflow: 3.3 and later serialize it, older ones get a clear error."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
 )
 from airflow_provider_upstash_vector.retry_policies.upstash_vector import UpstashVectorRetryPolicy
 
-NEEDS = "UpstashVectorRetryPolicy needs Airflow 3.3 or later: leave out retry_policy"
+NEEDS = "UpstashVectorRetryPolicy needs Airflow 3.3 or later: remove retry_policy"
 
 
 @pytest.mark.needs("retry_policies")
-def test_it_survives_airflow() -> None:
+def test_it_survives_serialization() -> None:
     policy = UpstashVectorRetryPolicy(jitter_seconds=5)
     assert pickle.loads(pickle.dumps(policy)) == copy.deepcopy(policy) == policy  # noqa: S301 - our own
     assert UpstashVectorRetryPolicy.deserialize(policy.serialize()) == policy
@@ -30,21 +30,21 @@ def test_it_survives_airflow() -> None:
     with DAG("with_policy", schedule=None, default_args={"retries": 3, "retry_policy": policy}) as dag:
         UpdateVectorOperator(task_id="one", vector_id="a", data="x")
         BulkUpdateVectorsOperator.partial(task_id="many").expand(rows=["a.jsonl", "b.jsonl"])
-    kept = serialized_objects.DagSerialization
-    again = kept.deserialize_dag(kept.serialize_dag(dag))
-    assert again.get_task("one").has_retry_policy
-    assert again.get_task("many").has_retry_policy
+    serialization = serialized_objects.DagSerialization
+    copied = serialization.deserialize_dag(serialization.serialize_dag(dag))
+    assert copied.get_task("one").has_retry_policy
+    assert copied.get_task("many").has_retry_policy
 
 
 @pytest.mark.lacks("retry_policies")
 @pytest.mark.parametrize("jitter", [60.0, -1])
-def test_an_older_airflow_is_told_what_it_needs(jitter: float) -> None:
+def test_an_older_airflow_raises_an_error(jitter: float) -> None:
     with pytest.raises(RuntimeError, match=NEEDS):
         UpstashVectorRetryPolicy(jitter)
 
 
 @pytest.mark.needs("retry_policies")
-def test_it_can_be_imported_where_airflow_does_not_have_what_it_needs() -> None:
+def test_the_module_can_be_imported_on_an_older_airflow() -> None:
     script = """
 import airflow.sdk
 for name in ("RetryPolicy", "RetryDecision"):

@@ -1,4 +1,4 @@
-"""``UpstashVectorRetryPolicy``: what it decides."""
+"""The decisions of ``UpstashVectorRetryPolicy``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_upstash_vector.bulk import BulkJobFailed, BulkReport, InvalidRows
 from airflow_provider_upstash_vector.client import errors
-from airflow_provider_upstash_vector.operators.base.waiting import WaitFailed, finish
+from airflow_provider_upstash_vector.operators.base.waiting import WaitFailed, raise_unless_met
 from airflow_provider_upstash_vector.polling.poller import Cause, Finished
 from airflow_provider_upstash_vector.retry_policies import upstash_vector as module
 from airflow_provider_upstash_vector.retry_policies.upstash_vector import UpstashVectorRetryPolicy
@@ -34,7 +34,7 @@ REPORT = BulkReport(
 )
 
 
-def decided(error: BaseException, context: Any = None, jitter_seconds: float = 60.0) -> RetryDecision:
+def decide(error: BaseException, context: Any = None, jitter_seconds: float = 60.0) -> RetryDecision:
     return UpstashVectorRetryPolicy(jitter_seconds).evaluate(error, 1, 3, context)
 
 
@@ -45,7 +45,7 @@ def bulk(reason: Any, cause: Exception | None = None, *, retryable: bool = True)
 
 
 def wrapped(cause: Exception) -> Exception:
-    error = RuntimeError("in a task of one's own")
+    error = RuntimeError("in a task of the user's own")
     error.__cause__ = cause
     return error
 
@@ -81,9 +81,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> type[Clock]:
     ids=lambda error: type(error).__name__,
 )
 def test_permanent_errors_fail(error: Exception) -> None:
-    decision = decided(error)
+    decision = decide(error)
     assert decision.action.value == "fail"
-    assert "no retry can mend it" in str(decision.reason)
+    assert "a retry cannot help" in str(decision.reason)
 
 
 @pytest.mark.parametrize(
@@ -94,28 +94,28 @@ def test_permanent_errors_fail(error: Exception) -> None:
         wrapped(errors.RateLimited(429, "slow down", 90.0)),
     ],
 )
-def test_a_rate_limit_is_waited_for(error: Exception) -> None:
-    decision = decided(error)
+def test_a_rate_limit_delays_the_retry(error: Exception) -> None:
+    decision = decide(error)
     assert decision.action.value == "retry"
     assert decision.retry_delay is not None
     assert timedelta(seconds=90) <= decision.retry_delay <= timedelta(seconds=150)
-    assert decided(error, jitter_seconds=0).retry_delay == timedelta(seconds=90)
+    assert decide(error, jitter_seconds=0).retry_delay == timedelta(seconds=90)
 
 
-def test_a_wait_for_an_index_that_failed() -> None:
+def test_a_failed_wait_for_an_index() -> None:
     def failed(cause: Cause | None) -> WaitFailed:
         with pytest.raises(WaitFailed) as raised:
-            finish(Finished("failed", "6 looks in a row have failed", cause=cause))
+            raise_unless_met(Finished("failed", "6 consecutive checks failed", cause=cause))
         return raised.value
 
-    assert decided(failed(Cause("rate_limit", 90.0)), jitter_seconds=0).retry_delay == timedelta(seconds=90)
-    assert decided(failed(Cause("daily_quota"))).reason == "the day's requests are spent; again after 00:00 UTC"
-    assert decided(failed(None)).action.value == "default"
+    assert decide(failed(Cause("rate_limit", 90.0)), jitter_seconds=0).retry_delay == timedelta(seconds=90)
+    assert decide(failed(Cause("daily_quota"))).reason == "the daily quota is used up; retrying after 00:00 UTC"
+    assert decide(failed(None)).action.value == "default"
 
 
-def test_the_jitter_is_no_longer_than_the_wait() -> None:
+def test_the_jitter_is_no_longer_than_the_delay() -> None:
     for _ in range(20):
-        delay = decided(errors.RateLimited(429, "slow down", 1.0)).retry_delay
+        delay = decide(errors.RateLimited(429, "slow down", 1.0)).retry_delay
         assert delay is not None
         assert delay <= timedelta(seconds=2)
 
@@ -137,8 +137,8 @@ def test_the_jitter_is_no_longer_than_the_wait() -> None:
     ],
     ids=str,
 )
-def test_the_rest_is_left_to_the_task(error: BaseException) -> None:
-    assert decided(error).action.value == "default"
+def test_other_errors_use_the_retry_delay_of_the_task(error: BaseException) -> None:
+    assert decide(error).action.value == "default"
 
 
 @pytest.mark.parametrize(
@@ -150,43 +150,43 @@ def test_the_rest_is_left_to_the_task(error: BaseException) -> None:
         wrapped(errors.QuotaExceeded(403, "Exceeded daily update limit")),
     ],
 )
-def test_the_daily_quota_is_waited_for_until_after_midnight(clock: type[Clock], error: Exception) -> None:
+def test_the_daily_quota_delays_the_retry_until_after_midnight(clock: type[Clock], error: Exception) -> None:
     for _ in range(20):
-        delay = decided(error).retry_delay
+        delay = decide(error).retry_delay
         assert delay is not None
         assert timedelta(hours=12) < delay < timedelta(hours=12, seconds=66)
-    assert decided(error, jitter_seconds=0).action.value == "retry"
+    assert decide(error, jitter_seconds=0).action.value == "retry"
 
 
 @pytest.mark.parametrize(
-    ("began", "now", "waits_for_hours"),
+    ("started", "now", "delay_hours"),
     [
-        ((21, 23, 59), (0, 1, 0), 0),  # yesterday's error, told a minute late
+        ((21, 23, 59), (0, 1, 0), 0),  # yesterday's error, raised a minute late
         ((22, 0, 0), (0, 1, 0), 24),  # today's
-        ((21, 23, 59), (0, 6, 0), 24),  # it has used up today's as well
+        ((21, 23, 59), (0, 6, 0), 24),  # today's quota is used up as well
     ],
 )
 def test_an_error_of_yesterday_does_not_cost_a_day(
     clock: type[Clock],
     monkeypatch: pytest.MonkeyPatch,
-    began: tuple[int, int, int],
+    started: tuple[int, int, int],
     now: tuple[int, int, int],
-    waits_for_hours: int,
+    delay_hours: int,
 ) -> None:
     monkeypatch.setattr(clock, "hour_minute_second", now)
-    start = datetime(2026, 11, *began, tzinfo=timezone.utc)
-    delay = decided(bulk("daily_budget"), {"ti": SimpleNamespace(start_date=start)}).retry_delay
+    start = datetime(2026, 11, *started, tzinfo=timezone.utc)
+    delay = decide(bulk("daily_budget"), {"ti": SimpleNamespace(start_date=start)}).retry_delay
     assert delay is not None
-    assert abs(delay - timedelta(hours=waits_for_hours)) < timedelta(minutes=7)
+    assert abs(delay - timedelta(hours=delay_hours)) < timedelta(minutes=7)
 
 
-def test_causes_that_go_in_a_circle_come_to_an_end() -> None:
+def test_circular_causes_end() -> None:
     error = RuntimeError()
     error.__cause__ = error
-    assert decided(error).action.value == "default"
+    assert decide(error).action.value == "default"
 
 
 @pytest.mark.parametrize("jitter", [-1, float("nan")])
-def test_a_jitter_that_makes_no_sense_breaks_the_dag(jitter: float) -> None:
+def test_an_invalid_jitter_breaks_the_dag(jitter: float) -> None:
     with pytest.raises(ValueError, match="jitter_seconds must be at least 0"):
         UpstashVectorRetryPolicy(jitter)

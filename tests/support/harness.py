@@ -1,4 +1,4 @@
-"""Renders and runs one operator as the task runner does, on every Airflow version, without a database."""
+"""Renders and executes an operator as the task runner does, on every Airflow version, without a database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def rendered(native: bool, params: dict[str, Any] | None = None, **arguments: An
 
 
 def run(native: bool, params: dict[str, Any] | None = None, **arguments: Any) -> int:
-    """Render an operator, execute it and return what goes to XCom."""
+    """Render and execute an operator; return its result."""
     return rendered(native, params, **arguments).execute(context(params))
 
 
@@ -29,14 +29,14 @@ def context(params: dict[str, Any] | None) -> Any:
 
 
 def task_instance() -> Any:
-    """Return what operators need of a task instance; its XComs are in ``xcoms``."""
+    """Return a task instance that keeps its XComs in ``xcoms``."""
     xcoms: dict[str, Any] = {}
     names = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
     return SimpleNamespace(**names, xcoms=xcoms, xcom_push=lambda key, value: xcoms.update({key: value}))
 
 
 class OutletEvents:
-    """``outlet_events`` of a task's context, as each version of Airflow makes it."""
+    """``outlet_events`` of a task's context, on every Airflow version."""
 
     def __init__(self) -> None:
         if AIRFLOW >= (3, 0):
@@ -46,14 +46,15 @@ class OutletEvents:
         self.accessors: Any = OutletEventAccessors()
 
     def extras(self) -> dict[str, dict[str, Any]]:
-        """Return what the events would have in ``extra``, by the URI of their asset."""
-        events: dict[Any, Any] = self.accessors._dict  # by keys of assets, in Airflow 2 by their URIs
+        """Return the ``extra`` of the events by asset URI."""
+        events: dict[Any, Any] = self.accessors._dict  # by asset key, in Airflow 2 by URI
         return {getattr(key, "uri", key): event.extra for key, event in events.items() if event.extra}
 
     def of_aliases(self) -> dict[str, dict[str, Any]]:
         """Return the same for the assets that were added to aliases."""
         accessors = self.accessors._dict.values()
         if AIRFLOW < (3, 0):
-            told = [event for one in accessors for event in one.dataset_alias_events]
-            return {event["dest_dataset_uri"]: event["extra"] for event in told}  # dicts there
-        return {event.dest_asset_key.uri: event.extra for one in accessors for event in one.asset_alias_events}
+            events = [event for accessor in accessors for event in accessor.dataset_alias_events]
+            return {event["dest_dataset_uri"]: event["extra"] for event in events}
+        events = [event for accessor in accessors for event in accessor.asset_alias_events]
+        return {event.dest_asset_key.uri: event.extra for event in events}

@@ -1,4 +1,4 @@
-"""Makes tasks that wait, defers them and brings them back, in Airflow without a database."""
+"""Creates tasks that wait, defers and resumes them, in Airflow without a database."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from airflow.providers.common.compat.sdk import DAG, TaskDeferred
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
 from airflow_provider_upstash_vector.triggers.upstash_vector import UpstashVectorTrigger
 
-PENDING_LOOKS = 2
-RUN_ID = f"r{uuid4()}"  # names the journal in the machine's temporary folder, where other test runs have theirs
+PENDING_CHECKS = 2
+RUN_ID = f"r{uuid4()}"  # unique: it names the journal in the machine's temporary folder
 TRIGGER = "airflow_provider_upstash_vector.triggers.upstash_vector.UpstashVectorTrigger"
 
 
-def made(kind: type[Any], params: dict[str, Any] | None = None, /, **arguments: Any) -> Any:
+def create(kind: type[Any], params: dict[str, Any] | None = None, /, **arguments: Any) -> Any:
     with DAG("d", schedule=None):
         operator = kind(task_id="t", **arguments)
     operator.render_template_fields(context(params))
@@ -33,19 +33,19 @@ def context(params: dict[str, Any] | None = None) -> Any:
 
 def sensor(params: dict[str, Any] | None = None, /, **arguments: Any) -> UpstashVectorIndexReadySensor:
     options = {"poke_interval": 0.05, "timeout": 100, **arguments}
-    found: UpstashVectorIndexReadySensor = made(UpstashVectorIndexReadySensor, params, **options)
-    return found
+    operator: UpstashVectorIndexReadySensor = create(UpstashVectorIndexReadySensor, params, **options)
+    return operator
 
 
-def event_of(deferred: TaskDeferred, **changes: Any) -> dict[str, Any]:
+def run_trigger(deferred: TaskDeferred, **changes: Any) -> dict[str, Any]:
     """Run the trigger as the triggerer does, from its serialized form; return the event."""
     path, arguments = deferred.trigger.serialize()
     assert path == TRIGGER
     assert not deferred.kwargs
-    return event(**{**json.loads(json.dumps(arguments)), "first_poll_seconds": 0.05, **changes})
+    return trigger_event(**{**json.loads(json.dumps(arguments)), "first_check_seconds": 0.05, **changes})
 
 
-def event(**arguments: Any) -> dict[str, Any]:
+def trigger_event(**arguments: Any) -> dict[str, Any]:
     """Return the event of a trigger."""
 
     async def first() -> Any:
@@ -54,12 +54,12 @@ def event(**arguments: Any) -> dict[str, Any]:
     return json.loads(json.dumps(asyncio.run(first()).payload))  # type: ignore[no-any-return]
 
 
-def resumed(operator: Any, event: dict[str, Any], again: Any = None) -> Any:
-    """Bring a task back as Airflow does."""
-    return operator.resume_execution("execute_complete", {"event": event}, again or context())
+def resume(operator: Any, event: dict[str, Any], task_context: Any = None) -> Any:
+    """Resume a task as Airflow does."""
+    return operator.resume_execution("execute_complete", {"event": event}, task_context or context())
 
 
-def deferred_by(operator: Any, again: Any = None) -> TaskDeferred:
+def defer(operator: Any, task_context: Any = None) -> TaskDeferred:
     with pytest.raises(TaskDeferred) as raised:
-        operator.execute(again or context())
+        operator.execute(task_context or context())
     return raised.value

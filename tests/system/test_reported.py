@@ -1,4 +1,4 @@
-"""What a task tells Airflow, in a real one of each version: asset events with counts, and the link."""
+"""Asset events with counts and the link of a task, in a real Airflow of each version."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def test_example_assets(airflow_home: AirflowHome, movies: DevServer, tmp_path: 
     assert run("movie-1") == ([{"updated": 1, "run": counts}], ["example_assets_consume"])
 
 
-def as_the_ui_has_it(dag: Any) -> Any:
-    """Return a DAG from its serialized form."""
+def deserialized(dag: Any) -> Any:
+    """Return a DAG from its serialized form, as the UI reads it."""
     name = "DagSerialization" if AIRFLOW >= (3, 2) else "SerializedDAG"
-    kept: Any = getattr(serialized_objects, name)
-    return kept.from_dict(kept.to_dict(dag))
+    serialization: Any = getattr(serialized_objects, name)
+    return serialization.from_dict(serialization.to_dict(dag))
 
 
 @pytest.mark.parametrize("succeeds", [True, False])
@@ -57,5 +57,5 @@ def test_the_ui_has_the_link_of_a_task(airflow_home: AirflowHome, movies: DevSer
     run = DagRun(dag, {"vector_id": "movie-1" if succeeds else ""})
     assert run.state == ("success" if succeeds else "failed")
     (instance,) = run.instances
-    link = as_the_ui_has_it(dag).get_task(instance.task_id).get_extra_links(instance, UpstashConsoleLink.name)
+    link = deserialized(dag).get_task(instance.task_id).get_extra_links(instance, UpstashConsoleLink.name)
     assert link == movies.url

@@ -1,41 +1,50 @@
-"""Waiting for an index in a task: by looking from the worker, or by deferring to the trigger."""
+"""Waiting in a task for an index, in the worker or deferred to the triggerer."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, BaseOperator
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    Context,
+    conf,
+)
 
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
+from airflow_provider_upstash_vector.lineage import WriteResult
+from airflow_provider_upstash_vector.operators.base.arguments import duration_seconds
+from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
+from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
 from airflow_provider_upstash_vector.polling.conditions import condition
 from airflow_provider_upstash_vector.polling.poller import Cause, Finished, KeepPolling, PollDecision, Poller
 from airflow_provider_upstash_vector.triggers.upstash_vector import UpstashVectorTrigger
 
 # Airflow 3.3 may lose a task whose trigger fires within a few seconds of its deferral.
-_MIN_SECONDS_DEFERRED = 10.0
+_MIN_DEFERRED_SECONDS = 10.0
 _MIN_INTERVAL_SECONDS = 0.1
-# the trigger tells of a timeout itself; Airflow's own only ends a wait that no triggerer carries out
-_SECONDS_FOR_THE_TRIGGERER = 300.0
+# The trigger reports a timeout itself; Airflow's own only ends a wait that no triggerer runs.
+_TRIGGERER_GRACE_SECONDS = 300.0
 
 
 class WaitFailed(Exception):
-    """The index could not be looked at, or the wait was stopped; a retry may help.
+    """The index could not be checked, or the wait was cancelled; a retry may help.
 
-    No ``AirflowException``, which sensors with ``soft_fail`` skip on when they come back from the triggerer, while
-    they fail with any error from a worker. The cause is what a retry policy decides by.
+    Not an ``AirflowException``: after a deferral, a sensor with ``soft_fail`` would skip on one, while in a worker
+    it would fail. A retry policy decides by ``__cause__``.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
-    """What to wait for, how often to look and for how long, in seconds; see :func:`condition`."""
+class WaitSpec:
+    """The arguments of :func:`condition`, with the seconds between checks and until the timeout."""
 
     namespace: str | Sequence[str] | None = None
     vector_id: str | None = None
@@ -44,7 +53,7 @@ class Wait:
     timeout: float = 3600.0
 
     def poller(self, deadline: float | None) -> Poller:
-        """Return the poller; raises ``InvalidRequest`` for an id or metadata that no vector can have."""
+        """Return the poller. Raises ``InvalidRequest`` for an id or metadata that no vector can have."""
         return Poller(
             condition(self.namespace, self.vector_id, self.metadata),
             interval_seconds=max(self.poke_interval, _MIN_INTERVAL_SECONDS),
@@ -53,7 +62,7 @@ class Wait:
 
 
 def check_once(hook: UpstashVectorHook, poller: Poller) -> PollDecision:
-    """Look once from the worker; return what to do then."""
+    """Check the index from the worker; return the decision."""
     try:
         result = hook.get_conn().run(poller.condition.request())
     except UpstashVectorError as error:
@@ -62,72 +71,134 @@ def check_once(hook: UpstashVectorHook, poller: Poller) -> PollDecision:
 
 
 def wait(
-    operator: BaseOperator,
-    hook: UpstashVectorHook,
-    wait_spec: Wait,
+    operator: UpstashVectorOperator,
+    wait_spec: WaitSpec,
     *,
     deferrable: bool,
-    stop: CancelToken,
+    cancel_token: CancelToken,
     resume_data: dict[str, Any],
 ) -> None:
-    """Return when the condition is met, or defer to come back in ``execute_complete``, ``carried`` in the event.
+    """Return when the condition is met, or defer; ``execute_complete`` gets ``resume_data`` in the event.
 
-    Raises as :func:`finish`, and :class:`WaitFailed` where ``stop`` is asked for.
+    Raises as :func:`raise_unless_met`, and :class:`WaitFailed` if cancelled.
     """
     deadline = time.time() + wait_spec.timeout
     with airflow_errors("wait", namespace=wait_spec.namespace):
         poller = wait_spec.poller(deadline)
-    decision = check_once(hook, poller)
+    decision = check_once(operator.hook, poller)
     while isinstance(decision, KeepPolling):
         operator.log.info("%s.", decision.message)
-        if deferrable and not stop.cancelled:
-            defer(operator, hook, wait_spec, deadline=deadline, resume_data=resume_data)
-        if stop.sleep(decision.seconds):
-            raise WaitFailed(f"the wait was stopped: {decision.message}")
-        decision = check_once(hook, poller)
-    finish(decision)
+        if deferrable and not cancel_token.cancelled:
+            defer(operator, wait_spec, deadline=deadline, resume_data=resume_data)
+        if cancel_token.sleep(decision.seconds):
+            raise WaitFailed(f"the wait was cancelled: {decision.message}")
+        decision = check_once(operator.hook, poller)
+    raise_unless_met(decision)
     operator.log.info("%s.", decision.message)
 
 
 def defer(
-    operator: BaseOperator,
-    hook: UpstashVectorHook,
-    wait_spec: Wait,
+    operator: UpstashVectorOperator,
+    wait_spec: WaitSpec,
     *,
     deadline: float,
     resume_data: dict[str, Any] | None = None,
 ) -> None:
-    """Leave the worker until the trigger fires; never returns."""
+    """Free the worker until the trigger fires; never returns."""
     operator.defer(
         trigger=UpstashVectorTrigger(
-            upstash_vector_conn_id=hook.upstash_vector_conn_id,
+            upstash_vector_conn_id=operator.upstash_vector_conn_id,
             namespace=wait_spec.namespace,
             vector_id=wait_spec.vector_id,
             metadata=wait_spec.metadata,
             poke_interval=max(wait_spec.poke_interval, _MIN_INTERVAL_SECONDS),
-            first_poll_seconds=max(wait_spec.poke_interval, _MIN_SECONDS_DEFERRED),
-            deadline=max(deadline, time.time() + _MIN_SECONDS_DEFERRED),
+            first_check_seconds=max(wait_spec.poke_interval, _MIN_DEFERRED_SECONDS),
+            deadline=max(deadline, time.time() + _MIN_DEFERRED_SECONDS),
             resume_data=resume_data,
         ),
         method_name="execute_complete",
-        timeout=timedelta(seconds=wait_spec.timeout + _SECONDS_FOR_THE_TRIGGERER),
+        timeout=timedelta(seconds=wait_spec.timeout + _TRIGGERER_GRACE_SECONDS),
     )
 
 
-def finish(end: Finished) -> None:
-    """Return where the condition is met.
+def raise_unless_met(finished: Finished) -> None:
+    """Return if the condition is met.
 
-    Raises ``AirflowSensorTimeout``, ``AirflowFailException`` for what no retry can mend, else :class:`WaitFailed`.
+    Raises ``AirflowSensorTimeout`` on a timeout, ``AirflowFailException`` for a permanent error, else
+    :class:`WaitFailed`.
     """
-    if end.status == "timeout":
-        raise AirflowSensorTimeout(end.message)
-    if end.status == "failed":
-        if end.permanent:
-            raise AirflowFailException(end.message)
-        raise WaitFailed(end.message) from (end.cause.error() if end.cause else None)
+    if finished.status == "timeout":
+        raise AirflowSensorTimeout(finished.message)
+    if finished.status == "failed":
+        if finished.permanent:
+            raise AirflowFailException(finished.message)
+        raise WaitFailed(finished.message) from (finished.cause.error() if finished.cause else None)
 
 
-def end_of(event: dict[str, Any]) -> Finished:
-    """Return the end that a trigger's event tells of."""
+def finished_from(event: dict[str, Any]) -> Finished:
+    """Return the decision in a trigger's event."""
     cause = Cause(**event["cause"]) if event["cause"] else None
     return Finished(event["status"], event["message"], permanent=event["permanent"], cause=cause)
+
+
+class WaitUntilIndexedMixin(LineageMixin):
+    """Waits after a write until the index has no pending vectors, if ``wait_until_indexed`` is set.
+
+    ``poke_interval`` and ``wait_timeout`` are seconds or a ``timedelta``. Raises ``TypeError`` or ``ValueError``
+    for other values.
+    """
+
+    def __init__(
+        self,
+        *,
+        wait_until_indexed: bool = False,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poke_interval: timedelta | float = 10.0,
+        wait_timeout: timedelta | float = 3600.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.wait_until_indexed = wait_until_indexed
+        self.deferrable = deferrable
+        self.poke_interval = duration_seconds(poke_interval, "poke_interval")
+        self.wait_timeout = duration_seconds(wait_timeout, "wait_timeout")
+        self._killed = False
+        self._wait_token: CancelToken | None = None  # not before the wait: Airflow copies operators
+
+    def when_indexed(self, namespace: str | Sequence[str] | None, result: Any, **resume_data: Any) -> Any:
+        """Return ``result``, after the wait if one is wanted; ``None`` waits for all namespaces.
+
+        Airflow stores ``result`` and ``resume_data`` while the task is deferred.
+        """
+        if self.wait_until_indexed:
+            self._wait_token = CancelToken()
+            if self._killed:
+                self._wait_token.cancel()
+            write_result = asdict(self.write_result) if self.write_result else None
+            wait(
+                self,
+                WaitSpec(namespace=namespace, poke_interval=self.poke_interval, timeout=self.wait_timeout),
+                deferrable=self.deferrable,
+                cancel_token=self._wait_token,
+                resume_data={"result": result, "write_result": write_result, **resume_data},
+            )
+        return result
+
+    def on_kill(self) -> None:
+        """Cancel the wait; the task fails."""
+        self._killed = True
+        if self._wait_token is not None:
+            self._wait_token.cancel()
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Resume after the deferral; return the result from before it.
+
+        Lineage is emitted again: Airflow gives an outlet's event only what this process reports.
+        """
+        resume_data = event["resume_data"]
+        if resume_data["write_result"] is not None:
+            self.emit_lineage(context, WriteResult(**resume_data["write_result"]))
+        finished = finished_from(event)
+        raise_unless_met(finished)
+        self.log.info("%s.", finished.message)
+        return resume_data["result"]

@@ -1,4 +1,4 @@
-"""A whole Airflow for the tests of this folder that need one."""
+"""A running Airflow for the tests of this folder."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.support.rest_api import free_port
 
 @pytest.fixture(scope="package")
 def slow_index_port() -> int:
-    """Where the index of the DAG ``waiting`` will be: its asset is made when the DAG is parsed."""
+    """The port of the index of the DAG ``waiting``, whose asset is created when the DAG is parsed."""
     return free_port()
 
 
 @pytest.fixture(scope="package")
 def airflow(shared_server: DevServer, slow_index_port: int) -> Iterator[LiveAirflow]:
-    """An Airflow whose default connection, and the host of the example of assets, is ``server``."""
+    """An Airflow whose default connection and ``example_assets`` use ``shared_server``."""
     hosts = {
         "UPSTASH_VECTOR_HOST": shared_server.url,
         "SLOW_INDEX_HOST": f"http://127.0.0.1:{slow_index_port}",

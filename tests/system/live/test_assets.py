@@ -1,4 +1,4 @@
-"""In a whole Airflow, an update of vectors triggers the DAG that waits for them, and tells it the counts."""
+"""In a running Airflow, an update of vectors triggers the DAG that is scheduled on their asset."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.support.live_airflow import LiveAirflow
 RUNS = "SELECT run_id, state FROM dag_run WHERE dag_id = 'example_assets_consume'"
 
 
-def updated(airflow: LiveAirflow, rows: Path, ids: list[str]) -> None:
-    """Trigger an update of vectors, and wait for it."""
+def update(airflow: LiveAirflow, rows: Path, ids: list[str]) -> None:
+    """Trigger an update of vectors and wait for its end."""
     rows.write_text("".join(json.dumps({"id": id, "data": "new"}) + "\n" for id in ids))
     run_id = airflow.trigger("example_assets_update", rows=str(rows))
     assert airflow.wait_for_end(run_id, "update") == "success", airflow.logs(run_id)
@@ -25,8 +25,8 @@ def test_an_update_triggers_a_dag_unless_nothing_was_updated(
     with VectorClient(Endpoint.of(server.url, server.token)) as client:
         client.upsert([{"id": id, "vector": [1, 1]} for id in ("a", "b")], "movies")
     airflow.unpause("example_assets_consume")
-    updated(airflow, tmp_path / "none.jsonl", ["unknown"])
-    updated(airflow, tmp_path / "two.jsonl", ["a", "b", "unknown"])
+    update(airflow, tmp_path / "none.jsonl", ["unknown"])
+    update(airflow, tmp_path / "two.jsonl", ["a", "b", "unknown"])
     airflow.wait(lambda: [state for _, state in airflow.query(RUNS)] == ["success"], 120)
     ((run_id, _),) = airflow.query(RUNS)
     assert airflow.result(run_id, "look_up") == 2

@@ -1,4 +1,4 @@
-"""Bulk updates in a whole Airflow whose task is killed or stopped while it runs."""
+"""Bulk updates in a running Airflow whose task is killed or terminated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_upstash_vector.dev_server import DevServer
 from tests.support.live_airflow import LiveAirflow
 
 ROWS, IDS, CONCURRENCY = 4_000, 701, 16
-HEARTBEAT_SECONDS = 2  # until Airflow tells the task
+HEARTBEAT_SECONDS = 2  # the task learns its new state with it
 
 
 @pytest.fixture
@@ -32,32 +32,32 @@ def rows(server: DevServer, tmp_path: Path) -> Path:
 
 def stored(server: DevServer) -> dict[str, int]:
     with VectorClient(Endpoint.of(server.url, server.token)) as client:
-        return {found.id: (found.metadata or {})["n"] for found in client.range(include_metadata=True)}
+        return {vector.id: (vector.metadata or {})["n"] for vector in client.range(include_metadata=True)}
 
 
-def begun(airflow: LiveAirflow, server: DevServer, rows: Path) -> tuple[str, int]:
-    """Trigger the DAG; return the run's id and the task's process once a third of the rows is updated."""
+def start(airflow: LiveAirflow, server: DevServer, rows: Path) -> tuple[str, int]:
+    """Trigger the DAG; return the run id and the task's process id once a third of the rows is updated."""
     run_id = airflow.trigger("bulk_rows", rows=str(rows))
     airflow.wait(lambda: server.requests["update"] > ROWS // 3, 120)
     return run_id, airflow.task(run_id, "update")["pid"]
 
 
-def ended(airflow: LiveAirflow, run_id: str, state: str) -> None:
-    """Wait until the run's task has ended, as ``state``."""
+def wait_for_end(airflow: LiveAirflow, run_id: str, state: str) -> None:
+    """Wait for the end of the run's task, in ``state``."""
     assert airflow.wait_for_end(run_id, "update") == state, airflow.logs(run_id)
 
 
-def stopped(airflow: LiveAirflow, pid: int) -> float:
-    """Wait until a task's process is gone; return the seconds that took."""
-    asked = time.monotonic()
+def wait_for_exit(airflow: LiveAirflow, pid: int) -> float:
+    """Wait for the end of a process; return the seconds that took."""
+    start_time = time.monotonic()
     airflow.wait(lambda: not Path(f"/proc/{pid}").exists(), 30)
-    return time.monotonic() - asked
+    return time.monotonic() - start_time
 
 
-def test_a_killed_task_goes_on_where_it_was(airflow: LiveAirflow, server: DevServer, rows: Path) -> None:
-    run_id, pid = begun(airflow, server, rows)
+def test_a_killed_task_resumes(airflow: LiveAirflow, server: DevServer, rows: Path) -> None:
+    run_id, pid = start(airflow, server, rows)
     os.kill(pid, signal.SIGKILL)
-    ended(airflow, run_id, "success")
+    wait_for_end(airflow, run_id, "success")
 
     assert airflow.task(run_id, "update")["try_number"] == 2
     assert stored(server) == {f"v{n * 7 % IDS}": n for n in range(ROWS)}
@@ -67,12 +67,12 @@ def test_a_killed_task_goes_on_where_it_was(airflow: LiveAirflow, server: DevSer
 
 
 def test_a_terminated_task_settles_what_is_in_flight(airflow: LiveAirflow, server: DevServer, rows: Path) -> None:
-    run_id, pid = begun(airflow, server, rows)
+    run_id, pid = start(airflow, server, rows)
     os.kill(pid, signal.SIGTERM)
-    assert stopped(airflow, pid) < 5
+    assert wait_for_exit(airflow, pid) < 5
     sent = server.requests["update"]
 
-    ended(airflow, run_id, "success")
+    wait_for_end(airflow, run_id, "success")
     assert sent < ROWS
     assert server.requests["update"] == ROWS
     assert stored(server) == {f"v{n * 7 % IDS}": n for n in range(ROWS)}
@@ -81,12 +81,12 @@ def test_a_terminated_task_settles_what_is_in_flight(airflow: LiveAirflow, serve
 def test_a_task_that_is_marked_failed_settles_what_is_in_flight(
     airflow: LiveAirflow, server: DevServer, rows: Path
 ) -> None:
-    run_id, pid = begun(airflow, server, rows)
+    run_id, pid = start(airflow, server, rows)
     airflow.mark_failed("bulk_rows", run_id, "update")
-    assert stopped(airflow, pid) < 5 + HEARTBEAT_SECONDS
+    assert wait_for_exit(airflow, pid) < 5 + HEARTBEAT_SECONDS
     sent = server.requests["update"]
 
-    ended(airflow, run_id, "failed")
+    wait_for_end(airflow, run_id, "failed")
     log = airflow.logs(run_id)
     assert f"the run was stopped: {sent:,} of {ROWS:,} rows updated" in log
     assert f"{ROWS - sent:,} not attempted" in log

@@ -1,4 +1,4 @@
-"""In a whole Airflow, tasks wait in the triggerer, and in the next one where that is killed."""
+"""In a running Airflow, tasks wait in the triggerer, and in another one after it is killed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def index(slow_index_port: int) -> Iterator[DevServer]:
         yield server
 
 
-def wait_for_looks(airflow: LiveAirflow, index: DevServer, kind: str, count: int) -> None:
-    """Wait until the index was asked so often from now on."""
+def wait_for_checks(airflow: LiveAirflow, index: DevServer, kind: str, count: int) -> None:
+    """Wait for ``count`` more requests of a kind."""
     until = index.requests[kind] + count
     airflow.wait(lambda: index.requests[kind] >= until, 120)
 
@@ -34,18 +34,18 @@ def wait_for_deferral(airflow: LiveAirflow, run_id: str, task_id: str) -> None:
     airflow.wait(lambda: not Path(f"/proc/{worker}").exists(), 60)
 
 
-def test_waits_go_on_in_another_triggerer(airflow: LiveAirflow, index: DevServer) -> None:
+def test_waits_resume_in_another_triggerer(airflow: LiveAirflow, index: DevServer) -> None:
     airflow.add_connection("movies", host=index.url, password=index.token)
     with VectorClient(Endpoint.of(index.url, index.token)) as client:
         client.upsert([{"id": "early", "vector": [1, 1]}])
         run_id = airflow.trigger("waiting")
         wait_for_deferral(airflow, run_id, "wait")
         wait_for_deferral(airflow, run_id, "update")
-        wait_for_looks(airflow, index, "fetch", 3)
+        wait_for_checks(airflow, index, "fetch", 3)
 
         airflow.kill_component("triggerer")
         airflow.run_component("triggerer")
-        wait_for_looks(airflow, index, "fetch", 3)
+        wait_for_checks(airflow, index, "fetch", 3)
         client.upsert([{"id": "late", "vector": [1, 1], "metadata": {"ready": True, "more": 1}}])
 
     assert airflow.wait_for_end(run_id, "wait") == "success", airflow.logs(run_id)
@@ -56,4 +56,4 @@ def test_waits_go_on_in_another_triggerer(airflow: LiveAirflow, index: DevServer
     assert index.requests["update"] == 1
     logs = airflow.logs(run_id)
     assert index.token not in logs
-    assert "vector 'late' is there" in logs
+    assert "vector 'late' exists" in logs

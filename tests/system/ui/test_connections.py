@@ -31,7 +31,7 @@ def test_the_form_explains_its_fields(connections: ConnectionsPage, picture: Tak
     picture("connection-form")
 
     form.open_extra_fields()
-    for help_text in ("For tasks that name none", "For one request", "How often a request", "Sends the token"):
+    for help_text in ("For tasks that set none", "For one request", "Maximum attempts", "Sends the token"):
         expect(form.says(help_text)).to_be_visible()
     assert form.labels() >= {"Default namespace", "Timeout (s)", "Attempts", "Allow plain HTTP"}
     expect(form.number("Timeout (s)")).to_have_value("30")
