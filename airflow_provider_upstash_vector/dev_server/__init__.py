@@ -1,7 +1,7 @@
 """A local Upstash Vector, written from the API's documentation alone; it shares no code with ``client``.
 
-``DevServer`` runs one in a thread; ``python -m airflow_provider_upstash_vector.dev_server`` in a process.
-Names are loaded when they are first used: pytest imports this package at every start.
+``DevServer`` runs in a thread, ``python -m airflow_provider_upstash_vector.dev_server`` in a process.
+Names are imported on first use: pytest imports this package at every start.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_upstash_vector.dev_server.faults import Fault
-    from airflow_provider_upstash_vector.dev_server.index import IndexSpec
+    from airflow_provider_upstash_vector.dev_server.models import IndexSpec
     from airflow_provider_upstash_vector.dev_server.server import DevServer
 
-_LAZY_EXPORTS = {"DevServer": "server", "Fault": "faults", "IndexSpec": "index"}
+_LAZY_EXPORTS = {"DevServer": "server", "Fault": "faults", "IndexSpec": "models"}
 
 __all__ = ["DevServer", "Fault", "IndexSpec"]
 

@@ -1,4 +1,4 @@
-"""``python -m airflow_provider_upstash_vector.dev_server``: a local Upstash Vector until Ctrl+C."""
+"""``python -m airflow_provider_upstash_vector.dev_server``: run the dev server until Ctrl+C."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import os
 import sqlite3
 import sys
 
-from airflow_provider_upstash_vector.dev_server.index import INDEX_TYPES, SIMILARITY_FUNCTIONS
+from airflow_provider_upstash_vector.dev_server.models import INDEX_TYPES, SIMILARITY_FUNCTIONS
 from airflow_provider_upstash_vector.dev_server.server import DevServer
 
 
 def main() -> None:
     """Serve with the options of the command line."""
-    options = parser().parse_args()
+    options = _parser().parse_args()
     token = options.token or os.environ.get("UPSTASH_VECTOR_REST_TOKEN")
     try:
         server = DevServer(
@@ -37,35 +37,34 @@ def main() -> None:
     print(f"export UPSTASH_VECTOR_REST_URL={server.url}", flush=True)  # noqa: T201 - see above
     if token is None:
         print(f"export UPSTASH_VECTOR_REST_TOKEN={server.token}", flush=True)  # noqa: T201 - see above
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again after it has stopped
         server.run()
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the command line's options."""
-    options = argparse.ArgumentParser(
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_upstash_vector.dev_server",
         description="A local Upstash Vector index on 127.0.0.1, for development and tests.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    options.add_argument("--port", type=int, default=8079, help="0 takes a free port")
-    options.add_argument("--dimension", type=int, default=2, help="of dense vectors")
-    options.add_argument("--index-type", type=_choice, default="DENSE", choices=INDEX_TYPES)
-    options.add_argument("--similarity", type=_choice, default="COSINE", choices=SIMILARITY_FUNCTIONS)
-    options.add_argument("--embedding-model", default="", metavar="NAME", help="embed text as dense vectors")
-    options.add_argument(
+    parser.add_argument("--port", type=int, default=8079, help="0 for a free port")
+    parser.add_argument("--dimension", type=int, default=2, help="dimension of dense vectors")
+    parser.add_argument("--index-type", type=_choice, default="DENSE", choices=INDEX_TYPES)
+    parser.add_argument("--similarity", type=_choice, default="COSINE", choices=SIMILARITY_FUNCTIONS)
+    parser.add_argument("--embedding-model", default="", metavar="NAME", help="embed text as dense vectors")
+    parser.add_argument(
         "--sparse-embedding-model", default="", metavar="NAME", help="embed text as sparse vectors"
     )
-    options.add_argument(
+    parser.add_argument(
         "--token",
-        help="the REST token; without it that of UPSTASH_VECTOR_REST_TOKEN, else a random one that is printed",
+        help="the REST token; by default UPSTASH_VECTOR_REST_TOKEN, or a random one that is printed",
     )
-    options.add_argument("--read-only-token", default=None, metavar="TOKEN", help="a token that may only read")
-    options.add_argument(
-        "--indexing-delay", type=float, default=0.0, metavar="SECONDS", help="how long written vectors are pending"
+    parser.add_argument("--read-only-token", default=None, metavar="TOKEN", help="a token that may only read")
+    parser.add_argument(
+        "--indexing-delay", type=float, default=0.0, metavar="SECONDS", help="how long a written vector is pending"
     )
-    options.add_argument("--database", default=":memory:", metavar="FILE", help="where vectors are stored")
-    return options
+    parser.add_argument("--database", default=":memory:", metavar="FILE", help="the file that stores the vectors")
+    return parser
 
 
 def _choice(text: str) -> str:

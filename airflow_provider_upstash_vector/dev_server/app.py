@@ -1,8 +1,7 @@
-"""The HTTP side: paths, authorization, errors in the documented shape, and the server's own control paths.
+"""The ASGI application: routing and authorization of API requests, and the server's control paths.
 
-Outside the API's paths: ``POST /_dev/faults`` takes one fault or an array of them, ``DELETE`` forgets them;
-``GET /_dev/requests`` counts the requests of each command; ``POST /_dev/clear`` makes the index as new. They need
-no token.
+Control paths need no token: ``POST /_dev/faults`` adds one fault or an array of them, ``DELETE`` removes all;
+``GET /_dev/requests`` returns the number of requests of each command; ``POST /_dev/clear`` empties the index.
 """
 
 from __future__ import annotations
@@ -17,34 +16,33 @@ from urllib.parse import unquote
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_provider_upstash_vector.dev_server import responses
-from airflow_provider_upstash_vector.dev_server.commands import COMMANDS, Command, Request, Server
-from airflow_provider_upstash_vector.dev_server.errors import HttpError, bad_request
-from airflow_provider_upstash_vector.dev_server.faults import Fault, Faults
-from airflow_provider_upstash_vector.dev_server.responses import Answer
+from airflow_provider_upstash_vector.dev_server.commands import COMMANDS, Command, Request, ServerState
+from airflow_provider_upstash_vector.dev_server.faults import Fault, Faults, FaultySender
+from airflow_provider_upstash_vector.dev_server.responses import HttpError, Response, bad_request
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
-_RUNS_FIRST = {"slow", "drip"}
+_ALWAYS_APPLIED = {"slow", "drip"}
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """The token that may do all, and the one that may only read.
+    """The read-write token and the read-only one.
 
-    Of the refusals only "Invalid auth token" is documented; the other texts are assumed.
+    Only the message "Invalid auth token" is documented; the others are assumed.
     """
 
     full: str
     read_only: str | None = None
 
     def check(self, header: str, command: Command) -> None:
-        """Refuse a request whose ``Authorization`` header does not allow the command."""
+        """Raise ``HttpError`` if the ``Authorization`` header does not allow the command."""
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise HttpError(401, "Unauthorized: Missing auth token")
@@ -62,65 +60,65 @@ def _same(left: str, right: str) -> bool:
 
 @dataclass(slots=True, kw_only=True)
 class Service:
-    """Answers API requests; an ASGI application for all paths but the control ones."""
+    """The ASGI application of the API's paths."""
 
-    server: Server
+    state: ServerState
     tokens: Tokens
-    find_transport: responses.FindTransport
+    faulty_sender: FaultySender
     faults: Faults = field(default_factory=Faults)
     requests: Counter[str] = field(default_factory=Counter)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         try:
             name, command, namespace = _route(scope)
-        except HttpError as refusal:
-            await responses.error(refusal.status, refusal.message).send(send)
+        except HttpError as error:
+            await error.response().send(send)
             return
         self.requests[name] += 1
         fault = self.faults.take(name)
         try:
             body = await _read_body(scope, receive)
-        except HttpError as refusal:
-            await responses.error(refusal.status, refusal.message).send(send)
+        except HttpError as error:
+            await error.response().send(send)
             return
         except ClientDisconnect:
             return
         request = Request(namespace, body, scope["query_string"].decode("latin-1"))
         if fault is None:
-            await self._answer(scope, command, request).send(send)
+            await self._respond(scope, command, request).send(send)
         else:
-            runs = fault.applied or fault.kind in _RUNS_FIRST
-            good = self._answer(scope, command, request) if runs else responses.result("Success")
-            await responses.send_with(fault, good, scope, send, self.find_transport)
+            applied = fault.applied or fault.kind in _ALWAYS_APPLIED
+            response = self._respond(scope, command, request) if applied else responses.result("Success")
+            await self.faulty_sender.send(fault, response, scope, send)
 
-    def _answer(self, scope: Scope, command: Command, request: Request) -> Answer:
+    def _respond(self, scope: Scope, command: Command, request: Request) -> Response:
         try:
             self.tokens.check(_header(scope, b"authorization"), command)
-            return responses.result(command.run(self.server, request))
-        except HttpError as refusal:
-            return responses.error(refusal.status, refusal.message)
+            return responses.result(command.run(self.state, request))
+        except HttpError as error:
+            return error.response()
         except Exception:
-            log.exception("a command failed")
+            log.exception("Command %s failed", scope["path"])
             return responses.error(500, "Internal server error")
 
     def application(self) -> ASGIApp:
-        """Return the whole application, control paths included."""
+        """Return the application with the control paths."""
         control = Starlette(
             routes=[
                 Route("/_dev/faults", self._control_faults, methods=["GET", "POST", "DELETE"]),
-                Route("/_dev/requests", self._show_requests),
+                Route("/_dev/requests", self._count_requests),
                 Route("/_dev/clear", self._clear, methods=["POST"]),
             ]
         )
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            # Not a route of Starlette's: its patterns match no path with a newline in it.
+            # Not a Starlette route: its patterns do not match a path that contains a newline.
             await (control if scope["path"].startswith("/_dev/") else self)(scope, receive, send)
 
         return application
 
-    async def _control_faults(self, request: HttpRequest) -> Response:
+    async def _control_faults(self, request: HttpRequest) -> JSONResponse:
         if request.method == "DELETE":
             self.faults.clear()
         elif request.method == "POST":
@@ -131,19 +129,19 @@ class Service:
                 return JSONResponse({"error": str(error), "status": 400}, status_code=400)
         return JSONResponse({"result": self.faults.waiting()})
 
-    async def _clear(self, _: HttpRequest) -> Response:
-        self.server.index.clear()
-        self.server.resumable_queries.clear()
+    async def _clear(self, _: HttpRequest) -> JSONResponse:
+        self.state.index.clear()
+        self.state.resumable_queries.clear()
         self.faults.clear()
         self.requests.clear()
         return JSONResponse({"result": "Success"})
 
-    async def _show_requests(self, _: HttpRequest) -> Response:
+    async def _count_requests(self, _: HttpRequest) -> JSONResponse:
         return JSONResponse({"result": dict(self.requests)})
 
 
 def _route(scope: Scope) -> tuple[str, Command, str]:
-    # The path as it was sent: once decoded, a namespace "a/b" could not be told from two segments.
+    # The raw path: in the decoded one, a namespace "a/b" looks like two segments.
     segments = scope["raw_path"].split(b"/")[1:]
     if not segments:  # OPTIONS *
         raise HttpError(404, "Not found")
@@ -164,7 +162,7 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes:
     async for chunk in HttpRequest(scope, receive).stream():
         body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise HttpError(413, f"Request body is too large, at most {MAX_BODY_BYTES} bytes")
+            raise HttpError(413, f"Request body is too large: more than {MAX_BODY_BYTES} bytes")
     return bytes(body)
 
 

@@ -1,7 +1,7 @@
-"""Text to vectors without a model, so that data can be embedded on a machine with no network. Deterministic.
+"""Deterministic embeddings of text without a model or network.
 
-The dense embedding is a stand-in for models such as BGE: it hashes tokens to directions and understands nothing,
-but texts that share words come out close. The sparse one is BM25 as the service documents it.
+The dense embedding stands in for models such as BGE: it hashes tokens to directions, so that texts with words in
+common are close. The sparse one is BM25 as the service documents it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _STEMMER = snowballstemmer.stemmer("english")
 
 
 def tokens(text: str) -> list[str]:
-    """Return the stems of a text's words and numbers, without English stop words."""
+    """Return the stems of the words and numbers of a text, without English stop words."""
     words = re.findall(r"\w+", text.lower())
     return [stem(word) for word in words if word not in _STOP_WORDS]
 
@@ -33,7 +33,7 @@ def stem(word: str) -> str:
 
 
 def embed_dense(text: str, dimension: int) -> npt.NDArray[np.float32]:
-    """Return a unit vector: the sum of one pseudo-random direction per token."""
+    """Return the normalised sum of a pseudo-random direction per token."""
     total = np.zeros(dimension, dtype=np.float64)
     for token in tokens(text) or [""]:
         total += np.random.default_rng(_hash(token)).standard_normal(dimension)
@@ -41,7 +41,7 @@ def embed_dense(text: str, dimension: int) -> npt.NDArray[np.float32]:
 
 
 def embed_sparse(text: str) -> tuple[list[int], list[float]]:
-    """Return a document's BM25 term weights (k1 = 1.2, b = 0.75, average length 32), an entry per token."""
+    """Return the BM25 term weights of a document (k1 = 1.2, b = 0.75, average length 32) by token."""
     words = tokens(text)
     norm = _BM25_K1 * (1 - _BM25_B + _BM25_B * len(words) / _BM25_AVERAGE_TOKENS)
     weights: dict[int, float] = {}
@@ -52,7 +52,7 @@ def embed_sparse(text: str) -> tuple[list[int], list[float]]:
 
 
 def embed_sparse_query(text: str) -> dict[int, float]:
-    """Return a query's terms, each with the weight 1: in BM25 frequency counts in documents only."""
+    """Return the terms of a query, each with weight 1: BM25 counts frequency in documents only."""
     return dict.fromkeys(map(_sparse_index, tokens(text)), 1.0)
 
 

@@ -1,36 +1,48 @@
-"""Faults on demand: what the next requests get instead of a good answer."""
+"""Faults on demand: errors, delays and broken connections in place of the next responses."""
 
 from __future__ import annotations
 
+import asyncio
 import random
 import threading
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
+from starlette.types import Scope, Send
+
+from airflow_provider_upstash_vector.dev_server.responses import Response, error
+
+QUOTA_MESSAGE = "Exceeded daily write limit: 10000"
+_HTML = "<html><head><title>{status}</title></head><body><h1>{status} from a proxy</h1></body></html>"
+_MAX_DRIPPED_HEADER_BYTES = 64 * 1024
 _NUMBERS: dict[type, tuple[type, ...]] = {int: (int,), float: (int, float)}
+
+FindTransport = Callable[[Scope], asyncio.Transport]
+Sleep = Callable[[float], Awaitable[object]]
 
 FaultKind = Literal["status", "quota", "cut", "slow", "drip", "garbage", "huge"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What the next ``times`` requests get.
+    """One fault, for the next ``times`` requests.
 
-    :param kind: ``"status"``: an answer with ``status``; ``"quota"``: the daily limit's 403; ``"cut"``: the
-        connection is reset; ``"slow"``: the answer begins after ``seconds``; ``"drip"``: it comes a byte at a
+    :param kind: ``"status"``: a response with ``status``; ``"quota"``: the daily limit's 403; ``"cut"``: the
+        connection is reset; ``"slow"``: the response starts after ``seconds``; ``"drip"``: it arrives a byte at a
         time, ``seconds`` apart; ``"garbage"``: 200 with ``text``; ``"huge"``: 200 with ``size_bytes``.
-    :param times: how many requests get it.
-    :param command: only those of this command, e.g. ``"update"``.
-    :param probability: of a request to get it; all requests count.
-    :param applied: carry the command out first, as when an answer is lost; ``slow`` and ``drip`` always do.
+    :param times: how many requests it applies to.
+    :param command: apply it only to requests of this command, e.g. ``"update"``.
+    :param probability: the chance that a request gets the fault; one that does not counts towards ``times`` too.
+    :param applied: run the command first, as if its response was lost; ``slow`` and ``drip`` always do.
     :param status: the HTTP status of ``status``.
-    :param html: with ``status``: answer as a proxy's page, not as JSON.
-    :param retry_after: with ``status``: the header.
-    :param partial: with ``cut``: reset it in the middle of the answer.
-    :param seconds: of ``slow`` and ``drip``.
-    :param headers: with ``drip``: begin with the status line, not with the body.
+    :param html: for ``status``: respond with a proxy's HTML page instead of JSON.
+    :param retry_after: for ``status``: the ``Retry-After`` header.
+    :param partial: for ``cut``: reset the connection in the middle of the response.
+    :param seconds: the delay of ``slow`` and ``drip``.
+    :param headers: for ``drip``: start with the status line instead of the body.
     :param text: the body of ``garbage``.
-    :param size_bytes: the size of ``huge``'s body.
+    :param size_bytes: the size of the body of ``huge``.
     """
 
     kind: FaultKind
@@ -51,52 +63,114 @@ class Fault:
         if self.kind not in get_args(FaultKind):
             raise ValueError(f"kind must be one of {', '.join(get_args(FaultKind))}, got {self.kind!r}")
         for field in fields(self):
-            value, wanted = getattr(self, field.name), type(field.default)
+            value, kind = getattr(self, field.name), type(field.default)
             if field.default is None and value is not None and not isinstance(value, str):
                 raise ValueError(f"{field.name} must be a string, got {value!r}")
-            if wanted in _NUMBERS and (isinstance(value, bool) or not isinstance(value, _NUMBERS[wanted])):
+            if kind in _NUMBERS and (isinstance(value, bool) or not isinstance(value, _NUMBERS[kind])):
                 raise ValueError(f"{field.name} must be a number, got {value!r}")
         if self.times < 1 or not 200 <= self.status <= 599 or self.seconds < 0:
             raise ValueError("times must be at least 1, status from 200 to 599, seconds not negative")
 
     @classmethod
     def from_json(cls, value: Any) -> Fault:
-        """Return the fault that a JSON object describes; ``ValueError`` where it describes none."""
+        """Return the fault that a JSON object describes. Raises ``ValueError`` if it is not valid."""
         names = {field.name for field in fields(cls)}
         if not isinstance(value, dict) or not set(value) <= names or "kind" not in value:
-            raise ValueError(f"a fault is an object with kind and any of {', '.join(sorted(names))}")
+            raise ValueError(f"a fault must be an object with kind and any of {', '.join(sorted(names))}")
         return cls(**value)
 
 
 class Faults:
-    """The faults that are waiting, first come first served; safe to use from any thread."""
+    """The queue of faults that the next requests take from; thread-safe."""
 
     def __init__(self, random_value: random.Random | None = None) -> None:
         self._waiting: list[Fault] = []
         self._lock = threading.Lock()
-        self._chance = random_value or random.Random()  # noqa: S311 - not for secrets
+        self._random = random_value or random.Random()  # noqa: S311 - not for secrets
 
     def add(self, *faults: Fault) -> None:
-        """Let the next requests get these."""
+        """Add faults to the queue."""
         with self._lock:
             self._waiting.extend(faults)
 
     def clear(self) -> None:
-        """Forget the faults that are waiting."""
+        """Empty the queue."""
         with self._lock:
             self._waiting.clear()
 
     def waiting(self) -> list[dict[str, Any]]:
-        """Return the faults that are waiting, as JSON objects."""
+        """Return the queued faults, as JSON objects."""
         with self._lock:
             return [asdict(fault) for fault in self._waiting]
 
     def take(self, command: str) -> Fault | None:
-        """Return the fault that the next request of ``command`` gets, if any."""
+        """Take the fault for a request of ``command`` from the queue; return ``None`` if there is none."""
         with self._lock:
             for position, fault in enumerate(self._waiting):
                 if fault.command in {None, command}:
                     left = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
                     self._waiting[position : position + 1] = left
-                    return fault if self._chance.random() < fault.probability else None
+                    return fault if self._random.random() < fault.probability else None
         return None
+
+
+def fault_response(fault: Fault, response: Response) -> Response:
+    """Return what a fault sends in place of ``response``; pure."""
+    retry_after = () if fault.retry_after is None else ((b"retry-after", fault.retry_after.encode()),)
+    if fault.kind == "status" and fault.html:
+        page = _HTML.format(status=fault.status).encode()
+        return Response(fault.status, page, "text/html; charset=utf-8", retry_after)
+    if fault.kind == "status":
+        return error(fault.status, f"Injected fault: {fault.status}", *retry_after)
+    if fault.kind == "quota":
+        return error(403, QUOTA_MESSAGE)
+    if fault.kind == "garbage":
+        return Response(200, fault.text.encode())
+    if fault.kind == "huge":
+        return Response(200, b'{"result": "' + b"x" * fault.size_bytes + b'"}')
+    return response
+
+
+@dataclass(frozen=True, slots=True)
+class FaultySender:
+    """Sends responses with their faults; ``sleep`` is for the seconds of ``slow`` and ``drip``."""
+
+    find_transport: FindTransport
+    sleep: Sleep = asyncio.sleep
+
+    async def send(self, fault: Fault, response: Response, scope: Scope, send: Send) -> None:
+        """Send ``response``, or what the fault makes of it."""
+        response = fault_response(fault, response)
+        if fault.kind == "cut":
+            transport = self.find_transport(scope)
+            if fault.partial:
+                await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
+                half = response.body[: len(response.body) // 2]
+                await send({"type": "http.response.body", "body": half, "more_body": True})
+            transport.abort()
+        elif fault.kind == "drip" and fault.headers:
+            await self._drip_headers(fault, self.find_transport(scope))
+        elif fault.kind == "drip":
+            await self._drip_body(fault, response, self.find_transport(scope), send)
+        else:
+            if fault.kind == "slow":
+                await self.sleep(fault.seconds)
+            await response.send(send)
+
+    async def _drip_headers(self, fault: Fault, transport: asyncio.Transport) -> None:
+        for byte in b"HTTP/1.1 200 OK\r\nx-dripping: " + b"x" * _MAX_DRIPPED_HEADER_BYTES:
+            if transport.is_closing():
+                break
+            transport.write(bytes([byte]))
+            await self.sleep(fault.seconds)
+        transport.abort()
+
+    async def _drip_body(self, fault: Fault, response: Response, transport: asyncio.Transport, send: Send) -> None:
+        await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
+        for position in range(len(response.body)):
+            if transport.is_closing():
+                return
+            part = response.body[position : position + 1]
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+            await self.sleep(fault.seconds)
+        await send({"type": "http.response.body", "body": b""})

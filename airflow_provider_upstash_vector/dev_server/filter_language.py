@@ -1,4 +1,4 @@
-"""The filter language of query and delete: text in, a tree of conditions out.
+"""The filter language of query and delete: its grammar, and a parser that returns a tree of conditions.
 
     filter     = any_of
     any_of     = all_of { "OR" all_of }
@@ -25,7 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from airflow_provider_upstash_vector.dev_server.errors import HttpError, bad_request
+from airflow_provider_upstash_vector.dev_server.responses import HttpError, bad_request
 
 _MAX_DEPTH = 50
 _INT64 = range(-(2**63), 2**63)
@@ -45,7 +45,7 @@ Literal = str | float | int | bool
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One comparison: ``operator`` is a sign, GLOB, IN, CONTAINS or HAS; ``path`` in SQLite's JSON form."""
+    """One comparison: ``path`` is a JSON path of SQLite, ``operator`` a sign, GLOB, IN, CONTAINS or HAS."""
 
     path: str
     operator: str
@@ -55,14 +55,14 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """True where every part is."""
+    """True if all parts are true."""
 
     parts: tuple[Filter, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """True where one part is."""
+    """True if any part is true."""
 
     parts: tuple[Filter, ...]
 
@@ -80,12 +80,12 @@ class _Token(NamedTuple):
         return self.text.upper() if self.kind == "word" else ""
 
     @property
-    def shown(self) -> str:
+    def description(self) -> str:
         return "the end of the filter" if self.kind == "end" else f"{self.text!r}"
 
 
 def parse(text: str) -> Filter:
-    """Return the conditions of a filter. A syntax error is refused with its position and what was expected."""
+    """Parse a filter. Raises ``HttpError`` with the position of a syntax error and what was expected there."""
     parser = _Parser(_tokens(text))
     tree = parser.any_of()
     parser.expect("end", "", "AND, OR or the end of the filter")
@@ -123,12 +123,12 @@ class _Parser:
         return self._joined("AND", self._term, AllOf)
 
     def _joined(
-        self, keyword: str, part: Callable[[], Filter], make: Callable[[tuple[Filter, ...]], Filter]
+        self, keyword: str, part: Callable[[], Filter], join: Callable[[tuple[Filter, ...]], Filter]
     ) -> Filter:
         parts = [part()]
         while self._take_keyword(keyword):
             parts.append(part())
-        return parts[0] if len(parts) == 1 else make(tuple(parts))
+        return parts[0] if len(parts) == 1 else join(tuple(parts))
 
     def _term(self) -> Filter:
         opening = self._peek()
@@ -217,15 +217,15 @@ class _Parser:
         return self._take()
 
     def _take_keyword(self, keyword: str) -> bool:
-        found = self._peek().keyword == keyword
-        self._next += found
-        return found
+        matches = self._peek().keyword == keyword
+        self._next += matches
+        return matches
 
     def _take_operator(self, operator: str) -> bool:
         token = self._peek()
-        found = token.kind == "operator" and token.text == operator
-        self._next += found
-        return found
+        matches = token.kind == "operator" and token.text == operator
+        self._next += matches
+        return matches
 
     def _peek(self) -> _Token:
         return self._tokens[self._next]
@@ -237,4 +237,4 @@ class _Parser:
 
     def _unexpected(self, expected: str) -> HttpError:
         token = self._peek()
-        return _syntax_error(token.position, expected, token.shown)
+        return _syntax_error(token.position, expected, token.description)

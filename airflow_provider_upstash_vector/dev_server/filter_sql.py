@@ -1,8 +1,7 @@
 """Filters as SQLite conditions on the column ``metadata``; every value and path is a bound parameter.
 
-A condition holds only where the field exists, negated ones too, but for ``HAS NOT FIELD``: the documentation
-does not say what ``!=`` makes of a missing field, so this is assumed. ``true`` and ``1`` are the same, as are
-``false`` and ``0``.
+Except for ``HAS NOT FIELD``, a condition, negated or not, is true only if the field exists: this is assumed, since
+the documentation does not define ``!=`` for a missing field. ``true`` equals ``1``, and ``false`` equals ``0``.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _NUMERIC_OR_BOOLEAN = "('integer', 'real', 'true', 'false')"
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """An SQL expression with ``?`` marks, and what they stand for."""
+    """An SQL expression with ``?`` placeholders, and their values."""
 
     sql: str
     parameters: tuple[Literal | bytes, ...]

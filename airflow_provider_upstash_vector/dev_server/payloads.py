@@ -1,4 +1,4 @@
-"""Request bodies, read and checked: JSON in, values for the store out, or a refusal."""
+"""Parsing and validation of request bodies. All functions raise ``HttpError`` on invalid input."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import Any, Literal, NoReturn, TypedDict
 import numpy as np
 
 from airflow_provider_upstash_vector.dev_server.embedding import embed_dense, embed_sparse
-from airflow_provider_upstash_vector.dev_server.errors import bad_request, unprocessable, wrong_input
-from airflow_provider_upstash_vector.dev_server.index import IndexSpec
-from airflow_provider_upstash_vector.dev_server.records import Include, Record
+from airflow_provider_upstash_vector.dev_server.models import Include, IndexSpec, Record
+from airflow_provider_upstash_vector.dev_server.responses import bad_request, unprocessable, wrong_input
 
 MAX_METADATA_BYTES = 48 * 1024
 MAX_DATA_BYTES = 1024 * 1024
 MAX_SPARSE_ENTRIES = 1_000
 MAX_ITEMS = 1_000
-_ENDLESS_NUMBER = re.compile(rb"\d{309}")  # beyond what a float, and so most JSON readers, can hold
+_HUGE_NUMBER = re.compile(rb"\d{309}")  # out of range for a float, and so for most JSON parsers
 _INT32 = range(-(2**31), 2**31)
 
 MetadataMode = Literal["OVERWRITE", "PATCH"]
@@ -36,11 +35,11 @@ class _TextParts(TypedDict):
 
 def read_json(body: bytes) -> Any:
     """Return the JSON value of a body."""
-    if _ENDLESS_NUMBER.search(body):
+    if _HUGE_NUMBER.search(body):
         raise bad_request("Missing or wrong input: a number is too large")
     try:
-        value = json.loads(body, parse_constant=_refuse_constant)
-        if b"\\u" in body:  # an escape may hold half of a surrogate pair, which cannot be stored
+        value = json.loads(body, parse_constant=_reject_constant)
+        if b"\\u" in body:  # an unpaired surrogate cannot be stored
             json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise wrong_input(error.lineno, error.colno) from None
@@ -49,7 +48,7 @@ def read_json(body: bytes) -> Any:
     return value
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
@@ -61,7 +60,7 @@ def object_of(value: Any) -> dict[str, Any]:
 
 
 def items_of(value: Any) -> list[dict[str, Any]]:
-    """Return the objects of a body that holds one or an array of them, at most 1,000."""
+    """Return the objects of a body that is one object or an array of at most 1,000."""
     items = value if isinstance(value, list) else [value]
     if len(items) > MAX_ITEMS:
         raise bad_request(f"Too many items in one request: {len(items)}, at most {MAX_ITEMS}")
@@ -69,7 +68,7 @@ def items_of(value: Any) -> list[dict[str, Any]]:
 
 
 def id_of(value: Any) -> str:
-    """Return an id; numbers are taken and come back as text."""
+    """Return an id as text; integers are accepted too."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str) or not value:
@@ -78,7 +77,7 @@ def id_of(value: Any) -> str:
 
 
 def include_of(body: dict[str, Any]) -> Include:
-    """Read the include flags of a request."""
+    """Return the include flags of a request."""
     return Include(
         vectors=flag(body, "includeVectors"),
         metadata=flag(body, "includeMetadata"),
@@ -87,7 +86,7 @@ def include_of(body: dict[str, Any]) -> Include:
 
 
 def ids_of(value: Any) -> list[str]:
-    """Return an id or an array of them, at most 1,000."""
+    """Return the ids of a value that is one id or an array of at most 1,000."""
     ids = value if isinstance(value, list) else [value]
     if len(ids) > MAX_ITEMS:
         raise bad_request(f"Too many ids in one request: {len(ids)}, at most {MAX_ITEMS}")
@@ -95,23 +94,23 @@ def ids_of(value: Any) -> list[str]:
 
 
 def text_of(body: dict[str, Any], name: str) -> str:
-    """Return a string that must be given."""
+    """Return a required string."""
     value = body.get(name)
     if not isinstance(value, str):
         raise bad_request(f"Missing or wrong input: {name} must be a string")
     return value
 
 
-def whole_number(body: dict[str, Any], name: str, default: int | None, most: int) -> int:
-    """Return a whole number from 1 to ``most``; without a ``default`` it must be given."""
+def whole_number(body: dict[str, Any], name: str, default: int | None, maximum: int) -> int:
+    """Return a whole number from 1 to ``maximum``; it is required if ``default`` is ``None``."""
     value = default if body.get(name) is None else body[name]
-    if type(value) is not int or not 1 <= value <= most:
-        raise bad_request(f"Missing or wrong input: {name} must be a whole number from 1 to {most}")
+    if type(value) is not int or not 1 <= value <= maximum:
+        raise bad_request(f"Missing or wrong input: {name} must be a whole number from 1 to {maximum}")
     return value
 
 
 def choice(body: dict[str, Any], name: str, choices: tuple[str, ...]) -> str:
-    """Return one of ``choices``, the first where none is given."""
+    """Return one of ``choices``, by default the first."""
     value = body.get(name)
     if value is None:
         return choices[0]
@@ -121,15 +120,15 @@ def choice(body: dict[str, Any], name: str, choices: tuple[str, ...]) -> str:
 
 
 def only_one_of(body: dict[str, Any], *names: str) -> str:
-    """Return which of the names is given; exactly one must be."""
-    given = [name for name in names if body.get(name) is not None]
-    if len(given) != 1:
+    """Return the only one of ``names`` that is present in the body."""
+    present = [name for name in names if body.get(name) is not None]
+    if len(present) != 1:
         raise bad_request(f"Missing or wrong input: exactly one of {', '.join(names)} must be given")
-    return given[0]
+    return present[0]
 
 
 def flag(body: dict[str, Any], name: str) -> bool:
-    """Return a boolean that is false where it is missing."""
+    """Return a boolean, by default false."""
     value = body.get(name)
     if value is not None and not isinstance(value, bool):
         raise bad_request(f"Missing or wrong input: {name} must be true or false")
@@ -137,21 +136,21 @@ def flag(body: dict[str, Any], name: str) -> bool:
 
 
 def upsert_record(item: dict[str, Any], spec: IndexSpec) -> Record:
-    """Read one item of ``/upsert``."""
+    """Return the record of one item of ``/upsert``."""
     check_parts(item, spec)
     return Record(id=id_of(item.get("id")), **_vector_parts(item, spec), **_text_parts(item))
 
 
 def upsert_data_record(item: dict[str, Any], spec: IndexSpec) -> Record:
-    """Read one item of ``/upsert-data``: the vector is made from the text."""
+    """Return the record of one item of ``/upsert-data``, with the embedding of its text."""
     parts = embedded_parts(text_of(item, "data"), spec)
     return Record(id=id_of(item.get("id")), **parts, **_text_parts(item))
 
 
 def update_record(item: dict[str, Any], spec: IndexSpec) -> tuple[Record, MetadataMode]:
-    """Read the body of ``/update``; the parts of the record that are ``None`` stay as they are."""
+    """Return the record of an ``/update``, in which parts that do not change are ``None``."""
     mode: MetadataMode = item.get("metadataUpdateMode") or "OVERWRITE"
-    if mode not in ("OVERWRITE", "PATCH"):  # a list is unhashable, a set would fail
+    if mode not in ("OVERWRITE", "PATCH"):  # not a set: the value may be unhashable
         raise bad_request("Missing or wrong input: metadataUpdateMode must be OVERWRITE or PATCH")
     id = id_of(item.get("id"))
     texts = _text_parts(item)
@@ -167,15 +166,15 @@ def update_record(item: dict[str, Any], spec: IndexSpec) -> tuple[Record, Metada
 
 
 def check_parts(item: dict[str, Any], spec: IndexSpec) -> None:
-    """Refuse an item whose dense and sparse parts are not those of the index."""
-    for name, wanted in (("vector", spec.is_dense), ("sparseVector", spec.is_sparse)):
-        if (item.get(name) is not None) != wanted:
-            kind = "dense" if (name == "vector") == wanted else "sparse"
+    """Check that an item has the dense and sparse parts of the index."""
+    for name, expected in (("vector", spec.is_dense), ("sparseVector", spec.is_sparse)):
+        if (item.get(name) is not None) != expected:
+            kind = "dense" if (name == "vector") == expected else "sparse"
             raise unprocessable(f"This index requires {kind} vectors")
 
 
 def check_embeds(spec: IndexSpec) -> None:
-    """Refuse text where the index has no model to embed it."""
+    """Check that the index has models to embed text."""
     if not spec.embeds_text:
         raise unprocessable(
             "Embedding data for this index is not allowed. The index must be created with an embedding model"
@@ -184,7 +183,7 @@ def check_embeds(spec: IndexSpec) -> None:
 
 
 def embedded_parts(text: str, spec: IndexSpec) -> _VectorParts:
-    """Return the vector that the index's models make of a text."""
+    """Return the embedding of a text by the models of the index."""
     check_embeds(spec)
     parts: _VectorParts = {}
     if spec.is_dense:
@@ -260,14 +259,14 @@ def _text_parts(item: dict[str, Any]) -> _TextParts:
 def _metadata_text(metadata: dict[str, Any]) -> str:
     try:
         text = json.dumps(metadata, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    except ValueError:  # 1e999 is read as infinity
+    except ValueError:  # 1e999 is parsed as infinity
         raise bad_request("Missing or wrong input: metadata holds a number that is too large") from None
     check_metadata_size(text)
     return text
 
 
 def check_metadata_size(text: str) -> None:
-    """Refuse metadata of more than 48 KB, also where a patch has made it so."""
+    """Check that metadata, perhaps after a patch, is not larger than 48 KB."""
     size = len(text.encode())
     if size > MAX_METADATA_BYTES:
         raise bad_request(f"Metadata is too large: {size} bytes, at most {MAX_METADATA_BYTES}")

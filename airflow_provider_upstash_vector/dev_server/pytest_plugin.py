@@ -1,4 +1,4 @@
-"""A pytest fixture for tests that need an Upstash Vector index; installed with the package."""
+"""The pytest fixture of the dev server; pytest loads it with the installed package."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def upstash_vector_dev_server() -> Iterator[DevServer]:
     """Yield an empty dense index of two dimensions with ``.url`` and ``.token``, in memory, on a free port."""
-    from airflow_provider_upstash_vector.dev_server import DevServer  # noqa: PLC0415 - only tests that ask pay
+    from airflow_provider_upstash_vector.dev_server import DevServer  # noqa: PLC0415 - only tests that use it pay
 
     with DevServer() as server:
         yield server

@@ -1,6 +1,6 @@
-"""Scores and their order, in numpy: similarity functions, sparse scores, fusion of two lists. Pure.
+"""Scoring and ranking in numpy: similarity functions, sparse scores, fusion of two rankings. Pure.
 
-Formulas are those of the API page; vectors are named by their row number in the store.
+The formulas are those of the API documentation; a vector is represented by its row number in the store.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from airflow_provider_upstash_vector.dev_server.index import SimilarityFunction
+from airflow_provider_upstash_vector.dev_server.models import SimilarityFunction
 
 Floats = npt.NDArray[np.floating[Any]]
 Numbers = npt.NDArray[np.int64]
@@ -22,13 +22,13 @@ _RRF_CONSTANT = 60
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Row numbers with their scores, best first; equal scores in the order in which rows were written."""
+    """Row numbers with their scores, best first; rows of equal score in the order of writing."""
 
     numbers: Numbers
     scores: Floats
 
     def first(self, count: int) -> Ranking:
-        """Return the best ``count``."""
+        """Return the best ``count`` rows."""
         return Ranking(self.numbers[:count], self.scores[:count])
 
 
@@ -41,7 +41,7 @@ def ranked(numbers: Numbers, scores: Floats, limit: int | None = None) -> Rankin
 
 
 def at_least_as_good(scores: Floats, limit: int | None) -> npt.NDArray[np.intp]:
-    """Return the positions of the ``limit`` best scores, and of all that are equal to the last of them."""
+    """Return the positions of the ``limit`` best scores, and of those equal to the last of them."""
     if limit is None or limit >= len(scores):
         return np.arange(len(scores))
     last = -np.partition(-scores, limit - 1)[limit - 1]
@@ -62,7 +62,7 @@ def dense_scores(matrix: Floats, norms: Floats, query: Floats, similarity: Simil
 
 
 def inverse_document_frequency(documents: int, holding: int) -> float:
-    """Return the IDF weight of a sparse index that ``holding`` of ``documents`` vectors hold."""
+    """Return the IDF weight of a sparse dimension that ``holding`` of ``documents`` vectors have."""
     return float(np.log((documents - holding + 0.5) / (holding + 0.5)))
 
 
@@ -75,17 +75,17 @@ def fused(rankings: list[Ranking], normalise: Callable[[Ranking], Floats]) -> Ra
 
 
 def sums(positions: npt.NDArray[np.intp], values: Floats, count: int) -> Floats:
-    """Return ``count`` sums, each of the values at its position."""
+    """Return ``count`` sums; each value is added to the sum at its position."""
     return np.asarray(np.bincount(positions, weights=values, minlength=count), dtype=np.float64)
 
 
 def reciprocal_ranks(ranking: Ranking) -> Floats:
-    """Return 1 / (rank + 60), ranks counted from 1 (RRF)."""
+    """Return 1 / (rank + 60) for each row, with ranks from 1 (RRF)."""
     return 1 / (np.arange(1, len(ranking.numbers) + 1) + _RRF_CONSTANT)
 
 
 def distribution_based(ranking: Ranking) -> Floats:
-    """Return scores scaled by their mean and standard deviation, three deviations either way to 0…1 (DBSF)."""
+    """Return the scores scaled so that mean ± 3 standard deviations becomes 0…1 (DBSF)."""
     if len(ranking.scores) == 0:
         return ranking.scores
     mean, deviation = float(np.mean(ranking.scores)), float(np.std(ranking.scores))

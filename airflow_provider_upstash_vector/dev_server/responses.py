@@ -1,27 +1,17 @@
-"""Answers on their way to the client, whole or with a fault."""
+"""Responses in the documented shape, and the errors that commands raise."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.types import Scope, Send
-
-from airflow_provider_upstash_vector.dev_server.faults import Fault
-
-QUOTA_MESSAGE = "Exceeded daily write limit: 10000"
-_HTML = "<html><head><title>{status}</title></head><body><h1>{status} from a proxy</h1></body></html>"
-_PAUSE_MAX_BYTES = 64 * 1024
-
-FindTransport = Callable[[Scope], asyncio.Transport]
+from starlette.types import Send
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Status, body and headers of an answer."""
+class Response:
+    """Status, body and headers of a response."""
 
     status: int
     body: bytes
@@ -38,72 +28,47 @@ class Answer:
         ]
 
     async def send(self, send: Send) -> None:
-        """Send it whole."""
+        """Send the whole response."""
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": self.body})
 
 
-def result(value: Any) -> Answer:
-    """Return the answer of a command that succeeded."""
-    return Answer(200, json.dumps({"result": value}, ensure_ascii=False, allow_nan=False).encode())
+def result(value: Any) -> Response:
+    """Return the response to a command that succeeded."""
+    return Response(200, json.dumps({"result": value}, ensure_ascii=False, allow_nan=False).encode())
 
 
-def error(status: int, message: str, *extra_headers: tuple[bytes, bytes]) -> Answer:
-    """Return the documented shape of an error."""
+def error(status: int, message: str, *extra_headers: tuple[bytes, bytes]) -> Response:
+    """Return ``{"error": …, "status": …}``."""
     body = json.dumps({"error": message, "status": status}, ensure_ascii=False).encode()
-    return Answer(status, body, extra_headers=extra_headers)
+    return Response(status, body, extra_headers=extra_headers)
 
 
-def instead(fault: Fault, good: Answer) -> Answer:
-    """Return what a fault puts in the place of a good answer; pure."""
-    waits = () if fault.retry_after is None else ((b"retry-after", fault.retry_after.encode()),)
-    if fault.kind == "status" and fault.html:
-        page = _HTML.format(status=fault.status).encode()
-        return Answer(fault.status, page, "text/html; charset=utf-8", waits)
-    if fault.kind == "status":
-        return error(fault.status, f"A fault that was asked for: {fault.status}", *waits)
-    if fault.kind == "quota":
-        return error(403, QUOTA_MESSAGE)
-    if fault.kind == "garbage":
-        return Answer(200, fault.text.encode())
-    if fault.kind == "huge":
-        return Answer(200, b'{"result": "' + b"x" * fault.size_bytes + b'"}')
-    return good
+class HttpError(Exception):
+    """A request failed; the response is an error with this status and message."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(status, message)
+        self.status = status
+        self.message = message
+
+    def response(self) -> Response:
+        """Return the error as a response."""
+        return error(self.status, self.message)
 
 
-async def send_with(fault: Fault, good: Answer, scope: Scope, send: Send, find_transport: FindTransport) -> None:
-    """Send a good answer in the way that a fault makes of it."""
-    answer = instead(fault, good)
-    if fault.kind == "cut":
-        transport = find_transport(scope)
-        if fault.partial:
-            await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-            half = answer.body[: len(answer.body) // 2]
-            await send({"type": "http.response.body", "body": half, "more_body": True})
-        transport.abort()
-    elif fault.kind == "slow":
-        await asyncio.sleep(fault.seconds)
-        await answer.send(send)
-    elif fault.kind == "drip":
-        await _drip(fault, answer, scope, send, find_transport)
-    else:
-        await answer.send(send)
+def bad_request(message: str) -> HttpError:
+    """Return the error for a malformed request."""
+    return HttpError(400, message)
 
 
-async def _drip(fault: Fault, answer: Answer, scope: Scope, send: Send, find_transport: FindTransport) -> None:
-    transport = find_transport(scope)
-    if fault.headers:
-        for byte in b"HTTP/1.1 200 OK\r\nx-dripping: " + b"x" * _PAUSE_MAX_BYTES:
-            if transport.is_closing():
-                break
-            transport.write(bytes([byte]))
-            await asyncio.sleep(fault.seconds)
-        transport.abort()
-        return
-    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-    for position in range(len(answer.body)):
-        if transport.is_closing():
-            return
-        await send({"type": "http.response.body", "body": answer.body[position : position + 1], "more_body": True})
-        await asyncio.sleep(fault.seconds)
-    await send({"type": "http.response.body", "body": b""})
+def unprocessable(message: str) -> HttpError:
+    """Return the error for a well-formed request that does not fit the index."""
+    return HttpError(422, message)
+
+
+def wrong_input(line: int, column: int) -> HttpError:
+    """Return the error for JSON that cannot be parsed, in the service's words."""
+    return bad_request(
+        f"Missing or wrong input at [Source: (ByteArrayInputStream); line: {line}, column: {column}]"
+    )

@@ -1,4 +1,4 @@
-"""Queries that go on where they left off, until they are ended or nobody has asked for a while."""
+"""Resumable queries, each active until it is ended or idle for too long."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from airflow_provider_upstash_vector.dev_server.errors import bad_request
+from airflow_provider_upstash_vector.dev_server.models import Include
 from airflow_provider_upstash_vector.dev_server.ranking import Ranking
-from airflow_provider_upstash_vector.dev_server.records import Include
+from airflow_provider_upstash_vector.dev_server.responses import bad_request
 
 # 100 is the service's default according to its developers (github.com/upstash/vector-js, pull request 42).
 MAX_ACTIVE = 100
@@ -17,19 +17,19 @@ MAX_ACTIVE = 100
 
 @dataclass(slots=True)
 class ResumableQuery:
-    """A ranking as it was when the query began, and how much of it has been given out."""
+    """The ranking when the query was started, and how many of its rows have been returned."""
 
     namespace: str
     ranking: Ranking
     include: Include
     max_idle_seconds: float
-    given: int = 0
+    position: int = 0
     expires: float = 0.0
 
     def take(self, count: int) -> Ranking:
         """Return the next ``count`` rows."""
-        start, self.given = self.given, self.given + count
-        return Ranking(self.ranking.numbers[start : self.given], self.ranking.scores[start : self.given])
+        start, self.position = self.position, self.position + count
+        return Ranking(self.ranking.numbers[start : self.position], self.ranking.scores[start : self.position])
 
 
 class ResumableQueries:
@@ -40,7 +40,7 @@ class ResumableQueries:
         self._active: dict[str, ResumableQuery] = {}
 
     def start(self, query: ResumableQuery) -> str:
-        """Keep a query; return its uuid."""
+        """Add a query; return its uuid. Raises ``HttpError`` if too many are active."""
         self._drop_idle()
         if len(self._active) >= MAX_ACTIVE:
             raise bad_request(f"Too many active resumable queries, at most {MAX_ACTIVE}")
@@ -50,7 +50,7 @@ class ResumableQueries:
         return name
 
     def resume(self, name: object) -> ResumableQuery:
-        """Return an active query, whose idle time begins anew."""
+        """Return an active query and restart its idle time. Raises ``HttpError`` if it is not active."""
         self._drop_idle()
         if not isinstance(name, str) or name not in self._active:
             raise bad_request(f"There is no active resumable query with uuid {name}")
@@ -59,12 +59,12 @@ class ResumableQueries:
         return query
 
     def end(self, name: object) -> None:
-        """Forget an active query."""
+        """End an active query."""
         self.resume(name)
         del self._active[str(name)]
 
     def clear(self) -> None:
-        """Forget all queries."""
+        """End all queries."""
         self._active.clear()
 
     def _touch(self, query: ResumableQuery) -> None:

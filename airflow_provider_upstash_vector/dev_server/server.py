@@ -1,4 +1,4 @@
-"""The dev server in a thread of this process, on a free loopback port."""
+"""The dev server: uvicorn in a thread of this process, on a loopback port."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import asyncio
 import secrets
 import socket
 import threading
+import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,16 +19,17 @@ from starlette.types import Scope
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from airflow_provider_upstash_vector.dev_server.app import Service, Tokens
-from airflow_provider_upstash_vector.dev_server.commands import Server
-from airflow_provider_upstash_vector.dev_server.faults import Faults
-from airflow_provider_upstash_vector.dev_server.index import IndexSpec
+from airflow_provider_upstash_vector.dev_server.commands import ServerState
+from airflow_provider_upstash_vector.dev_server.faults import Faults, FaultySender, Sleep
+from airflow_provider_upstash_vector.dev_server.models import IndexSpec
+from airflow_provider_upstash_vector.dev_server.resumable_queries import ResumableQueries
 from airflow_provider_upstash_vector.dev_server.vector_index import VectorIndex
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 _KEEP_ALIVE_SECONDS = 120
-# up to 0.35, uvicorn would make uvloop the event loop policy of the whole process, tests and all
+# uvicorn up to 0.35 sets the event loop policy of the whole process if it uses uvloop
 _LOOP: Literal["auto", "none"] = "auto" if hasattr(uvicorn.Config, "get_loop_factory") else "none"
 _BACKLOG = 2048
 _STOP_SECONDS = 10.0
@@ -35,14 +38,15 @@ _STOP_SECONDS = 10.0
 class DevServer:
     """A local Upstash Vector index, as a context manager or with ``start`` and ``stop``.
 
-    ``url`` and ``token`` are what a connection needs. ``faults`` makes it misbehave; ``requests`` counts the
-    requests by command.
+    A connection needs its ``url`` and ``token``.
 
-    :param token: the token that may write; by default a random one.
+    :param token: the read-write token; by default a random one.
     :param read_only_token: the token that may only read; by default a random one.
-    :param database: a file that keeps the vectors, or ``":memory:"``.
+    :param database: the file that stores the vectors, or ``":memory:"``.
     :param port: 0 takes a free one.
-    :param indexing_delay: for so many seconds after a write a vector counts as pending and no query finds it.
+    :param indexing_delay: how many seconds a written vector is pending, i.e. not found by queries.
+    :param clock: for tests: returns the seconds that ``indexing_delay`` and idle resumable queries are timed by.
+    :param sleep: for tests: replaces ``asyncio.sleep`` in faults with ``seconds``.
     :param spec: the arguments of :class:`IndexSpec`.
     """
 
@@ -54,22 +58,24 @@ class DevServer:
         database: str | Path = ":memory:",
         port: int = 0,
         indexing_delay: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
         **spec: Any,
     ) -> None:
         self.token = token or secrets.token_urlsafe(24)
         self.read_only_token = read_only_token or secrets.token_urlsafe(24)
         self.spec = IndexSpec(**spec)
-        self._transports = Transports()
-        self._index = VectorIndex(self.spec, database, indexing_delay)
+        self._connections = Connections()
+        self._index = VectorIndex(self.spec, database, indexing_delay, clock)
         try:
             self._socket = _listen(port)
         except BaseException:
             self._index.store.close()
             raise
         self._service = Service(
-            server=Server(self._index),
+            state=ServerState(self._index, ResumableQueries(clock)),
             tokens=Tokens(full=self.token, read_only=self.read_only_token),
-            find_transport=self._transports.find,
+            faulty_sender=FaultySender(self._connections.find_transport, sleep),
         )
         self._server = uvicorn.Server(self._config())
         self._thread = threading.Thread(target=self._serve, name="upstash-vector-dev-server", daemon=True)
@@ -77,7 +83,7 @@ class DevServer:
     def _config(self) -> uvicorn.Config:
         return uvicorn.Config(
             self._service.application(),
-            http=self._transports.protocol(),
+            http=self._connections.protocol(),
             loop=_LOOP,
             lifespan="off",
             ws="none",
@@ -97,16 +103,16 @@ class DevServer:
 
     @property
     def faults(self) -> Faults:
-        """The faults that the next requests get."""
+        """The faults of the next requests."""
         return self._service.faults
 
     @property
     def requests(self) -> Counter[str]:
-        """How many requests of each command have come in."""
+        """The number of requests of each command."""
         return self._service.requests
 
     def clear(self) -> None:
-        """Make the index as new: no vectors, namespaces and faults; requests are counted from 0."""
+        """Delete all vectors, namespaces and faults, and count requests from 0."""
         request = Request(f"{self.url}/_dev/clear", method="POST")  # noqa: S310 - our own http URL
         build_opener(ProxyHandler({})).open(request, timeout=_STOP_SECONDS).close()
 
@@ -118,16 +124,16 @@ class DevServer:
             self._index.store.close()
 
     def start(self) -> None:
-        """Serve in a thread; requests are accepted from now on."""
+        """Serve in a thread; from then on requests are accepted."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread and close the database."""
+        """End the thread and close the database. Raises ``RuntimeError`` if the thread does not end in time."""
         self._server.should_exit = True
         if self._thread.ident is not None:
             self._thread.join(_STOP_SECONDS)
         if self._thread.is_alive():
-            raise RuntimeError(f"the dev server has not stopped within {_STOP_SECONDS:.0f} s")
+            raise RuntimeError(f"the dev server did not stop within {_STOP_SECONDS:.0f} s")
         self._index.store.close()
         self._socket.close()
 
@@ -144,18 +150,18 @@ class DevServer:
         self.stop()
 
 
-class Transports:
-    """The open connections, so that faults can cut them: ASGI has no way to do so."""
+class Connections:
+    """The open connections, so that faults can reset them: ASGI cannot."""
 
     def __init__(self) -> None:
         self._by_peer: dict[tuple[str, int], asyncio.Transport] = {}
 
-    def find(self, scope: Scope) -> asyncio.Transport:
-        """Return the connection on which a request came."""
+    def find_transport(self, scope: Scope) -> asyncio.Transport:
+        """Return the transport of the connection that a request came on."""
         return self._by_peer[tuple(scope["client"])]
 
     def protocol(self) -> type[asyncio.Protocol]:
-        """Return uvicorn's protocol class, keeping track of its connections here."""
+        """Return a subclass of uvicorn's protocol that tracks its connections here."""
         by_peer = self._by_peer
 
         class TrackedProtocol(AutoHTTPProtocol):  # type: ignore[valid-type,misc]  # chosen by uvicorn at run time
@@ -172,6 +178,6 @@ class Transports:
 
 def _listen(port: int) -> socket.socket:
     listener = socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
-    # asyncio sets it only on sockets made for TCP by name; without it the parts of an answer wait for ACKs
+    # asyncio does so only for sockets of protocol IPPROTO_TCP; without it the parts of a response wait for ACKs
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

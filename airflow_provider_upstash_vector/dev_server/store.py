@@ -1,4 +1,4 @@
-"""The vectors in SQLite: in memory, or in a file whose acknowledged writes outlive the process."""
+"""Storage of vectors in SQLite, in memory or in a file; in a file, acknowledged writes survive a crash."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_upstash_vector.dev_server.errors import bad_request
 from airflow_provider_upstash_vector.dev_server.filter_sql import Where
-from airflow_provider_upstash_vector.dev_server.index import IndexSpec
+from airflow_provider_upstash_vector.dev_server.models import IndexSpec, Record
 from airflow_provider_upstash_vector.dev_server.payloads import MetadataMode, check_metadata_size
-from airflow_provider_upstash_vector.dev_server.records import Record
+from airflow_provider_upstash_vector.dev_server.responses import bad_request
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS spec (json TEXT NOT NULL);
@@ -31,8 +30,8 @@ CREATE TABLE IF NOT EXISTS vector (
 CREATE INDEX IF NOT EXISTS in_order ON vector (namespace, number);
 INSERT OR IGNORE INTO namespace VALUES ('');
 """
-_SQLITE_ERROR = 1  # the generic code: a statement that SQLite cannot carry out
-_HAS_PREFIX = "substr(CAST(id AS BLOB), 1, ?) = ?"  # as text it would end at a NUL
+_SQLITE_ERROR = 1  # the generic code: a statement that SQLite cannot execute
+_HAS_PREFIX = "substr(CAST(id AS BLOB), 1, ?) = ?"  # text would end at a NUL
 _COLUMNS = "id, dense, sparse_indices, sparse_values, metadata, data"
 _UPSERT = f"""
 INSERT INTO vector (namespace, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -44,12 +43,12 @@ RETURNING number
 
 
 class Store:
-    """Namespaces and vectors, whose rows have numbers. Not safe for use by several threads at a time."""
+    """Namespaces and vectors; each vector has a row number. Not thread-safe."""
 
     def __init__(self, database: str | Path, spec: IndexSpec) -> None:
         self._database = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
         try:
-            # NORMAL loses nothing when the process dies; only a power failure could undo the last writes.
+            # NORMAL loses nothing if the process is killed; only a power failure can undo the last writes.
             self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
             self._database.executescript(_SCHEMA)
             self._check_spec(database, spec)
@@ -58,11 +57,11 @@ class Store:
             raise
 
     def _check_spec(self, database: str | Path, spec: IndexSpec) -> None:
-        found = self._database.execute("SELECT json FROM spec").fetchone()
-        if found is None:
+        row = self._database.execute("SELECT json FROM spec").fetchone()
+        if row is None:
             self._database.execute("INSERT INTO spec VALUES (?)", (spec.to_json(),))
-        elif found[0] != spec.to_json():
-            raise ValueError(f"{database} holds another kind of index: {found[0]}, not {spec.to_json()}")
+        elif row[0] != spec.to_json():
+            raise ValueError(f"{database} holds another kind of index: {row[0]}, not {spec.to_json()}")
 
     def close(self) -> None:
         """Close the database."""
@@ -79,7 +78,7 @@ class Store:
         self._database.execute("COMMIT")
 
     def upsert(self, namespace: str, records: Sequence[Record]) -> list[int]:
-        """Write whole vectors, all or none, and the namespace if it is new; return their numbers."""
+        """Write whole vectors, all or none, and create the namespace if it is new; return their row numbers."""
         with self._transaction():
             self._database.execute("INSERT OR IGNORE INTO namespace VALUES (?)", (namespace,))
             return [
@@ -89,7 +88,7 @@ class Store:
             ]
 
     def update(self, namespace: str, change: Record, mode: MetadataMode) -> int | None:
-        """Change the parts that are given of one vector; return its number, ``None`` for an unknown id."""
+        """Set the parts of ``change`` that are not ``None``; return the row number, ``None`` for an unknown id."""
         assignments: dict[str, Any] = {}
         if change.dense is not None:
             assignments["dense = ?"] = change.dense
@@ -111,47 +110,47 @@ class Store:
             " RETURNING number, metadata"
         )
         try:
-            found = self._database.execute(statement, (*assignments.values(), namespace, id)).fetchall()
+            rows = self._database.execute(statement, (*assignments.values(), namespace, id)).fetchall()
         except sqlite3.OperationalError as error:
-            _raise_unless_input(error)  # JSON nested deeper than SQLite reads
+            _raise_unless_input(error)  # JSON nested deeper than SQLite supports
             raise bad_request(f"Missing or wrong input: metadata: {error}") from None
-        for number, metadata in found:
+        for number, metadata in rows:
             check_metadata_size(metadata or "")
             return int(number)
         return None
 
     def fetch(self, namespace: str, ids: Sequence[str]) -> list[Record | None]:
-        """Return vectors in the order asked for, ``None`` for an unknown id."""
+        """Return vectors in the order of ``ids``, ``None`` for an unknown id."""
         rows = self._select(f"id IN ({_marks(ids)})", namespace, ids)
-        found = {record.id: record for _, record in rows}
-        return [found.get(id) for id in ids]
+        records = {record.id: record for _, record in rows}
+        return [records.get(id) for id in ids]
 
     def fetch_prefix(self, namespace: str, prefix: str, limit: int) -> list[Record]:
         """Return the first vectors whose id starts with ``prefix``."""
         return [record for _, record in self.range(namespace, 0, limit, prefix)]
 
     def range(self, namespace: str, after: int, limit: int, prefix: str) -> list[tuple[int, Record]]:
-        """Return the first vectors with a number above ``after`` and their numbers, in the order of numbers."""
+        """Return the first vectors with a row number above ``after``, with their row numbers, in that order."""
         start = prefix.encode()
         condition = f"number > ? AND {_HAS_PREFIX} ORDER BY number LIMIT ?"
         return [*self._select(condition, namespace, (after, len(start), start, limit))]
 
     def all(self, namespace: str) -> Iterator[tuple[int, Record]]:
-        """Yield every vector of a namespace with its number."""
+        """Yield every vector of a namespace with its row number."""
         return self._select("true", namespace, ())
 
     def numbered(self, namespace: str, numbers: Sequence[int]) -> list[tuple[int, Record]]:
-        """Return the vectors with these numbers that are still there, in the order asked for."""
-        found = dict(self._select(f"number IN ({_marks(numbers)})", namespace, numbers))
-        return [(number, found[number]) for number in numbers if number in found]
+        """Return the vectors with these row numbers that still exist, in the order of ``numbers``."""
+        records = dict(self._select(f"number IN ({_marks(numbers)})", namespace, numbers))
+        return [(number, records[number]) for number in numbers if number in records]
 
     def random(self, namespace: str) -> Record | None:
-        """Return any vector, ``None`` from an empty namespace."""
+        """Return a random vector, ``None`` if the namespace is empty."""
         return next((record for _, record in self._select("true ORDER BY random() LIMIT 1", namespace, ())), None)
 
     def _select(self, condition: str, namespace: str, parameters: Iterable[Any]) -> Iterator[tuple[int, Record]]:
         rows = self._database.execute(
-            f"SELECT number, {_COLUMNS} FROM vector WHERE namespace = ? AND {condition}",  # noqa: S608 - our callers' constants
+            f"SELECT number, {_COLUMNS} FROM vector WHERE namespace = ? AND {condition}",  # noqa: S608 - constants of the callers
             (namespace, *parameters),
         )
         for number, id, dense, sparse_indices, sparse_values, metadata, data in rows:
@@ -168,19 +167,19 @@ class Store:
             )
 
     def selected(self, namespace: str, condition: Where) -> list[int]:
-        """Return the numbers of the vectors that a filter selects."""
+        """Return the row numbers of the vectors that a filter selects."""
         return self._filtered("SELECT number FROM vector WHERE namespace = ? AND {}", namespace, condition)
 
     def delete(self, namespace: str, ids: Sequence[str]) -> list[int]:
-        """Delete by id; return the numbers of those that there were."""
+        """Delete vectors by id; return the row numbers of those that existed."""
         return self._delete(Where(f"id IN ({_marks(ids)})", tuple(ids)), namespace)
 
     def delete_prefix(self, namespace: str, prefix: str) -> list[int]:
-        """Delete the vectors whose id starts with ``prefix``; return their numbers."""
+        """Delete the vectors whose id starts with ``prefix``; return their row numbers."""
         return self._delete(Where(_HAS_PREFIX, (len(prefix.encode()), prefix.encode())), namespace)
 
     def delete_selected(self, namespace: str, condition: Where) -> list[int]:
-        """Delete the vectors that a filter selects; return their numbers."""
+        """Delete the vectors that a filter selects; return their row numbers."""
         return self._delete(condition, namespace)
 
     def _delete(self, condition: Where, namespace: str) -> list[int]:
@@ -194,22 +193,22 @@ class Store:
                 statement.format(condition.sql), (namespace, *condition.parameters)
             ).fetchall()
         except sqlite3.OperationalError as error:
-            _raise_unless_input(error)  # more conditions than SQLite nests
+            _raise_unless_input(error)  # more conditions than SQLite can nest
             raise bad_request("Invalid filter: too many conditions") from None
         return [number for (number,) in rows]
 
     def reset(self, namespace: str) -> None:
-        """Delete the vectors of one namespace, which stays."""
+        """Delete the vectors of a namespace but not the namespace."""
         self._database.execute("DELETE FROM vector WHERE namespace = ?", (namespace,))
 
     def delete_namespace(self, namespace: str) -> None:
-        """Delete a namespace with its vectors."""
+        """Delete a namespace and its vectors."""
         with self._transaction():
             self.reset(namespace)
             self._database.execute("DELETE FROM namespace WHERE name = ?", (namespace,))
 
     def rename_namespace(self, namespace: str, new_name: str) -> None:
-        """Give a namespace another name; what had that name before is deleted."""
+        """Rename a namespace; an existing one of the new name is deleted."""
         with self._transaction():
             self.reset(new_name)
             self._database.execute("DELETE FROM namespace WHERE name = ?", (new_name,))
@@ -217,7 +216,7 @@ class Store:
             self._database.execute("UPDATE vector SET namespace = ? WHERE namespace = ?", (new_name, namespace))
 
     def namespaces(self) -> list[str]:
-        """Return the names of all namespaces, that of the default one, ``""``, first."""
+        """Return the names of all namespaces, the default one, ``""``, first."""
         return [name for (name,) in self._database.execute("SELECT name FROM namespace ORDER BY name")]
 
     def counts(self) -> dict[str, int]:
@@ -234,7 +233,7 @@ class Store:
 
 
 def _raise_unless_input(error: sqlite3.OperationalError) -> None:
-    # Anything else is the disk's fault. Python 3.10 does not tell.
+    # Other codes are errors of the disk. Python 3.10 has no codes.
     if getattr(error, "sqlite_errorcode", _SQLITE_ERROR) != _SQLITE_ERROR:
         raise error
 

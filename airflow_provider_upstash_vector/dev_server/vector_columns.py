@@ -1,10 +1,10 @@
-"""The vectors of one namespace in memory, ready to be scored without a Python loop over rows."""
+"""The vectors of one namespace in memory, laid out to be scored without a Python loop over rows."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from airflow_provider_upstash_vector.dev_server.index import IndexSpec, SimilarityFunction
+from airflow_provider_upstash_vector.dev_server.models import IndexSpec, Record, SimilarityFunction
 from airflow_provider_upstash_vector.dev_server.ranking import (
     Floats,
     Numbers,
@@ -15,10 +15,9 @@ from airflow_provider_upstash_vector.dev_server.ranking import (
     ranked,
     sums,
 )
-from airflow_provider_upstash_vector.dev_server.records import Record
 
 _FIRST_CAPACITY = 64
-# Of so many rows more than are asked for, found with float32, the scores are worked out again with float64.
+# How many rows beyond the limit, ranked with float32, are scored again with float64.
 _EXACT_ROWS = 200
 _NO_ROWS = np.empty(0, dtype=np.int64)
 
@@ -45,7 +44,7 @@ class DenseColumn:
         self._numbers[position] = number
 
     def remove(self, number: int) -> None:
-        """Forget a row; the last one takes its place."""
+        """Remove a row; the last one takes its place."""
         position = self._position.pop(number, None)
         if position is None:
             return
@@ -66,42 +65,42 @@ class DenseColumn:
             numbers, matrix, norms = numbers[mask], matrix[mask], norms[mask]
         if limit is not None and len(numbers) > _EXACT_ROWS + limit:
             with np.errstate(over="ignore", invalid="ignore"):
-                rough = np.nan_to_num(dense_scores(matrix, norms, query, similarity), nan=np.inf)
-            near = at_least_as_good(rough, _EXACT_ROWS + limit)
+                approximate = np.nan_to_num(dense_scores(matrix, norms, query, similarity), nan=np.inf)
+            near = at_least_as_good(approximate, _EXACT_ROWS + limit)
             numbers, matrix, norms = numbers[near], matrix[near], norms[near]
         exact = dense_scores(matrix.astype(np.float64), norms, query.astype(np.float64), similarity)
         return ranked(numbers, exact, limit)
 
 
 class SparseColumn:
-    """Sparse vectors as an inverted index: for each dimension, the rows that hold it and their values."""
+    """Sparse vectors as an inverted index: for each dimension, the rows that have it and their values."""
 
     def __init__(self) -> None:
         self._postings: dict[int, dict[int, float]] = {}
-        self._held: dict[int, list[int]] = {}
+        self._indices: dict[int, list[int]] = {}
 
     def put(self, number: int, indices: bytes, values: bytes) -> None:
         """Set the vector of a row."""
         self.remove(number)
-        held: list[int] = np.frombuffer(indices, dtype=np.int32).tolist()
-        self._held[number] = held
-        for index, value in zip(held, np.frombuffer(values, dtype=np.float32).tolist(), strict=True):
+        dimensions: list[int] = np.frombuffer(indices, dtype=np.int32).tolist()
+        self._indices[number] = dimensions
+        for index, value in zip(dimensions, np.frombuffer(values, dtype=np.float32).tolist(), strict=True):
             self._postings.setdefault(index, {})[number] = value
 
     def remove(self, number: int) -> None:
-        """Forget a row."""
-        for index in self._held.pop(number, ()):
+        """Remove a row."""
+        for index in self._indices.pop(number, ()):
             posting = self._postings[index]
             del posting[number]
             if not posting:
                 del self._postings[index]
 
     def rank(self, query: dict[int, float], *, idf: bool, rows: Rows, limit: int | None) -> Ranking:
-        """Return the best rows among those that share a dimension with the query."""
+        """Return the best of the rows that share a dimension with the query."""
         numbers, products = [_NO_ROWS], [np.empty(0)]
         for index, weight in query.items():
             posting = self._postings.get(index, {})
-            factor = weight * inverse_document_frequency(len(self._held), len(posting)) if idf else weight
+            factor = weight * inverse_document_frequency(len(self._indices), len(posting)) if idf else weight
             numbers.append(np.fromiter(posting, dtype=np.int64, count=len(posting)))
             products.append(factor * np.fromiter(posting.values(), dtype=np.float64, count=len(posting)))
         distinct, positions = np.unique(np.concatenate(numbers), return_inverse=True)
@@ -111,23 +110,23 @@ class SparseColumn:
 
 
 class Rows:
-    """Which rows a query may find: those that a filter selects, without those not indexed yet."""
+    """The rows that a query may return: those that a filter selects, except pending ones."""
 
     def __init__(self, selected: Numbers | None, pending: Numbers) -> None:
         self._selected = selected
         self._pending = pending
 
     def mask(self, numbers: Numbers) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
-        """Return which of ``numbers`` may be found; ``None`` for all."""
+        """Return a mask of ``numbers``, ``None`` if it is true for all."""
         mask = None if self._selected is None else np.isin(numbers, self._selected)
         if len(self._pending):
-            found = ~np.isin(numbers, self._pending)
-            mask = found if mask is None else mask & found
+            indexed = ~np.isin(numbers, self._pending)
+            mask = indexed if mask is None else mask & indexed
         return mask
 
 
 class Columns:
-    """Both columns of one namespace."""
+    """The dense and the sparse column of one namespace."""
 
     def __init__(self, spec: IndexSpec) -> None:
         self.dense = DenseColumn(spec.dimension) if spec.is_dense else None
@@ -141,7 +140,7 @@ class Columns:
             self.sparse.put(number, record.sparse_indices, record.sparse_values)
 
     def remove(self, number: int) -> None:
-        """Forget a row."""
+        """Remove a row."""
         if self.dense is not None:
             self.dense.remove(number)
         if self.sparse is not None:

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector.client import Field, Filter
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
-from airflow_provider_upstash_vector.dev_server.errors import HttpError
 from airflow_provider_upstash_vector.dev_server.filter_language import parse
 from airflow_provider_upstash_vector.dev_server.filter_sql import where
+from airflow_provider_upstash_vector.dev_server.responses import HttpError
 
 CITY = {
     "city": "Istanbul",

@@ -1,4 +1,4 @@
-"""Fixtures of the contract tests."""
+"""Fixtures of the dev server's tests."""
 
 from __future__ import annotations
 
@@ -12,6 +12,5 @@ from tests.support.dev_api import Api
 
 @pytest.fixture
 def api(server: DevServer) -> Iterator[Api]:
-    api = Api(server)
-    yield api
-    api.http.close()
+    with Api(server) as api:
+        yield api

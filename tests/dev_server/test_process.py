@@ -1,4 +1,4 @@
-"""The dev server as a process and as a context manager: start, stop, files."""
+"""Starting and stopping the dev server, as a process and as a context manager, and its database files."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def start_process(*options: str, stderr: int | None = None) -> tuple[subprocess.
     for line in process.stdout:
         if line.startswith("export UPSTASH_VECTOR_REST_URL="):
             return process, line.strip().split("=")[1]
-    raise AssertionError(f"the dev server has ended with {process.wait()}")
+    raise AssertionError(f"the dev server ended with code {process.wait()}")
 
 
-def test_a_server_killed_amid_writes_has_kept_what_it_acknowledged(tmp_path: Path) -> None:
+def test_acknowledged_writes_survive_a_kill(tmp_path: Path) -> None:
     database = str(tmp_path / "index.db")
     headers = {"Authorization": "Bearer t"}
     process, url = start_process("--database", database, "--dimension", "2")
@@ -44,28 +44,28 @@ def test_a_server_killed_amid_writes_has_kept_what_it_acknowledged(tmp_path: Pat
                 assert http.post("/update", json={"id": id, "data": id}).json() == {"result": {"updated": 1}}
                 acknowledged[writer].append(id)
 
-    writers = [threading.Thread(target=write, args=(writer,)) for writer in range(4)]
+    writers = [threading.Thread(target=write, args=(writer,), daemon=True) for writer in range(4)]
     for writer in writers:
         writer.start()
-    time.sleep(1.0)
+    deadline = time.monotonic() + 60
+    while sum(map(len, acknowledged)) < 100 and time.monotonic() < deadline:
+        time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     with process:
         process.wait(10)
     for writer in writers:
         writer.join(10)
-    ids = [id for written in acknowledged for id in written]
-    assert len(ids) > 20
-    with DevServer(database=database, dimension=2, token="t") as server:
-        api = Api(server)
+    ids = [id for writer_ids in acknowledged for id in writer_ids]
+    assert len(ids) >= 100
+    with DevServer(database=database, dimension=2, token="t") as server, Api(server) as api:
         for start in range(0, len(ids), 1_000):
             part = ids[start : start + 1_000]
-            found = api("/fetch", {"ids": part, "includeData": True})
-            assert [item and item["data"] for item in found] == part
-        api.http.close()
+            fetched = api("/fetch", {"ids": part, "includeData": True})
+            assert [item and item["data"] for item in fetched] == part
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_process_ends_when_it_is_asked_to(number: signal.Signals) -> None:
+def test_the_process_ends_on_a_signal(number: signal.Signals) -> None:
     process, url = start_process(stderr=subprocess.PIPE)
     with process:
         assert httpx.get(f"{url}/info", headers={"Authorization": "Bearer t"}).status_code == 200
@@ -84,31 +84,31 @@ def test_the_process_ends_when_it_is_asked_to(number: signal.Signals) -> None:
         (["--database", __file__], "dev_server: file is not a database"),
     ],
 )
-def test_wrong_options(options: list[str], message: str) -> None:
+def test_invalid_options(options: list[str], message: str) -> None:
     command = [sys.executable, "-m", "airflow_provider_upstash_vector.dev_server", *options]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.returncode != 0
-    assert message in ended.stderr
-    assert "Traceback" not in ended.stderr
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert process.returncode != 0
+    assert message in process.stderr
+    assert "Traceback" not in process.stderr
 
 
 def test_help_does_not_show_the_token() -> None:
     command = [sys.executable, "-m", "airflow_provider_upstash_vector.dev_server", "--help"]
     environ = {**os.environ, "UPSTASH_VECTOR_REST_TOKEN": "my-secret"}
-    ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
-    assert "--index-type" in ended.stdout
-    assert "my-secret" not in ended.stdout + ended.stderr
+    process = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert "--index-type" in process.stdout
+    assert "my-secret" not in process.stdout + process.stderr
 
 
 def open_files() -> int:
     return len([*Path("/proc/self/fd").iterdir()])
 
 
-def test_a_server_that_cannot_start_leaves_nothing_open(tmp_path: Path, server: DevServer) -> None:
+def test_a_server_that_fails_to_start_closes_its_files(tmp_path: Path, server: DevServer) -> None:
     with DevServer(database=tmp_path / "index.db", dimension=2):
         pass
     port = int(server.url.rpartition(":")[2])
-    server.clear()  # by now its thread has opened all that it needs
+    server.clear()  # by now its thread has opened all its files
     before = open_files()
     for _ in range(5):
         with pytest.raises(ValueError, match="another kind"):
@@ -122,14 +122,14 @@ def test_a_server_that_was_not_started_can_be_stopped() -> None:
     DevServer().stop()
 
 
-def test_a_file_of_another_kind_of_index_is_refused(tmp_path: Path) -> None:
+def test_a_file_of_another_kind_of_index_is_an_error(tmp_path: Path) -> None:
     with DevServer(database=tmp_path / "index.db", dimension=2):
         pass
     with pytest.raises(ValueError, match="holds another kind of index"):
         DevServer(database=tmp_path / "index.db", dimension=3)
 
 
-def test_specs_that_make_no_sense() -> None:
+def test_invalid_specs() -> None:
     with pytest.raises(ValueError, match="index_type must be one of"):
         DevServer(index_type="ROUND")
     with pytest.raises(ValueError, match="similarity must be one of"):
@@ -141,7 +141,7 @@ def test_the_pytest_fixture(upstash_vector_dev_server: DevServer) -> None:
     assert httpx.get(f"{upstash_vector_dev_server.url}/info", headers=headers).status_code == 200
 
 
-def test_other_event_loops_of_the_process_stay_as_they_are() -> None:
+def test_the_event_loop_policy_of_the_process_is_unchanged() -> None:
     before = asyncio.new_event_loop()
     with DevServer() as server:
         httpx.get(server.url, trust_env=False)

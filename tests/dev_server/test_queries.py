@@ -1,53 +1,47 @@
-"""The dev server's searches and embeddings over plain HTTP."""
+"""Queries and embeddings of the dev server over plain HTTP."""
 
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.support.dev_api import NEEDS_MODEL, Api, everything, index
+from tests.support.dev_api import NEEDS_MODEL, Api, index
+from tests.support.index_fixtures import ManualClock
 
 
-def test_text_is_embedded_where_there_is_a_model() -> None:
-    with index(embedding_model="BGE", index_type="HYBRID", sparse_embedding_model="BM25") as server:
-        api = Api(server)
+def test_text_is_embedded_if_there_is_a_model() -> None:
+    with index(embedding_model="BGE", index_type="HYBRID", sparse_embedding_model="BM25") as api:
         assert api("/upsert-data", {"id": "a", "data": "the quick fox", "metadata": {"x": 1}}) == "Success"
-        (before,) = everything(api, "a")
+        (before,) = api.fetch_all_parts("a")
         assert api("/update", {"id": "a", "data": "a slow fox"}) == {"updated": 1}
-        (after,) = everything(api, "a")
+        (after,) = api.fetch_all_parts("a")
         assert api("/info")["denseIndex"]["embeddingModel"] == "BGE"
-        api.http.close()
     assert (before["data"], before["metadata"], after["data"]) == ("the quick fox", {"x": 1}, "a slow fox")
     assert before["vector"] != after["vector"]
     assert before["sparseVector"] != after["sparseVector"]
 
 
 def test_query_modes_of_a_hybrid_index() -> None:
-    with index(embedding_model="BGE", index_type="HYBRID", sparse_embedding_model="BM25", dimension=64) as server:
-        api = Api(server)
+    with index(embedding_model="BGE", index_type="HYBRID", sparse_embedding_model="BM25", dimension=64) as api:
         api("/upsert-data", [{"id": "fox", "data": "quick foxes"}, {"id": "tax", "data": "income tax"}])
         scores = {
             mode: api("/query-data", {"data": "fox", "queryMode": mode}) for mode in ("DENSE", "SPARSE", "HYBRID")
         }
-        api.http.close()
     assert [item["id"] for item in scores["DENSE"]] == ["fox", "tax"]
     assert [item["id"] for item in scores["SPARSE"]] == ["fox"]
     assert [item["score"] for item in scores["HYBRID"]] == pytest.approx([2 / 61, 1 / 62])
 
 
-def test_queries_of_a_hybrid_index_may_have_one_vector() -> None:
-    with index(index_type="HYBRID", dimension=2) as server:
-        api = Api(server)
+def test_a_query_of_a_hybrid_index_may_have_one_vector() -> None:
+    with index(index_type="HYBRID", dimension=2) as api:
         api("/upsert", {"id": "a", "vector": [1, 0], "sparseVector": {"indices": [1], "values": [2]}})
         assert api("/query", {"vector": [1, 0]}) == [{"id": "a", "score": 1.0}]
         assert api("/query", {"sparseVector": {"indices": [1], "values": [3]}}) == [{"id": "a", "score": 6.0}]
         idf = api("/query", {"sparseVector": {"indices": [1], "values": [3]}, "weightingStrategy": "IDF"})
         assert idf[0]["score"] == pytest.approx(6 * math.log(0.5 / 1.5))
-        api.http.close()
 
 
 @pytest.mark.parametrize(
@@ -66,34 +60,32 @@ def test_queries_of_a_hybrid_index_may_have_one_vector() -> None:
         ("DENSE", {"vector": [1, 2, 3], "fusionAlgorithm": "SUM"}, 400, "must be one of RRF, DBSF"),
     ],
 )
-def test_wrong_queries(index_type: str, query: Any, status: int, message: str) -> None:
-    with index(index_type=index_type) as server:
-        api = Api(server)
-        got = api("/query", query)
-        api.http.close()
-    assert got[0] == status
-    assert message in got[1]
+def test_invalid_queries(index_type: str, query: Any, status: int, message: str) -> None:
+    with index(index_type=index_type) as api:
+        actual_status, actual_message = api("/query", query)
+    assert actual_status == status
+    assert message in actual_message
 
 
-def test_filters_with_very_many_conditions_are_refused(api: Api) -> None:
+def test_a_filter_with_too_many_conditions_is_an_error(api: Api) -> None:
     filter = " OR ".join(["a = 1"] * 5_000)
     assert api("/query", {"vector": [1, 2], "filter": filter}) == (400, "Invalid filter: too many conditions")
 
 
 def test_queries_see_every_write(api: Api) -> None:
-    def found() -> list[str]:
+    def nearest() -> list[str]:
         return [item["id"] for item in api("/query", {"vector": [1, 0]})]
 
     api("/upsert", [{"id": "a", "vector": [1, 0]}, {"id": "b", "vector": [0, 1]}])
-    assert found() == ["a", "b"]
+    assert nearest() == ["a", "b"]
     api("/update", {"id": "b", "vector": [2, 0]})
     api("/update", {"id": "a", "vector": [-1, 0]})
-    assert found() == ["b", "a"]
+    assert nearest() == ["b", "a"]
     api("/delete", {"filter": "HAS NOT FIELD x"})
-    assert found() == []
+    assert nearest() == []
     api("/upsert", {"id": "c", "vector": [1, 1]})
     api("/reset")
-    assert found() == []
+    assert nearest() == []
     api("/upsert/old", {"id": "d", "vector": [1, 1]})
     api("/query/old", {"vector": [1, 0]})
     api("/upsert/new", {"id": "e", "vector": [1, 1]})
@@ -105,40 +97,38 @@ def test_queries_see_every_write(api: Api) -> None:
 
 
 @pytest.mark.parametrize("similarity", ["COSINE", "EUCLIDEAN", "DOT_PRODUCT"])
-def test_scores_are_exact_and_finite_whatever_the_size_of_the_numbers(similarity: str) -> None:
+def test_scores_are_exact_and_finite_for_any_magnitude(similarity: str) -> None:
     rng = np.random.default_rng(5)
     base = rng.standard_normal(384).astype(np.float32) * 100
-    with index(dimension=384, similarity=similarity) as server:
-        api = Api(server)
+    with index(dimension=384, similarity=similarity) as api:
         for batch in range(2):  # more rows than are scored exactly
             far = rng.standard_normal((400, 384)).astype(np.float32) * 100
             api("/upsert", [{"id": f"far-{batch}-{row}", "vector": far[row].tolist()} for row in range(400)])
         near = {"near": base + np.float32(0.01), "less": base - np.float32(0.02)}
         api("/upsert", [{"id": name, "vector": vector.tolist()} for name, vector in near.items()])
-        found = api("/query", {"vector": base.tolist(), "topK": 2})
+        matches = api("/query", {"vector": base.tolist(), "topK": 2})
         huge = [3e38] * 384
         api("/upsert", {"id": "huge", "vector": huge})
         scores = [item["score"] for item in api("/query", {"vector": huge})]
-        api.http.close()
     assert all(math.isfinite(score) for score in scores)
     if similarity == "EUCLIDEAN":
         stored = {
             name: float(np.sum((vector.astype(float) - base.astype(float)) ** 2)) for name, vector in near.items()
         }
-        assert [item["id"] for item in found] == ["near", "less"]
-        assert [item["score"] for item in found] == pytest.approx(
+        assert [item["id"] for item in matches] == ["near", "less"]
+        assert [item["score"] for item in matches] == pytest.approx(
             [1 / (1 + stored[name]) for name in ("near", "less")], rel=1e-3
         )
 
 
-def test_equal_scores_are_found_in_the_order_of_writing(api: Api) -> None:
+def test_equal_scores_are_in_the_order_of_writing(api: Api) -> None:
     api("/upsert", [{"id": f"v{number}", "vector": [1, 0]} for number in range(900)])
     first = ["v0", "v1", "v2", "v3", "v4"]
     assert [item["id"] for item in api("/query", {"vector": [1, 0], "topK": 5})] == first
     assert [item["id"] for item in api("/resumable-query", {"vector": [1, 0], "topK": 5})["scores"]] == first
 
 
-def test_a_reset_ends_what_a_resumable_query_can_find(api: Api) -> None:
+def test_a_resumable_query_returns_nothing_after_a_reset(api: Api) -> None:
     api("/upsert", [{"id": f"v{number}", "vector": [1, number]} for number in range(4)])
     uuid = api("/resumable-query", {"vector": [1, 0], "topK": 1})["uuid"]
     api("/reset")
@@ -146,7 +136,7 @@ def test_a_reset_ends_what_a_resumable_query_can_find(api: Api) -> None:
     assert api("/resumable-query-next", {"uuid": uuid, "additionalK": 3}) == []
 
 
-def test_a_range_goes_on_behind_vectors_that_were_deleted(api: Api) -> None:
+def test_a_range_continues_after_deleted_vectors(api: Api) -> None:
     api("/upsert", [{"id": str(number), "vector": [1, 0]} for number in range(4)])
     cursor = api("/range", {"cursor": "0", "limit": 3})["nextCursor"]
     api("/delete", {"ids": ["2", "3"]})
@@ -161,24 +151,31 @@ def test_prefixes_may_hold_any_character(api: Api) -> None:
     assert api("/delete", {"prefix": "nul\0"}) == {"deleted": 1}
 
 
-def test_pending_vectors_are_not_found_by_queries_yet() -> None:
-    with index(indexing_delay=0.5, dimension=2) as server:
-        api = Api(server)
+def test_queries_do_not_find_pending_vectors() -> None:
+    clock = ManualClock()
+    with index(indexing_delay=5, clock=clock, dimension=2) as api:
         api("/upsert/ns", {"id": "a", "vector": [1, 0]})
         assert api("/info")["namespaces"]["ns"] == {"vectorCount": 1, "pendingVectorCount": 1}
         assert (api("/query/ns", {"vector": [1, 0]}), api("/fetch/ns", {"ids": ["a"]})) == ([], [{"id": "a"}])
-        time.sleep(0.6)
+        clock.now += 5
         assert api("/info")["pendingVectorCount"] == 0
         assert len(api("/query/ns", {"vector": [1, 0]})) == 1
-        api.http.close()
 
 
-def test_resumable_queries_end_by_themselves_and_are_limited(api: Api) -> None:
+def test_idle_resumable_queries_end() -> None:
+    clock = ManualClock()
+    with index(dimension=2, clock=clock) as api:
+        query = api("/resumable-query", {"vector": [1, 0], "maxIdle": 10})
+        for seconds in (9, 9, 10):
+            clock.now += seconds
+            result = api("/resumable-query-next", {"uuid": query["uuid"], "additionalK": 1})
+            assert result == [] or "no active resumable query" in result[1]
+        assert result[0] == 400
+
+
+def test_resumable_queries_are_limited(api: Api) -> None:
     api("/upsert", [{"id": str(number), "vector": [1, number]} for number in range(3)])
     start = {"vector": [1, 0], "topK": 1}
-    idle = api("/resumable-query", {**start, "maxIdle": 1})["uuid"]
-    time.sleep(1.1)
-    assert "no active resumable query" in api("/resumable-query-next", {"uuid": idle, "additionalK": 1})[1]
     active = [api("/resumable-query", start)["uuid"] for _ in range(100)]
     assert api("/resumable-query", start) == (400, "Too many active resumable queries, at most 100")
     assert api("/resumable-query-end", {"uuid": active[0]}) == "Success"
@@ -189,7 +186,7 @@ def test_resumable_queries_end_by_themselves_and_are_limited(api: Api) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["x", "-1", 1.5, True, "9" * 30])
-def test_wrong_cursors(api: Api, cursor: Any) -> None:
+def test_invalid_cursors(api: Api, cursor: Any) -> None:
     assert api("/range", {"cursor": cursor, "limit": 5})[0] == 400
 
 

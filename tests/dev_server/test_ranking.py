@@ -1,4 +1,4 @@
-"""The dev server's scores against their formulas, written out."""
+"""Scores, embeddings and pending rows of the dev server, checked against their definitions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from airflow_provider_upstash_vector.dev_server.embedding import (
     embed_sparse_query,
     tokens,
 )
-from airflow_provider_upstash_vector.dev_server.pending import Pending
 from airflow_provider_upstash_vector.dev_server.ranking import (
     Ranking,
     dense_scores,
@@ -27,6 +26,8 @@ from airflow_provider_upstash_vector.dev_server.ranking import (
     reciprocal_ranks,
 )
 from airflow_provider_upstash_vector.dev_server.vector_columns import DenseColumn, Rows, SparseColumn
+from airflow_provider_upstash_vector.dev_server.vector_index import Pending
+from tests.support.index_fixtures import ManualClock
 
 ALL = Rows(None, np.empty(0, dtype=np.int64))
 
@@ -50,19 +51,19 @@ def test_dense_scores(similarity: Any, formula: Any) -> None:
     assert scores == pytest.approx([formula(vector, query) for vector in matrix.astype(np.float64)], abs=1e-5)
 
 
-def test_a_vector_without_direction_is_at_right_angles_to_all() -> None:
+def test_the_zero_vector_is_orthogonal_to_all() -> None:
     zero = np.zeros((1, 2), dtype=np.float32)
     assert dense_scores(zero, np.zeros(1), np.array([1, 0], dtype=np.float32), "COSINE") == [0.5]
 
 
 def test_ranks_and_fusions() -> None:
-    one, two = ranking((1, 0.9), (2, 0.5), (3, 0.1)), ranking((3, 8.0), (1, 4.0))
-    assert reciprocal_ranks(one) == pytest.approx([1 / 61, 1 / 62, 1 / 63])
-    both = fused([one, two], reciprocal_ranks)
+    first, second = ranking((1, 0.9), (2, 0.5), (3, 0.1)), ranking((3, 8.0), (1, 4.0))
+    assert reciprocal_ranks(first) == pytest.approx([1 / 61, 1 / 62, 1 / 63])
+    both = fused([first, second], reciprocal_ranks)
     assert both.numbers.tolist() == [1, 3, 2]
     assert both.scores == pytest.approx([1 / 61 + 1 / 62, 1 / 63 + 1 / 61, 1 / 62])
     mean, deviation = 6.0, 2.0
-    assert distribution_based(two) == pytest.approx(
+    assert distribution_based(second) == pytest.approx(
         [(score - (mean - 3 * deviation)) / (6 * deviation) for score in (8.0, 4.0)]
     )
     assert distribution_based(ranking((1, 5.0))) == [0.5]
@@ -79,7 +80,7 @@ def test_equal_scores_are_in_the_order_of_writing() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=60))
-def test_columns_hold_what_was_put_last(steps: list[tuple[int, bool]]) -> None:
+def test_columns_hold_the_last_value_of_each_row(steps: list[tuple[int, bool]]) -> None:
     dense, sparse, held = DenseColumn(2), SparseColumn(), dict[int, float]()
     for step, (number, put) in enumerate(steps):
         if put:
@@ -101,8 +102,8 @@ def test_a_matrix_grows() -> None:
     dense = DenseColumn(1)
     for number in range(200):
         dense.put(number, np.array([number], dtype=np.float32).tobytes())
-    found = dense.rank(np.array([1], dtype=np.float32), "DOT_PRODUCT", ALL, 3)
-    assert found.numbers.tolist() == [199, 198, 197]
+    best = dense.rank(np.array([1], dtype=np.float32), "DOT_PRODUCT", ALL, 3)
+    assert best.numbers.tolist() == [199, 198, 197]
 
 
 def test_bm25_with_the_documented_constants() -> None:
@@ -116,29 +117,29 @@ def test_bm25_with_the_documented_constants() -> None:
     assert embed_sparse("") == ([], [])
 
 
-def test_texts_that_share_words_come_out_close() -> None:
+def test_texts_with_words_in_common_are_close() -> None:
     fox, jump, tax = (embed_dense(text, 64) for text in ("quick fox", "fox jumps", "income tax"))
     assert fox @ jump > 0.3 > fox @ tax
     assert embed_dense("", 4) == pytest.approx(embed_dense("the", 4))
     assert np.linalg.norm(fox) == pytest.approx(1)
 
 
-def test_pending_rows_are_due_after_their_last_write() -> None:
-    now = [0.0]
-    pending = Pending(5.0, lambda: now[0])
-    pending.note("ns", 1)
-    now[0] = 3
-    pending.note("ns", 2)
-    pending.note("ns", 1)
-    now[0] = 6
-    pending.note("ns", 3)
+def test_a_row_is_pending_until_some_time_after_its_last_write() -> None:
+    clock = ManualClock()
+    pending = Pending(5.0, clock)
+    pending.add("ns", 1)
+    clock.now = 3
+    pending.add("ns", 2)
+    pending.add("ns", 1)
+    clock.now = 6
+    pending.add("ns", 3)
     assert sorted(pending.numbers("ns").tolist()) == [1, 2, 3]
-    now[0] = 8
+    clock.now = 8
     assert pending.numbers("ns").tolist() == [3]
     pending.rename("ns", "new")
     assert (pending.numbers("ns").tolist(), pending.numbers("new").tolist()) == ([], [3])
-    pending.forget("new", 3)
+    pending.remove("new", 3)
     assert pending.numbers("new").tolist() == []
-    pending.note("ns", 1)
+    pending.add("ns", 1)
     pending.clear("ns")
     assert pending.numbers("ns").tolist() == []

@@ -1,4 +1,4 @@
-"""The dev server's writes and reads by id over plain HTTP, held against the API's documentation."""
+"""Writes and reads by id of the dev server over plain HTTP, as the API documents them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.dev_api import GOOD, Api, everything, index
+from tests.support.dev_api import VALID_PARTS, Api, index
 
 
 def test_upsert_one_or_many(api: Api) -> None:
     assert api("/upsert", {"id": "a", "vector": [0.1, 0.2]}) == "Success"
     assert api("/upsert/ns", [{"id": 1, "vector": [1, 2], "metadata": {"x": 1}, "data": "t"}]) == "Success"
-    assert everything(api, "a") == [{"id": "a", "vector": [0.1, 0.2]}]
-    assert everything(api, "1", namespace="ns") == [
+    assert api.fetch_all_parts("a") == [{"id": "a", "vector": [0.1, 0.2]}]
+    assert api.fetch_all_parts("1", namespace="ns") == [
         {"id": "1", "vector": [1.0, 2.0], "metadata": {"x": 1}, "data": "t"}
     ]
 
@@ -21,17 +21,17 @@ def test_upsert_one_or_many(api: Api) -> None:
 def test_upsert_replaces_the_whole_vector(api: Api) -> None:
     api("/upsert", {"id": "a", "vector": [1, 2], "metadata": {"x": 1}, "data": "t"})
     api("/upsert", {"id": "a", "vector": [3, 4]})
-    assert everything(api, "a") == [{"id": "a", "vector": [3.0, 4.0]}]
+    assert api.fetch_all_parts("a") == [{"id": "a", "vector": [3.0, 4.0]}]
 
 
-def test_an_upsert_with_one_wrong_item_writes_none(api: Api) -> None:
+def test_an_upsert_with_an_invalid_item_writes_none(api: Api) -> None:
     items = [{"id": "a", "vector": [1, 2]}, {"id": "b", "vector": [1]}]
     assert api("/upsert", items) == (422, "Invalid vector dimension: 1, expected: 2")
-    assert everything(api, "a") == [None]
+    assert api.fetch_all_parts("a") == [None]
 
 
 @pytest.mark.parametrize(
-    ("index_type", "item", "refusal"),
+    ("index_type", "item", "error"),
     [
         ("DENSE", {"vector": [1, 2, 3]}, None),
         ("DENSE", {"vector": [1, 2]}, "Invalid vector dimension: 2, expected: 3"),
@@ -53,25 +53,23 @@ def test_an_upsert_with_one_wrong_item_writes_none(api: Api) -> None:
         ("HYBRID", {"sparseVector": {"indices": [1], "values": [1]}}, "This index requires dense vectors"),
     ],
 )
-def test_each_index_type_takes_its_vectors_only(
-    index_type: str, item: dict[str, Any], refusal: str | None
+def test_each_index_type_accepts_only_its_own_vectors(
+    index_type: str, item: dict[str, Any], error: str | None
 ) -> None:
-    with index(index_type=index_type) as server:
-        api = Api(server)
-        assert api("/upsert", {"id": "a", **GOOD[index_type]}) == "Success"
+    with index(index_type=index_type) as api:
+        assert api("/upsert", {"id": "a", **VALID_PARTS[index_type]}) == "Success"
         for path, success in (("/update", {"updated": 1}), ("/upsert", "Success")):
-            assert api(path, {"id": "a", **item}) == (success if refusal is None else (422, refusal))
-        api.http.close()
+            assert api(path, {"id": "a", **item}) == (success if error is None else (422, error))
 
 
-def test_update_changes_what_is_given(api: Api) -> None:
+def test_update_changes_only_the_fields_of_the_request(api: Api) -> None:
     api("/upsert", {"id": "a", "vector": [1, 2], "metadata": {"x": 1}, "data": "t"})
     assert api("/update", {"id": "a", "data": "new"}) == {"updated": 1}
     assert api("/update", {"id": "a", "metadata": {"y": {"z": 2}}}) == {"updated": 1}
     assert api("/update", {"id": "a", "metadata": {"y": {"w": 3}}, "metadataUpdateMode": "PATCH"}) == {
         "updated": 1
     }
-    assert everything(api, "a") == [
+    assert api.fetch_all_parts("a") == [
         {"id": "a", "vector": [1.0, 2.0], "metadata": {"y": {"z": 2, "w": 3}}, "data": "new"}
     ]
     assert api("/update", {"id": "unknown", "data": "x"}) == {"updated": 0}
@@ -106,10 +104,10 @@ def test_update_changes_what_is_given(api: Api) -> None:
         ({"id": "a", "metadata": {}, "metadataUpdateMode": "MERGE"}, 400, "must be OVERWRITE or PATCH"),
     ],
 )
-def test_wrong_updates(api: Api, body: Any, status: int, message: str) -> None:
-    got_status, got_message = api("/update", body)
-    assert got_status == status
-    assert message in got_message
+def test_invalid_updates(api: Api, body: Any, status: int, message: str) -> None:
+    actual_status, actual_message = api("/update", body)
+    assert actual_status == status
+    assert message in actual_message
 
 
 @pytest.mark.parametrize(
@@ -125,18 +123,16 @@ def test_wrong_updates(api: Api, body: Any, status: int, message: str) -> None:
         ({"indices": [*range(1001)], "values": [1] * 1001}, "Too many entries"),
     ],
 )
-def test_wrong_sparse_vectors(sparse: Any, message: str) -> None:
-    with index(index_type="SPARSE") as server:
-        api = Api(server)
+def test_invalid_sparse_vectors(sparse: Any, message: str) -> None:
+    with index(index_type="SPARSE") as api:
         assert message in api("/update", {"id": "a", "sparseVector": sparse})[1]
-        api.http.close()
 
 
 def test_a_patch_may_not_make_metadata_too_large(api: Api) -> None:
     api("/upsert", {"id": "a", "vector": [1, 2], "metadata": {"x": "y" * 30_000}})
     patch = {"id": "a", "metadata": {"z": "y" * 30_000}, "metadataUpdateMode": "PATCH"}
     assert "Metadata is too large" in api("/update", patch)[1]
-    assert everything(api, "a")[0]["metadata"] == {"x": "y" * 30_000}
+    assert api.fetch_all_parts("a")[0]["metadata"] == {"x": "y" * 30_000}
 
 
 def test_fetch_by_ids_or_prefix(api: Api) -> None:

@@ -13,10 +13,10 @@ from tests.support.waiting_tasks import PENDING_CHECKS
 
 
 @pytest.fixture
-def slow_index(monkeypatch: pytest.MonkeyPatch) -> Iterator[DevServer]:
-    """An index with one vector in namespace ``ns``, pending for two checks: its clock counts the checks."""
-    with DevServer(indexing_delay=PENDING_CHECKS + 0.5) as server:
-        server._index._pending._clock = lambda: float(server.requests["info"])
+def slow_index(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[DevServer]:
+    """An index with one vector in namespace ``ns``, pending for two checks or the fixture's parameter."""
+    delay = getattr(request, "param", PENDING_CHECKS) + 0.5
+    with DevServer(indexing_delay=delay, clock=lambda: float(server.requests["info"])) as server:
         monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", connection_json(server, max_attempts=1))
         with VectorClient(Endpoint.of(server.url, server.token)) as client:
             client.upsert([{"id": "a", "vector": [1, 1], "metadata": {"genre": "drama", "year": 1999}}], "ns")

@@ -107,7 +107,7 @@ def test_an_id_that_is_no_text_fails_at_once(server: DevServer) -> None:
 @pytest.mark.usefixtures("stored")
 def test_permanent_errors_fail_at_once(server: DevServer, status: int) -> None:
     server.faults.add(Fault(kind="status", status=status, times=9))
-    with pytest.raises(AirflowFailException, match=f"{status} A fault that was asked for"):
+    with pytest.raises(AirflowFailException, match=f"{status} Injected fault"):
         run(PLAIN, vector_id="a", data="x")
     assert server.requests["update"] == 1
 

@@ -17,6 +17,17 @@ from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, 
 from airflow_provider_upstash_vector.client.transports.aiohttp import AiohttpTransport
 from airflow_provider_upstash_vector.dev_server import DevServer
 
+
+class ManualClock:
+    """A clock of a dev server that the test advances: ``clock.now += 5``."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 QUICK = RetryPolicy(
     connect_timeout_seconds=1.0,
     request_timeout_seconds=1.0,
@@ -29,12 +40,12 @@ QUICK = RetryPolicy(
 CLIENTS: dict[str, Callable[..., Any]] = {
     "httpx": VectorClient,
     "aiohttp": partial(AsyncVectorClient, open_transport=AiohttpTransport),
-    "http1": AsyncVectorClient,  # with a proxy, that is aiohttp as well
+    "http1": AsyncVectorClient,  # uses aiohttp if there is a proxy
 }
 
 
 class ClientOfEither:
-    """The sync or the async client behind one blocking face, so that one test body serves both."""
+    """The sync or the async client with a blocking interface, so that a test runs with both."""
 
     def __init__(self, transport: str, endpoint: Endpoint, policy: RetryPolicy = QUICK) -> None:
         self._loop = asyncio.new_event_loop()
@@ -50,7 +61,7 @@ class ClientOfEither:
         return call
 
     def listed(self, name: str, *args: Any, **options: Any) -> list[Any]:
-        """Return all that a method iterates over."""
+        """Return the items that a method yields."""
         items = getattr(self.client, name)(*args, **options)
 
         async def collect() -> list[Any]:
@@ -60,7 +71,7 @@ class ClientOfEither:
 
     @contextmanager
     def entered(self, name: str, *args: Any, **options: Any) -> Iterator[Any]:
-        """Enter the context that a method returns; what is awaited in it is waited for."""
+        """Enter the context manager that a method returns; its ``fetch_next`` blocks too."""
         context = getattr(self.client, name)(*args, **options)
         if hasattr(context, "__enter__"):
             with context as entered:
@@ -91,7 +102,7 @@ def shared_server() -> Iterator[DevServer]:
 
 @pytest.fixture
 def server(shared_server: DevServer) -> Iterator[DevServer]:
-    """A dense index of two dimensions, as new."""
+    """An empty dense index of two dimensions."""
     yield shared_server
     shared_server.clear()
 
@@ -115,7 +126,7 @@ def client(transport: str, endpoint: Endpoint) -> Iterator[ClientOfEither]:
 
 @pytest.fixture
 def connection(server: DevServer, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The Airflow connection id of ``server``, the provider's default one."""
+    """The default Airflow connection, which is to ``server``; returns its id."""
     monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", connection_json(server))
     return "upstash_vector_default"
 

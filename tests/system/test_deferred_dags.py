@@ -20,7 +20,10 @@ def test_a_deferred_writer_keeps_its_result_and_the_counts_of_its_event(
     airflow_home: AirflowHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting, "_MIN_SECONDS_DEFERRED", 1.0)  # nothing is lost in this process
-    with DevServer(indexing_delay=3.0) as index, VectorClient(Endpoint.of(index.url, index.token)) as client:
+    with (
+        DevServer(indexing_delay=1.5, clock=lambda: float(index.requests["info"])) as index,
+        VectorClient(Endpoint.of(index.url, index.token)) as client,
+    ):
         monkeypatch.setenv("AIRFLOW_CONN_MOVIES", connection_json(index))
         monkeypatch.setenv("SLOW_INDEX_HOST", index.url)
         client.upsert([{"id": id, "vector": [1, 1], "metadata": {"ready": True}} for id in ("early", "late")])

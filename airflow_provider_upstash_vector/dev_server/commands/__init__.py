@@ -1,9 +1,9 @@
-"""The service's commands by name: the last part of a path before the namespace."""
+"""The commands of the service by name, the first segment of a path."""
 
 from __future__ import annotations
 
-from airflow_provider_upstash_vector.dev_server.commands import namespaces, queries, reads, writes
-from airflow_provider_upstash_vector.dev_server.commands.base import METHODS, Command, Request, Server
+from airflow_provider_upstash_vector.dev_server.commands import queries, reads, writes
+from airflow_provider_upstash_vector.dev_server.commands.base import METHODS, Command, Request, ServerState
 
 _WITH_DELETE = METHODS | {"DELETE"}
 
@@ -23,9 +23,9 @@ COMMANDS: dict[str, Command] = {
     "random": Command(run=reads.random, writes=False),
     "range": Command(run=reads.range, writes=False),
     "info": Command(run=reads.info, writes=False, takes_namespace=False),
-    "list-namespaces": Command(run=namespaces.list_namespaces, writes=False, takes_namespace=False),
-    "delete-namespace": Command(run=namespaces.delete_namespace, writes=True, methods=_WITH_DELETE),
-    "rename-namespace": Command(run=namespaces.rename_namespace, writes=True, takes_namespace=False),
+    "list-namespaces": Command(run=reads.list_namespaces, writes=False, takes_namespace=False),
+    "delete-namespace": Command(run=writes.delete_namespace, writes=True, methods=_WITH_DELETE),
+    "rename-namespace": Command(run=writes.rename_namespace, writes=True, takes_namespace=False),
 }
 
-__all__ = ["COMMANDS", "Command", "Request", "Server"]
+__all__ = ["COMMANDS", "Command", "Request", "ServerState"]

@@ -1,49 +1,68 @@
-"""Commands that change vectors."""
+"""Commands that change vectors and namespaces."""
 
 from __future__ import annotations
 
 from airflow_provider_upstash_vector.dev_server import payloads
-from airflow_provider_upstash_vector.dev_server.commands.base import Request, Server
+from airflow_provider_upstash_vector.dev_server.commands.base import Request, ServerState
+from airflow_provider_upstash_vector.dev_server.responses import bad_request
 
 
-def update(server: Server, request: Request) -> dict[str, int]:
-    """Change one vector."""
-    change, mode = payloads.update_record(request.json_object(), server.index.spec)
-    return {"updated": server.index.update(request.namespace, change, mode)}
+def update(state: ServerState, request: Request) -> dict[str, int]:
+    """Update one vector."""
+    change, mode = payloads.update_record(request.json_object(), state.index.spec)
+    return {"updated": state.index.update(request.namespace, change, mode)}
 
 
-def upsert(server: Server, request: Request) -> str:
-    """Write one vector, or up to 1,000."""
-    items, spec = payloads.items_of(request.json()), server.index.spec
-    server.index.upsert(request.namespace, [payloads.upsert_record(item, spec) for item in items])
+def upsert(state: ServerState, request: Request) -> str:
+    """Upsert up to 1,000 vectors."""
+    items, spec = payloads.items_of(request.json()), state.index.spec
+    state.index.upsert(request.namespace, [payloads.upsert_record(item, spec) for item in items])
     return "Success"
 
 
-def upsert_data(server: Server, request: Request) -> str:
-    """Write one text, or up to 1,000, as vectors."""
-    items, spec = payloads.items_of(request.json()), server.index.spec
-    server.index.upsert(request.namespace, [payloads.upsert_data_record(item, spec) for item in items])
+def upsert_data(state: ServerState, request: Request) -> str:
+    """Upsert up to 1,000 texts, which are embedded."""
+    items, spec = payloads.items_of(request.json()), state.index.spec
+    state.index.upsert(request.namespace, [payloads.upsert_data_record(item, spec) for item in items])
     return "Success"
 
 
-def delete(server: Server, request: Request) -> dict[str, int]:
-    """Delete vectors by ids, prefix or filter; an array as the whole body is taken for ids (assumed)."""
+def delete(state: ServerState, request: Request) -> dict[str, int]:
+    """Delete vectors by ids, prefix or filter; a body that is an array holds ids (assumed)."""
     content = request.json()
     body = {"ids": content} if isinstance(content, list) else payloads.object_of(content)
-    given = payloads.only_one_of(body, "ids", "prefix", "filter")
-    if given == "ids":
-        deleted = server.index.delete(request.namespace, ids=payloads.ids_of(body["ids"]))
-    elif given == "prefix":
-        deleted = server.index.delete(request.namespace, prefix=payloads.text_of(body, "prefix"))
+    selector = payloads.only_one_of(body, "ids", "prefix", "filter")
+    if selector == "ids":
+        deleted = state.index.delete(request.namespace, ids=payloads.ids_of(body["ids"]))
+    elif selector == "prefix":
+        deleted = state.index.delete(request.namespace, prefix=payloads.text_of(body, "prefix"))
     else:
-        deleted = server.index.delete(request.namespace, filter=payloads.text_of(body, "filter"))
+        deleted = state.index.delete(request.namespace, filter=payloads.text_of(body, "filter"))
     return {"deleted": deleted}
 
 
-def reset(server: Server, request: Request) -> str:
-    """Empty one namespace, or all."""
+def reset(state: ServerState, request: Request) -> str:
+    """Delete the vectors of one namespace, or of all."""
     if "all" in (part.partition("=")[0] for part in request.query.split("&")):
-        server.index.reset_all()
+        state.index.reset_all()
     else:
-        server.index.reset(request.namespace)
+        state.index.reset(request.namespace)
     return "Success"
+
+
+def delete_namespace(state: ServerState, request: Request) -> str:
+    """Delete a namespace and its vectors."""
+    if not request.namespace:
+        raise bad_request("The default namespace cannot be deleted")
+    state.index.delete_namespace(request.namespace)
+    return "Success"
+
+
+def rename_namespace(state: ServerState, request: Request) -> dict[str, bool]:
+    """Rename a namespace."""
+    body = request.json_object()
+    name, new_name = payloads.text_of(body, "namespace"), payloads.text_of(body, "newNamespace")
+    if not name or not new_name:
+        raise bad_request("The default namespace can be neither renamed nor the new name")
+    delete_existing = payloads.flag(body, "deleteExisting")
+    return {"renamed": state.index.rename_namespace(name, new_name, delete_existing=delete_existing)}

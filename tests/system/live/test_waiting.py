@@ -10,14 +10,18 @@ import pytest
 
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer
+from tests.support.index_fixtures import ManualClock
 from tests.support.live_airflow import LiveAirflow
-
-INDEXING_SECONDS = 20.0
 
 
 @pytest.fixture
-def index(slow_index_port: int) -> Iterator[DevServer]:
-    with DevServer(port=slow_index_port, indexing_delay=INDEXING_SECONDS) as server:
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def index(slow_index_port: int, clock: ManualClock) -> Iterator[DevServer]:
+    with DevServer(port=slow_index_port, indexing_delay=1.0, clock=clock) as server:
         yield server
 
 
@@ -34,7 +38,7 @@ def wait_for_deferral(airflow: LiveAirflow, run_id: str, task_id: str) -> None:
     airflow.wait(lambda: not Path(f"/proc/{worker}").exists(), 60)
 
 
-def test_waits_resume_in_another_triggerer(airflow: LiveAirflow, index: DevServer) -> None:
+def test_waits_resume_in_another_triggerer(airflow: LiveAirflow, index: DevServer, clock: ManualClock) -> None:
     airflow.add_connection("movies", host=index.url, password=index.token)
     with VectorClient(Endpoint.of(index.url, index.token)) as client:
         client.upsert([{"id": "early", "vector": [1, 1]}])
@@ -47,6 +51,7 @@ def test_waits_resume_in_another_triggerer(airflow: LiveAirflow, index: DevServe
         airflow.run_component("triggerer")
         wait_for_checks(airflow, index, "fetch", 3)
         client.upsert([{"id": "late", "vector": [1, 1], "metadata": {"ready": True, "more": 1}}])
+        clock.now += 1.0  # all vectors are indexed
 
     assert airflow.wait_for_end(run_id, "wait") == "success", airflow.logs(run_id)
     assert airflow.wait_for_end(run_id, "update") == "success", airflow.logs(run_id)

@@ -1,10 +1,12 @@
-"""What kind of index the server plays: type, dimension, similarity function, embedding models."""
+"""The properties of an index, and its vectors as they are stored and returned."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
+
+import numpy as np
 
 IndexType = Literal["DENSE", "SPARSE", "HYBRID"]
 SimilarityFunction = Literal["COSINE", "EUCLIDEAN", "DOT_PRODUCT"]
@@ -16,10 +18,10 @@ MAX_DIMENSION = 5_376
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexSpec:
-    """The properties that an index has from its creation on.
+    """The properties of an index, fixed when it is created.
 
     :param index_type: ``"DENSE"``, ``"SPARSE"`` or ``"HYBRID"``.
-    :param dimension: of its dense vectors.
+    :param dimension: the dimension of its dense vectors.
     :param similarity: ``"COSINE"``, ``"EUCLIDEAN"`` or ``"DOT_PRODUCT"``.
     :param embedding_model: the name of the model for dense vectors, ``""`` for none.
     :param sparse_embedding_model: the name of the model for sparse vectors, ``""`` for none.
@@ -52,11 +54,51 @@ class IndexSpec:
 
     @property
     def embeds_text(self) -> bool:
-        """Whether every part that vectors have can be made from text."""
+        """Whether there is a model for each part of a vector."""
         return (not self.is_dense or bool(self.embedding_model)) and (
             not self.is_sparse or bool(self.sparse_embedding_model)
         )
 
     def to_json(self) -> str:
-        """Return the spec as it is kept in the database."""
+        """Return the spec as it is stored in the database."""
         return json.dumps(asdict(self), sort_keys=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Include:
+    """Which parts of a vector a response holds besides its id."""
+
+    vectors: bool = False
+    metadata: bool = False
+    data: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One vector as it is stored: float32 and int32 in native bytes, metadata as JSON text."""
+
+    id: str
+    dense: bytes | None = None
+    sparse_indices: bytes | None = None
+    sparse_values: bytes | None = None
+    metadata: str | None = None
+    data: str | None = None
+
+    def to_dict(self, include: Include) -> dict[str, Any]:
+        """Return the included parts that the vector has, ready for JSON."""
+        item: dict[str, Any] = {"id": self.id}
+        if include.vectors:
+            if self.dense is not None:
+                item["vector"] = _shortest(self.dense)
+            if self.sparse_indices is not None and self.sparse_values is not None:
+                indices = np.frombuffer(self.sparse_indices, dtype=np.int32)
+                item["sparseVector"] = {"indices": indices.tolist(), "values": _shortest(self.sparse_values)}
+        if include.metadata and self.metadata is not None:
+            item["metadata"] = json.loads(self.metadata)
+        if include.data and self.data is not None:
+            item["data"] = self.data
+        return item
+
+
+def _shortest(values: bytes) -> list[float]:
+    return [float(str(value)) for value in np.frombuffer(values, dtype=np.float32)]
