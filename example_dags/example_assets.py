@@ -1,7 +1,7 @@
-"""Updating vectors triggers a DAG: it runs when the update has changed something, and is told how much.
+"""Trigger a DAG by an update of vectors; it reads the number of updated vectors from the asset event.
 
-``UPSTASH_VECTOR_HOST`` stands in for the host of your index: assets are made while this file is parsed, when no
-connection is looked up.
+``UPSTASH_VECTOR_HOST`` is the host of your index: assets are created when this file is parsed, without a lookup of
+the connection.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ movies = upstash_vector_asset(os.environ.get("UPSTASH_VECTOR_HOST", "my-index-ve
 
 @task
 def look_up(triggering_asset_events: Any = None, triggering_dataset_events: Any = None) -> int:
-    """Return how many vectors have changed; stands in for what is to be done with them."""
-    by_asset = triggering_asset_events or triggering_dataset_events or {}  # Airflow 3's name, or Airflow 2's
+    """Return the number of updated vectors; replace this with your own task."""
+    by_asset = triggering_asset_events or triggering_dataset_events or {}  # Airflow 3 or Airflow 2
     return sum(event.extra["updated"] for asset in by_asset for event in by_asset[asset])
 
 
@@ -37,7 +37,7 @@ with DAG(
 with DAG(
     "example_assets_consume",
     schedule=[movies],
-    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),  # Airflow 2 asks for one where there is a schedule
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),  # Airflow 2 requires it for a schedule
     tags=["example", "upstash-vector"],
 ) as consume:
     look_up()

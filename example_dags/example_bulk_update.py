@@ -1,4 +1,4 @@
-"""Update the vectors of every row of a file; a retry goes on where the task has stopped."""
+"""Update the vectors of every row of a file; a retry resumes where the previous attempt stopped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ with DAG(
     BulkUpdateVectorsOperator(
         task_id="update",
         rows="{{ params.rows }}",
-        metadata_update_mode="PATCH",  # for rows that name none
+        metadata_update_mode="PATCH",  # for rows without a mode of their own
         max_failures=0.01,
         failures_path="{{ params.rows }}.failures.jsonl",
         retries=3,

@@ -1,6 +1,6 @@
-"""Update the vectors of a large file from several workers, a shard in each mapped task; add up the counts.
+"""Update the vectors of a large file from several workers, one shard per mapped task, and sum the counts.
 
-All rows of one vector should be in one shard, else their order is lost: shards run side by side.
+All rows of one vector should be in one shard: shards run in parallel, so rows of different shards have no order.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from airflow.providers.common.compat.sdk import DAG, Param, task
 from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
 
 SHARDS = 16
-WRITES_PER_SECOND = 1_000  # what one index takes
+WRITES_PER_SECOND = 1_000  # the rate limit of the index
 
 
 @task(trigger_rule="all_done")  # a shard that failed has a manifest too, unless it was killed
 def add_up(manifests: Any) -> dict[str, int]:
-    """Return how many shards have told their counts, and the sums."""
-    told = [*manifests]
+    """Return the number of manifests and the sums of their counts."""
+    reports = [*manifests]
     counts = ("total", "updated", "missing", "rejected", "failed", "not_attempted")
-    return {"shards": len(told), **{count: sum(manifest[count] for manifest in told) for count in counts}}
+    return {"shards": len(reports), **{count: sum(manifest[count] for manifest in reports) for count in counts}}
 
 
 @task
 def every_shard_has_succeeded() -> None:
-    """Fail the run where a shard has failed, as ``add_up`` does not."""
+    """Fail the run if a shard has failed, which ``add_up`` does not do."""
 
 
 with DAG(

@@ -1,4 +1,4 @@
-"""Change one vector with what a person fills into the form of "Trigger Dag"; empty fields change nothing."""
+"""Update one vector from the "Trigger DAG" form; empty fields change nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import UpdateVecto
 with DAG(
     dag_id="example_trigger_from_ui",
     schedule=None,
-    render_template_as_native_obj=True,  # objects and arrays of the form stay what they are
+    render_template_as_native_obj=True,  # objects and arrays keep their types
     params={
         "id": Param("movie-1", type="string", minLength=1, title="Id", description="Id of a stored vector."),
         "metadata": Param(

@@ -1,4 +1,4 @@
-"""Feed updates from other tasks: a vector from one, a mapped task per changed document from another."""
+"""Update vectors with results of other tasks: a vector of one task, and a mapped task per item of another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def embed(text: str) -> list[float]:
 
 @task
 def corrections() -> list[dict[str, Any]]:
-    """Stand in for a query of what has changed."""
+    """Stand in for a query for changed documents."""
     return [
         {"vector_id": "movie-2", "data": "A heist goes wrong."},
         {"vector_id": "movie-3", "metadata": {"genre": "western", "tags": ["classic"]}},

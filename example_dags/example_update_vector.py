@@ -1,4 +1,4 @@
-"""Change one vector's metadata; id and values can be given when the DAG is triggered."""
+"""Update the metadata of one vector; id and values are params of the DAG run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Build the wheel and use it as one who has installed it: in a clean environment, without the checkout."""
+"""Build the wheel and test it in a clean environment, without the checkout."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UV = ROOT / ".venv/bin/uv"
 PACKAGE = "airflow_provider_upstash_vector"
 EXTRAS = ("dev-server", "parquet", "zstd")
 
-# Prints the modules that cannot be imported, each with the module that it misses.
+# Prints the modules that cannot be imported, with the name of the missing module.
 IMPORT_ALL = f"""
 import importlib, json, pkgutil, {PACKAGE} as package
 missing = {{}}
@@ -36,16 +36,16 @@ import json
 from importlib.metadata import entry_points
 from importlib.resources import files
 import jsonschema
-(entry,) = (each for each in entry_points(group="apache_airflow_provider") if each.value.startswith("{PACKAGE}"))
+(entry,) = (item for item in entry_points(group="apache_airflow_provider") if item.value.startswith("{PACKAGE}"))
 schema = json.loads(files("airflow").joinpath("provider_info.schema.json").read_text())
 jsonschema.validate(entry.load()(), schema)
 """
 
 
 def main(folder: Path) -> None:
-    """Run the steps one after the other; the first that fails ends the check with its output."""
+    """Run the steps; the first that fails ends the check with its output."""
     shutil.rmtree(folder, ignore_errors=True)
-    wheel = built(folder.with_name("dist"))
+    wheel = build(folder.with_name("dist"))
     python = folder / "bin/python"
     run(UV, "venv", "--quiet", "--python", sys.executable, folder)
     install(python, str(wheel))
@@ -59,7 +59,7 @@ def main(folder: Path) -> None:
         check_imports(
             python,
             environ,
-            may_miss={"starlette", "uvicorn", "snowballstemmer", "stop_words", "pyarrow", "pytest"},
+            may_lack={"starlette", "uvicorn", "snowballstemmer", "stop_words", "pyarrow", "pytest"},
         )
         run(python, "-c", VALIDATE, environ=environ, cwd=home)
         listed = run(folder / "bin/airflow", "providers", "list", "--output", "plain", environ=environ, cwd=home)
@@ -67,40 +67,40 @@ def main(folder: Path) -> None:
         run_readme_dag(folder, Path(home), environ)
         for extra in EXTRAS:
             install(python, f"{wheel}[{extra}]")
-        check_imports(python, environ, may_miss={"pytest"})
+        check_imports(python, environ, may_lack={"pytest"})
         run(python, "-m", f"{PACKAGE}.dev_server", "--help", environ=environ, cwd=home)
     print(f"{wheel.name}: installed, imported, listed and run")
 
 
-def built(folder: Path) -> Path:
-    """Return the wheel, built anew, after a look at what is in it."""
+def build(folder: Path) -> Path:
+    """Build the wheel from scratch and check its contents; return its path."""
     shutil.rmtree(folder, ignore_errors=True)
     run(UV, "build", "--quiet", "--wheel", "--out-dir", folder, ROOT)
     (wheel,) = folder.glob("*.whl")
     with ZipFile(wheel) as archive:
         names = archive.namelist()
     require(f"{PACKAGE}/py.typed" in names, "py.typed is not in the wheel")
-    strangers = [name for name in names if not name.startswith((f"{PACKAGE}/", f"{PACKAGE}-"))]
-    require(not strangers, f"these do not belong into the wheel: {strangers}")
+    unexpected = [name for name in names if not name.startswith((f"{PACKAGE}/", f"{PACKAGE}-"))]
+    require(not unexpected, f"unexpected files in the wheel: {unexpected}")
     return wheel
 
 
 def install(python: Path, wheel: str) -> None:
-    """Install the wheel, perhaps with an extra, and what it needs in the pinned versions."""
+    """Install the wheel, which may have an extra, with its dependencies in the pinned versions."""
     constraints = ROOT / "requirements-dev.txt"
     run(UV, "pip", "install", "--quiet", "--python", python, "-c", constraints, wheel, "apache-airflow")
 
 
-def check_imports(python: Path, environ: dict[str, str], *, may_miss: set[str]) -> None:
-    """Import every module of the package, from the environment and not from here."""
-    where, missing = run(python, "-c", f"import sys\n{IMPORT_ALL}", environ=environ, cwd="/").splitlines()[-2:]
-    require(Path(where).is_relative_to(python.parent.parent), f"{PACKAGE} was imported from {where}")
-    wrong = {module: name for module, name in json.loads(missing).items() if name not in may_miss}
-    require(not wrong, f"these modules cannot be imported: {wrong}")
+def check_imports(python: Path, environ: dict[str, str], *, may_lack: set[str]) -> None:
+    """Import every module of the package from the environment, not from the checkout."""
+    path, missing = run(python, "-c", f"import sys\n{IMPORT_ALL}", environ=environ, cwd="/").splitlines()[-2:]
+    require(Path(path).is_relative_to(python.parent.parent), f"{PACKAGE} was imported from {path}")
+    failed = {module: name for module, name in json.loads(missing).items() if name not in may_lack}
+    require(not failed, f"these modules cannot be imported: {failed}")
 
 
 def run_readme_dag(folder: Path, home: Path, environ: dict[str, str]) -> None:
-    """Run the first DAG of the README against a dev server of the checkout."""
+    """Run the first DAG of the README against the dev server of the checkout."""
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     source = next(block for block in blocks if "DAG(" in block)
     dag_id = re.findall(r'DAG\("(\w+)"', source)[0]
@@ -112,20 +112,20 @@ def run_readme_dag(folder: Path, home: Path, environ: dict[str, str]) -> None:
         environ = {**environ, "AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT": json.dumps(connection)}
         run(folder / "bin/airflow", "db", "migrate", environ=environ, cwd=home)
         run(folder / "bin/airflow", "dags", "test", dag_id, environ=environ, cwd=home)
-        (found,) = client.fetch(["movie-1"], include_metadata=True)
-    require(found is not None and found.metadata == {"genre": "comedy"}, f"{dag_id} has left {found}")
+        (vector,) = client.fetch(["movie-1"], include_metadata=True)
+    require(vector is not None and vector.metadata == {"genre": "comedy"}, f"{dag_id} did not update: {vector}")
 
 
 def run(*command: object, environ: dict[str, str] | None = None, cwd: object = ROOT) -> str:
-    """Run a command; return what it prints."""
+    """Run a command; return its output. A failure ends the check."""
     words = [str(word) for word in command]
-    done = subprocess.run(words, env=environ, cwd=str(cwd), capture_output=True, text=True, check=False)
-    require(done.returncode == 0, f"{' '.join(words[:5])} …\n{done.stdout}\n{done.stderr}")
-    return done.stdout
+    process = subprocess.run(words, env=environ, cwd=str(cwd), capture_output=True, text=True, check=False)
+    require(process.returncode == 0, f"{' '.join(words[:5])} failed:\n{process.stdout}\n{process.stderr}")
+    return process.stdout
 
 
-def require(holds: bool, message: str) -> None:  # noqa: FBT001 - reads as an assertion does
-    """End the check where something does not hold."""
+def require(holds: bool, message: str) -> None:  # noqa: FBT001 - reads like an assertion
+    """End the check with ``message`` if the condition does not hold."""
     if not holds:
         sys.exit(f"wheel: {message}")
 

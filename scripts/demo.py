@@ -1,4 +1,4 @@
-"""Update a vector from a real Airflow: dev server, connection, DAG run, and what has changed.
+"""Demo: update a vector of a dev server in a real Airflow DAG run, and show the change.
 
 Runs ``example_dags/example_update_vector.py`` with ``airflow dags test`` in a temporary AIRFLOW_HOME.
 """
@@ -25,15 +25,15 @@ MOVIES = [
     {"id": "movie-1", "vector": [0.1, 0.9], "metadata": {"title": "Night Train", "genre": "drama", "year": 1951}},
     {"id": "movie-2", "vector": [0.8, 0.2], "metadata": {"title": "The Heist", "genre": "crime", "year": 1974}},
 ]
-_SHOWN_LOG_LINES = 40
+_MAX_LOG_LINES = 40
 
 
 class DemoError(Exception):
-    """A step has failed; the message says which and how."""
+    """A step failed; the message says which one and why."""
 
 
 def main() -> None:
-    """Run the steps one after the other; the first that fails ends the demo with a message and code 1."""
+    """Run the steps; the first that fails ends the demo with a message and code 1."""
     try:
         with tempfile.TemporaryDirectory(prefix="upstash-vector-demo-") as home, DevServer() as server:
             say(f"dev server on {server.url}, {len(MOVIES)} vectors")
@@ -45,19 +45,19 @@ def main() -> None:
             show_result(before, after, xcom(Path(home)))
     except (DemoError, UpstashVectorError, OSError, ValueError, sqlite3.Error) as error:
         sys.exit(f"demo: failed: {error}")
-    say("done; everything temporary is removed")
+    say("done; all temporary files are removed")
 
 
 def movie(client: VectorClient) -> FetchedVector:
     """Return the vector that the DAG changes."""
-    (found,) = client.fetch(["movie-1"], include_metadata=True)
-    if found is None:
-        raise DemoError("the dev server has lost movie-1")
-    return found
+    (vector,) = client.fetch(["movie-1"], include_metadata=True)
+    if vector is None:
+        raise DemoError("movie-1 is not in the index")
+    return vector
 
 
 def run_dag(home: Path, server: DevServer) -> None:
-    """Migrate a metadata database and run the DAG once."""
+    """Create a metadata database and run the DAG once."""
     connection = {"conn_type": "upstash_vector", "host": server.url, "password": server.token}
     environ = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
@@ -74,17 +74,17 @@ def run_dag(home: Path, server: DevServer) -> None:
 
 
 def airflow(title: str, environ: dict[str, str], *arguments: str) -> str:
-    """Run an airflow command and return what it prints."""
+    """Run an airflow command; return its output."""
     say(title)
     started = time.monotonic()
     command = [sys.executable, "-m", "airflow", *arguments]
-    ended = subprocess.run(
+    process = subprocess.run(
         command, env=environ, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
-    output = ended.stdout + ended.stderr
-    if ended.returncode:
-        tail = "\n".join(output.splitlines()[-_SHOWN_LOG_LINES:])
-        raise DemoError(f"{title} ended with code {ended.returncode}\n{tail}")
+    output = process.stdout + process.stderr
+    if process.returncode:
+        tail = "\n".join(output.splitlines()[-_MAX_LOG_LINES:])
+        raise DemoError(f"{title} failed with code {process.returncode}:\n{tail}")
     print(f"    took {time.monotonic() - started:.0f} s")
     return output
 
@@ -95,18 +95,18 @@ def xcom(home: Path) -> int:
         query = "SELECT value FROM xcom WHERE dag_id = ? AND key = 'return_value'"
         rows = database.execute(query, (DAG_ID,)).fetchall()
     if len(rows) != 1:
-        raise DemoError(f"one XCom return_value was expected, {len(rows)} were found")
+        raise DemoError(f"expected one XCom return_value, found {len(rows)}")
     return int(rows[0][0])
 
 
 def show_result(before: FetchedVector, after: FetchedVector, updated: int) -> None:
-    """Print what has changed; it must be what the DAG says."""
+    """Print the change and check that it is the one of the DAG."""
     say("movie-1")
     print(f"    before  {json.dumps(before.metadata)}")
     print(f"    after   {json.dumps(after.metadata)}")
     print(f"    XCom    return_value = {updated}")
     if updated != 1 or after.metadata != {"title": "Night Train", "genre": "comedy"}:
-        raise DemoError("the vector has not become what the DAG makes of it")
+        raise DemoError("movie-1 does not have the metadata that the DAG sets")
 
 
 def say(text: str) -> None:

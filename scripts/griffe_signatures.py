@@ -1,8 +1,7 @@
-"""Shows in the API reference what stands elsewhere in the code: signatures that are not written in one place.
+"""Griffe extension: completes the signatures of the API reference, which griffe reads without running the code.
 
-Griffe reads the code without running it. It is told here about arguments that reach a base's ``__init__`` by
-``**kwargs``, constants as defaults, defaults that another signature has, the fields of models and typed dicts, and
-methods that are made of functions.
+It adds arguments that ``**kwargs`` passes to the ``__init__`` of a base, values of constants that are defaults,
+defaults of another signature, the fields of models and typed dicts, and methods that are generated from functions.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ from typing import Any
 
 import griffe
 
-_KEYWORD = griffe.ParameterKind("keyword-only")  # mypy takes the members' types for str
+_KEYWORD = griffe.ParameterKind("keyword-only")  # not a member access: mypy takes its type for str
 _REST = griffe.ParameterKind("variadic keyword")
-# whose defaults stand in for "..."
+# the callable whose defaults replace "..."
 _DEFAULTS_OF = {
     "bulk.options.BulkArguments.__init__": "operators.bulk.BulkUpdateVectorsOperator",
     "decorators.signatures.BulkUpdateTask.__call__": "operators.bulk.BulkUpdateVectorsOperator",
@@ -24,21 +23,21 @@ _SELF = griffe.Parameter("self", kind=griffe.ParameterKind("positional or keywor
 
 
 class Signatures(griffe.Extension):
-    """Completes the signatures of a package when all of it has been read."""
+    """Completes the signatures of a package after it is parsed."""
 
     def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
-        """Complete those of ``pkg``."""
-        for one in [*_classes(pkg)]:
-            for attribute in [*one.attributes.values()]:
-                _show_as_method(attribute)
-            _show_fields(one)
-        for one in [*_classes(pkg)]:
-            _show_arguments_of_bases(one)
+        """Complete the signatures of ``pkg``."""
+        for cls in [*_classes(pkg)]:
+            for attribute in [*cls.attributes.values()]:
+                _add_generated_method(attribute)
+            _add_fields(cls)
+        for cls in [*_classes(pkg)]:
+            _add_arguments_of_bases(cls)
         for name, operator in _DEFAULTS_OF.items():
-            known = pkg[f"{operator}.__init__"].parameters
+            documented = pkg[f"{operator}.__init__"].parameters
             for parameter in pkg[name].parameters:
                 if parameter.default == "...":
-                    parameter.default = known[parameter.name].default
+                    parameter.default = documented[parameter.name].default
         for function in _functions(pkg):
             for parameter in function.parameters:
                 parameter.default = _constant(parameter.default, function)
@@ -49,7 +48,7 @@ def _classes(within: griffe.Object) -> Iterator[griffe.Class]:
         if not member.is_alias and (member.is_module or member.is_class):
             if isinstance(member, griffe.Class):
                 yield member
-            yield from _classes(member)  # type: ignore[arg-type]  # no alias, as asked above
+            yield from _classes(member)  # type: ignore[arg-type]  # not an alias, as checked above
 
 
 def _functions(within: griffe.Object) -> Iterator[griffe.Function]:
@@ -60,28 +59,28 @@ def _functions(within: griffe.Object) -> Iterator[griffe.Function]:
             yield from _functions(member)  # type: ignore[arg-type]  # as above
 
 
-def _found(path: str, near: griffe.Object) -> Any:
-    """Return the object of a path; ``None`` for one of another package."""
+def _resolve(path: str, near: griffe.Object) -> Any:
+    """Return the object of a path, ``None`` if it is in another package."""
     try:
-        found = near.modules_collection[path]
-        found = found.final_target if found.is_alias else found
+        target = near.modules_collection[path]
+        target = target.final_target if target.is_alias else target
     except (KeyError, griffe.GriffeError):
         return None
-    return found
+    return target
 
 
-def _show_as_method(attribute: griffe.Attribute) -> griffe.Function | None:
-    """Show ``name = wrapper(function)`` as a method with the arguments and docstring of the function.
+def _add_generated_method(attribute: griffe.Attribute) -> griffe.Function | None:
+    """Replace ``name = wrapper(function)`` by a method with the arguments and docstring of the function.
 
-    What it returns is the last part of the wrapper's ``Callable[…]``, with what the function's call gives for T.
+    Its return type is that of the ``Callable[…]`` that the wrapper returns; T is the result type of the function.
     """
-    made = attribute.value
-    if not isinstance(made, griffe.ExprCall) or len(made.arguments) != 1 or attribute.annotation is not None:
+    call = attribute.value
+    if not isinstance(call, griffe.ExprCall) or len(call.arguments) != 1 or attribute.annotation is not None:
         return None
-    wrapper = _found(made.function.canonical_path, attribute)
-    build = _found(getattr(made.arguments[0], "canonical_path", "nothing"), attribute)
+    wrapper = _resolve(call.function.canonical_path, attribute)
+    build = _resolve(getattr(call.arguments[0], "canonical_path", "nothing"), attribute)
     if isinstance(build, griffe.Attribute):
-        build = _show_as_method(build)
+        build = _add_generated_method(build)
     if not isinstance(wrapper, griffe.Function) or not isinstance(build, griffe.Function):
         return None
     if not str(wrapper.returns).startswith("Callable["):
@@ -94,7 +93,7 @@ def _show_as_method(attribute: griffe.Attribute) -> griffe.Function | None:
         returns = build.returns
         if str(returns).startswith(("Call[", "Steps[")):
             returns = returns.slice
-    arguments = [one for one in build.parameters if one.name != "self"]
+    arguments = [parameter for parameter in build.parameters if parameter.name != "self"]
     method = griffe.Function(
         attribute.name,
         lineno=attribute.lineno,
@@ -104,15 +103,15 @@ def _show_as_method(attribute: griffe.Attribute) -> griffe.Function | None:
         docstring=build.docstring,
     )
     method.labels |= {"async"} if is_async else set()
-    attribute.parent.set_member(attribute.name, method)  # type: ignore[union-attr]  # it stands in a class
+    attribute.parent.set_member(attribute.name, method)  # type: ignore[union-attr]  # its parent is a class
     return method
 
 
-def _show_fields(one: griffe.Class) -> None:
-    """Give a pydantic model or a typed dict an ``__init__`` with its fields."""
-    if "__init__" in one.members:
+def _add_fields(cls: griffe.Class) -> None:
+    """Add an ``__init__`` with its fields to a pydantic model or a typed dict."""
+    if "__init__" in cls.members:
         return
-    bases = [one, *one.mro()]
+    bases = [cls, *cls.mro()]
     roots = {getattr(base, "canonical_path", base) for kind in bases for base in kind.bases}
     if not roots & {"pydantic.BaseModel", "typing.TypedDict"}:
         return
@@ -129,7 +128,7 @@ def _show_fields(one: griffe.Class) -> None:
     }
     required_first = sorted(fields.values(), key=lambda field: field.default is not None)
     init = griffe.Function("__init__", parameters=griffe.Parameters(_SELF, *required_first))
-    one.set_member("__init__", init)
+    cls.set_member("__init__", init)
 
 
 def _without_validators(annotation: Any) -> Any:
@@ -137,26 +136,30 @@ def _without_validators(annotation: Any) -> Any:
     return annotation.slice.elements[0] if is_annotated else annotation
 
 
-def _show_arguments_of_bases(one: griffe.Class) -> None:
-    """Put what ``**kwargs`` hands on to the bases' ``__init__``, as far as they are of this package, before it."""
-    init = one.members.get("__init__")
+def _add_arguments_of_bases(cls: griffe.Class) -> None:
+    """Insert, before ``**kwargs``, the arguments that it passes to the ``__init__`` of bases in this package."""
+    init = cls.members.get("__init__")
     if not isinstance(init, griffe.Function):
         return
     parameters = [*init.parameters]
-    for base in one.mro():
+    for base in cls.mro():
         if not parameters or parameters[-1].kind is not _REST:
             break
-        above = base.members.get("__init__")
+        inherited = base.members.get("__init__")
         names = {parameter.name for parameter in parameters}
-        if isinstance(above, griffe.Function):
-            parameters[-1:-1] = [own for own in above.parameters if own.kind is _KEYWORD and own.name not in names]
+        if isinstance(inherited, griffe.Function):
+            parameters[-1:-1] = [
+                parameter
+                for parameter in inherited.parameters
+                if parameter.kind is _KEYWORD and parameter.name not in names
+            ]
     init.parameters = griffe.Parameters(*parameters)
 
 
 def _constant(default: Any, function: griffe.Function) -> Any:
-    """Return the value of a default that is a constant of the package, else the default itself."""
+    """Return the value of a default that is a constant of the package, or the default itself."""
     if not isinstance(default, griffe.ExprName | griffe.ExprAttribute):
         return default
-    constant = _found(default.canonical_path, function)
+    constant = _resolve(default.canonical_path, function)
     value = constant.value if isinstance(constant, griffe.Attribute) else None
     return value if isinstance(value, str) else default

@@ -1,7 +1,6 @@
-"""The bulk engine against bare aiohttp, the vendor's SDK and mapped tasks: ``python -m benchmarks.bulk``.
+"""Benchmark of ``bulk.update`` against bare aiohttp, the vendor's SDK and mapped tasks.
 
-Prints what was measured and what is wanted, saves it as JSON and as a chart, and ends with code 1 where something
-falls short.
+Prints each figure and its target, saves them as JSON and as a chart, and exits with code 1 if a target is missed.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _RESULTS = Path(__file__).parent.parent / "results"
 
 
 def main() -> None:
-    """Run the parts asked for."""
+    """Run the parts that the command line names."""
     arguments = _arguments()
     results = Results()
     folder = arguments.results
@@ -29,10 +28,10 @@ def main() -> None:
         bench = Bench(sinks=sinks, rounds=arguments.runs, quick=arguments.quick, results=results)
         for name in arguments.only:
             PARTS[name](bench)
-            if folder is not None:  # after each part, since all of them take minutes
+            if folder is not None:  # after each part: all of them take minutes
                 results.save(folder / "bulk.json")
                 draw(results, folder)
-    print(f"\nMedians of {arguments.runs} interleaved runs", *results.measured, sep="\n")
+    print(f"\nMedians of {arguments.runs} interleaved runs", *results.measurements, sep="\n")
     sys.exit(not results.ok)
 
 
@@ -40,21 +39,21 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bulk", description=__doc__)
     parser.add_argument("--only", type=_parts, default=list(PARTS), help=f"some of {','.join(PARTS)}")
     parser.add_argument("--runs", type=int, default=5, help="interleaved runs of each contender (5)")
-    parser.add_argument("--quick", action="store_true", help="few rows: to see that it works, not how fast")
+    parser.add_argument("--quick", action="store_true", help="few rows: checks that it works, not how fast")
     parser.add_argument(
         "--results",
         type=Path,
         metavar="DIR",
-        help="for JSON and chart; by default those of a whole benchmark go into benchmarks/results",
+        help="where JSON and chart are saved; by default benchmarks/results, for a complete benchmark only",
     )
     return parser.parse_args()
 
 
 def _parts(names: str) -> list[str]:
-    chosen = names.split(",")
-    if unknown := set(chosen) - set(PARTS):
-        raise argparse.ArgumentTypeError(f"no such part: {', '.join(sorted(unknown))}")
-    return [name for name in PARTS if name in chosen]
+    selected = names.split(",")
+    if unknown := set(selected) - set(PARTS):
+        raise argparse.ArgumentTypeError(f"unknown part: {', '.join(sorted(unknown))}")
+    return [name for name in PARTS if name in selected]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The chart: rates of all contenders, and how far each figure is from what is wanted."""
+"""The chart of the results: rates of all contenders, and the ratio of each measurement to its target."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.bulk.contenders import DIMENSION
 from benchmarks.bulk.results import Results
 from benchmarks.bulk.rounds import median, rate
 
-_OURS, _OTHERS, _SHORT = "#00875a", "#8b95a1", "#c9372c"
+_OURS, _OTHERS, _MISSED = "#00875a", "#8b95a1", "#c9372c"
 _NAMES = {
     "ours": "bulk.update",
     "bare": "bare aiohttp",
@@ -39,7 +39,7 @@ def draw(results: Results, folder: Path) -> None:
     """Write ``bulk.png`` and ``bulk.svg``: the same results give the same bytes."""
     with mpl.rc_context({"svg.hashsalt": "bulk", "font.size": 9, "font.family": "DejaVu Sans"}):
         bars = _rates(results)
-        heights = [max(len(bars), 2), max(len(results.measured), 2)]
+        heights = [max(len(bars), 2), max(len(results.measurements), 2)]
         figure = Figure(figsize=(11, 1.8 + 0.3 * sum(heights)), layout="constrained")
         upper, lower = figure.subplots(2, 1, height_ratios=heights)
         _draw_rates(upper, bars)
@@ -51,7 +51,7 @@ def draw(results: Results, folder: Path) -> None:
 def _rates(results: Results) -> list[tuple[str, float, str]]:
     """Return label, rate and colour of each bar.
 
-    bulk.update stands beside the others of each part, from the same minutes: in others the machine may be busier.
+    Each part has its own bar of bulk.update, since the load of the machine may differ between parts.
     """
     return [
         (
@@ -72,15 +72,16 @@ def _draw_rates(axes: Axes, bars: list[tuple[str, float, str]]) -> None:
 
 
 def _draw_headroom(axes: Axes, results: Results) -> None:
-    labels = [one.what for one in results.measured]
-    values = [one.headroom for one in results.measured]
-    colours = [_OURS if one.ok else _SHORT for one in results.measured]
+    labels = [item.title for item in results.measurements]
+    values = [item.headroom for item in results.measurements]
+    colours = [_OURS if item.ok else _MISSED for item in results.measurements]
     texts = [
-        f"{one.value:,.{0 if one.value >= 100 else 2}f} {one.unit} ({one.wanted})" for one in results.measured
+        f"{item.value:,.{0 if item.value >= 100 else 2}f} {item.unit} ({item.target})"
+        for item in results.measurements
     ]
     _draw_bars(axes, (labels, values, colours), texts, start=0.1)
     axes.axvline(1, color="black", linewidth=1)
-    axes.set_title("Measured to wanted: from 1 on it is reached (log scale)", loc="left", weight="bold")
+    axes.set_title("Ratio to the target, met from 1 on (log scale)", loc="left", weight="bold")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 

@@ -1,6 +1,6 @@
-"""One contender in a process of its own: ``python -m benchmarks.bulk.contenders NAME JSON`` prints what it did.
+"""Runs one contender in this process: ``python -m benchmarks.bulk.contenders NAME JSON`` prints its figures.
 
-Each contender imports its own libraries only, so that its peak memory is without those of the others.
+Each contender imports only its own libraries, so that its peak memory does not include those of the others.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-TOKEN = "bench"  # noqa: S105 - of sinks that ask for none
+TOKEN = "bench"  # noqa: S105 - the sinks do not check it
 DIMENSION = 1536
 
 Kind = Literal["metadata", "numpy", "lists"]
@@ -24,7 +24,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What a contender is to send: ``rows`` updates of a ``kind``, or those of the file at ``path``."""
+    """The workload of a contender: ``rows`` updates of a ``kind``, or those of the file at ``path``."""
 
     url: str
     rows: int
@@ -35,7 +35,7 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one run did. ``seconds`` are of the clock, ``cpu_seconds`` of the processor."""
+    """The figures of one run: ``seconds`` of wall-clock time, ``cpu_seconds`` of CPU time."""
 
     rows: int
     seconds: float
@@ -49,7 +49,7 @@ class Run:
 
 
 def ours(case: Case) -> Run:
-    """Send with the bulk engine."""
+    """Send with ``bulk.update``."""
     from airflow_provider_upstash_vector import bulk
     from airflow_provider_upstash_vector.client import Endpoint
 
@@ -61,16 +61,16 @@ def ours(case: Case) -> Run:
         )
         return report.updated
 
-    return _measured(send, case)
+    return _measure(send, case)
 
 
 def bare(case: Case) -> Run:
-    """Send with aiohttp and orjson as shortly as it can be written: no validation, order, retry or report."""
+    """Send with aiohttp and orjson in the least code: no validation, order, retry or report."""
     import aiohttp
     import orjson
 
     async def send(rows: list[Row]) -> int:
-        rest = iter(rows)
+        remaining = iter(rows)
         updated = 0
         connector = aiohttp.TCPConnector(limit=case.connections)
         headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
@@ -78,7 +78,7 @@ def bare(case: Case) -> Run:
 
             async def work() -> None:
                 nonlocal updated
-                for row in rest:
+                for row in remaining:
                     body = orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY)
                     async with session.post(case.url + "/update", data=body) as response:
                         content = await response.read()
@@ -88,7 +88,7 @@ def bare(case: Case) -> Run:
             await asyncio.gather(*(work() for _ in range(case.connections)))
         return updated
 
-    return _measured(lambda rows: asyncio.run(send(rows)), case)
+    return _measure(lambda rows: asyncio.run(send(rows)), case)
 
 
 def vendor_async(case: Case) -> Run:
@@ -96,28 +96,28 @@ def vendor_async(case: Case) -> Run:
     from upstash_vector import AsyncIndex
 
     async def send(rows: list[Row]) -> int:
-        rest = iter(rows)
+        remaining = iter(rows)
         updated = 0
         index = AsyncIndex(case.url, TOKEN)
 
         async def work() -> None:
             nonlocal updated
-            for row in rest:
-                done = await index.update(**row)
-                updated += done
+            for row in remaining:
+                found = await index.update(**row)
+                updated += found
 
         await asyncio.gather(*(work() for _ in range(case.connections)))
         return updated
 
-    return _measured(lambda rows: asyncio.run(send(rows)), case)
+    return _measure(lambda rows: asyncio.run(send(rows)), case)
 
 
 def vendor_sync(case: Case) -> Run:
-    """Send with the vendor's Index, one by one: it has no other way."""
+    """Send with the vendor's Index, one at a time: it cannot do more."""
     from upstash_vector import Index
 
     index = Index(case.url, TOKEN)
-    return _measured(lambda rows: sum(index.update(**row) for row in rows), case)
+    return _measure(lambda rows: sum(index.update(**row) for row in rows), case)
 
 
 CONTENDERS: dict[str, Callable[[Case], Run]] = {
@@ -128,8 +128,8 @@ CONTENDERS: dict[str, Callable[[Case], Run]] = {
 }
 
 
-def made_rows(kind: Kind, count: int) -> list[Row]:
-    """Return rows that are the same each time they are made."""
+def make_rows(kind: Kind, count: int) -> list[Row]:
+    """Return ``count`` rows, the same in each run."""
     if kind == "metadata":
         random_value = random.Random(1)
         genres = ("drama", "comedy", "western", "crime")
@@ -147,20 +147,20 @@ def made_rows(kind: Kind, count: int) -> list[Row]:
     return [{"id": f"doc-{n}", "vector": vectors[n]} for n in range(count)]
 
 
-def _measured(send: Callable[[Any], int], case: Case) -> Run:
-    """Time ``send`` with rows that are there before, after a few that load what is loaded at first use."""
-    rows: Any = made_rows(case.kind, case.rows) if case.path is None else case.path
-    warm_up = made_rows(case.kind, 2)
+def _measure(send: Callable[[Any], int], case: Case) -> Run:
+    """Time ``send`` with rows made beforehand, after a warm-up that imports what is imported on first use."""
+    rows: Any = make_rows(case.kind, case.rows) if case.path is None else case.path
+    warm_up = make_rows(case.kind, 2)
     assert send(warm_up) == len(warm_up)
     started, cpu_started = time.perf_counter(), time.process_time()
     updated = send(rows)
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
-    assert updated == case.rows, f"{updated} of {case.rows} rows were updated"
+    assert updated == case.rows, f"only {updated} of {case.rows} rows were updated"
     return Run(rows=case.rows, seconds=seconds, cpu_seconds=cpu_seconds, peak_mb=_peak_mb())
 
 
 def _peak_mb() -> float:
-    # Not getrusage: its peak starts with that of the process that forked this one.
+    # Not getrusage: its peak includes that of the parent process before the fork.
     status = Path("/proc/self/status").read_text()
     return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 

@@ -1,4 +1,4 @@
-"""The contender of one mapped task per row: a real Airflow that expands UpdateVectorOperator."""
+"""The contender with one mapped task per row: a real Airflow that expands UpdateVectorOperator."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from benchmarks.bulk.contenders import TOKEN, Run, made_rows
+from benchmarks.bulk.contenders import TOKEN, Run, make_rows
 from tests.support.live_airflow import LiveAirflow
 
 DAG_ID = "mapped_updates"
@@ -27,28 +27,28 @@ with DAG({dag_id!r}, schedule=None):
 
 @contextmanager
 def mapped_tasks(url: str, count: int) -> Iterator[Callable[[], Run]]:
-    """Run an Airflow on all cores; yield what runs a DAG of so many mapped tasks."""
+    """Run Airflow on all cores; yield a function that runs a DAG of ``count`` mapped tasks."""
 
     def write_dag(folder: Path) -> None:
         folder.mkdir()
-        rows = [{"vector_id": row["id"], "metadata": row["metadata"]} for row in made_rows("metadata", count)]
+        rows = [{"vector_id": row["id"], "metadata": row["metadata"]} for row in make_rows("metadata", count)]
         Path(folder, "mapped.py").write_text(_DAG.format(dag_id=DAG_ID, rows=rows))
 
-    own = os.sched_getaffinity(0)
+    affinity = os.sched_getaffinity(0)
     connection = json.dumps({"conn_type": "upstash_vector", "host": url, "password": TOKEN})
     with tempfile.TemporaryDirectory(prefix="bench-bulk-airflow-", ignore_cleanup_errors=True) as home:
         airflow = LiveAirflow(Path(home), connection, write_dag)
-        os.sched_setaffinity(0, range(os.cpu_count() or 1))  # one core for a whole Airflow would not be fair
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))  # one core would be unfair to Airflow
         try:
             airflow.start()
-            os.sched_setaffinity(0, own)
-            yield lambda: _run_of(airflow, count)
+            os.sched_setaffinity(0, affinity)
+            yield lambda: _run_dag(airflow, count)
         finally:
-            os.sched_setaffinity(0, own)
+            os.sched_setaffinity(0, affinity)
             airflow.stop()
 
 
-def _run_of(airflow: LiveAirflow, count: int) -> Run:
+def _run_dag(airflow: LiveAirflow, count: int) -> Run:
     run_id = airflow.trigger(DAG_ID)
 
     def ended() -> bool:
@@ -60,5 +60,5 @@ def _run_of(airflow: LiveAirflow, count: int) -> Run:
     assert [state for state, _, _ in tasks] == ["success"] * count, airflow.component_logs()
     first = min(datetime.fromisoformat(start) for _, start, _ in tasks)
     last = max(datetime.fromisoformat(end) for _, _, end in tasks)
-    # Many processes did it: no processor time or peak memory of theirs is comparable with one process's.
+    # CPU time and peak memory of many processes are not comparable with those of one.
     return Run(rows=count, seconds=(last - first).total_seconds(), cpu_seconds=0, peak_mb=0)

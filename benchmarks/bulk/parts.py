@@ -1,4 +1,4 @@
-"""The parts of the benchmark, each with what is wanted of it."""
+"""The parts of the benchmark and their targets."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from upstash_vector import Index
 
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import Endpoint
-from benchmarks.bulk.contenders import DIMENSION, TOKEN, Case, Kind, made_rows
+from benchmarks.bulk.contenders import DIMENSION, TOKEN, Case, Kind, make_rows
 from benchmarks.bulk.mapped_tasks import mapped_tasks
-from benchmarks.bulk.results import Measured, Results
+from benchmarks.bulk.results import Measurement, Results
 from benchmarks.bulk.rounds import contender, cpu_seconds, interleaved, median, peak_mb, rate, ratio, seconds
 from benchmarks.bulk.sinks import CountingServer
 
-_QUICK = 100  # so many times fewer rows
-_PATIENCE_SECONDS = 40  # where a million rows take longer, they are sent fewer times
+_QUICK_DIVISOR = 100
+_SLOW_SECONDS = 40  # if a million rows take longer, there are fewer rounds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """What the parts need: the sinks by delay, how many rounds, and where results go."""
+    """The settings of a benchmark: URLs of the sinks by delay in ms, rounds, and the results to add to."""
 
     sinks: dict[int, str]
     rounds: int
@@ -34,12 +34,12 @@ class Bench:
     results: Results
 
     def rows(self, count: int) -> int:
-        """Return how many rows to send, of what a whole benchmark sends."""
-        return max(count // _QUICK, 40) if self.quick else count
+        """Return ``count``, or less for a quick benchmark."""
+        return max(count // _QUICK_DIVISOR, 40) if self.quick else count
 
 
-def against_bare(bench: Bench, kind: Kind, *, ours: int, bare: int, low: float, what: str) -> None:
-    """Compare with the least that could be written."""
+def against_bare(bench: Bench, kind: Kind, *, ours: int, bare: int, low: float, title: str) -> None:
+    """Compare with bare aiohttp."""
     runs = interleaved(
         {
             "ours": contender("ours", Case(url=bench.sinks[0], rows=bench.rows(ours), kind=kind)),
@@ -50,25 +50,25 @@ def against_bare(bench: Bench, kind: Kind, *, ours: int, bare: int, low: float, 
     bench.results.add_runs(kind, runs)
     value = ratio(runs["ours"], runs["bare"], rate)
     bench.results.add(
-        Measured(key=f"{kind}_bare", what=f"{what}, rate to bare aiohttp", value=value, unit="x", low=low)
+        Measurement(key=f"{kind}_bare", title=f"{title}, rate to bare aiohttp", value=value, unit="x", low=low)
     )
 
 
 def metadata(bench: Bench) -> None:
     """Compare metadata-only rows with bare aiohttp."""
-    against_bare(bench, "metadata", ours=60_000, bare=20_000, low=0.85, what="metadata")
+    against_bare(bench, "metadata", ours=60_000, bare=20_000, low=0.85, title="metadata")
 
 
 def numpy(bench: Bench) -> None:
     """Compare vectors from a numpy array with bare aiohttp."""
     against_bare(
-        bench, "numpy", ours=8_000, bare=8_000, low=0.85, what=f"{DIMENSION:,} dimensions from numpy float32"
+        bench, "numpy", ours=8_000, bare=8_000, low=0.85, title=f"{DIMENSION:,} dimensions from numpy float32"
     )
 
 
 def lists(bench: Bench) -> None:
     """Compare vectors from lists with bare aiohttp."""
-    against_bare(bench, "lists", ours=8_000, bare=8_000, low=0.75, what=f"{DIMENSION:,} dimensions from lists")
+    against_bare(bench, "lists", ours=8_000, bare=8_000, low=0.75, title=f"{DIMENSION:,} dimensions from lists")
 
 
 def vendor(bench: Bench) -> None:
@@ -82,27 +82,29 @@ def vendor(bench: Bench) -> None:
         bench.rounds,
     )
     bench.results.add_runs("vendor", runs)
-    for name, shown, low in (("vendor_async", "AsyncIndex", 20), ("vendor_sync", "Index", 8)):
+    for name, label, low in (("vendor_async", "AsyncIndex", 20), ("vendor_sync", "Index", 8)):
         value = ratio(runs["ours"], runs[name], rate)
         bench.results.add(
-            Measured(key=name, what=f"metadata, rate to upstash-vector {shown}", value=value, unit="x", low=low)
+            Measurement(
+                key=name, title=f"metadata, rate to upstash-vector {label}", value=value, unit="x", low=low
+            )
         )
 
 
 def delays(bench: Bench) -> None:
-    """See how much of what a delay allows is used."""
-    for delay, connections, count, part in ((20, 64, 6_400, 0.88), (500, 512, 5_120, 0.9)):
+    """Compare with the highest rate that a delay allows."""
+    for delay, connections, count, low in ((20, 64, 6_400, 0.88), (500, 512, 5_120, 0.9)):
         case = Case(url=bench.sinks[delay], rows=bench.rows(count), connections=connections)
         runs = interleaved({name: contender(name, case) for name in ("ours", "bare")}, bench.rounds)
         bench.results.add_runs(f"delay_{delay}", runs)
-        allowed = connections * 1000 / delay
+        highest = connections * 1000 / delay
         bench.results.add(
-            Measured(
+            Measurement(
                 key=f"delay_{delay}",
-                what=f"{delay} ms, {connections} connections, part of {allowed:,.0f}/s",
-                value=median(runs["ours"], rate) / allowed,
+                title=f"{delay} ms, {connections} connections, ratio to {highest:,.0f}/s",
+                value=median(runs["ours"], rate) / highest,
                 unit="x",
-                low=part,
+                low=low,
             )
         )
 
@@ -117,9 +119,9 @@ def wire_bytes(bench: Bench) -> None:
     server.close()
     ours, theirs = server.requests
     bench.results.add(
-        Measured(
+        Measurement(
             key="bytes",
-            what=f"bytes of an update of {DIMENSION:,} dimensions ({ours:,} B), part of the SDK's",
+            title=f"bytes of an update of {DIMENSION:,} dimensions ({ours:,} B), ratio to the SDK's",
             value=ours / theirs,
             unit="x",
             high=0.6,
@@ -128,7 +130,7 @@ def wire_bytes(bench: Bench) -> None:
 
 
 def files(bench: Bench) -> None:
-    """Compare a million rows of a file with 100,000."""
+    """Compare a file of a million rows with one of 100,000."""
     counts = {"rows_100k": bench.rows(100_000), "rows_1m": bench.rows(1_000_000)}
     with tempfile.TemporaryDirectory(prefix="bench-bulk-files-") as folder:
         cases = {}
@@ -138,9 +140,9 @@ def files(bench: Bench) -> None:
             cases[name] = contender("ours", Case(url=bench.sinks[0], rows=count, path=str(path)))
         runs = interleaved(cases, 1)
         rounds = bench.rounds
-        if runs["rows_1m"][0].seconds > _PATIENCE_SECONDS:
+        if runs["rows_1m"][0].seconds > _SLOW_SECONDS:
             rounds = min(rounds, 3)
-            print(f"    files: a million rows take over {_PATIENCE_SECONDS} s here: {rounds} runs")
+            print(f"    files: a million rows take over {_SLOW_SECONDS} s: {rounds} rounds")
         more = interleaved(cases, rounds - 1)
         runs = {name: own + more[name] for name, own in runs.items()}
     bench.results.add_runs("files", runs)
@@ -149,14 +151,21 @@ def files(bench: Bench) -> None:
     wall, cpu = ratio(large, small, seconds), ratio(large, small, cpu_seconds)
     million = "a million rows of JSON Lines"
     bench.results.add(
-        Measured(key="file_memory", what=f"{million}, peak memory", value=memory, unit="MB", high=120),
-        Measured(
-            key="file_memory_growth", what=f"{million}, peak to 100,000", value=growth, unit="x", low=0.9, high=1.1
+        Measurement(key="file_memory", title=f"{million}, peak memory", value=memory, unit="MB", high=120),
+        Measurement(
+            key="file_memory_growth",
+            title=f"{million}, peak to 100,000",
+            value=growth,
+            unit="x",
+            low=0.9,
+            high=1.1,
         ),
-        Measured(key="file_seconds", what=f"{million}, time to 100,000", value=wall, unit="x", low=8.5, high=11.5),
-        Measured(
+        Measurement(
+            key="file_seconds", title=f"{million}, time to 100,000", value=wall, unit="x", low=8.5, high=11.5
+        ),
+        Measurement(
             key="file_cpu_seconds",
-            what=f"{million}, processor time to 100,000",
+            title=f"{million}, CPU time to 100,000",
             value=cpu,
             unit="x",
             low=8.5,
@@ -173,7 +182,9 @@ def mapped(bench: Bench) -> None:
     bench.results.add_runs("mapped", runs)
     value = ratio(runs["ours"], runs["mapped_tasks"], rate)
     bench.results.add(
-        Measured(key="mapped", what="metadata, rate to one mapped task per row", value=value, unit="x", low=1000)
+        Measurement(
+            key="mapped", title="metadata, rate to one mapped task per row", value=value, unit="x", low=1000
+        )
     )
 
 
@@ -190,8 +201,8 @@ PARTS: dict[str, Callable[[Bench], None]] = {
 
 
 def _write_rows(path: Path, count: int) -> None:
-    some = made_rows("metadata", min(count, 10_000))
+    sample = make_rows("metadata", min(count, 10_000))
     with path.open("w") as file:
         for number in range(count):
-            row = {"id": f"doc-{number}", "metadata": some[number % len(some)]["metadata"]}
+            row = {"id": f"doc-{number}", "metadata": sample[number % len(sample)]["metadata"]}
             file.write(json.dumps(row) + os.linesep)

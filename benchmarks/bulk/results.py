@@ -1,4 +1,4 @@
-"""What was measured against what is wanted: as a table and as JSON."""
+"""Measurements and their targets, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _LIBRARIES = ("aiohttp", "apache-airflow", "httptools", "httpx", "numpy", "orjso
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
-    """One figure, and the bounds it is wanted in."""
+class Measurement:
+    """One figure and its target, the bounds ``low`` and ``high``."""
 
     key: str
-    what: str
+    title: str
     value: float
     unit: str
     low: float | None = None
@@ -29,53 +29,53 @@ class Measured:
 
     @property
     def ok(self) -> bool:
-        """Whether it is within."""
+        """Whether the target is met."""
         return self.headroom >= 1
 
     @property
     def headroom(self) -> float:
-        """How many times as good as wanted; below 1 it falls short."""
-        over = [self.value / self.low] if self.low is not None else []
-        under = [self.high / self.value] if self.high is not None else []
-        return min(over + under)
+        """The ratio to the nearest bound; below 1 the target is missed."""
+        above_low = [self.value / self.low] if self.low is not None else []
+        below_high = [self.high / self.value] if self.high is not None else []
+        return min(above_low + below_high)
 
     @property
-    def wanted(self) -> str:
+    def target(self) -> str:
         """The bounds as text."""
         if self.low is not None and self.high is not None:
             return f"{self.low:,g} to {self.high:,g}"
         return f"≥ {self.low:,g}" if self.low is not None else f"≤ {self.high:,g}"
 
     def __str__(self) -> str:
-        verdict = "ok" if self.ok else "SHORT"
-        return f"{self.what:<66} {self.value:>10,.2f} {self.unit:<4} {self.wanted:<13} {verdict}"
+        verdict = "ok" if self.ok else "MISSED"
+        return f"{self.title:<66} {self.value:>10,.2f} {self.unit:<4} {self.target:<13} {verdict}"
 
 
 @dataclass
 class Results:
-    """All that a run of the benchmark has measured.
+    """The measurements of a benchmark.
 
-    ``runs``: of each part, by contender. ``load``: the load average at the end of each part, about two of it
-    the benchmark's own: with much more than that, rates say little, and what a delay allows cannot be reached.
+    ``runs``: the runs of each part, by contender. ``load``: the load average at the end of each part. The
+    benchmark itself causes about two of it; with much more, rates mean little and targets of delays cannot be met.
     """
 
-    measured: list[Measured] = field(default_factory=list)
+    measurements: list[Measurement] = field(default_factory=list)
     runs: dict[str, Runs] = field(default_factory=dict)
     load: dict[str, float] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
-        """Whether nothing falls short."""
-        return all(measured.ok for measured in self.measured)
+        """Whether all targets are met."""
+        return all(measurement.ok for measurement in self.measurements)
 
-    def add(self, *measured: Measured) -> None:
-        """Take figures, and print them at once: the whole takes minutes."""
-        for one in measured:
-            print(one, flush=True)
-        self.measured.extend(measured)
+    def add(self, *measurements: Measurement) -> None:
+        """Add measurements and print them at once: a benchmark takes minutes."""
+        for measurement in measurements:
+            print(measurement, flush=True)
+        self.measurements.extend(measurements)
 
     def add_runs(self, part: str, runs: Runs) -> None:
-        """Take the runs of a part, and print the rates."""
+        """Add the runs of a part and print their medians."""
         self.runs[part] = runs
         self.load[part] = round(os.getloadavg()[0], 1)
         for name, own in runs.items():
@@ -90,13 +90,13 @@ class Results:
         file.write_text(json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all as plain JSON values, rounded to what the clock is good for."""
+        """Return plain JSON values, rounded to five significant digits."""
         return {
             "machine": _machine(),
             "load_average": self.load,
-            "measured": [
-                {**asdict(one), "value": _rounded(one.value), "wanted": one.wanted, "ok": one.ok}
-                for one in self.measured
+            "measurements": [
+                {**asdict(item), "value": _rounded(item.value), "target": item.target, "ok": item.ok}
+                for item in self.measurements
             ],
             "medians": {
                 part: {

@@ -1,4 +1,4 @@
-"""Rounds A, B, C, A, B, C, …: what else the machine does meanwhile then falls on all contenders alike."""
+"""Interleaved runs (A, B, C, A, B, C, …), so that other load on the machine affects all contenders alike."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ Runs = dict[str, list[Run]]
 
 
 def interleaved(contenders: Mapping[str, Callable[[], Run]], rounds: int) -> Runs:
-    """Run all contenders in turn, so many times; return the runs of each."""
+    """Run all contenders in turn, ``rounds`` times; return the runs of each."""
     runs: Runs = {name: [] for name in contenders}
     for _ in range(rounds):
-        for name, contend in contenders.items():
-            runs[name].append(contend())
+        for name, run_once in contenders.items():
+            runs[name].append(run_once())
     return runs
 
 
 def contender(name: str, case: Case) -> Callable[[], Run]:
-    """Return what runs a contender in a fresh process."""
+    """Return a function that runs a contender in a new process."""
 
-    def contend() -> Run:
+    def run_once() -> Run:
         command = [sys.executable, "-m", "benchmarks.bulk.contenders", name, json.dumps(asdict(case))]
-        # A proxy of this machine's is none of the contest.
+        # without a proxy of this machine
         environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
-        done = subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"{name} failed\n{done.stderr}")
-        return Run(**json.loads(done.stdout))
+        process = subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False)
+        if process.returncode:
+            raise SystemExit(f"{name} failed\n{process.stderr}")
+        return Run(**json.loads(process.stdout))
 
-    return contend
+    return run_once
 
 
-def median(runs: list[Run], of: Callable[[Run], float]) -> float:
+def median(runs: list[Run], figure: Callable[[Run], float]) -> float:
     """Return the median of a figure of the runs."""
-    return statistics.median(map(of, runs))
+    return statistics.median(map(figure, runs))
 
 
-def ratio(upper: list[Run], lower: list[Run], of: Callable[[Run], float]) -> float:
-    """Return the median of the rounds' ratios, which is steadier than the ratio of the medians."""
-    return statistics.median(of(one) / of(other) for one, other in zip(upper, lower, strict=True))
+def ratio(upper: list[Run], lower: list[Run], figure: Callable[[Run], float]) -> float:
+    """Return the median of the ratios of the rounds, which varies less than the ratio of the medians."""
+    return statistics.median(figure(above) / figure(below) for above, below in zip(upper, lower, strict=True))
 
 
 def rate(run: Run) -> float:
@@ -58,15 +58,15 @@ def rate(run: Run) -> float:
 
 
 def seconds(run: Run) -> float:
-    """Return seconds of the clock."""
+    """Return wall-clock seconds."""
     return run.seconds
 
 
 def cpu_seconds(run: Run) -> float:
-    """Return seconds of the processor."""
+    """Return CPU seconds."""
     return run.cpu_seconds
 
 
 def peak_mb(run: Run) -> float:
-    """Return the peak of the process's memory."""
+    """Return the peak memory of the process."""
     return run.peak_mb

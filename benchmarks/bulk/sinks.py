@@ -1,4 +1,4 @@
-"""What the requests are sent to: an nginx that reads them and answers at once, or after a delay."""
+"""Receivers of the requests: an nginx that responds at once or after a delay, and a server that counts bytes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-ANSWER = '{"result":{"updated":1}}'
+RESPONSE = '{"result":{"updated":1}}'
 DELAYS_MS = (0, 20, 500)
 
 _NGINX = shutil.which("nginx", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin")
 _MODULE = Path("/usr/lib/nginx/modules/ngx_http_echo_module.so")
 _START_SECONDS = 10
-# Bodies stay in memory, and no connection is closed for its age: the sink must never be what is measured.
+# Bodies stay in memory and connections stay open, so that the sink is never the bottleneck.
 _CONFIGURATION = """
 load_module {module};
 worker_processes 1;
@@ -44,22 +44,22 @@ http {{
 """
 _SERVER = """  server {{
     listen 127.0.0.1:{port} backlog=4096;
-    location / {{ echo_read_request_body; {sleep}echo -n '{answer}'; }}
+    location / {{ echo_read_request_body; {sleep}echo -n '{response}'; }}
   }}"""
 
 
 @contextmanager
 def nginx() -> Iterator[dict[int, str]]:
-    """Run an nginx on the first core, and all else that is started on the last; yield a URL per delay."""
+    """Run nginx on the first core and this process on the last; yield a URL for each delay in ms."""
     if _NGINX is None or not _MODULE.exists():
-        raise SystemExit("nginx with its echo module is missing: run scripts/install-nginx")
+        raise SystemExit("nginx or its echo module is missing: run scripts/install-nginx")
     ports = dict(zip(DELAYS_MS, _free_ports(len(DELAYS_MS)), strict=True))
     cores = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory(prefix="bench-bulk-nginx-") as folder:
         configuration = Path(folder, "nginx.conf")
         configuration.write_text(_configuration(folder, ports))
         log = Path(folder, "error.log")
-        # Children inherit it: set later, it would not reach the worker that nginx has forked by then.
+        # Set before the start: the worker that nginx forks inherits it.
         os.sched_setaffinity(0, cores[:1])
         process = subprocess.Popen([_NGINX, "-p", folder, "-e", log, "-c", configuration])
         os.sched_setaffinity(0, cores[-1:])
@@ -74,40 +74,40 @@ def nginx() -> Iterator[dict[int, str]]:
 
 
 def nginx_version() -> str:
-    """Return the version of the nginx that is used."""
-    done = subprocess.run([str(_NGINX), "-v"], capture_output=True, text=True, check=True)
-    return done.stderr.strip().rpartition("/")[2]
+    """Return the version of nginx."""
+    process = subprocess.run([str(_NGINX), "-v"], capture_output=True, text=True, check=True)
+    return process.stderr.strip().rpartition("/")[2]
 
 
 def _configuration(folder: str, ports: dict[int, int]) -> str:
     servers = (
-        _SERVER.format(port=port, response=ANSWER, sleep=f"echo_sleep {delay / 1000}; " if delay else "")
+        _SERVER.format(port=port, response=RESPONSE, sleep=f"echo_sleep {delay / 1000}; " if delay else "")
         for delay, port in ports.items()
     )
     return _CONFIGURATION.format(module=_MODULE, folder=folder, servers="\n".join(servers))
 
 
 def _free_ports(count: int) -> list[int]:
-    with ExitStack() as taken:  # all at once, so that no two are the same
-        sockets = [taken.enter_context(closing(socket.create_server(("127.0.0.1", 0)))) for _ in range(count)]
+    with ExitStack() as stack:  # all open at once, so that they differ
+        sockets = [stack.enter_context(closing(socket.create_server(("127.0.0.1", 0)))) for _ in range(count)]
         return [int(listening.getsockname()[1]) for listening in sockets]
 
 
 def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + _START_SECONDS
-    while not _listens(port):
-        if time.monotonic() > end or process.poll() is not None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not _is_listening(port):
+        if time.monotonic() > deadline or process.poll() is not None:
             raise SystemExit(f"nginx did not start: {log.read_text() if log.exists() else process.returncode}")
         time.sleep(0.02)
 
 
-def _listens(port: int) -> bool:
+def _is_listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class CountingServer:
-    """Counts the bytes of the requests that reach it, headers and all."""
+    """Records the size in bytes of each request, headers included."""
 
     def __init__(self) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -116,7 +116,7 @@ class CountingServer:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Accept no more connections."""
         self._listening.close()
 
     def _serve(self) -> None:
@@ -125,19 +125,19 @@ class CountingServer:
                 connection, _ = self._listening.accept()
             except OSError:  # closed
                 return
-            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+            threading.Thread(target=self._respond, args=(connection,), daemon=True).start()
 
-    def _answer(self, connection: socket.socket) -> None:
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(ANSWER)}\r\n\r\n"
+    def _respond(self, connection: socket.socket) -> None:
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(RESPONSE)}\r\n\r\n"
         received = b""
         with connection:
             while chunk := connection.recv(65536):
                 received += chunk
-                wanted = _request_length(received)
-                if wanted is not None and len(received) >= wanted:
-                    self.requests.append(wanted)
-                    received = received[wanted:]
-                    connection.sendall((head + ANSWER).encode())
+                length = _request_length(received)
+                if length is not None and len(received) >= length:
+                    self.requests.append(length)
+                    received = received[length:]
+                    connection.sendall((head + RESPONSE).encode())
 
 
 def _request_length(received: bytes) -> int | None:

@@ -1,1 +1,1 @@
-"""A cluster of Airflow on one machine, and a sharded bulk update through it."""
+"""A sharded bulk update on an Airflow cluster on one machine."""

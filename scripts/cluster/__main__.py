@@ -1,8 +1,7 @@
-"""Runs the example of shards on a cluster, kills a worker half-way, and compares index and source.
+"""Runs the sharded example DAG on a cluster, kills a worker halfway, and compares the index with the source.
 
-CeleryExecutor, Redis, PostgreSQL, every component of Airflow and two workers, all on loopback and all stopped in
-the end. The example is run as it is, but for its rate, which is that of a hosted index, and its wait before a
-retry.
+The cluster is Redis, PostgreSQL and every component of Airflow, with the CeleryExecutor and two workers, all on
+loopback. The example is unchanged except for its rate, which is for a hosted index, and its retry delay.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ CHANGES = {
 
 
 def main() -> None:
-    """Run it; end with code 1 and a message where something is not as it should be."""
+    """Run the check; exit with code 1 and a message if it fails."""
     try:
         with (
             tempfile.TemporaryDirectory(prefix="upstash-vector-cluster-", ignore_cleanup_errors=True) as folder,
@@ -48,7 +47,7 @@ def main() -> None:
 
 
 def run(folder: Path, server: DevServer, running: Processes) -> None:
-    """Start the cluster, run the example, show what came of it."""
+    """Start the cluster, run the example and show the result."""
     rows = folder / "updates.jsonl"
     say(f"{ROWS:,} rows in {SHARDS} shards")
     with rows.open("w") as file:
@@ -66,7 +65,7 @@ def run(folder: Path, server: DevServer, running: Processes) -> None:
     running.wait("the first updates", lambda: server.requests["update"], _RUN_SECONDS)
     started = time.monotonic()
     running.wait("half of the updates", lambda: server.requests["update"] > ROWS // 2, _RUN_SECONDS)
-    say(f"{server.requests['update']:,} updates sent; killing worker-2 with all its tasks")
+    say(f"{server.requests['update']:,} updates sent; killing worker-2 and its tasks")
     running.kill(airflow.workers.pop())
     state = "SELECT state FROM dag_run WHERE run_id = %s AND state IN ('success', 'failed')"
     running.wait("the end of the run", lambda: airflow.query(state, run_id), _RUN_SECONDS)
@@ -76,24 +75,24 @@ def run(folder: Path, server: DevServer, running: Processes) -> None:
 
 
 def changes() -> Iterator[dict[str, Any]]:
-    """Yield a change of each vector: two of one might be cut apart into two shards, and lose their order."""
+    """Yield one change of each vector: two of the same vector could lose their order in different shards."""
     for number in range(ROWS):
         yield {"id": f"v{number}", "metadata": {"number": number}}
 
 
 def prepare_dag(folder: Path) -> None:
-    """Copy the example with what is changed for the cluster."""
+    """Copy the example with the changes for the cluster."""
     text = (ROOT / "example_dags" / f"{DAG_ID}.py").read_text()
     for before, after in CHANGES.items():
         if before not in text:
-            raise ClusterError(f"the example does not say {before!r} any more")
+            raise ClusterError(f"the example no longer contains {before!r}; adapt CHANGES")
         text = text.replace(before, after)
     folder.mkdir()
     (folder / f"{DAG_ID}.py").write_text(text)
 
 
 def show(airflow: Airflow, run_id: str, server: DevServer, seconds: float) -> None:
-    """Print rows by worker, the rate, and the counts of the last task."""
+    """Print the rows of each worker, the rate, and the counts of the last task."""
     tasks = airflow.query(
         "SELECT map_index, hostname, try_number FROM task_instance WHERE run_id = %s AND task_id = 'update'",
         run_id,
@@ -110,9 +109,9 @@ def show(airflow: Airflow, run_id: str, server: DevServer, seconds: float) -> No
     retried = sum(tries > 1 for *_, tries in tasks)
     retries = sum(manifest.get("retries", 0) for manifest in manifests.values())
     twice = server.requests["update"] - ROWS - retries
-    say(f"{retried} shards went on after the kill")
-    say(f"{twice:,} updates were sent twice, {retries:,} more after a lost answer")
-    say(f"{ROWS:,} rows in {seconds:.0f} s: {ROWS / seconds:,.0f}/s, the wait for the killed worker included")
+    say(f"{retried} shards were resumed after the kill")
+    say(f"{twice:,} updates were sent twice, {retries:,} were retried after an error")
+    say(f"{ROWS:,} rows in {seconds:.0f} s: {ROWS / seconds:,.0f}/s, including the wait for the killed worker")
     say(f"counts: {manifests['add_up', -1]}")
     if manifests["add_up", -1]["updated"] != ROWS:
         raise ClusterError("not every row was updated")
@@ -121,19 +120,19 @@ def show(airflow: Airflow, run_id: str, server: DevServer, seconds: float) -> No
 def compare(server: DevServer) -> None:
     """Compare every vector of the index with the source."""
     with VectorClient(Endpoint.of(server.url, server.token)) as client:
-        stored = {found.id: found.metadata for found in client.range(include_metadata=True, page_size=1_000)}
+        stored = {vector.id: vector.metadata for vector in client.range(include_metadata=True, page_size=1_000)}
     if stored != {f"v{number}": {"number": number} for number in range(ROWS)}:
-        raise ClusterError("the index is not as the source")
-    say(f"the {ROWS:,} vectors of the index are as the source says")
+        raise ClusterError("the index differs from the source")
+    say(f"all {ROWS:,} vectors of the index match the source")
 
 
 def _json(value: Any) -> Any:
-    found = json.loads(value) if isinstance(value, str) else value
-    return json.loads(found) if isinstance(found, str) else found
+    parsed = json.loads(value) if isinstance(value, str) else value
+    return json.loads(parsed) if isinstance(parsed, str) else parsed
 
 
 def say(text: str) -> None:
-    """Print a line at once."""
+    """Print a progress line."""
     print(f"cluster: {text}", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Airflow's components with the CeleryExecutor, and two workers with names of their own."""
+"""The components of Airflow with the CeleryExecutor, and two named workers."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Any
 
 import psycopg2
 
-from scripts.cluster.processes import ClusterError, Process, Processes, answers, free_port
+from scripts.cluster.processes import ClusterError, Process, Processes, free_port, is_listening
 
 COMPONENTS = ("dag-processor", "scheduler", "triggerer")
 WORKERS = 2
 SLOTS = 4
 _START_SECONDS = 180.0
-# hosts of tasks are told by this, since all workers are on one machine
+# the host name of a task names its worker: all workers are on one machine
 _NAMES = 'import os\n\n\ndef name():\n    return os.environ.get("CLUSTER_WORKER", "cluster")\n'
 
 
 class Airflow:
-    """The components of one Airflow; ``database`` and ``broker`` are addresses."""
+    """The components of Airflow; ``database`` is ``user@host:port/name``, ``broker`` a URL."""
 
     def __init__(self, processes: Processes, folder: Path, database: str, broker: str, connection: str) -> None:
         self._processes = processes
@@ -41,10 +41,10 @@ class Airflow:
         self.workers: list[Process] = []
 
     def start(self) -> None:
-        """Migrate the database, start everything and wait until the API and the workers answer."""
+        """Migrate the database, start the API server and then the other components and workers."""
         self.command("db", "migrate")
         self._component("api-server", {})
-        self._processes.wait("starting the API", lambda: answers(self._port), _START_SECONDS)
+        self._processes.wait("starting the API", lambda: is_listening(self._port), _START_SECONDS)
         for component in COMPONENTS:
             self._component(component, {})
         for number in range(1, WORKERS + 1):
@@ -61,21 +61,21 @@ class Airflow:
     def command(self, *arguments: str) -> None:
         """Run an ``airflow`` command."""
         command = [sys.executable, "-m", "airflow", *arguments]
-        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise ClusterError(f"airflow {' '.join(arguments)}: {done.stderr.strip()[-2000:]}")
+        process = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
+        if process.returncode != 0:
+            raise ClusterError(f"airflow {' '.join(arguments)} failed: {process.stderr.strip()[-2000:]}")
 
     def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
-        """Trigger a DAG once it has been read; return the id of the run."""
+        """Wait until a DAG is parsed and trigger it; return the run id."""
         self._processes.wait(
-            "reading the DAG", lambda: self.query("SELECT 1 FROM dag WHERE dag_id = %s", dag_id), _START_SECONDS
+            "parsing the DAG", lambda: self.query("SELECT 1 FROM dag WHERE dag_id = %s", dag_id), _START_SECONDS
         )
         self.command("dags", "unpause", dag_id)
         self.command("dags", "trigger", dag_id, "--run-id", "cluster", "--conf", json.dumps(conf))
         return "cluster"
 
     def query(self, sql: str, *values: Any) -> list[Any]:
-        """Return rows of the metadata database."""
+        """Return the rows of a query of the metadata database."""
         user, _, rest = self._database.partition("@")
         address, _, name = rest.partition("/")
         host, _, port = address.partition(":")
@@ -109,7 +109,7 @@ def _settings(folder: Path, database: str, broker: str, port: int) -> dict[str, 
         "AIRFLOW__API__SECRET_KEY": secrets.token_hex(16),
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(64),
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
-        # a worker that is killed is noticed by the heartbeats that its tasks no longer send
+        # the scheduler detects a killed worker by the missing heartbeats of its tasks
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",

@@ -1,4 +1,4 @@
-"""Processes that the cluster starts, and stops by their ids."""
+"""The processes of the cluster; only these are stopped, by id."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _LOG_LINES = 30
 
 
 class ClusterError(Exception):
-    """A step has failed; the message says which and how."""
+    """A step failed; the message says which one and why."""
 
 
 class Process:
-    """A program with its output in a file; it and all that it starts is stopped by id."""
+    """A program that logs to a file, and its child processes."""
 
     def __init__(self, name: str, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
         self.name = name
@@ -32,27 +32,27 @@ class Process:
             )
 
     def tree(self) -> list[int]:
-        """Return the ids of the process and of what has come from it, children first."""
-        parents: dict[int, list[int]] = {}
+        """Return the ids of the process and its descendants, children first."""
+        children: dict[int, list[int]] = {}
         for folder in Path("/proc").iterdir():
             with suppress(ValueError, OSError):
                 pid = int(folder.name)
                 parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-                parents.setdefault(parent, []).append(pid)
-        found = [self._process.pid]
-        for pid in found:
-            found.extend(parents.get(pid, []))
-        return found[::-1]
+                children.setdefault(parent, []).append(pid)
+        tree = [self._process.pid]
+        for pid in tree:
+            tree.extend(children.get(pid, []))
+        return tree[::-1]
 
     def kill(self) -> None:
-        """Kill it with all that it has started, at once and without warning."""
+        """Kill the process and its descendants with SIGKILL."""
         for pid in self.tree():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._process.wait()
 
     def stop(self) -> None:
-        """Ask it to end; kill what does not."""
+        """Terminate the process; kill it and its descendants if they do not end."""
         tree = self.tree()
         self._process.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -63,65 +63,65 @@ class Process:
         self._process.wait()
 
     def check(self) -> None:
-        """Raise with the last lines of its output where it has ended."""
+        """Raise ``ClusterError`` with the last lines of the log if the process has ended."""
         if self._process.poll() is not None:
             lines = self._log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
-            raise ClusterError("\n".join([f"{self.name} has ended:", *lines]))
+            raise ClusterError("\n".join([f"{self.name} ended unexpectedly:", *lines]))
 
 
 class Processes:
-    """All of them, in the order of their start."""
+    """The running processes, in the order of their start."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._running: list[Process] = []
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Process:
-        """Start one."""
+        """Start a process."""
         process = Process(name, command, self._folder, environment)
         self._running.append(process)
         return process
 
     def kill(self, process: Process) -> None:
-        """Kill one, which is then none of them."""
+        """Kill a process and remove it."""
         self._running.remove(process)
         process.kill()
 
     def stop(self) -> None:
-        """Stop them all, the last one first."""
+        """Stop all processes, the last one first."""
         while self._running:
             self._running.pop().stop()
 
     def wait(self, what: str, condition: Callable[[], object], seconds: float) -> None:
-        """Wait until ``condition`` holds while all are running."""
-        end = time.monotonic() + seconds
+        """Wait until ``condition`` holds. Raises ``ClusterError`` on a timeout or if a process ends."""
+        deadline = time.monotonic() + seconds
         while not condition():
             for process in self._running:
                 process.check()
-            if time.monotonic() > end:
-                raise ClusterError(f"{what}: not within {seconds:g} s; logs are in {self._folder}")
+            if time.monotonic() > deadline:
+                raise ClusterError(f"timed out after {seconds:g} s: {what}")
             time.sleep(_POLL_SECONDS)
 
 
 @contextmanager
 def processes(folder: Path) -> Iterator[Processes]:
-    """Yield an empty set of processes; stop what is in it in the end, whatever happens."""
-    found = Processes(folder)
+    """Yield a :class:`Processes` that is stopped in the end; logs go to ``folder``."""
+    running = Processes(folder)
     try:
-        yield found
+        yield running
     finally:
-        found.stop()
+        running.stop()
 
 
 def free_port() -> int:
-    """Return a port of the loopback address that nobody listens on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+    """Return a free port of the loopback address."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return int(unused.getsockname()[1])
 
 
-def answers(port: int) -> bool:
-    """Tell whether somebody listens on a port."""
+def is_listening(port: int) -> bool:
+    """Return whether a port of the loopback address accepts connections."""
     with socket.socket() as connection:
         connection.settimeout(1)
         return connection.connect_ex(("127.0.0.1", port)) == 0

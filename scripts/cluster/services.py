@@ -1,4 +1,4 @@
-"""Redis and PostgreSQL on loopback, with their data in the cluster's folder."""
+"""Redis and PostgreSQL on loopback."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from scripts.cluster.processes import ClusterError, Processes, answers, free_port
+from scripts.cluster.processes import ClusterError, Processes, free_port, is_listening
 
 _START_SECONDS = 30.0
 
 
 def start_redis(processes: Processes) -> str:
-    """Start Redis, in memory alone; return its URL."""
+    """Start Redis without persistence; return its URL."""
     port = free_port()
     options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
     processes.start("redis", ["redis-server", *options], os.environ)
-    processes.wait("starting Redis", lambda: answers(port), _START_SECONDS)
+    processes.wait("starting Redis", lambda: is_listening(port), _START_SECONDS)
     return f"redis://127.0.0.1:{port}/0"
 
 
 def start_postgres(processes: Processes, folder: Path) -> str:
-    """Start PostgreSQL with a database ``airflow``; return user, address and name of it."""
+    """Start PostgreSQL with a database ``airflow`` in ``folder``; return ``user@host:port/name``."""
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     data, port = folder / "postgres", free_port()
     data.mkdir()
@@ -33,7 +33,7 @@ def start_postgres(processes: Processes, folder: Path) -> str:
     options = ["-D", str(data), "-p", str(port), "-k", str(data), "-c", "listen_addresses=127.0.0.1"]
     durability = ["-c", "fsync=off", "-c", "max_connections=300"]
     processes.start("postgres", _as_postgres([str(programs / "postgres"), *options, *durability]), os.environ)
-    processes.wait("starting PostgreSQL", lambda: answers(port), _START_SECONDS)
+    processes.wait("starting PostgreSQL", lambda: is_listening(port), _START_SECONDS)
     _run([str(programs / "createdb"), "-h", "127.0.0.1", "-p", str(port), "-U", "postgres", "airflow"])
     return f"postgres@127.0.0.1:{port}/airflow"
 
@@ -43,6 +43,6 @@ def _as_postgres(command: list[str]) -> list[str]:
 
 
 def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
-    if done.returncode != 0:
-        raise ClusterError(f"{command[0]}: {done.stderr.strip()}")
+    process = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    if process.returncode != 0:
+        raise ClusterError(f"{command[0]} failed: {process.stderr.strip()}")

@@ -43,8 +43,8 @@ def test_measures_all_and_writes_json_and_chart(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     assert (tmp_path / "bulk.json").exists(), done.stderr
     results = json.loads((tmp_path / "bulk.json").read_text())
-    assert [one["key"] for one in results["measured"]] == MEASURED
-    assert done.returncode == (not all(one["ok"] for one in results["measured"]))
+    assert [one["key"] for one in results["measurements"]] == MEASURED
+    assert done.returncode == (not all(one["ok"] for one in results["measurements"]))
     assert {part: [*runs] for part, runs in results["runs"].items()} == CONTENDERS
     assert {part: [*medians] for part, medians in results["medians"].items()} == CONTENDERS
     assert all(run["rows"] > 0 for runs in results["runs"].values() for own in runs.values() for run in own)
@@ -52,5 +52,5 @@ def test_measures_all_and_writes_json_and_chart(tmp_path: Path) -> None:
     assert results["machine"]["libraries"].keys() >= {"aiohttp", "orjson", "upstash-vector"}
     assert (tmp_path / "bulk.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "bulk.svg").read_text().rstrip().endswith("</svg>")
-    for one in results["measured"]:
-        assert one["what"] in done.stdout
+    for one in results["measurements"]:
+        assert one["title"] in done.stdout

@@ -1,4 +1,4 @@
-"""The vendor's JavaScript SDK takes the dev server for the real service."""
+"""The vendor's JavaScript SDK works with the dev server."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ HERE = Path(__file__).parent / "javascript"
 
 @pytest.fixture(scope="module")
 def node() -> str:
-    """Install the SDK from its lock file; Node.js is there on every development machine (scripts/install-node)."""
-    found = shutil.which("node")
-    assert found, "Node.js is missing: run scripts/install-node"
+    """Return the path of Node.js, after installing the SDK from its lock file."""
+    path = shutil.which("node")
+    assert path, "Node.js is missing: run scripts/install-node"
     if not (HERE / "node_modules/@upstash/vector").is_dir():
         command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
         installed = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
         assert installed.returncode == 0, installed.stderr
-    return found
+    return path
 
 
 @pytest.mark.parametrize("index_type", ["DENSE", "SPARSE", "HYBRID"])
@@ -39,6 +39,6 @@ def test_every_command(node: str, index_type: str) -> None:
             "UPSTASH_DISABLE_TELEMETRY": "1",
         }
         command = [node, "--test", "sdk.test.mjs"]
-        ended = subprocess.run(command, cwd=HERE, env=environ, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "pass 10\n" in ended.stdout
+        process = subprocess.run(command, cwd=HERE, env=environ, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert "pass 10\n" in process.stdout

@@ -1,4 +1,4 @@
-"""The vendor's Python SDK takes the dev server for the real service."""
+"""The vendor's Python SDK works with the dev server."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[DevServer]:
 
 
 @pytest.fixture
-def index(
-    server: DevServer,
-) -> Iterator[Any]:  # its types know neither options in a dict nor that some vectors are found
+def index(server: DevServer) -> Iterator[Any]:  # Any: the types of the SDK do not accept options from a dict
     server.clear()
     index: Any = upstash_vector.Index(url=server.url, token=server.token, retries=0, allow_telemetry=False)
     vectors = [
@@ -51,8 +49,8 @@ def parts(server: DevServer, name: str) -> dict[str, Any]:
     )
 
 
-def ids(found: Any) -> list[Any]:
-    return [item and item.id for item in found]
+def ids(items: Any) -> list[Any]:
+    return [item and item.id for item in items]
 
 
 def test_fetch(index: Any, server: DevServer) -> None:
@@ -67,9 +65,9 @@ def test_fetch(index: Any, server: DevServer) -> None:
 
 
 def test_query(index: Any, server: DevServer) -> None:
-    found = index.query(**parts(server, "a"), top_k=2, include_metadata=True, namespace=NAMESPACE)
-    assert ids(found) == ["a", "c"]
-    assert found[0].score > found[1].score
+    matches = index.query(**parts(server, "a"), top_k=2, include_metadata=True, namespace=NAMESPACE)
+    assert ids(matches) == ["a", "c"]
+    assert matches[0].score > matches[1].score
     filtered = index.query(**parts(server, "a"), filter="tags CONTAINS 'b' OR length > 98", namespace=NAMESPACE)
     assert sorted(ids(filtered)) == (["b", "c"] if server.spec.is_dense else ["c"])
     for fusion in FusionAlgorithm:
@@ -79,8 +77,8 @@ def test_query(index: Any, server: DevServer) -> None:
 
 def test_query_many(index: Any, server: DevServer) -> None:
     queries: list[Any] = [{**parts(server, name), "top_k": 1} for name in "ab"]
-    assert [ids(found) for found in index.query_many(queries=queries, namespace=NAMESPACE)] == [["a"], ["b"]]
-    assert [ids(found) for found in index.query_many(queries=queries[:1], namespace=NAMESPACE)] == [["a"]]
+    assert [ids(matches) for matches in index.query_many(queries=queries, namespace=NAMESPACE)] == [["a"], ["b"]]
+    assert [ids(matches) for matches in index.query_many(queries=queries[:1], namespace=NAMESPACE)] == [["a"]]
 
 
 def test_resumable_query(index: Any, server: DevServer) -> None:
@@ -135,8 +133,8 @@ def test_info_namespaces_and_reset(index: Any, server: DevServer) -> None:
 def test_text(index: Any, server: DevServer) -> None:
     texts = [("fox", "quick brown foxes jump"), ("tax", "income tax forms")]
     index.upsert([Data(id=id, data=text) for id, text in texts])
-    found = index.query(data="a fox that jumps", top_k=1, include_data=True)
-    assert (found[0].id, found[0].data) == ("fox", "quick brown foxes jump")
+    matches = index.query(data="a fox that jumps", top_k=1, include_data=True)
+    assert (matches[0].id, matches[0].data) == ("fox", "quick brown foxes jump")
     if server.spec.index_type == "HYBRID":
         for mode in QueryMode:
             assert ids(index.query(data="taxes", top_k=1, query_mode=mode)) == ["tax"]
@@ -144,12 +142,12 @@ def test_text(index: Any, server: DevServer) -> None:
     handle.stop()
     assert ids(result) == ["tax"]
     assert [
-        ids(found)
-        for found in index.query_many(queries=[{"data": "fox", "top_k": 1}, {"data": "tax", "top_k": 1}])
+        ids(matches)
+        for matches in index.query_many(queries=[{"data": "fox", "top_k": 1}, {"data": "tax", "top_k": 1}])
     ] == [["fox"], ["tax"]]
 
 
-def test_random_and_rename_which_the_sdk_lacks_take_its_requests(index: Any) -> None:
+def test_random_and_rename_by_raw_requests_as_the_sdk_lacks_them(index: Any) -> None:
     assert index._execute_request(None, f"/random/{NAMESPACE}")["id"] in {"a", "b", "c"}
     renamed = index._execute_request({"namespace": NAMESPACE, "newNamespace": "new"}, "/rename-namespace")
     assert renamed == {"renamed": True}

@@ -1,4 +1,4 @@
-// Every command of the vendor's JavaScript SDK against the dev server that the environment names.
+// Tests each command of the vendor's JavaScript SDK against the dev server of UPSTASH_VECTOR_REST_URL.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Index } from "@upstash/vector";
@@ -10,9 +10,9 @@ const index = new Index({
   retry: false,
 });
 const namespace = "sdk-js"; // the SDK does not encode names
-const ns = () => ({ namespace }); // the SDK takes the name out of the options that it is given
+const ns = () => ({ namespace }); // a new object each time: the SDK removes the name from it
 
-// [1, 0] is nearest to "a", [0, 1] to "b"; so are sparse dimensions 1 and 2.
+// [1, 0] is nearest to "a", [0, 1] to "b"; likewise sparse dimensions 1 and 2.
 const dense = { a: [1, 0], b: [0, 1], c: [0.6, 0.8] };
 const sparse = {
   a: { indices: [1], values: [1] },
@@ -23,7 +23,7 @@ const parts = (name) => ({
   ...(type === "SPARSE" ? {} : { vector: dense[name] }),
   ...(type === "DENSE" ? {} : { sparseVector: sparse[name] }),
 });
-const ids = (found) => found.map((item) => item?.id ?? null);
+const ids = (items) => items.map((item) => item?.id ?? null);
 
 async function fill() {
   await index.reset({ all: true });
@@ -46,17 +46,17 @@ test("upsert and fetch", async () => {
   assert.equal(a.data, "text a");
   if (type !== "SPARSE") assert.deepEqual(b.vector, [0, 1]);
   if (type !== "DENSE") assert.deepEqual(b.sparseVector, sparse.b);
-  assert.deepEqual(ids(await index.fetch({ prefix: "" + "a" }, ns())), ["a"]);
+  assert.deepEqual(ids(await index.fetch({ prefix: "a" }, ns())), ["a"]);
   await index.upsert({ id: 7, ...parts("a") }, ns());
   assert.deepEqual(ids(await index.fetch([7], ns())), ["7"]);
 });
 
 test("query, with filter", async () => {
   await fill();
-  const found = await index.query({ ...parts("a"), topK: 2, includeMetadata: true }, ns());
-  assert.deepEqual(ids(found), ["a", "c"]);
-  assert.ok(found[0].score > found[1].score);
-  assert.equal(found[0].metadata.name, "a");
+  const matches = await index.query({ ...parts("a"), topK: 2, includeMetadata: true }, ns());
+  assert.deepEqual(ids(matches), ["a", "c"]);
+  assert.ok(matches[0].score > matches[1].score);
+  assert.equal(matches[0].metadata.name, "a");
   const filtered = await index.query({ ...parts("a"), topK: 3, filter: "tags CONTAINS 'b' OR length > 98" }, ns());
   assert.deepEqual(ids(filtered).sort(), type === "SPARSE" ? ["c"] : ["b", "c"]);
 });
@@ -121,18 +121,18 @@ test("info, namespaces, reset", async () => {
 test("text", async () => {
   await index.reset({ all: true });
   await index.upsert([{ id: "fox", data: "quick brown foxes jump" }, { id: "tax", data: "income tax forms" }], ns());
-  const found = await index.query({ data: "a fox that jumps", topK: 1, includeData: true }, ns());
-  assert.deepEqual([found[0].id, found[0].data], ["fox", "quick brown foxes jump"]);
+  const matches = await index.query({ data: "a fox that jumps", topK: 1, includeData: true }, ns());
+  assert.deepEqual([matches[0].id, matches[0].data], ["fox", "quick brown foxes jump"]);
   const { result, stop } = await index.resumableQuery({ data: "taxes", topK: 1, maxIdle: 60 }, ns());
   assert.deepEqual(ids(result), ["tax"]);
   await stop();
 });
 
-test("errors come with the service's words", async () => {
+test("errors have the message of the service", async () => {
   if (type !== "SPARSE") {
     await assert.rejects(index.upsert({ id: "x", ...parts("a"), vector: [1] }), /Invalid vector dimension: 1, expected: 2/);
   }
   await assert.rejects(index.query({ ...parts("a"), topK: 1, filter: "name = " }), /position 6/);
-  const stranger = new Index({ url: process.env.UPSTASH_VECTOR_REST_URL, token: "wrong", retry: false });
-  await assert.rejects(stranger.info(), /Unauthorized: Invalid auth token/);
+  const unauthorized = new Index({ url: process.env.UPSTASH_VECTOR_REST_URL, token: "wrong", retry: false });
+  await assert.rejects(unauthorized.info(), /Unauthorized: Invalid auth token/);
 });
