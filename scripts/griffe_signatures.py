@@ -91,7 +91,7 @@ def _add_generated_method(attribute: griffe.Attribute) -> griffe.Function | None
         returns = returns.slice.elements[-1]
     if str(returns) == "T":
         returns = build.returns
-        if str(returns).startswith(("Call[", "Steps[")):
+        if str(returns).startswith(("Call[", "CallSequence[")):
             returns = returns.slice
     arguments = [parameter for parameter in build.parameters if parameter.name != "self"]
     method = griffe.Function(
