@@ -33,8 +33,8 @@ class BulkReport:
     after a 429.
 
     ``updated_by_namespace`` has the first 100 namespaces with an updated row, without names of more than 256
-    characters; the namespaces of ``unknown_namespace_rows`` of these rows are guesses, since a run was killed that had settled
-    them. ``added`` is what this run alone has done. None of these is part of the manifest.
+    characters; those of ``unknown_namespace_rows`` are guesses, because the run that settled these rows was killed.
+    ``this_attempt`` is what this run alone has done. None of these is part of the manifest.
     """
 
     total: int

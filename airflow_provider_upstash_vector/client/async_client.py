@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from airflow_provider_upstash_vector.client import retry, wire
-from airflow_provider_upstash_vector.client.base import named_after
+from airflow_provider_upstash_vector.client.base import engine_settings, named_after
 from airflow_provider_upstash_vector.client.errors import BadRequest, NotFound, UpstashVectorError
 from airflow_provider_upstash_vector.client.models import (
     Endpoint,
@@ -23,7 +23,6 @@ from airflow_provider_upstash_vector.client.models import (
 from airflow_provider_upstash_vector.client.models.queries import ResumableQuery
 from airflow_provider_upstash_vector.client.transports.base import AsyncTransport, TransportSettings
 from airflow_provider_upstash_vector.client.transports.http1.transport import Http1Transport
-from airflow_provider_upstash_vector.client.transports.settings import engine_settings
 
 if TYPE_CHECKING:
     from typing_extensions import Self

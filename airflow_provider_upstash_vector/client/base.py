@@ -7,6 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from airflow_provider_upstash_vector.client import wire
+from airflow_provider_upstash_vector.client.models import Endpoint
+from airflow_provider_upstash_vector.client.proxies import environment_proxy
+from airflow_provider_upstash_vector.client.redaction import Redactor
+from airflow_provider_upstash_vector.client.retry import RetryPolicy
+from airflow_provider_upstash_vector.client.transports.base import TransportSettings
+
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -44,3 +51,16 @@ class RequestStats:
         """Note a wait after an answer with ``status``, or after none."""
         if status == 429:
             self.throttled_seconds += seconds
+
+
+def engine_settings(endpoint: Endpoint, policy: RetryPolicy, max_connections: int) -> TransportSettings:
+    """Return the settings; raises :class:`InvalidEndpoint` for a proxy that cannot be used."""
+    proxy = environment_proxy(endpoint.url)
+    return TransportSettings(
+        base_url=endpoint.url,
+        headers=wire.headers(endpoint.token.get_secret_value()),
+        proxy=proxy,
+        redactor=Redactor(endpoint.token.get_secret_value(), *(proxy.secrets if proxy else ())),
+        connect_timeout_seconds=policy.connect_timeout_seconds,
+        max_connections=max_connections,
+    )

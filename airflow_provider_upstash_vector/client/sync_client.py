@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from airflow_provider_upstash_vector.client import retry, wire
-from airflow_provider_upstash_vector.client.base import RequestStats, named_after
+from airflow_provider_upstash_vector.client.base import RequestStats, engine_settings, named_after
 from airflow_provider_upstash_vector.client.errors import BadRequest, NotFound, UpstashVectorError
 from airflow_provider_upstash_vector.client.models import (
     Endpoint,
@@ -22,7 +22,6 @@ from airflow_provider_upstash_vector.client.models import (
 from airflow_provider_upstash_vector.client.models.queries import ResumableQuery
 from airflow_provider_upstash_vector.client.transports.base import Transport
 from airflow_provider_upstash_vector.client.transports.httpx import HttpxTransport
-from airflow_provider_upstash_vector.client.transports.settings import engine_settings
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -20,7 +20,7 @@ from airflow_provider_upstash_vector.client.errors import (
     InvalidEndpoint,
     UpstashVectorError,
 )
-from airflow_provider_upstash_vector.client.transports.proxies import environment_proxy
+from airflow_provider_upstash_vector.client.proxies import environment_proxy
 from tests.support.proxies import PASSWORD, USER, tinyproxy
 from tests.support.raw_server import RawServer, http_answer
 from tests.support.secrecy import assert_untold, none_of, spellings

@@ -108,12 +108,14 @@ class RowReader:
             return for_changed_rows()
         if self._journal is not None and not self._digest.rows % _ROWS_BETWEEN_NOTES:
             self._journal.note(*self._digest.state())
-        if not settled:
-            self._held.append((row, request))
-        while self._held and self._digest.compared:
+        if not self._digest.compared:
+            if not settled:
+                self._held.append((row, request))
+            return None
+        while self._held:
             if stop_reason := self._offer(*self._held.popleft(), window, recorder):
                 return stop_reason
-        return None
+        return None if settled else self._offer(row, request, window, recorder)
 
     def _offer(
         self,

@@ -20,10 +20,10 @@ STARTING_OVER = "The input or its options have changed since the checkpoint; sta
 
 
 def load_checkpoint(store: CheckpointStore, fingerprint: str, namespace: str = "") -> Checkpoint | None:
-    """Return where the run before stopped, the journal's rows included; ``None`` where it cannot be gone on from.
+    """Return where the previous run stopped, rows of the journal included; ``None`` if it cannot be resumed.
 
-    An input that has changed since is started over, with the budget of the day as it is left. The journal does not
-    know the namespaces of its rows: those that were updated count as in ``namespace``, and as ``unknown_namespace_rows``.
+    If the input has changed, the run starts over with what is left of the day's budget. The journal does not record
+    namespaces: its updated rows count as in ``namespace``, and as ``unknown_namespace_rows``.
     """
     state = store.load()
     if state is None:

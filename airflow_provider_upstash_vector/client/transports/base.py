@@ -16,8 +16,8 @@ from airflow_provider_upstash_vector.client.errors import (
     InvalidResponse,
     ResponseLost,
 )
+from airflow_provider_upstash_vector.client.proxies import Proxy
 from airflow_provider_upstash_vector.client.redaction import Redactor
-from airflow_provider_upstash_vector.client.transports.proxies import Proxy
 from airflow_provider_upstash_vector.client.wire import Response
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024

@@ -9,11 +9,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from airflow_provider_upstash_vector.bulk.sources import InvalidRows, SourceBroken, SourceRow, compression
+from airflow_provider_upstash_vector.bulk.sources import InvalidRows, SourceBroken, SourceRow, formats
 from tests.support.reading import ids, source, values
 
 Compress = Callable[[bytes], bytes]
-KINDS: list[tuple[str, Compress]] = [(".gz", gzip.compress), (".zst", compression._zstd().compress)]
+KINDS: list[tuple[str, Compress]] = [(".gz", gzip.compress), (".zst", formats._zstd().compress)]
 each_kind = pytest.mark.parametrize(("suffix", "compress"), KINDS, ids=["gz", "zst"])
 
 
@@ -122,7 +122,7 @@ def test_a_parquet_file_is_not_compressed_from_outside(tmp_path: Path) -> None:
 
 def test_without_zstd_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = written(tmp_path, "rows.jsonl.zst", b"")
-    for name in ("backports.zstd", "compression.zstd"):
+    for name in ("backports.zstd", "formats.zstd"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(InvalidRows, match=r"pip install 'airflow-provider-upstash-vector\[zstd\]'"):
         source(path)

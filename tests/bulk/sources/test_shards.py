@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from airflow_provider_upstash_vector.bulk.sources import compression
+from airflow_provider_upstash_vector.bulk.sources import formats
 from tests.support.reading import CountingPath, ids, source, values
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
@@ -48,7 +48,7 @@ def jsonl_gz(path: Path, lines: list[tuple[str, str]], first: int) -> list[str]:
 
 def jsonl_zst(path: Path, lines: list[tuple[str, str]], first: int) -> list[str]:
     content, found = jsonl_bytes(lines, first)
-    path.with_suffix(".jsonl.zst").write_bytes(compression._zstd().compress(content))
+    path.with_suffix(".jsonl.zst").write_bytes(formats._zstd().compress(content))
     return found
 
 

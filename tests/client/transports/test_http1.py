@@ -18,12 +18,12 @@ import trustme
 
 from airflow_provider_upstash_vector.client.async_client import open_async_transport
 from airflow_provider_upstash_vector.client.errors import ConnectionFailed, ResponseLost, ResponseTimeout
+from airflow_provider_upstash_vector.client.proxies import Proxy
 from airflow_provider_upstash_vector.client.transports.aiohttp import AiohttpTransport
 from airflow_provider_upstash_vector.client.transports.http1 import connection as http1_connection
 from airflow_provider_upstash_vector.client.transports.http1 import transport as http1_transport
 from airflow_provider_upstash_vector.client.transports.http1.connection import Http1Connection
 from airflow_provider_upstash_vector.client.transports.http1.transport import Http1Transport
-from airflow_provider_upstash_vector.client.transports.proxies import Proxy
 from tests.support.http1_peer import Peer, echo, peer_of, settings_for
 
 
