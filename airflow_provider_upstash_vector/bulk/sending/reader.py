@@ -39,6 +39,7 @@ class RowReader:
         self._encoder = encoder
         self._timeout_seconds = timeout_seconds
         self._journal = journal
+        self._covers = journal.covers if journal else lambda _: True
         self._digest = digest
         # until all rows of the checkpoint are compared; no more of them are unsettled than a window holds
         self._held: deque[tuple[NumberedRow, Encoded | InvalidRequest]] = deque()
@@ -90,9 +91,6 @@ class RowReader:
             return for_changed_rows()
         self.exhausted = True
         return None
-
-    def _covers(self, number: int) -> bool:
-        return self._journal is None or self._journal.covers(number)
 
     def _take_in(
         self, row: NumberedRow, window: Window[RowRequest], recorder: OutcomeRecorder, *, settled: bool
