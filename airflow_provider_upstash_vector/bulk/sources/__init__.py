@@ -1,4 +1,4 @@
-"""Where rows come from: what may be passed as ``rows``, and how each kind is read."""
+"""Sources of rows: what may be passed as ``rows``, and how each kind is read."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def open_source(
 ) -> Source | AsyncSource:
     """Return the source for ``rows``: paths, URIs and globs of files, a table, a list, or any iterable.
 
-    Raises :class:`InvalidRows` where it is none of these, a file is missing or ``own``, or a table or Parquet file
+    Raises :class:`InvalidRows` if it is none of these, a file is missing or ``own``, or a table or Parquet file
     has no id column; that a CSV file has none shows when it is read.
     """
     if are_paths(rows):

@@ -12,7 +12,7 @@ from airflow_provider_upstash_vector.bulk.sources.columns import JSON_FIELDS, Co
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Python values of so many rows are in memory at a time.
+# The number of rows whose Python values are in memory at a time.
 BATCH_ROWS = 1024
 
 
@@ -82,7 +82,7 @@ def _is_vector(arrow: Any, kind: Any) -> bool:
 
 
 def _vectors(arrow: Any, column: Any) -> list[Any]:
-    """Return the part of the numbers that each row has; a null among them becomes NaN, which is refused."""
+    """Return the slice of numbers for each row; a null becomes NaN, which is rejected."""
     if arrow.types.is_fixed_size_list(column.type):
         size = column.type.list_size
         numbers = _numbers(column.values, column.offset * size, len(column) * size)
@@ -117,9 +117,9 @@ def _with_nulls(column: Any, values: list[Any]) -> list[Any]:
 
 
 def _plain(arrow: Any, kind: Any) -> Callable[[Any], Any] | None:
-    """Return what makes values as JSON has them of those that Arrow gives, or ``None`` where they are the same.
+    """Return the conversion from Arrow's Python values to JSON's, or ``None`` if they are the same.
 
-    A struct loses its nulls: each row has all of its fields, so that null can but mean absent. A map keeps them.
+    A struct loses its nulls: every row has all its fields, so null can only mean absent. A map keeps them.
     """
     types = arrow.types
     if types.is_struct(kind):

@@ -1,4 +1,4 @@
-"""What a source of rows is: rows one after another with the place each comes from, lazily."""
+"""The interface of a source: rows, read lazily, each with its place in the input."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-# the row's value, the file it comes from, and where in it: a line number, or words
+# the row's value, its file, and its place in that file: a line number or a description
 SourceRow: TypeAlias = tuple[object, "str | None", "int | str | None"]
 
-# What written failures say of themselves; a row that is fed back may carry it, and it is not sent.
+# The field that describes a written failure; a failure may be fed back as a row, and the field is not sent.
 FAILURE_FIELD = "failure"
 
 
@@ -24,7 +24,7 @@ class InvalidRows(UpstashVectorError, ValueError):
 
 
 class SourceBroken(UpstashVectorError):
-    """The source cannot be read on, as a truncated gzip cannot; ``rows_read`` came first."""
+    """Reading failed after ``rows_read`` rows, for example in a truncated gzip file."""
 
     def __init__(self, reason: str, rows_read: int = 0) -> None:
         super().__init__(reason, rows_read)
@@ -33,7 +33,7 @@ class SourceBroken(UpstashVectorError):
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A row that could not even be parsed: its whole text, and why."""
+    """A row that could not be parsed: its whole text, and the reason."""
 
     text: str
     reason: str
@@ -61,7 +61,7 @@ class Shard(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldNames:
-    """What the fields of an update are called in the rows."""
+    """The names that the fields of an update have in the rows."""
 
     id: str = "id"
     vector: str = "vector"
@@ -74,9 +74,9 @@ class FieldNames:
     def __post_init__(self) -> None:
         names = [getattr(self, field.name) for field in fields(self)]
         if not all(isinstance(name, str) and name for name in names):
-            raise InvalidRows("field names must be texts that are not empty")
+            raise InvalidRows("field names must be non-empty text")
         if FAILURE_FIELD in names:
-            raise InvalidRows(f"no field can be named {FAILURE_FIELD!r}: what is written of failures is")
+            raise InvalidRows(f"no field can be named {FAILURE_FIELD!r}: failures are written under that name")
         if len({*names}) != len(names):
             raise InvalidRows(f"two fields have the same name among {', '.join(names)}")
 
@@ -87,12 +87,11 @@ class FieldNames:
 
 
 class Source(Protocol):
-    """Rows that can be read, from the start or from a row on.
+    """Rows that can be read, from the start or from a given row.
 
-    ``total`` is the number of rows where it is known without reading; ``fingerprint`` changes when the input does,
-    and is ``None`` where nothing can be told; ``fixed`` says that so it does for any change of a row, and
-    ``rereadable`` that the rows can be read twice. ``blocking`` says that reading may wait for a network or a
-    program.
+    ``total`` is the number of rows if it is known without reading; ``fingerprint`` changes when the input does,
+    and is ``None`` if unknown; if ``fixed``, it changes with any row. ``rereadable`` rows can be read twice;
+    if ``blocking``, reading may wait for a network or a program.
     """
 
     total: int | None
@@ -105,10 +104,10 @@ class Source(Protocol):
         """Yield the rows after the first ``skip``."""
 
     def fraction(self) -> float | None:
-        """Return how much of the input has been read, from 0 to 1, or ``None`` where that cannot be told."""
+        """Return how much of the input has been read, from 0 to 1, or ``None`` if unknown."""
 
     def count_from(self, skip: int, seconds: float) -> int | None:
-        """Return the number of rows after the first ``skip``; ``None`` where that cannot be told in time."""
+        """Return the number of rows after the first ``skip``; ``None`` if that takes too long or is unknown."""
 
 
 class AsyncSource(Protocol):
@@ -159,7 +158,7 @@ class UnsizedSource:
     total: int | None = None
 
     def fraction(self) -> float | None:
-        """Return ``None``: nobody knows how many will come."""
+        """Return ``None``: the number of rows is unknown."""
         return None
 
     def count_from(self, skip: int, seconds: float) -> int | None:  # noqa: ARG002 - the protocol's arguments

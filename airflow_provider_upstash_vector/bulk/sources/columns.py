@@ -1,4 +1,4 @@
-"""What the columns of CSV, Parquet and tables hold: fields of an update, some of them as JSON."""
+"""Columns of CSV, Parquet and tables: each holds a field of an update, some of them as JSON."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import orjson
 from airflow_provider_upstash_vector.bulk.sources.base import InvalidJson, InvalidRows
 from airflow_provider_upstash_vector.client import exact_json
 
-# Fields that a text stands for as JSON.
+# Fields whose text is JSON.
 JSON_FIELDS = frozenset({"vector", "sparse_vector", "metadata"})
 _MAX_CHARACTERS = 200
 
 
 class Column(NamedTuple):
-    """A column of the table: where it is, what it is called, and the field of an update that it holds."""
+    """A column of the table: its position, its name, and the field of an update that it holds."""
 
     position: int
     name: str
@@ -26,7 +26,7 @@ class Column(NamedTuple):
 def used_columns(columns: Sequence[str], names: Mapping[str, str]) -> list[Column]:
     """Return the columns that hold fields of an update; ``names`` gives the field for a column.
 
-    Raises :class:`InvalidRows` where none is the id, or two hold the same field.
+    Raises :class:`InvalidRows` if none is the id, or if two hold the same field.
     """
     used: dict[str, Column] = {}
     for position, name in enumerate(columns):
@@ -38,7 +38,7 @@ def used_columns(columns: Sequence[str], names: Mapping[str, str]) -> list[Colum
         used[field] = Column(position, name, field)
     if "id" not in used:
         found = printable(", ".join(filter(None, columns))[:_MAX_CHARACTERS])
-        raise InvalidRows(f"there is no id column, only {found or 'columns without a name'}")
+        raise InvalidRows(f"there is no id column; found {found or 'columns without a name'}")
     return list(used.values())
 
 

@@ -1,4 +1,4 @@
-"""The records of a CSV text; after one whose quotes are wrong, the lines that it took are read again."""
+"""Records of a CSV text; if the quotes of one are wrong, the lines that it consumed are read again."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows
 from airflow_provider_upstash_vector.bulk.sources.columns import printable
 from airflow_provider_upstash_vector.bulk.sources.jsonl import MAX_LINE_BYTES, TOO_LONG
 
-# So much of the text is kept to be read again; no row of an update is as long.
+# The text that is kept for reading again; no row of an update is as long.
 MAX_RECORD_CHARS: Final = MAX_LINE_BYTES
-# Reading again ends for good at so many times the text: quotes may be as wrong on every line.
+# The limit of reading again, as a multiple of the text: quotes may be wrong on every line.
 _MAX_TIMES_AGAIN: Final = 8
 _CELL: Final = r'(?:"[^"]*(?:""[^"]*)*"|[^",]*)'
 _PLAIN_QUOTES: Final = re.compile(rf"{_CELL}(?:,{_CELL})*")
@@ -86,7 +86,7 @@ class Records:
         return _PLAIN_QUOTES.fullmatch(self.text.rstrip("\r\n")) is not None
 
     def _next_lines(self) -> Iterator[str]:
-        """Yield line after line, those to be read again first, and note them as the present record's."""
+        """Yield line after line, those to be read again first, and record them as the present record's."""
         lines, again, readline = self._lines, self._again, self._readline
         size = 0
         while True:
@@ -112,7 +112,9 @@ class Records:
         self._again_to = max(self._again_to, last_line)
         self._chars_again += sum(map(len, others))
         if self._chars_again > _MAX_TIMES_AGAIN * (self._chars_read + MAX_RECORD_CHARS):
-            raise InvalidRows(f"line {self.first_line}: quotes are left open on too many lines to tell rows apart")
+            raise InvalidRows(
+                f"line {self.first_line}: quotes are left open on too many lines to separate the rows"
+            )
         del self._lines[1:]
         self._again.extendleft(reversed(others))
         self._reader = csv.reader(self._next_lines(), strict=True)
@@ -123,7 +125,7 @@ class Records:
         )
 
     def _open_column(self, line: str) -> str | None:
-        """Return the name of the column whose cell goes on after the line, or ``None``."""
+        """Return the name of the column whose cell continues after the line, or ``None``."""
         probe = csv.reader([line, '"'])
         position = len(next(probe)) - 1
         if probe.line_num == 1:

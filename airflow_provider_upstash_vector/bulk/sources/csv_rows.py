@@ -1,4 +1,4 @@
-"""CSV with a header line: vectors and metadata as JSON in their cells; an empty cell is a field not given."""
+"""CSV with a header line: vectors and metadata are JSON in their cells; an empty cell is an absent field."""
 
 from __future__ import annotations
 

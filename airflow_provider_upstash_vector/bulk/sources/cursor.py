@@ -1,4 +1,4 @@
-"""Rows that are passed over without being parsed: those settled before, or all where they are counted."""
+"""Rows that are skipped without being parsed: those settled before, or all of them to count them."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ _CHECK_EVERY_ROWS = 256
 
 
 class RowCursor:
-    """Passes over the first ``rows`` rows, of however many files; ``passed`` is how many it has so far."""
+    """Skips the first ``rows`` rows, over all files; ``passed`` is the number skipped so far."""
 
     def __init__(self, rows: int) -> None:
         self.passed = 0
         self._rows = rows
 
     def passes(self) -> bool:
-        """Tell whether the next row is passed over, and count it."""
+        """Return whether the next row is skipped, and count it if so."""
         if self.passed < self._rows:
             self.passed += 1
             return True
         return False
 
     def passes_of(self, rows: int) -> int:
-        """Return how many of the next ``rows`` rows are passed over, and count them."""
+        """Return how many of the next ``rows`` rows are skipped, and count those."""
         passed = min(rows, self._rows - self.passed)
         self.passed += passed
         return passed
 
 
 class CountingTooLong(Exception):
-    """Counting has taken longer than it may."""
+    """Counting took longer than allowed."""
 
 
 class RowCounter(RowCursor):
-    """Passes over all rows, for at most so many seconds; then raises :class:`CountingTooLong`."""
+    """Skips and counts all rows; raises :class:`CountingTooLong` after ``seconds``."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(0)

@@ -19,7 +19,7 @@ class _File:
     path: OpenablePath
     format: Format
     suffix: str
-    broken: tuple[type[Exception], ...]  # what reading it raises where it cannot be read on
+    broken: tuple[type[Exception], ...]  # what reading raises if the file is damaged
     size: int
     changed: object  # when that was, or 0 if its store does not say
     groups_before: int = 0  # row groups of Parquet in the files before
@@ -69,7 +69,7 @@ class FileRows:
         return parquet.ParquetRows(raw, self._names, self._shard, file.groups_before)
 
     def rows(self, skip: int) -> Iterator[SourceRow]:
-        """Yield the rows after the first ``skip``. Raises :class:`SourceBroken` where a file cannot be read on."""
+        """Yield the rows after the first ``skip``. Raises :class:`SourceBroken` if a file cannot be read."""
         self._progress = BytesRead(sum(file.size for file in self._files))
         return self._read(RowCursor(skip), self._progress)
 
@@ -95,7 +95,7 @@ class FileRows:
             return ((value, None) for value in groups.rows(skip))
         shard, span = self._shard, None
         if shard and file.format == "jsonl" and not file.suffix:
-            size = raw.seek(0, io.SEEK_END)  # some object stores do not tell it otherwise
+            size = raw.seek(0, io.SEEK_END)  # some object stores report it in no other way
             raw.seek(0)
             span, shard = (size * shard.number // shard.of, size * (shard.number + 1) // shard.of), None
         begin, end = span or (0, file.size)
@@ -106,11 +106,11 @@ class FileRows:
         return csv_rows.rows(content, self._names, skip, shard)
 
     def fraction(self) -> float | None:
-        """Return how much of the bytes has been read, or of the rows of a Parquet file."""
+        """Return the fraction of the bytes that has been read, or of the rows of a Parquet file."""
         return self._progress.fraction()
 
     def count_from(self, skip: int, seconds: float) -> int | None:
-        """Return the number of rows after the first ``skip``; ``None`` where reading fails or takes long."""
+        """Return the number of rows after the first ``skip``; ``None`` if reading fails or takes too long."""
         if self.total is not None:
             return self.total - skip
         if not self.rereadable:
@@ -135,8 +135,8 @@ def _file(path: OpenablePath, given: Format | None) -> _File:
 
 
 def _explained(file: _File, error: Exception, rows_read: int) -> Exception:
-    """Return an error that says in which file it was, and how many rows came before."""
+    """Return an error that names the file and the number of rows read before."""
     if isinstance(error, InvalidRows):
         return InvalidRows(f"{file.path}: {error}")
-    reason = f"{file.path} cannot be read on after {rows_read:,} rows: {str(error) or type(error).__name__}"
+    reason = f"reading {file.path} failed after {rows_read:,} rows: {str(error) or type(error).__name__}"
     return SourceBroken(reason, rows_read)

@@ -1,4 +1,4 @@
-"""Which format a file has and how it is compressed, by the endings of its name."""
+"""The format and compression of a file, from the suffixes of its name."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ _FORMATS: dict[str, Format] = {
 
 
 def compression_suffix(path: OpenablePath) -> str:
-    """Return the ending that says how a file is compressed, or ``""``."""
+    """Return the suffix for a file's compression, or ``""``."""
     suffix = PurePosixPath(str(path)).suffix.lower()
     return suffix if suffix in SUFFIXES else ""
 
 
 def format_of(path: OpenablePath, given: Format | None) -> Format:
-    """Return the format that is ``given``, or else the one that the ending says."""
+    """Return the format that is ``given``, or else the one of the suffix."""
     name = PurePosixPath(str(path))
     compressed = bool(compression_suffix(path))
     suffix = (name.with_suffix("") if compressed else name).suffix.lower()
     format = given or _FORMATS.get(suffix)
     if format is None:
-        raise InvalidRows(f"{path}: the ending is none of {', '.join(_FORMATS)}; say which format it has")
+        raise InvalidRows(f"{path}: the suffix is not one of {', '.join(_FORMATS)}; pass format")
     if format == "parquet" and compressed:
-        raise InvalidRows(f"{path}: a Parquet file is compressed within, not around")
+        raise InvalidRows(f"{path}: a Parquet file is compressed inside, not as a whole")
     return format
 
 
@@ -47,9 +47,9 @@ SUFFIXES = {".gz", ".zst"}
 
 
 def decompressed(file: BinaryIO, suffix: str) -> BinaryIO:
-    """Return the content of a file with the ending ``suffix``; several members or frames are read as one.
+    """Return the content of a file with the suffix ``suffix``; several members or frames are read as one.
 
-    Reading it raises one of :func:`broken` where the data is cut off or wrong, after all that comes before.
+    Reading it raises one of :func:`broken` if the data is truncated or damaged, after all that precedes it.
     """
     if suffix == ".gz":
         return buffered(Decompressed(gzip.GzipFile(fileobj=file, mode="rb")))
@@ -59,7 +59,7 @@ def decompressed(file: BinaryIO, suffix: str) -> BinaryIO:
 
 
 def broken(suffix: str) -> tuple[type[Exception], ...]:
-    """Return what reading a file with the ending ``suffix`` raises where its data is cut off or wrong."""
+    """Return what reading a file with the suffix ``suffix`` raises if its data is truncated or damaged."""
     if suffix == ".gz":
         return (EOFError, zlib.error)
     if suffix == ".zst":
@@ -72,6 +72,4 @@ def _zstd() -> Any:
     try:
         return import_module(name)
     except ImportError:
-        raise InvalidRows(
-            "files that end in .zst need zstd: pip install 'airflow-provider-upstash-vector[zstd]'"
-        ) from None
+        raise InvalidRows(".zst files need zstd: pip install 'airflow-provider-upstash-vector[zstd]'") from None

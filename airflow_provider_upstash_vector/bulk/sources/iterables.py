@@ -1,4 +1,4 @@
-"""Rows that are there already, or come from a Python program: lists, iterables, async iterables."""
+"""Rows of Python objects: sequences, iterables, async iterables."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SequenceRows(SizedSource):
 class IterableRows(UnsizedSource):
     """Any iterable, read once; a shard of it is every n-th row.
 
-    It may wait for a database, so it is read in a thread of its own. What it yields after a restart must be the
+    It may block on a database, so it is read in a thread of its own. What it yields after a restart must be the
     same.
     """
 

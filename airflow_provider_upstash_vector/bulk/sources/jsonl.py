@@ -1,4 +1,4 @@
-"""JSON Lines: an object on each line; a shard is a range of bytes, so that the rest is not read."""
+"""JSON Lines: an object on each line; a shard is a range of bytes, so the rest is not read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from airflow_provider_upstash_vector.client.validation import shown
 
 # A row holds 1 MB of text, 48 KB of metadata and two vectors at most; JSON may take six characters for one.
 MAX_LINE_BYTES = 16 * 1024 * 1024
-TOO_LONG = f"is longer than {MAX_LINE_BYTES // 1024**2} MB, which no row is: check the format and the line ends"
+TOO_LONG = (
+    f"is longer than {MAX_LINE_BYTES // 1024**2} MB, longer than any row: check the format and the line endings"
+)
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PIECE_BYTES = 1024 * 1024
@@ -63,7 +65,7 @@ def rows(
                 for other in _other_rows(text, place, first=first):
                     yield other, place
                 continue
-            # of long lines, which have vectors, it is quicker to look at the other values at once
+            # long lines have vectors: it is faster to check their other values at once
             if type(value) is not dict or (
                 (len(text) > _SHORT_BYTES or has_digits(text)) and exact_json.may_be_rounded(map(value.get, exact))
             ):
@@ -143,7 +145,7 @@ def _objects(line: bytes) -> list[bytes]:
 
 
 def _row(text: bytes, place: int | str, *, first: bool = False) -> object:
-    """Return the object that a text is, integers exact, or :class:`Unreadable`."""
+    """Return the object of a text, with exact integers, or :class:`Unreadable`."""
     try:
         value = exact_json.loads(text)
     except ValueError as error:

@@ -31,14 +31,14 @@ class OwnFile:
     named: bool = True
 
     def is_at(self, path: OpenablePath) -> bool:
-        """Tell whether writing this file would change what is read from ``path``."""
+        """Return whether writing this file would change what is read from ``path``."""
         here, there = local_path(self.path), local_path(path)
         if here is None or there is None:
             return here is there and _address(self.path) == _address(path)
         return _entry(here) in {_entry(there), os.path.realpath(there)} or (self.named and _same_file(here, there))
 
     def is_named_by(self, path: OpenablePath) -> bool:
-        """Tell whether ``path`` is the same directory entry, rather than another link to the file."""
+        """Return whether ``path`` is the same directory entry, rather than another link to the file."""
         here, there = local_path(self.path), local_path(path)
         return here is None or there is None or _entry(here) == _entry(there)
 
@@ -93,7 +93,7 @@ def _entry(path: Path) -> str:
 
 
 def _address(path: Any) -> tuple[str, str]:
-    """Return scheme and path in an object store; the connection in a URI only says who asks for it."""
+    """Return scheme and path in an object store; the connection in a URI only selects the credentials."""
     scheme = getattr(path, "protocol", "")
     scheme = getattr(path, "storage_options", {}).get("target_protocol", scheme)  # of a cache before it
     return _SAME_SCHEMES.get(scheme, scheme), str(getattr(path, "path", path))

@@ -1,4 +1,4 @@
-"""Rows of a pandas DataFrame, of any version: Python objects in its cells stay what they are."""
+"""Rows of a pandas DataFrame, of any pandas version; Python objects in its cells are kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_upstash_vector.bulk.sources.columns import JSON_FIELDS, Co
 
 
 def is_pandas(rows: object) -> bool:
-    """Tell whether ``rows`` is a DataFrame of pandas."""
+    """Return whether ``rows`` is a DataFrame of pandas."""
     kinds = type(rows).__mro__
     return any(kind.__name__ == "DataFrame" and kind.__module__.split(".")[0] == "pandas" for kind in kinds)
 

@@ -10,19 +10,19 @@ from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Shard
 from airflow_provider_upstash_vector.bulk.sources.columns import used_columns
 from airflow_provider_upstash_vector.bulk.sources.cursor import RowCursor
 
-# Of each column, at a time: a row group in one piece may take gigabytes.
+# Read from each column at a time: a whole row group may take gigabytes.
 _BUFFER_BYTES = 4 * 1024 * 1024
 
 
 def broken() -> tuple[type[Exception], ...]:
-    """Return what reading a file raises whose data is wrong."""
+    """Return what reading a damaged file raises."""
     return (arrow_rows.pyarrow().ArrowException,)
 
 
 class ParquetRows:
-    """An open Parquet file; its metadata is read at once, its rows when they are asked for.
+    """An open Parquet file; its metadata is read at once, its rows on demand.
 
-    ``groups_before`` row groups are in the files before, so that shards are alike where each file has but one.
+    ``groups_before`` row groups are in the files before, so that shards are even if each file has only one.
     """
 
     def __init__(self, file: Any, names: Mapping[str, str], shard: Shard | None, groups_before: int = 0) -> None:
@@ -44,11 +44,11 @@ class ParquetRows:
         self._read = 0
 
     def fraction(self) -> float:
-        """Return how much of the rows has been read."""
+        """Return the fraction of the rows that has been read."""
         return self._read / self.total if self.total else 1.0
 
     def rows(self, skip: RowCursor) -> Iterator[object]:
-        """Yield the rows that are not skipped; row groups without such are not read."""
+        """Yield the rows that are not skipped; row groups that are skipped as a whole are not read."""
         for group, size in self._sizes.items():
             skipped = skip.passes_of(size)
             if skipped < size:

@@ -1,4 +1,4 @@
-"""Paths, URIs and globs turned into files; a caller brings what opens URIs of object stores."""
+"""Paths, URIs and globs resolved to files; the caller provides what opens URIs of object stores."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class OpenablePath(Protocol):
         """Return ``st_size`` and ``st_mtime``."""
 
 
-# Turns a URI, which may be a glob, into the paths that it names.
+# Resolves a URI, which may be a glob, to paths.
 FindPaths = Callable[[str], Sequence[OpenablePath]]
 
 
@@ -51,12 +51,12 @@ def _local_path(uri: str) -> str:
         raise InvalidRows(f"{uri!r}: only Airflow reads {scheme}:// (use the hook or the operator)")
     host, slash, path = rest.partition("/")
     if host not in {"", "localhost"}:
-        raise InvalidRows(f"{uri!r}: a file:// URI of this computer has three slashes")
+        raise InvalidRows(f"{uri!r}: a file:// URI of a local file has three slashes")
     return unquote(slash + path)
 
 
 def is_local(path: OpenablePath) -> TypeGuard[Path]:
-    """Tell whether reading a path waits for no network; before 0.3 all paths of universal-pathlib are ``Path``."""
+    """Return whether a path is on a local disk; before 0.3 all paths of universal-pathlib are ``Path``."""
     return isinstance(path, type(Path()))
 
 
@@ -69,7 +69,7 @@ def local_path(path: Any) -> Path | None:
 
 
 def stat_of(path: OpenablePath) -> Any:
-    """Return ``st_size`` and ``st_mtime``; raises :class:`InvalidRows` where there is no such file."""
+    """Return ``st_size`` and ``st_mtime``; raises :class:`InvalidRows` if there is no such file."""
     try:
         return path.stat()
     except FileNotFoundError:
@@ -78,7 +78,7 @@ def stat_of(path: OpenablePath) -> Any:
 
 @contextmanager
 def opened(path: OpenablePath) -> Iterator[RawFile]:
-    """Open a file to read it; raises :class:`InvalidRows` where there is none."""
+    """Open a file to read it; raises :class:`InvalidRows` if there is none."""
     try:
         opening = path.open("rb")
     except FileNotFoundError:
@@ -107,7 +107,7 @@ def found_files(rows: object, find: FindPaths, own: OwnFiles | None = None) -> l
 
 
 def are_paths(rows: object) -> bool:
-    """Tell whether ``rows`` names files rather than being rows itself."""
+    """Return whether ``rows`` names files rather than being rows itself."""
     if isinstance(rows, list | tuple):
         return bool(rows) and all(map(_is_path, rows))
     return _is_path(rows)

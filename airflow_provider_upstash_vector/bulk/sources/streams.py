@@ -1,4 +1,4 @@
-"""Binary files of whatever library, as ``io.BufferedReader`` and Arrow need them."""
+"""Binary files of any library, adapted to ``io.BufferedReader`` and Arrow."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-# Large enough that a network is asked seldom, small enough that a shard reads little beyond its range.
+# Large enough for few network requests, small enough that a shard reads little beyond its range.
 _BUFFER_BYTES = 256 * 1024
 
 
 class RawFile(io.RawIOBase):
-    """A file read through its ``read``, ``seek`` and ``tell`` alone, which those of fsspec have in common.
+    """A file read only through ``read``, ``seek`` and ``tell``, which all fsspec files have.
 
-    ``position`` can be looked at while another thread waits for the file.
+    ``position`` can be read while another thread waits for the file.
     """
 
     def __init__(self, file: Any) -> None:
@@ -28,7 +28,7 @@ class RawFile(io.RawIOBase):
         return True
 
     def seekable(self) -> bool:
-        """Return ``True``: where it is not so, :meth:`seek` raises."""
+        """Return ``True``; :meth:`seek` raises if the file cannot seek."""
         return True
 
     def read(self, size: int = -1) -> bytes:
@@ -53,7 +53,7 @@ class RawFile(io.RawIOBase):
 
 
 class Decompressed(io.RawIOBase):
-    """The content of a ``GzipFile`` or ``ZstdFile``: all that comes before a cut, and only then the error."""
+    """The content of a ``GzipFile`` or ``ZstdFile``: all data before a truncation, and only then the error."""
 
     def __init__(self, file: Any) -> None:
         self._read = file.read1
@@ -75,27 +75,27 @@ def _read_into(buffer: Buffer, read: Callable[[int], bytes]) -> int:
 
 
 def buffered(raw: io.RawIOBase) -> BinaryIO:
-    """Return ``raw`` with a buffer, as lines need it."""
+    """Return ``raw`` with a buffer, for reading lines."""
     return cast("BinaryIO", io.BufferedReader(raw, _BUFFER_BYTES))
 
 
 class BytesRead:
-    """How much of files of ``size`` bytes has been read, one after another; any thread may ask."""
+    """The fraction read of files of ``size`` bytes in all; safe to read from any thread."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._now: tuple[int, int, Callable[[], float]] = (0, 0, lambda: 0.0)
 
     def begin(self, size: int, fraction: Callable[[], float]) -> None:
-        """Go on with a file of ``size`` bytes, of which ``fraction`` tells how much has been read."""
+        """Start a file of ``size`` bytes; ``fraction`` returns the part of it that has been read."""
         self._now = (self._now[0], size, fraction)
 
     def finish(self) -> None:
-        """Note that the file has been read."""
+        """Record that the file has been read."""
         finished, size, _ = self._now
         self._now = (finished + size, 0, lambda: 0.0)
 
     def fraction(self) -> float | None:
-        """Return the part that has been read, from 0 to 1, or ``None`` where there are no bytes."""
+        """Return the part that has been read, from 0 to 1, or ``None`` if there are no bytes."""
         finished, size, part = self._now
         return (finished + size * min(1.0, max(0.0, part()))) / self._size if self._size else None

@@ -1,4 +1,4 @@
-"""DataFrames and tables of any library that speaks the Arrow PyCapsule interface: pandas, polars, pyarrow."""
+"""DataFrames and tables of any library with the Arrow PyCapsule interface: pandas, polars, pyarrow."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from airflow_provider_upstash_vector.bulk.sources.pandas_rows import PandasTable
 
 
 def is_table(rows: object) -> bool:
-    """Tell whether ``rows`` is a DataFrame or gives Arrow data."""
+    """Return whether ``rows`` is a DataFrame or exports Arrow data."""
     return hasattr(rows, "__arrow_c_stream__") or hasattr(rows, "__arrow_c_array__") or is_pandas(rows)
 
 
 def table_rows(table: Any, names: Mapping[str, str], shard: Shard | None) -> Source:
     """Return the rows of a table, or of a stream of record batches, which has no length.
 
-    Raises :class:`InvalidRows` where it has no id column or values that Arrow does not know.
+    Raises :class:`InvalidRows` if it has no id column, or values without an Arrow type.
     """
     arrow = arrow_rows.pyarrow()
     if is_pandas(table):
@@ -82,7 +82,7 @@ class TableRows(SizedSource):
 
 
 class StreamRows(UnsizedSource):
-    """Record batches that come one after another, from a database perhaps; a shard of them is every n-th row."""
+    """A stream of record batches, for example from a database; a shard is every n-th row."""
 
     blocking = True
 

@@ -71,7 +71,7 @@ def test_the_rows_before_a_cut_come_before_the_error(
     assert [row[0] for row in rows] == [orjson.loads(line) for line in lines(20_000).splitlines()[: len(rows)]]
     assert 20_000 * part * 0.8 < len(rows) <= 20_000
     assert error.rows_read == len(rows)
-    assert str(error).startswith(f"{path} cannot be read on after {len(rows):,} rows: ")
+    assert str(error).startswith(f"reading {path} failed after {len(rows):,} rows: ")
     assert source(path).count_from(0, 60) is None
 
 
@@ -114,9 +114,9 @@ def test_skipped_rows_count_among_those_before_a_cut(tmp_path: Path, suffix: str
 
 def test_a_parquet_file_is_not_compressed_from_outside(tmp_path: Path) -> None:
     path = written(tmp_path, "rows.parquet.gz", gzip.compress(b""))
-    with pytest.raises(InvalidRows, match="compressed within, not around"):
+    with pytest.raises(InvalidRows, match="compressed inside, not as a whole"):
         source(path)
-    with pytest.raises(InvalidRows, match="compressed within, not around"):
+    with pytest.raises(InvalidRows, match="compressed inside, not as a whole"):
         source(path, format="parquet")
 
 

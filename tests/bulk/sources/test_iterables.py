@@ -84,8 +84,8 @@ def test_the_fingerprint_of_a_list_sees_its_length_and_the_shard() -> None:
 @pytest.mark.parametrize(
     ("names", "reason"),
     [
-        ({"id": ""}, "must be texts that are not empty"),
-        ({"id": 7}, "must be texts that are not empty"),
+        ({"id": ""}, "must be non-empty text"),
+        ({"id": 7}, "must be non-empty text"),
         ({"id": "vector"}, "two fields have the same name"),
     ],
 )

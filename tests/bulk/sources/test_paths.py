@@ -33,7 +33,7 @@ def test_the_ending_says_the_format(tmp_path: Path, name: str, taken: bool) -> N
     if taken:
         assert ids(path) == [name]
     else:
-        with pytest.raises(InvalidRows, match=r"a.txt: the ending is none of .jsonl, .*; say which format it has"):
+        with pytest.raises(InvalidRows, match=r"a.txt: the suffix is not one of .jsonl, .*; pass format"):
             source(path)
         assert ids(path, format="jsonl") == [name]
 
@@ -75,11 +75,11 @@ def test_files_of_several_formats_are_one_source(tmp_path: Path) -> None:
         ("s3://bucket/rows.jsonl", "'s3://bucket/rows.jsonl': only Airflow reads s3://"),
         (
             "file://server/rows.jsonl",
-            "'file://server/rows.jsonl': a file:// URI of this computer has three slashes",
+            "'file://server/rows.jsonl': a file:// URI of a local file has three slashes",
         ),
         ("/nowhere/*.jsonl", "no file matches '/nowhere/*.jsonl'"),
         ("/nowhere/rows.jsonl", "there is no file /nowhere/rows.jsonl"),
-        ("", ": the ending is none of"),
+        ("", ": the suffix is not one of"),
     ],
 )
 def test_what_names_no_file(uri: str, reason: str) -> None:
@@ -121,7 +121,7 @@ def test_a_pipe_is_read_once_and_not_counted(tmp_path: Path) -> None:
         rows = opened.rows(0)
         assert opened.count_from(0, 60) is None
         assert opened.fraction() is None
-        with pytest.raises(SourceBroken, match="cannot be read on after 0 rows"):
+        with pytest.raises(SourceBroken, match="failed after 0 rows"):
             next(source(pipe, shard=(0, 2)).rows(0))
     del rows
     os.close(reader)

@@ -133,6 +133,6 @@ def test_progress_can_be_asked_while_the_network_stands_still() -> None:
     assert fraction is not None
     assert 0.1 < fraction < 0.9
     assert str(found[-1]).startswith(
-        f"slow://rows.jsonl cannot be read on after {len(found) - 1:,} rows: the network"
+        f"reading slow://rows.jsonl failed after {len(found) - 1:,} rows: the network"
     )
     assert len(found) > 20_000
