@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import Asset
 
 from airflow_provider_upstash_vector.assets.uris import asset_uri, openlineage_names, sanitize_uri
-from airflow_provider_upstash_vector.client.tracebacks import hiding_frames
+from airflow_provider_upstash_vector.client.redaction import hiding_frames
 from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
 
 if TYPE_CHECKING:

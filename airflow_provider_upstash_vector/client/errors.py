@@ -24,7 +24,6 @@ redacted where an error is made of it (``redaction.py``), so that no message hol
 
 from __future__ import annotations
 
-import re
 from typing import ClassVar, Literal
 
 ConnectionFailureReason = Literal["dns", "tls", "refused", "timeout", "other"]
@@ -164,28 +163,3 @@ class ServerError(ApiError):
 
 class InvalidResponse(UpstashVectorError):
     """A 2xx answer that is not the documented JSON, or is too large; the request may have landed."""
-
-
-_STATUS_ERRORS: dict[int, type[ApiError]] = {
-    400: BadRequest,
-    401: Unauthorized,
-    403: Unauthorized,
-    404: NotFound,
-    408: ServerError,
-    413: PayloadTooLarge,
-    422: BadRequest,
-    425: ServerError,
-    429: RateLimited,
-}
-
-# The one decision on an error's text: the service gives the daily limit no status of its own.
-_DAILY_LIMIT = re.compile(r"Exceeded daily \w+ limit")
-
-
-def error_class(status: int, server_message: str) -> type[ApiError]:
-    """Return the class for an HTTP ``status``; the message only tells the daily quota from other 403s."""
-    if status == 403 and _DAILY_LIMIT.search(server_message):
-        return QuotaExceeded
-    if status >= 500:
-        return ServerError
-    return _STATUS_ERRORS.get(status, ApiError)

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from airflow_provider_upstash_vector.client.errors import InvalidEndpoint
-from airflow_provider_upstash_vector.client.tracebacks import hiding_frames
+from airflow_provider_upstash_vector.client.redaction import hiding_frames
 
 
 def is_loopback(host: str) -> bool:

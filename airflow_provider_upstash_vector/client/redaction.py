@@ -10,12 +10,17 @@ from __future__ import annotations
 import base64
 import re
 from binascii import Error as NotBase64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, wraps
 from html import unescape
 from html.entities import codepoint2name
+from typing import ParamSpec, TypeVar
 from urllib.parse import unquote
+
+P = ParamSpec("P")
+T = TypeVar("T")
+E = TypeVar("E", bound=BaseException)
 
 MAX_SHOWN_CHARS = 300
 HIDDEN = "***"
@@ -153,3 +158,24 @@ def _decoded(text: str) -> Iterator[str]:
             whole = standard[offset : offset + (len(standard) - offset) // 4 * 4]
             with suppress(NotBase64):
                 yield base64.b64decode(whole).decode(errors="replace")
+
+
+def without_frames(error: E) -> E:
+    """Return an error without the frames that it has passed, and without others that it came from."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
+def hiding_frames(function: Callable[P, T]) -> Callable[P, T]:
+    """Return a function whose errors show neither its arguments nor its variables."""
+
+    @wraps(function)
+    def hidden(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - raised below, where it has no context
+            failure = without_frames(error)
+        del args, kwargs
+        raise failure
+
+    return hidden

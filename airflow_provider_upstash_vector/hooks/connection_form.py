@@ -4,7 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_upstash_vector.client.errors import (
+    ApiError,
+    ConnectionFailed,
+    InvalidEndpoint,
+    InvalidResponse,
+    NotFound,
+    QuotaExceeded,
+    RateLimited,
+    ResponseTimeout,
+    ServerError,
+    TransportError,
+    Unauthorized,
+    UpstashVectorError,
+)
+from airflow_provider_upstash_vector.client.models import IndexInfo
+from airflow_provider_upstash_vector.client.redaction import printable
 from airflow_provider_upstash_vector.provider_info import CONNECTION_FIELDS, UI_FIELD_BEHAVIOUR
+
+_SHOWN_NAMESPACES = 5
+_CONNECT_ADVICE = {
+    "dns": "the host name is not known; compare the REST URL with the index's Connect tab",
+    "tls": "the TLS certificate is not trusted; check the REST URL, or name your proxy's in SSL_CERT_FILE",
+    "refused": "nothing listens there; check host and port of the REST URL",
+    "timeout": "nothing answered in time; check the REST URL and whether a firewall stands between",
+    "other": "check the REST URL, and the proxy if there is one",
+}
 
 
 def widgets() -> dict[str, Any]:
@@ -26,3 +51,54 @@ def widgets() -> dict[str, Any]:
 def field_behaviour() -> dict[str, Any]:
     """Return which standard fields are hidden, and how the others are called."""
     return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
+
+
+def describe_index(info: IndexInfo) -> str:
+    """Return one line of facts about an index."""
+    kind = f"{info.index_type} index"
+    if info.index_type != "SPARSE":
+        kind += f" of {info.dimension} dimensions ({info.similarity_function})"
+    names = [name or "(default)" for name in sorted(info.namespaces)]
+    more = len(names) - _SHOWN_NAMESPACES
+    listed = ", ".join(names[:_SHOWN_NAMESPACES]) + (f" and {more} more" if more > 0 else "")
+    counts = f"{_plural(info.vector_count, 'vector')}, {_plural(len(names), 'namespace')}"
+    return printable(f"{kind}, {counts}: {listed}")
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def explain(error: UpstashVectorError) -> str:
+    """Return what is wrong with a connection and what to do about it."""
+    if isinstance(error, InvalidEndpoint):
+        return error.message
+    return f"{error.message[:1].upper()}{error.message[1:]}: {_advice(error)}."
+
+
+def _advice(error: UpstashVectorError) -> str:
+    if isinstance(error, ConnectionFailed):
+        return _CONNECT_ADVICE[error.reason]
+    if isinstance(error, ApiError):
+        return _api_advice(error)
+    if isinstance(error, ResponseTimeout):
+        return 'try again, or raise the extra "timeout"'
+    if isinstance(error, TransportError):
+        return "try again; check the proxy if there is one"
+    if isinstance(error, InvalidResponse):
+        return "this is not an Upstash Vector index; check the REST URL"
+    return "check the connection"
+
+
+def _api_advice(error: ApiError) -> str:
+    if isinstance(error, QuotaExceeded):
+        return "the daily limit is used up; it starts again at 00:00 UTC"
+    if isinstance(error, Unauthorized):
+        return "use the REST token from the index's Connect tab"
+    if isinstance(error, NotFound):
+        return "the REST URL is not that of a vector index; copy it from the index's Connect tab"
+    if isinstance(error, RateLimited):
+        return "the index is busy; try again in a while"
+    if isinstance(error, ServerError):
+        return "the service is in trouble, or a proxy before it; try again in a while"
+    return "check the REST URL"

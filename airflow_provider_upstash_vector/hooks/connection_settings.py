@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from airflow_provider_upstash_vector.client.errors import InvalidEndpoint
 from airflow_provider_upstash_vector.client.models import Endpoint
+from airflow_provider_upstash_vector.client.redaction import hiding_frames
 from airflow_provider_upstash_vector.client.retry import RetryPolicy
-from airflow_provider_upstash_vector.client.tracebacks import hiding_frames
 from airflow_provider_upstash_vector.hooks.connection_extras import ConnectionWithExtras, read_extras
-from airflow_provider_upstash_vector.hooks.masking import mask_token
 
+try:
+    from airflow.sdk.log import mask_secret
+except ImportError:  # Airflow 2
+    from airflow.utils.log.secrets_masker import mask_secret  # type: ignore[import-not-found,no-redef]
+
+# Of anything shorter, every occurrence would be masked; Airflow itself warns of it.
+_MIN_CHARS = 6
 _TRUE, _FALSE = {"true", "t", "yes", "y", "on", "1"}, {"false", "f", "no", "n", "off", "0", ""}
 
 
@@ -53,8 +61,16 @@ def read_connection(connection: AirflowConnection) -> ConnectionSettings:
         namespace=_namespace(extras),
         policy=_policy(extras),
     )
-    mask_token(settings.endpoint.token.get_secret_value())
+    _mask_token(settings.endpoint.token.get_secret_value())
     return settings
+
+
+def _mask_token(token: str) -> None:
+    """Mask a token in logs and rendered fields; Airflow knows only the spelling in which it is stored."""
+    if len(token) >= _MIN_CHARS:
+        encoded = (base64.b64encode(text.encode()).decode().rstrip("=") for text in (token, f"Bearer {token}"))
+        spellings: Any = [token, quote(token, safe=""), *encoded]  # Any: a list[str] is no list[JsonValue]
+        mask_secret(spellings)
 
 
 def _namespace(extras: Mapping[str, Any]) -> str:

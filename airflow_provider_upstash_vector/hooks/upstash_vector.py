@@ -15,7 +15,7 @@ from airflow_provider_upstash_vector.client.base import RequestStats
 from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
 from airflow_provider_upstash_vector.client.models import NumbersLike, SparseLike, VectorUpdate
 from airflow_provider_upstash_vector.client.sync_client import VectorClient
-from airflow_provider_upstash_vector.hooks import connection_form, connection_report
+from airflow_provider_upstash_vector.hooks import connection_form
 from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
 from airflow_provider_upstash_vector.hooks.object_storage import object_paths
 
@@ -204,9 +204,9 @@ class UpstashVectorHook(BaseHook):
         try:
             policy = replace(self.settings.policy, max_attempts=1)
             with VectorClient(self.settings.endpoint, policy=policy) as client:
-                return True, connection_report.describe_index(client.info())
+                return True, connection_form.describe_index(client.info())
         except UpstashVectorError as error:
-            return False, connection_report.explain(error)
+            return False, connection_form.explain(error)
         except Exception as error:  # noqa: BLE001 - the button shows whatever went wrong
             return False, f"The connection cannot be tested: {type(error).__name__}."
 

@@ -15,7 +15,7 @@ from asgiref.sync import sync_to_async
 
 from airflow_provider_upstash_vector.client import AsyncVectorClient
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
-from airflow_provider_upstash_vector.client.tracebacks import without_frames
+from airflow_provider_upstash_vector.client.redaction import without_frames
 from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
 from airflow_provider_upstash_vector.polling.conditions import condition
 from airflow_provider_upstash_vector.polling.poller import (

@@ -6,7 +6,8 @@ import pickle
 import pytest
 
 from airflow_provider_upstash_vector.client import errors
-from airflow_provider_upstash_vector.client.errors import ApiError, UpstashVectorError, error_class
+from airflow_provider_upstash_vector.client.errors import ApiError, UpstashVectorError
+from airflow_provider_upstash_vector.client.wire.responses import error_class
 
 
 def all_errors() -> list[UpstashVectorError]:

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_upstash_vector.client.redaction import DROPPED, Redactor, printable
-from airflow_provider_upstash_vector.client.tracebacks import hiding_frames
+from airflow_provider_upstash_vector.client.redaction import DROPPED, Redactor, hiding_frames, printable
 from tests.support.secrecy import assert_untold, chain, frames_of, spellings
 
 TOKEN = "ABcFMHByb2Z-dW5kLW1h_cm1v/c2V0LTEy+MzQ1LXVzMWFkbWlu&TldZME9UZG1="

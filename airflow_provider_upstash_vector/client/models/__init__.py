@@ -10,12 +10,12 @@ from airflow_provider_upstash_vector.client.models.queries import (
     RangePage,
     ResumableResults,
 )
-from airflow_provider_upstash_vector.client.models.sparse_vector import SparseVector
 from airflow_provider_upstash_vector.client.models.vectors import (
     Data,
     FetchedVector,
     NumbersLike,
     SparseLike,
+    SparseVector,
     Vector,
     VectorUpdate,
 )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from airflow_provider_upstash_vector.client.errors import InvalidEndpoint
 from airflow_provider_upstash_vector.client.proxies import is_loopback
-from airflow_provider_upstash_vector.client.tracebacks import hiding_frames
+from airflow_provider_upstash_vector.client.redaction import hiding_frames
 
 _QUOTES = "\"'`“”‘’"  # noqa: RUF001 - these are what word processors make of quotes
 _WHERE_URL = "copy it from the index's Connect tab in the Upstash console, e.g. https://my-index.upstash.io"

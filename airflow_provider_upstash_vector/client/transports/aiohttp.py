@@ -8,7 +8,7 @@ import aiohttp
 from yarl import URL
 
 from airflow_provider_upstash_vector.client.errors import ConnectionFailed, ResponseTimeout, UpstashVectorError
-from airflow_provider_upstash_vector.client.tracebacks import without_frames
+from airflow_provider_upstash_vector.client.redaction import without_frames
 from airflow_provider_upstash_vector.client.transports.base import (
     SharedTlsContext,
     TransportSettings,

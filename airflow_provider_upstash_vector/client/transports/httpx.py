@@ -14,7 +14,7 @@ import httpcore
 import httpx
 
 from airflow_provider_upstash_vector.client.errors import ResponseTimeout, UpstashVectorError
-from airflow_provider_upstash_vector.client.tracebacks import without_frames
+from airflow_provider_upstash_vector.client.redaction import without_frames
 from airflow_provider_upstash_vector.client.transports.base import (
     TransportSettings,
     answer_lost,

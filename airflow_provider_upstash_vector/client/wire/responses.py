@@ -14,17 +14,35 @@ from pydantic import ValidationError
 from airflow_provider_upstash_vector.client import exact_json
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
+    BadRequest,
     InvalidResponse,
+    NotFound,
+    PayloadTooLarge,
     QuotaExceeded,
-    error_class,
+    RateLimited,
+    ServerError,
+    Unauthorized,
 )
-from airflow_provider_upstash_vector.client.redaction import Redactor
-from airflow_provider_upstash_vector.client.tracebacks import hiding_frames
+from airflow_provider_upstash_vector.client.redaction import Redactor, hiding_frames
 from airflow_provider_upstash_vector.client.wire.call import Call
 
 T = TypeVar("T")
 
 _NO_JSON = object()
+_STATUS_ERRORS: dict[int, type[ApiError]] = {
+    400: BadRequest,
+    401: Unauthorized,
+    403: Unauthorized,
+    404: NotFound,
+    408: ServerError,
+    413: PayloadTooLarge,
+    422: BadRequest,
+    425: ServerError,
+    429: RateLimited,
+}
+
+# The one decision on an error's text: the service gives the daily limit no status of its own.
+_DAILY_LIMIT = re.compile(r"Exceeded daily \w+ limit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +94,15 @@ def api_error(response: Response, now: float, redactor: Redactor) -> ApiError:
     if kind is QuotaExceeded:
         return kind(response.status, message, seconds_until_quota_reset(now))
     return kind(response.status, message, retry_after_seconds(response.headers.get("retry-after"), now))
+
+
+def error_class(status: int, server_message: str) -> type[ApiError]:
+    """Return the class for an HTTP ``status``; the message only tells the daily quota from other 403s."""
+    if status == 403 and _DAILY_LIMIT.search(server_message):
+        return QuotaExceeded
+    if status >= 500:
+        return ServerError
+    return _STATUS_ERRORS.get(status, ApiError)
 
 
 def _said(response: Response) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_upstash_vector.client import IndexInfo, errors
-from airflow_provider_upstash_vector.hooks.connection_report import describe_index, explain
+from airflow_provider_upstash_vector.hooks.connection_form import describe_index, explain
 
 
 def info(**fields: object) -> IndexInfo:
