@@ -1,13 +1,13 @@
-"""Every error the client raises, and the one table from an HTTP status to a class.
+"""The errors that the client raises.
 
     UpstashVectorError                 .retryable, .attempts, .call, .namespace, .id, .written
     ├─ InvalidEndpoint(ValueError)     the REST URL or token cannot be used; nothing was sent
-    ├─ InvalidRequest(ValueError)       a value cannot be sent: .field and .reason
-    ├─ TransportError                  no whole answer came back                         retried
-    │   ├─ ConnectionFailed               no connection, so nothing was sent: .reason
-    │   ├─ ResponseLost                  the connection broke; the request may have landed
-    │   └─ ResponseTimeout               the time ran out; the request may have landed
-    ├─ ApiError                        the service refused: .status, .server_message, .retry_after
+    ├─ InvalidRequest(ValueError)      a value cannot be sent: .field and .reason
+    ├─ TransportError                  no complete response                              retried
+    │   ├─ ConnectionFailed            no connection, so nothing was sent: .reason
+    │   ├─ ResponseLost                the connection broke; the request may have been applied
+    │   └─ ResponseTimeout             the time limit passed; the request may have been applied
+    ├─ ApiError                        a status other than 2xx: .status, .server_message, .retry_after
     │   ├─ BadRequest                  400, 422
     │   ├─ Unauthorized                401, 403
     │   ├─ NotFound                    404
@@ -15,16 +15,35 @@
     │   ├─ QuotaExceeded               403 with the daily-limit text; not before 00:00 UTC
     │   ├─ RateLimited                 429                                               retried
     │   └─ ServerError                 408, 425, 5xx                                     retried
-    └─ InvalidResponse                 a 2xx answer that is not the documented JSON
+    └─ InvalidResponse                 a 2xx response that is not the documented JSON
 
-``bulk`` adds ``BulkJobFailed``, ``InvalidRows`` and ``SourceBroken``. All of them pickle, because Airflow
-passes exceptions between processes. Text of servers and libraries is
-redacted where an error is made of it (``redaction.py``), so that no message holds the token.
+``bulk`` adds ``BulkJobFailed``, ``InvalidRows`` and ``SourceBroken``. All of them pickle, because Airflow passes
+exceptions between processes. ``redaction.py`` keeps the token out of their messages.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar, Literal
+
+__all__ = [
+    "ApiError",
+    "BadRequest",
+    "ConnectionFailed",
+    "ConnectionFailureReason",
+    "InvalidEndpoint",
+    "InvalidRequest",
+    "InvalidResponse",
+    "NotFound",
+    "PayloadTooLarge",
+    "QuotaExceeded",
+    "RateLimited",
+    "ResponseLost",
+    "ResponseTimeout",
+    "ServerError",
+    "TransportError",
+    "Unauthorized",
+    "UpstashVectorError",
+]
 
 ConnectionFailureReason = Literal["dns", "tls", "refused", "timeout", "other"]
 
@@ -32,9 +51,9 @@ ConnectionFailureReason = Literal["dns", "tls", "refused", "timeout", "other"]
 class UpstashVectorError(Exception):
     """Base of all errors of the client.
 
-    ``retryable`` says whether sending the same request again can help; ``attempts`` how often it was
-    sent; ``call``, ``namespace`` and ``id`` what it was about (``None`` where that does not apply);
-    ``written`` how many vectors of an upsert were written before.
+    ``retryable`` is true if sending the same request again may succeed; ``attempts`` counts how often it was sent.
+    ``call``, ``namespace`` and ``id`` identify the request, ``None`` if one does not apply. ``written`` is the
+    number of vectors that an upsert had written before the error.
     """
 
     retryable: ClassVar[bool] = False
@@ -47,11 +66,11 @@ class UpstashVectorError(Exception):
 
     @property
     def message(self) -> str:
-        """What went wrong, without the place where it did."""
+        """The cause, without call, id and namespace."""
         return str(self.args[0]) if self.args else type(self).__name__
 
     def add_context(self, *, call: str, namespace: str | None, id: str | None, attempts: int) -> None:
-        """Note which call failed, where, and after how many attempts."""
+        """Record which call failed, for which vector, and after how many attempts."""
         self.call, self.namespace, self.id, self.attempts = call, namespace, id, attempts
 
     def __str__(self) -> str:
@@ -60,18 +79,18 @@ class UpstashVectorError(Exception):
             parts.append(f"of {self.id!r}")
         if self.namespace is not None:
             parts.append(f"in namespace {self.namespace!r}" if self.namespace else "in the default namespace")
-        place = " ".join(part for part in parts if part)
+        context = " ".join(part for part in parts if part)
         tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
-        before = "" if self.written is None else f" ({self.written:,} vectors were written before)"
-        return f"{place}: {self.message}{tries}{before}" if place else f"{self.message}{tries}{before}"
+        written = "" if self.written is None else f" ({self.written:,} vectors were already written)"
+        return f"{context}: {self.message}{tries}{written}" if context else f"{self.message}{tries}{written}"
 
 
 class InvalidEndpoint(UpstashVectorError, ValueError):
-    """The REST URL or the token cannot be used; raised before anything is sent. A retry does not help."""
+    """The REST URL or token cannot be used; raised before anything is sent. Not retryable."""
 
 
 class InvalidRequest(UpstashVectorError, ValueError):
-    """A value cannot be sent: ``field`` names it, ``reason`` says why. A retry does not help."""
+    """A value cannot be sent, for the ``reason`` given; ``field`` names it. Not retryable."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(field, reason)
@@ -85,13 +104,13 @@ class InvalidRequest(UpstashVectorError, ValueError):
 
 
 class TransportError(UpstashVectorError):
-    """No whole answer came back. Retried; the request may have been carried out all the same."""
+    """No complete response was received. Retried; the request may have been applied nevertheless."""
 
     retryable = True
 
 
 class ConnectionFailed(TransportError):
-    """No connection could be made, so nothing was sent; ``reason`` tells name lookup, TLS and the rest apart."""
+    """No connection could be established, so nothing was sent; ``reason`` is the step that failed."""
 
     def __init__(self, message: str, reason: ConnectionFailureReason = "other") -> None:
         super().__init__(message, reason)
@@ -99,17 +118,17 @@ class ConnectionFailed(TransportError):
 
 
 class ResponseLost(TransportError):
-    """The connection broke before the whole answer was read; the request may have landed."""
+    """The connection broke before the response was complete; the request may have been applied."""
 
 
 class ResponseTimeout(TransportError):
-    """The answer was not complete within the time limit; the request may have landed."""
+    """The response was not complete within the time limit; the request may have been applied."""
 
 
 class ApiError(UpstashVectorError):
-    """The service, or a proxy before it, refused the request with an HTTP status that is not 2xx.
+    """The service, or a proxy in front of it, responded with an HTTP status other than 2xx.
 
-    ``server_message`` is its own text; ``retry_after`` the seconds it asked to wait, or ``None``.
+    ``server_message`` is its text; ``retry_after`` the seconds of its ``Retry-After`` header, or ``None``.
     """
 
     def __init__(self, status: int, server_message: str, retry_after: float | None = None) -> None:
@@ -119,47 +138,47 @@ class ApiError(UpstashVectorError):
 
     @property
     def server_message(self) -> str:
-        """The service's own words."""
+        """The text of the response."""
         return str(self.args[1])
 
     @property
     def message(self) -> str:
-        """Status, the service's own words and the wait it asked for."""
+        """Status, text and ``Retry-After``."""
         wait = "" if self.retry_after is None else f" (retry after {self.retry_after:.0f} s)"
         return f"{self.status} {self.server_message}{wait}"
 
 
 class BadRequest(ApiError):
-    """400 or 422: the service does not accept these values. A retry does not help."""
+    """400 or 422: the service rejects these values. Not retryable."""
 
 
 class Unauthorized(ApiError):
-    """401 or 403: the token is wrong or may not do this. A retry does not help."""
+    """401 or 403: the token is wrong, or lacks the permission. Not retryable."""
 
 
 class NotFound(ApiError):
-    """404: no such namespace or path. A retry does not help."""
+    """404: no such namespace or path. Not retryable."""
 
 
 class PayloadTooLarge(ApiError):
-    """413: the body is over the service's limit. A retry does not help."""
+    """413: the body exceeds the service's limit. Not retryable."""
 
 
 class QuotaExceeded(ApiError):
-    """403 with the daily-limit text; ``retry_after`` is the time to the next 00:00 UTC, when it is reset."""
+    """403 with the daily-limit text; ``retry_after`` is the time until the quota is reset at 00:00 UTC."""
 
 
 class RateLimited(ApiError):
-    """429: too many requests for now. Retried after ``retry_after`` seconds or a backoff."""
+    """429: throttled. Retried after ``retry_after`` seconds or a backoff."""
 
     retryable = True
 
 
 class ServerError(ApiError):
-    """408, 425 or 5xx, from the service or a proxy before it. Retried."""
+    """408, 425 or 5xx, from the service or a proxy in front of it. Retried."""
 
     retryable = True
 
 
 class InvalidResponse(UpstashVectorError):
-    """A 2xx answer that is not the documented JSON, or is too large; the request may have landed."""
+    """A 2xx response that is not the documented JSON, or is too large; the request may have been applied."""

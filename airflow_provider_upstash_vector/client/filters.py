@@ -1,11 +1,11 @@
-"""Filter expressions from Python values, with correct quoting.
+"""Filter expressions, built from Python values with correct quoting.
 
     Field("genre") == "it's"                        genre = "it's"
-    (Field("year") >= 1990) & ~…                    there is no NOT: every operator has its opposite
+    (Field("year") >= 1990) & (Field("a") != 1)     there is no NOT: every operator has its opposite
     Field("tags").contains("new") | Field("a.b[0]").isin([1, 2])
 
-The language is that of the Metadata Filtering page. It knows no escapes in strings, so a text with both kinds of
-quotes cannot be written in it and is refused.
+The syntax is that of the Metadata Filtering page. It has no escapes in strings, so a text with both kinds of
+quotes raises :class:`InvalidRequest`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from typing import NoReturn
 from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 
-# A name, then names and array elements; [#-1] is the last element.
+# A name, then names and array indices; [#-1] is the last element.
 _FIELD = re.compile(r"[a-zA-Z_][a-zA-Z_0-9-]*(\.[a-zA-Z_][a-zA-Z_0-9-]*|\[(\d+|#-\d+)\])*", re.ASCII)
 _EXACT_INTEGERS = 2**53
 _KEYWORDS = {"and", "or", "not", "in", "glob", "contains", "has", "field", "true", "false"}
 
-Literal = str | float | int | bool
+_Literal = str | float | int | bool
 
 
 class Filter:
@@ -68,83 +68,85 @@ class Filter:
 class Field:
     """A field of the metadata: a name, ``a.b`` within an object, ``a[0]`` or ``a[#-1]`` within an array.
 
-    Comparisons give a :class:`Filter`. Raises :class:`InvalidRequest` for a name or value that cannot be written.
+    Comparisons return a :class:`Filter`. Raises :class:`InvalidRequest` for an invalid name or value.
     """
 
     def __init__(self, name: str) -> None:
         if not isinstance(name, str) or not _FIELD.fullmatch(name) or name.lower() in _KEYWORDS:
-            raise InvalidRequest("filter", f"{name!r} is not a field, such as a, a.b, a[0] or a[#-1]")
+            raise InvalidRequest(
+                "filter", f"{name!r} is not a valid field name; examples are a, a.b, a[0] and a[#-1]"
+            )
         self._name = name
 
-    def __eq__(self, value: Literal) -> Filter:  # type: ignore[override]  # builds an expression
-        return self._compared("=", _literal(value))
+    def __eq__(self, value: _Literal) -> Filter:  # type: ignore[override]  # builds an expression
+        return self._compare("=", _literal(value))
 
-    def __ne__(self, value: Literal) -> Filter:  # type: ignore[override]  # builds an expression
-        return self._compared("!=", _literal(value))
+    def __ne__(self, value: _Literal) -> Filter:  # type: ignore[override]  # builds an expression
+        return self._compare("!=", _literal(value))
 
     def __lt__(self, value: float) -> Filter:
-        return self._compared("<", _number(value))
+        return self._compare("<", _number(value))
 
     def __le__(self, value: float) -> Filter:
-        return self._compared("<=", _number(value))
+        return self._compare("<=", _number(value))
 
     def __gt__(self, value: float) -> Filter:
-        return self._compared(">", _number(value))
+        return self._compare(">", _number(value))
 
     def __ge__(self, value: float) -> Filter:
-        return self._compared(">=", _number(value))
+        return self._compare(">=", _number(value))
 
     __hash__ = None  # type: ignore[assignment]  # equality builds an expression
 
-    def isin(self, values: Iterable[Literal]) -> Filter:
-        """Match where the field equals one of ``values``."""
-        return self._compared("IN", _literals(values))
+    def isin(self, values: Iterable[_Literal]) -> Filter:
+        """Match if the field equals one of ``values``."""
+        return self._compare("IN", _literals(values))
 
-    def not_in(self, values: Iterable[Literal]) -> Filter:
-        """Match where the field equals none of ``values``."""
-        return self._compared("NOT IN", _literals(values))
+    def not_in(self, values: Iterable[_Literal]) -> Filter:
+        """Match if the field equals none of ``values``."""
+        return self._compare("NOT IN", _literals(values))
 
     def glob(self, pattern: str) -> Filter:
-        """Match where the text fits a pattern of ``*``, ``?``, ``[abc]`` and ``[^a-z]``; case-sensitive."""
-        return self._compared("GLOB", _text(pattern))
+        """Match if the text matches a pattern of ``*``, ``?``, ``[abc]`` and ``[^a-z]``; case-sensitive."""
+        return self._compare("GLOB", _text(pattern))
 
     def not_glob(self, pattern: str) -> Filter:
-        """Match where the text does not fit a pattern."""
-        return self._compared("NOT GLOB", _text(pattern))
+        """Match if the text does not match a pattern."""
+        return self._compare("NOT GLOB", _text(pattern))
 
-    def contains(self, value: Literal) -> Filter:
-        """Match where the array holds ``value``."""
-        return self._compared("CONTAINS", _literal(value))
+    def contains(self, value: _Literal) -> Filter:
+        """Match if the array contains ``value``."""
+        return self._compare("CONTAINS", _literal(value))
 
-    def not_contains(self, value: Literal) -> Filter:
-        """Match where the array does not hold ``value``."""
-        return self._compared("NOT CONTAINS", _literal(value))
+    def not_contains(self, value: _Literal) -> Filter:
+        """Match if the array does not contain ``value``."""
+        return self._compare("NOT CONTAINS", _literal(value))
 
     def exists(self) -> Filter:
-        """Match where the metadata has the field."""
+        """Match if the metadata has the field."""
         return Filter(f"HAS FIELD {self._name}")
 
     def missing(self) -> Filter:
-        """Match where the metadata does not have the field."""
+        """Match if the metadata does not have the field."""
         return Filter(f"HAS NOT FIELD {self._name}")
 
-    def _compared(self, operator: str, operand: str) -> Filter:
+    def _compare(self, operator: str, operand: str) -> Filter:
         return Filter(f"{self._name} {operator} {operand}")
 
 
 def filter_text(filter: str | Filter) -> str:
-    """Return the text of a filter, hand-written or built."""
+    """Return the text of a filter, which may be text already."""
     if not isinstance(filter, str | Filter):
         raise InvalidRequest("filter", f"must be text or a Filter, got {type(filter).__name__}")
     return str(filter)
 
 
-def _literals(values: Iterable[Literal]) -> str:
+def _literals(values: Iterable[_Literal]) -> str:
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise InvalidRequest("filter", f"a list of values is wanted, not {validation.shown(values)}")
+        raise InvalidRequest("filter", f"must be a list of values, got {validation.shown(values)}")
     literals = [_literal(value) for value in values]
     if not literals:
-        raise InvalidRequest("filter", "a list of values must not be empty")
+        raise InvalidRequest("filter", "the list of values must not be empty")
     return f"({', '.join(literals)})"
 
 
@@ -159,20 +161,20 @@ def _text(value: object) -> str:
     for quote in ("'", '"'):
         if quote not in text:
             return f"{quote}{text}{quote}"
-    raise InvalidRequest("filter", f"a text with both kinds of quotes cannot be written: {text[:60]!r}")
+    raise InvalidRequest("filter", f"a text must not contain both ' and \": {text[:60]!r}")
 
 
 def _number(value: object) -> str:
     number = _finite(value)
     if number is None:
         raise InvalidRequest(
-            "filter", f"{validation.shown(value)} is no text, number or truth value that can be written"
+            "filter", f"must be text, a finite number or a boolean, got {validation.shown(value)}"
         )
     if isinstance(value, Integral):
         return str(int(value))
-    if abs(number) >= _EXACT_INTEGERS:  # its shortest decimal form is another whole number
+    if abs(number) >= _EXACT_INTEGERS:  # the shortest decimal form would be another whole number
         return str(int(number))
-    return format(Decimal(repr(number)), "f")  # without an exponent, which the language may not know
+    return format(Decimal(repr(number)), "f")  # without an exponent, which the syntax may not have
 
 
 def _finite(value: object) -> float | None:

@@ -1,7 +1,7 @@
-"""The fields of a vector, checked and brought into the form in which they are sent.
+"""Validates values and converts them to the form in which they are sent.
 
-One function per field: a value in, the value to send out, or :class:`InvalidRequest` with the field's
-name and the reason. Limits are those of the API (Update Vector and Index Limits pages).
+One function per kind of value; each raises :class:`InvalidRequest` with the name of the field and the reason.
+Limits are those of the API (Update Vector and Index Limits pages).
 """
 
 from __future__ import annotations
@@ -23,41 +23,41 @@ if TYPE_CHECKING:
 MAX_METADATA_BYTES = 48 * 1024
 MAX_DATA_BYTES = 1024 * 1024
 MAX_SPARSE_ENTRIES = 1_000
-MAX_SEGMENT_CHARS = 7_500  # RFC 9110 section 4.1 asks servers for 8,000 in a whole URI
+MAX_SEGMENT_CHARS = 7_500  # RFC 9110 section 4.1 recommends that servers accept URIs of 8,000
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
 _SHOWN_CHARS = 60
 
-# Dataclasses would be written out as objects without anybody having asked for it.
+# By default orjson would serialize dataclasses as objects.
 _METADATA_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 def shown(value: object) -> str:
-    """Return ``value`` as it appears in an error: type and a repr of at most 60 characters."""
+    """Return type and repr of ``value`` for an error message, at most 60 characters of the latter."""
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001 - somebody's __repr__
-        text = "that has no repr"
+    except Exception:  # noqa: BLE001 - any __repr__
+        text = "without a repr"
     if len(text) > _SHOWN_CHARS:
         text = text[:_SHOWN_CHARS] + "…"
     return f"{type(value).__name__} {text}"
 
 
 def text(value: object, field: str) -> str:
-    """Return ``value`` if it is text that UTF-8 can carry."""
+    """Return ``value`` if it is text that UTF-8 can encode."""
     if type(value) is str and value.isascii():
         return value
     if not isinstance(value, str):
         raise InvalidRequest(field, f"must be text, got {shown(value)}")
-    plain = str.__str__(value)  # str() would give the member's name of a text enumeration
+    plain = str.__str__(value)  # str() would return the member's name of a text enumeration
     try:
         plain.encode()
     except UnicodeEncodeError as error:
-        raise InvalidRequest(field, f"half of a surrogate pair at character {error.start}") from None
+        raise InvalidRequest(field, f"unpaired surrogate at character {error.start}") from None
     return plain
 
 
 def vector_id(value: object) -> str:
-    """Return a non-empty id. Numbers are refused: ``1e5`` or ``007`` would come back as another text."""
+    """Return a non-empty id. Numbers are rejected: ``1e5`` or ``007`` would not keep their text."""
     checked = text(value, "id")
     if not checked:
         raise InvalidRequest("id", "must not be empty")
@@ -67,11 +67,13 @@ def vector_id(value: object) -> str:
 def namespace_segment(namespace: object) -> str:
     """Return a namespace as one percent-encoded path segment; the default namespace gives ``""``.
 
-    Dots are encoded in ``.`` and ``..``, which RFC 3986 section 5.2.4 would otherwise remove.
+    Dots are encoded in ``.`` and ``..``, which clients would otherwise remove (RFC 3986 section 5.2.4).
     """
     segment = quote(text(namespace, "namespace"), safe="")
     if len(segment) > MAX_SEGMENT_CHARS:
-        raise InvalidRequest("namespace", f"{len(segment):,} characters in a path, more than servers take")
+        raise InvalidRequest(
+            "namespace", f"{len(segment):,} characters in a path, more than the limit of {MAX_SEGMENT_CHARS:,}"
+        )
     return segment.replace(".", "%2E") if segment in {".", ".."} else segment
 
 
@@ -86,10 +88,10 @@ def data(value: object) -> str:
 def float32(value: object, field: str, part: str = "") -> np.ndarray[Any, np.dtype[np.float32]]:
     """Return numbers as a one-dimensional float32 array, the precision in which the service stores them.
 
-    Takes lists, tuples, numpy arrays of any number type, and anything with ``tolist()``. ``part`` stands before
-    the reason where the numbers are only a part of the field.
+    Takes lists, tuples, numpy arrays of any number type, and anything with ``tolist()``. ``part`` prefixes the
+    reason if the numbers are only a part of the field.
     """
-    import numpy as np  # noqa: PLC0415 - 0.1 s and 25 MB that a change of metadata does without
+    import numpy as np  # noqa: PLC0415 - 0.1 s and 25 MB that a metadata update does not need
 
     if not isinstance(value, np.ndarray | list | tuple):
         to_list = getattr(value, "tolist", None)
@@ -139,22 +141,22 @@ def dense_vector(value: object) -> np.ndarray[Any, np.dtype[np.float32]]:
     return array
 
 
-def whole_number(value: object, field: str, most: int) -> int:
-    """Return a whole number from 1 to ``most``."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise InvalidRequest(field, f"must be a whole number from 1 to {most:,}, got {shown(value)}")
+def whole_number(value: object, field: str, maximum: int) -> int:
+    """Return a whole number from 1 to ``maximum``."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= maximum:
+        raise InvalidRequest(field, f"must be a whole number from 1 to {maximum:,}, got {shown(value)}")
     return value
 
 
 def flag(value: object, field: str) -> bool:
-    """Return a truth value."""
+    """Return a boolean."""
     if not isinstance(value, bool):
         raise InvalidRequest(field, f"must be true or false, got {shown(value)}")
     return value
 
 
 def choice(value: object, field: str, *choices: str) -> str | None:
-    """Return one of ``choices`` in the case in which it is sent; ``None`` stays."""
+    """Return one of ``choices``, which are in upper case, or ``None``; the value may be in any case."""
     if value is None:
         return None
     upper = value.upper() if isinstance(value, str) else ""
@@ -168,8 +170,8 @@ def sparse_parts(value: object) -> tuple[object, object]:
     if isinstance(value, Mapping):
         unknown = sorted(str(key) for key in value if key not in {"indices", "values"})
         if unknown or len(value) != 2:
-            found = ", ".join(repr(key) for key in value) or "none"
-            raise InvalidRequest("sparse_vector", f"must have the keys 'indices' and 'values', got {found}")
+            keys = ", ".join(repr(key) for key in value) or "none"
+            raise InvalidRequest("sparse_vector", f"must have the keys 'indices' and 'values', got {keys}")
         return value["indices"], value["values"]
     if hasattr(value, "indices") and hasattr(value, "values"):
         return value.indices, value.values
@@ -209,32 +211,32 @@ def _integer(value: Any) -> int | None:
         return None
     try:
         return int(value)
-    except TypeError:  # an array of several
+    except TypeError:  # an array of several numbers
         return None
 
 
 def metadata(value: object) -> dict[str, Any]:
-    """Return metadata of at most 48 KB as JSON, a copy of plain values.
+    """Return a copy of metadata as plain values, at most 48 KB as JSON.
 
-    ``None`` inside it is kept: under PATCH it deletes the field.
+    ``None`` inside it is kept: with PATCH it deletes the field.
     """
     return dict(orjson.loads(metadata_json(value)))
 
 
 def metadata_json(value: object) -> bytes:
-    """Return the JSON object of :func:`metadata`, as it is sent."""
+    """Return the JSON of :func:`metadata`."""
     if not isinstance(value, Mapping):
         raise InvalidRequest("metadata", f"must be a JSON object, got {shown(value)}")
     try:
-        # one level down, as it will be sent: orjson limits how deep values nest
+        # nested one level, as it will be sent: orjson limits the depth
         encoded = orjson.dumps([value if isinstance(value, dict) else dict(value)], option=_METADATA_OPTIONS)
     except TypeError as error:
         with suppress(RecursionError):
-            _refuse_numbers(value, "metadata")
-        raise InvalidRequest("metadata", f"cannot be written as JSON: {error}") from None
-    # orjson writes NaN and infinity as null, which PATCH would take for "delete this field".
+            _check_numbers(value, "metadata")
+        raise InvalidRequest("metadata", f"is not JSON serializable: {error}") from None
+    # orjson writes NaN and infinity as null, with which PATCH would delete the field.
     if b"null" in encoded:
-        _refuse_numbers(value, "metadata")
+        _check_numbers(value, "metadata")
     size = len(encoded) - len(b"[]")
     if size > MAX_METADATA_BYTES:
         raise InvalidRequest("metadata", f"{size:,} bytes of JSON, more than the limit of {MAX_METADATA_BYTES:,}")
@@ -242,22 +244,22 @@ def metadata_json(value: object) -> bytes:
 
 
 def check_update(*, changes: bool) -> None:
-    """Refuse an update without ``changes``."""
+    """Raise an error for an update without ``changes``."""
     if not changes:
         raise InvalidRequest("update", "nothing to update: give vector, sparse_vector, data or metadata")
 
 
-def _refuse_numbers(value: Any, path: str) -> None:
-    """Refuse a number that is not sent as it is, and say at which ``path`` it stands."""
+def _check_numbers(value: Any, path: str) -> None:
+    """Raise an error for a number that JSON would change; ``path`` is its position in the metadata."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            _refuse_numbers(item, f"{path}[{key!r}]")
+            _check_numbers(item, f"{path}[{key!r}]")
     elif isinstance(value, list | tuple):
         for position, item in enumerate(value):
-            _refuse_numbers(item, f"{path}[{position}]")
+            _check_numbers(item, f"{path}[{position}]")
     elif hasattr(value, "tolist"):
-        _refuse_numbers(value.tolist(), path)
+        _check_numbers(value.tolist(), path)
     elif isinstance(value, float) and not math.isfinite(value):
-        raise InvalidRequest("metadata", f"{path} is {value!r}, which JSON cannot hold; use None for no value")
+        raise InvalidRequest("metadata", f"{path} is {value!r}, which JSON cannot hold; use None instead")
     elif isinstance(value, int) and not MIN_INTEGER <= value <= MAX_INTEGER:
-        raise InvalidRequest("metadata", f"{path} is an integer beyond 64 bits, {shown(value)}; give it as text")
+        raise InvalidRequest("metadata", f"{path} is an integer beyond 64 bits, {shown(value)}; pass it as text")

@@ -70,7 +70,7 @@ def test_a_failure_tells_how_many_were_written() -> None:
     with pytest.raises(errors.BadRequest) as caught:
         drive(wire.upsert(items(2_500), "ns"), answers)
     assert caught.value.written == 2_000
-    assert str(caught.value) == "upsert in namespace 'ns': 422 no (2,000 vectors were written before)"
+    assert str(caught.value) == "upsert in namespace 'ns': 422 no (2,000 vectors were already written)"
 
 
 def test_an_item_that_cannot_be_sent_tells_its_number() -> None:

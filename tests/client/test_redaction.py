@@ -18,7 +18,7 @@ TOKEN = "ABcFMHByb2Z-dW5kLW1h_cm1v/c2V0LTEy+MzQ1LXVzMWFkbWlu&TldZME9UZG1="
 
 @pytest.mark.parametrize("name", [*spellings(TOKEN)])
 def test_a_secret_is_found_in_every_spelling(name: str) -> None:
-    shown = Redactor(TOKEN).shown(f"you have sent {spellings(TOKEN)[name]} to us")
+    shown = Redactor(TOKEN).redact(f"you have sent {spellings(TOKEN)[name]} to us")
     assert_untold(TOKEN, shown)
     assert shown.startswith("you have sent ")
     assert shown.endswith(" to us")
@@ -47,7 +47,7 @@ def test_no_part_of_a_secret_is_shown_however_it_was_cut_and_encoded(
         for way in ways[:3]:
             piece = spellings(piece)[way]
         echoed += piece
-    shown = Redactor(TOKEN).shown(f"{before}{echoed}{after}")
+    shown = Redactor(TOKEN).redact(f"{before}{echoed}{after}")
     assert len(shown) <= 301
     readings = {shown, unquote(unquote(shown)), unescape(shown)}
     assert not any(TOKEN[at : at + 12] in reading for at in range(len(TOKEN) - 11) for reading in readings)
@@ -66,29 +66,29 @@ def test_no_part_of_a_secret_is_shown_however_it_was_cut_and_encoded(
     ],
 )
 def test_text_with_a_part_of_a_secret_is_dropped(part: str) -> None:
-    assert Redactor(TOKEN).shown(f"you have sent {part}") == DROPPED
+    assert Redactor(TOKEN).redact(f"you have sent {part}") == DROPPED
 
 
 def test_less_than_a_part_is_kept() -> None:
-    assert Redactor(TOKEN).shown(f"starts with {TOKEN[:11]}") == f"starts with {TOKEN[:11]}"
+    assert Redactor(TOKEN).redact(f"starts with {TOKEN[:11]}") == f"starts with {TOKEN[:11]}"
 
 
 @pytest.mark.parametrize(("secret", "shown"), [("t", "a*** b"), ("s3cr3t", "at b"), ("", "at b")])
 def test_short_secrets(secret: str, shown: str) -> None:
-    assert Redactor(secret).shown("at b") == shown
-    assert Redactor("s3cr3t").shown("bad s3cr3t, %733cr3t") == "bad ***, ***"
-    assert Redactor("pass word").shown("bad pass  word and pass+word") == "bad *** and ***"
+    assert Redactor(secret).redact("at b") == shown
+    assert Redactor("s3cr3t").redact("bad s3cr3t, %733cr3t") == "bad ***, ***"
+    assert Redactor("pass word").redact("bad pass  word and pass+word") == "bad *** and ***"
 
 
 def test_several_secrets_the_longest_first() -> None:
     redactor = Redactor("user:p4ssword", "p4ssword", "p4ss\u200bword!")
-    assert redactor.shown("http://user:p4ssword@proxy p4ssword p4ss\u200bword!") == "http://***@proxy *** ***"
+    assert redactor.redact("http://user:p4ssword@proxy p4ssword p4ss\u200bword!") == "http://***@proxy *** ***"
     assert "p4ss" not in f"{redactor!r} {redactor!s}"
 
 
 def test_a_long_text_is_cut_after_secrets_are_taken_out() -> None:
-    assert Redactor(TOKEN).shown("x" * 290 + TOKEN + "y" * 100) == "x" * 290 + "***" + "y" * 7 + "…"
-    assert len(Redactor(TOKEN).shown("é" * 10_000_000)) == 301
+    assert Redactor(TOKEN).redact("x" * 290 + TOKEN + "y" * 100) == "x" * 290 + "***" + "y" * 7 + "…"
+    assert len(Redactor(TOKEN).redact("é" * 10_000_000)) == 301
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_control_codes_are_taken_out(text: str, line: str) -> None:
 @given(st.text())
 def test_any_text_becomes_one_printable_line(text: str) -> None:
     assert printable(text).isprintable()
-    assert Redactor().shown(text).isprintable()
+    assert Redactor().redact(text).isprintable()
 
 
 def test_hidden_frames() -> None:

@@ -145,7 +145,7 @@ def test_a_count_of_deleted_vectors_is_an_integer_of_at_least_0(wrong: object) -
         (response({"error": "Invalid vector dimension", "status": 422}, 422), "Invalid vector dimension"),
         (response(b"<html><h1>502 Bad &amp; ugly</h1>\n nginx</html>", 502), "502 Bad & ugly nginx"),
         (response(b"upstream   timed\nout", 504), "upstream timed out"),
-        (response(b"", 500), "(empty answer)"),
+        (response(b"", 500), "(empty response)"),
         (response({"error": 5}, 500), '{"error": 5}'),
         (
             response(b"", 301, location="https://elsewhere/"),

@@ -1,4 +1,4 @@
-"""What goes to the service and what comes back, as pydantic models."""
+"""Pydantic models of requests and responses."""
 
 from airflow_provider_upstash_vector.client.models.endpoint import Endpoint
 from airflow_provider_upstash_vector.client.models.index_info import IndexInfo, IndexType, NamespaceInfo

@@ -1,4 +1,4 @@
-"""What the models share: the service's camelCase names, no unknown fields, and one kind of error."""
+"""Base classes of the models: the service's camelCase names, no unknown fields, one kind of error."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Sent(BaseModel, ABC):
-    """Something that is sent. Whatever is wrong with it is told as :class:`InvalidRequest`."""
+class RequestModel(BaseModel, ABC):
+    """A model that is sent. Raises :class:`InvalidRequest` for any invalid field."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -34,7 +34,7 @@ class Sent(BaseModel, ABC):
             try:
                 super().__init__(**values)
             except ValidationError as error:
-                raise _invalid_update(error) from None
+                raise _invalid_request(error) from None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, type(self)) and self.to_json() == other.to_json()
@@ -44,7 +44,7 @@ class Sent(BaseModel, ABC):
 
     @classmethod
     def of(cls, value: Self | Mapping[str, Any]) -> Self:
-        """Return the model itself, or one from a mapping with its fields, under their Python or JSON names."""
+        """Return ``value``, or the model of a mapping of its fields by Python or JSON name."""
         if isinstance(value, cls):
             return value
         if not isinstance(value, Mapping):
@@ -52,26 +52,26 @@ class Sent(BaseModel, ABC):
         return cls(**{str(name): part for name, part in value.items()})
 
     def to_json(self) -> bytes:
-        """Return the JSON object to send: vectors in shortest float32 form, absent fields left out."""
+        """Return the JSON to send: vectors in shortest float32 form, without the fields that are not set."""
         return orjson.dumps(self.wire_fields(), option=orjson.OPT_SERIALIZE_NUMPY)
 
     @abstractmethod
     def wire_fields(self) -> dict[str, Any]:
-        """Return the fields that are set under the service's names, ready for orjson."""
+        """Return the fields that are set, by the service's names, for orjson."""
 
 
-class Received(BaseModel):
-    """Something that came back. Fields that the service adds later are ignored."""
+class ResponseModel(BaseModel):
+    """A model that is received. Unknown fields are ignored, since the service may add some."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
 
 
-def given(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields that are not ``None``."""
+def without_none(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the items whose value is not ``None``."""
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _invalid_update(error: ValidationError) -> InvalidRequest:
+def _invalid_request(error: ValidationError) -> InvalidRequest:
     first = error.errors(include_url=False, include_input=False)[0]
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, InvalidRequest):

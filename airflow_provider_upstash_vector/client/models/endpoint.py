@@ -1,4 +1,4 @@
-"""Where an index is and the token that opens it, made from what people paste."""
+"""URL and token of an index, validated and normalized from pasted text."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from airflow_provider_upstash_vector.client.errors import InvalidEndpoint
 from airflow_provider_upstash_vector.client.proxies import is_loopback
 from airflow_provider_upstash_vector.client.redaction import hiding_frames
 
-_QUOTES = "\"'`“”‘’"  # noqa: RUF001 - these are what word processors make of quotes
-_WHERE_URL = "copy it from the index's Connect tab in the Upstash console, e.g. https://my-index.upstash.io"
-_WHERE_TOKEN = "copy it from the index's Connect tab in the Upstash console"  # noqa: S105 - a hint, no secret
+_QUOTES = "\"'`“”‘’"  # noqa: RUF001 - word processors produce these quotes
+_URL_HINT = "copy it from the index's Connect tab in the Upstash console, e.g. https://my-index.upstash.io"
+_TOKEN_HINT = "copy it from the index's Connect tab in the Upstash console"  # noqa: S105 - a hint, not a secret
 
 
 class Endpoint(BaseModel):
@@ -37,12 +37,12 @@ class Endpoint(BaseModel):
         port: int | None = None,
         allow_http: bool = False,
     ) -> Endpoint:
-        """Return the endpoint for a pasted URL and token, repairing quotes, white space and a missing scheme.
+        """Return the endpoint for a pasted URL and token; strips quotes and white space, adds a missing scheme.
 
-        ``scheme`` and ``port`` (0: none) are taken where the URL has none. Plain http is refused but to loopback
-        addresses, unless ``allow_http``. Raises :class:`InvalidEndpoint` with one sentence that says what to do.
+        ``scheme`` and ``port`` (0: none) apply if the URL has none. Plain http is rejected unless the host is a
+        loopback address or ``allow_http`` is set. Raises :class:`InvalidEndpoint`, which says what to do.
         """
-        address = _address(_unwrapped(url), scheme, port)
+        address = _address(_strip_quotes(url), scheme, port)
         return cls(url=_base_url(address, allow_http=allow_http), token=SecretStr(_clean_token(token)))
 
     @classmethod
@@ -67,51 +67,49 @@ def _base_url(address: _Address, *, allow_http: bool) -> str:
             f"The REST URL of {host!r} is plain http, which would send the token unencrypted: "
             'write https://, or set the extra "allow_http" to true.'
         )
-    shown_host = f"[{host}]" if ":" in host else host
+    url_host = f"[{host}]" if ":" in host else host
     default_port = {"https": 443, "http": 80}[scheme]
-    return f"{scheme}://{shown_host}" + (f":{port}" if port not in {None, 0, default_port} else "")
+    return f"{scheme}://{url_host}" + (f":{port}" if port not in {None, 0, default_port} else "")
 
 
 def _address(pasted: str, scheme: str, port: int | None) -> _Address:
     if not pasted:
-        raise InvalidEndpoint(f"The REST URL is missing: {_WHERE_URL}.")
-    # Airflow takes the brackets off the host of a URI connection.
+        raise InvalidEndpoint(f"The REST URL is missing: {_URL_HINT}.")
+    # Airflow removes the brackets from the host of a URI connection.
     bare_ipv6 = "://" not in pasted and pasted.count(":") > 1 and not pasted.startswith("[")
     try:
         parts = urlsplit(pasted if "://" in pasted else f"{scheme}://{f'[{pasted}]' if bare_ipv6 else pasted}")
         host, own_port = parts.hostname or "", parts.port
         ascii_host = host.encode("idna").decode() if host and ":" not in host else host
     except (ValueError, UnicodeError):
-        raise InvalidEndpoint(f"The REST URL cannot be read as a URL: {_WHERE_URL}.") from None
+        raise InvalidEndpoint(f"The REST URL is not a valid URL: {_URL_HINT}.") from None
     if parts.username is not None or parts.password is not None:
-        raise InvalidEndpoint("The REST URL holds a user name or password: put the token into the password field.")
-    if not ascii_host or any(character.isspace() or character in "%<>\"'\\^`{|}" for character in ascii_host):
-        raise InvalidEndpoint(f"The REST URL names no host: {_WHERE_URL}.")
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise InvalidEndpoint(f"The REST URL goes on after the host: leave out what follows {host!r}.")
-    if own_port and port and own_port != port:
         raise InvalidEndpoint(
-            f"The REST URL has the port {own_port}, the connection {port}: leave one of them out."
+            "The REST URL contains a user name or password: put the token into the password field."
         )
+    if not ascii_host or any(character.isspace() or character in "%<>\"'\\^`{|}" for character in ascii_host):
+        raise InvalidEndpoint(f"The REST URL has no valid host: {_URL_HINT}.")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise InvalidEndpoint(f"The REST URL has a path, query or fragment: remove everything after {host!r}.")
+    if own_port and port and own_port != port:
+        raise InvalidEndpoint(f"The REST URL has the port {own_port}, the connection {port}: remove one of them.")
     return _Address(parts.scheme.lower(), ascii_host, own_port or port)
 
 
 def _clean_token(token: str | None) -> str:
-    pasted = _unwrapped(token)
+    pasted = _strip_quotes(token)
     if pasted.lower().startswith("bearer "):
-        pasted = _unwrapped(pasted[len("bearer ") :])
+        pasted = _strip_quotes(pasted[len("bearer ") :])
     if not pasted:
-        raise InvalidEndpoint(f"The REST token is missing: {_WHERE_TOKEN}.")
+        raise InvalidEndpoint(f"The REST token is missing: {_TOKEN_HINT}.")
     if not pasted.strip("*"):
-        raise InvalidEndpoint("The REST token is masked (***): enter the token itself again.")
+        raise InvalidEndpoint("The REST token is masked (***): enter the token again.")
     if not (pasted.isascii() and pasted.isprintable()) or " " in pasted:
-        raise InvalidEndpoint(
-            f"The REST token holds a space or a character that no token has: {_WHERE_TOKEN}, and no more."
-        )
+        raise InvalidEndpoint(f"The REST token contains a space or another invalid character: {_TOKEN_HINT}.")
     return pasted
 
 
-def _unwrapped(pasted: str | None) -> str:
+def _strip_quotes(pasted: str | None) -> str:
     text = (pasted or "").strip()
     while text and (text[0] in _QUOTES or text[-1] in _QUOTES):
         text = text.strip(_QUOTES).strip()

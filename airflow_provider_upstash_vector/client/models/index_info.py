@@ -1,4 +1,4 @@
-"""What ``info`` tells of an index."""
+"""The result of ``info``: counts and properties of an index."""
 
 from __future__ import annotations
 
@@ -6,38 +6,40 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from airflow_provider_upstash_vector.client.models.base import Received
+from airflow_provider_upstash_vector.client.models.base import ResponseModel
 
-# Strict: neither true nor 1.0 nor "1" is one.
+# Strict: rejects true, 1.0 and "1".
 Count = Annotated[int, Field(strict=True, ge=0)]
 IndexType = Literal["DENSE", "SPARSE", "HYBRID"]
 
 
-class NamespaceInfo(Received):
-    """Counts of one namespace; pending vectors are written but not yet found by queries."""
+class NamespaceInfo(ResponseModel):
+    """Counts of one namespace."""
 
     vector_count: Count
     pending_vector_count: Count
 
 
-class DenseIndexInfo(Received):
-    """The dense half of an index; ``embedding_model`` is ``""`` without one."""
+class DenseIndexInfo(ResponseModel):
+    """The dense part of an index; ``embedding_model`` is ``""`` if there is none."""
 
     dimension: Count
     similarity_function: str
     embedding_model: str = ""
 
 
-class SparseIndexInfo(Received):
-    """The sparse half of an index; ``embedding_model`` is ``""`` without one."""
+class SparseIndexInfo(ResponseModel):
+    """The sparse part of an index; ``embedding_model`` is ``""`` if there is none."""
 
     embedding_model: str = ""
 
 
-class IndexInfo(Received):
+class IndexInfo(ResponseModel):
     """Counts and properties of an index.
 
-    ``index_size`` is in bytes; ``namespaces`` holds the counts by name, ``""`` being the default one.
+    ``index_size`` is in bytes. ``namespaces`` maps names, ``""`` for the default one, to objects with the
+    attributes ``vector_count`` and ``pending_vector_count``: pending vectors are stored but not yet indexed for
+    queries.
     """
 
     vector_count: Count

@@ -1,4 +1,4 @@
-"""Queries as they are sent, and what they find."""
+"""Queries and their results."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ from pydantic import field_validator, model_validator
 from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.filters import Filter, filter_text
-from airflow_provider_upstash_vector.client.models.base import Received, given
+from airflow_provider_upstash_vector.client.models.base import ResponseModel, without_none
 from airflow_provider_upstash_vector.client.models.vectors import FetchedVector, SparseLike, VectorOrData
 
 if TYPE_CHECKING:
     FilterLike = str | Filter
-else:  # pydantic takes it as it is: the validator below checks and converts it
+else:  # Any for pydantic: the validator below checks and converts it
     FilterLike = Any
-
 
 MAX_TOP_K = 1_000
 
 
 class Query(VectorOrData):
-    """What to search for: a vector, a sparse vector, both (hybrid indexes), or ``data``, a text to embed.
+    """A query by a vector, a sparse vector, both (hybrid indexes), or ``data``, a text to embed.
 
-    ``top_k`` is from 1 to 1,000; ``filter`` a text or :class:`~..filters.Filter`. Raises :class:`InvalidRequest`,
-    naming the field.
+    ``top_k`` is from 1 to 1,000; ``filter`` a text or :class:`~..filters.Filter`. Raises :class:`InvalidRequest`
+    with the name of the field.
     """
 
     top_k: int = 10
@@ -72,18 +71,18 @@ class Query(VectorOrData):
     def _check_complete(self) -> Query:
         by_vector = self.vector is not None or self.sparse_vector is not None
         if by_vector == (self.data is not None):
-            raise InvalidRequest("query", "give data, or vector and sparse_vector or one of them")
+            raise InvalidRequest("query", "set either data, or vector, sparse_vector or both")
         if self.query_mode is not None and by_vector:
-            raise InvalidRequest("query_mode", "is for queries by data")
+            raise InvalidRequest("query_mode", "applies to queries by data only")
         return self
 
     @property
     def command(self) -> str:
-        """The endpoint that takes it: ``query`` or ``query-data``."""
+        """The endpoint: ``query`` or ``query-data``."""
         return "query" if self.data is None else "query-data"
 
     def wire_fields(self) -> dict[str, Any]:
-        """Return the fields that are set under the service's names."""
+        """Return the fields that are set, by the service's names."""
         options = {
             "topK": self.top_k,
             "filter": self.filter,
@@ -94,11 +93,11 @@ class Query(VectorOrData):
             "fusionAlgorithm": self.fusion_algorithm,
             "queryMode": self.query_mode,
         }
-        return {**super().wire_fields(), **given(options)}
+        return {**super().wire_fields(), **without_none(options)}
 
 
 class DataQueryOptions(TypedDict, total=False):
-    """The keyword arguments of queries by text; :class:`Query` says what they mean."""
+    """Keyword arguments of queries by text; :class:`Query` describes them."""
 
     top_k: int
     filter: FilterLike | None
@@ -111,26 +110,26 @@ class DataQueryOptions(TypedDict, total=False):
 
 
 class QueryOptions(DataQueryOptions, total=False):
-    """The keyword arguments of queries."""
+    """Keyword arguments of queries."""
 
     sparse_vector: SparseLike | None
     data: str | None
 
 
 class QueryResult(FetchedVector):
-    """A vector that was found; ``score`` is from 0 to 1 in dense indexes, 1 the nearest."""
+    """A vector in the result of a query; in dense indexes, ``score`` is from 0 to 1, which is the nearest."""
 
     score: float
 
 
-class ResumableResults(Received):
-    """The first results of a resumable query, and the name under which it goes on."""
+class ResumableResults(ResponseModel):
+    """The first results of a resumable query, and the id by which it is continued."""
 
     uuid: str
     scores: list[QueryResult]
 
 
-class RangePage(Received):
+class RangePage(ResponseModel):
     """A page of vectors; ``next_cursor`` is ``""`` on the last one."""
 
     next_cursor: str
@@ -141,7 +140,7 @@ More_co = TypeVar("More_co", covariant=True)
 
 
 class FetchNext(Protocol[More_co]):
-    """Asks for the next results."""
+    """Requests the next results."""
 
     def __call__(self, additional_k: int) -> More_co:
         """Return up to ``additional_k`` (1 to 1,000) more."""
@@ -149,9 +148,9 @@ class FetchNext(Protocol[More_co]):
 
 @dataclass(frozen=True, slots=True)
 class ResumableQuery(Generic[More_co]):
-    """The first ``results``; ``fetch_next(additional_k)`` gives (or with the async client, is awaited for) more.
+    """The first ``results``, and ``fetch_next(additional_k)``, awaited with the async client, for more.
 
-    Fewer than asked for, or none, means that there are no more.
+    Fewer results than requested mean that there are no more.
     """
 
     results: list[QueryResult]

@@ -1,4 +1,4 @@
-"""Vectors as they are written (``Vector``, ``VectorUpdate``) and as they are read (``FetchedVector``)."""
+"""Vectors to write (``Vector``, ``Data``, ``VectorUpdate``) and vectors read (``FetchedVector``)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, field_validator, model_validator
 
 from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
-from airflow_provider_upstash_vector.client.models.base import Received, Sent, given
+from airflow_provider_upstash_vector.client.models.base import RequestModel, ResponseModel, without_none
 
 
 def _values(value: Any) -> list[float]:
@@ -17,8 +17,8 @@ def _values(value: Any) -> list[float]:
     return [float(number) for number in (value.tolist() if hasattr(value, "tolist") else value)]
 
 
-class SparseVector(Sent):
-    """``indices``, distinct signed 32-bit integers, and as many ``values``; up to 1,000 of each."""
+class SparseVector(RequestModel):
+    """The non-zero dimensions: distinct signed 32-bit ``indices`` and as many ``values``, up to 1,000 of each."""
 
     indices: Annotated[list[int], BeforeValidator(validation.sparse_indices)]
     values: Annotated[list[float], BeforeValidator(_values)]
@@ -35,7 +35,7 @@ class SparseVector(Sent):
 
     @classmethod
     def from_parts(cls, value: SparseVectorLike) -> SparseVector:
-        """Return a sparse vector from a mapping, a pair or another object with indices and values."""
+        """Return the sparse vector of a mapping, a pair, or an object with the attributes indices and values."""
         if isinstance(value, SparseVector):
             return value
         indices, values = validation.sparse_parts(value)
@@ -48,7 +48,7 @@ SparseVectorLike: TypeAlias = Union[  # noqa: UP007 - a forward reference cannot
 
 
 class SupportsToList(Protocol):
-    """A numpy array, a tensor, a pandas column."""
+    """A numpy array, a tensor or a pandas column."""
 
     def tolist(self) -> Any:
         """Return the numbers as a list."""
@@ -58,12 +58,12 @@ if TYPE_CHECKING:
     NumbersLike = Sequence[float] | SupportsToList
     MetadataLike = Mapping[str, Any]
     SparseLike = SparseVectorLike
-else:  # pydantic takes these as they are: the validators below check and convert them
+else:  # Any for pydantic: the validators below check and convert them
     NumbersLike = MetadataLike = SparseLike = Any
 
 
-class VectorOrData(Sent):
-    """The three fields that say where something is in the vector space: dense and sparse vector, and text."""
+class VectorOrData(RequestModel):
+    """The fields shared by stored vectors and queries: dense vector, sparse vector, and text to embed."""
 
     vector: NumbersLike | None = None
     sparse_vector: SparseLike | None = None
@@ -85,9 +85,9 @@ class VectorOrData(Sent):
         return None if value is None else validation.data(value)
 
     def wire_fields(self) -> dict[str, Any]:
-        """Return the fields that are set under the service's names."""
+        """Return the fields that are set, by the service's names."""
         sparse = None if self.sparse_vector is None else SparseVector.from_parts(self.sparse_vector).wire_fields()
-        return given({"vector": self.vector, "sparseVector": sparse, "data": self.data})
+        return without_none({"vector": self.vector, "sparseVector": sparse, "data": self.data})
 
 
 class _Stored(VectorOrData):
@@ -100,26 +100,26 @@ class _Stored(VectorOrData):
         return None if value is None else validation.metadata(value)
 
     def wire_fields(self) -> dict[str, Any]:
-        """Return the fields that are set under the service's names."""
-        return {"id": self.id, **super().wire_fields(), **given({"metadata": self.metadata})}
+        """Return the fields that are set, by the service's names."""
+        return {"id": self.id, **super().wire_fields(), **without_none({"metadata": self.metadata})}
 
 
 class Vector(_Stored):
     """A whole vector for ``upsert``: an id and a dense vector, a sparse vector, or both.
 
-    ``vector`` takes as many numbers as the index has dimensions, sent as float32; ``metadata`` a JSON
-    object of up to 48 KB; ``data`` text of up to 1 MB. Raises :class:`InvalidRequest`, naming the field.
+    ``vector`` has as many numbers as the index has dimensions, sent as float32; ``metadata`` is a JSON object of
+    up to 48 KB; ``data`` is text of up to 1 MB. Raises :class:`InvalidRequest` with the name of the field.
     """
 
     @model_validator(mode="after")
     def _check_complete(self) -> Vector:
         if self.vector is None and self.sparse_vector is None:
-            raise InvalidRequest("vector", "a vector, a sparse vector or both must be given")
+            raise InvalidRequest("vector", "set vector, sparse_vector or both")
         return self
 
 
-class Data(Sent):
-    """A text for ``upsert_data``, which the index's embedding model turns into a vector.
+class Data(RequestModel):
+    """A text for ``upsert_data``, embedded by the index's model.
 
     ``data`` is the text, up to 1 MB; ``metadata`` a JSON object of up to 48 KB.
     """
@@ -134,17 +134,17 @@ class Data(Sent):
         return None if value is None else validation.metadata(value)
 
     def wire_fields(self) -> dict[str, Any]:
-        """Return the fields that are set under the service's names."""
-        return {"id": self.id, "data": self.data, **given({"metadata": self.metadata})}
+        """Return the fields that are set, by the service's names."""
+        return {"id": self.id, "data": self.data, **without_none({"metadata": self.metadata})}
 
 
 class VectorUpdate(_Stored):
-    """A change of one stored vector; only the fields that are given change.
+    """An update of one stored vector; the other fields keep their values.
 
-    ``vector``, ``sparse_vector``, ``data`` and ``metadata`` are as in :class:`Vector`, at least one of
-    them given. ``metadata_update_mode`` is ``"OVERWRITE"`` (the service's default) or ``"PATCH"``, an
-    RFC 7396 merge patch in which ``None`` deletes a field; without ``metadata`` it is not sent. Raises
-    :class:`InvalidRequest`, naming the field.
+    ``vector``, ``sparse_vector``, ``data`` and ``metadata`` are as in :class:`Vector`; at least one is required.
+    ``metadata_update_mode`` is ``"OVERWRITE"`` (the service's default) or ``"PATCH"``, an RFC 7396 merge patch in
+    which ``None`` deletes a field; without ``metadata`` it is not sent. Raises :class:`InvalidRequest` with the
+    name of the field.
     """
 
     metadata_update_mode: str | None = None
@@ -161,20 +161,20 @@ class VectorUpdate(_Stored):
         return self
 
     def wire_fields(self) -> dict[str, Any]:
-        """Return the fields that are set under the service's names."""
+        """Return the fields that are set, by the service's names."""
         mode = None if self.metadata is None else self.metadata_update_mode
-        return {**super().wire_fields(), **given({"metadataUpdateMode": mode})}
+        return {**super().wire_fields(), **without_none({"metadataUpdateMode": mode})}
 
 
-class FetchedSparseVector(Received):
+class FetchedSparseVector(ResponseModel):
     """The non-zero dimensions of a stored sparse vector, and their values."""
 
     indices: list[int]
     values: list[float]
 
 
-class FetchedVector(Received):
-    """A stored vector; what was not asked for, or is not stored, is ``None``."""
+class FetchedVector(ResponseModel):
+    """A stored vector; fields that were not requested, or are not stored, are ``None``."""
 
     id: str
     vector: list[float] | None = None

@@ -12,9 +12,9 @@ from airflow_provider_upstash_vector.client.redaction import without_frames
 from airflow_provider_upstash_vector.client.transports.base import (
     SharedTlsContext,
     TransportSettings,
-    answer_lost,
     check_size,
     connection_failed,
+    response_lost,
 )
 from airflow_provider_upstash_vector.client.wire import Response
 
@@ -62,14 +62,14 @@ class AiohttpTransport:
             ) as response:
                 return Response(response.status, response.headers, await _read(response))
         except aiohttp.ClientHttpProxyError as error:
-            refusal = self._settings.redactor.shown(f"{error.status} {error.message}")
+            refusal = self._settings.redactor.redact(f"{error.status} {error.message}")
             failure = ConnectionFailed(f"cannot connect: {refusal}")
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             failure = connection_failed(error, self._settings.redactor)
         except asyncio.TimeoutError:
             failure = ResponseTimeout(f"no whole answer within {timeout_seconds:g} s")
         except (aiohttp.ClientError, ValueError) as error:  # ValueError: a content length beyond int()
-            failure = answer_lost(error, self._settings.redactor)
+            failure = response_lost(error, self._settings.redactor)
         except BaseException as interruption:  # noqa: BLE001 - it is raised again
             raise without_frames(interruption)  # noqa: B904 - the same error
         raise failure  # out here it has no cause: aiohttp's hold the headers of the request

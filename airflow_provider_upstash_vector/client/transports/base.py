@@ -105,12 +105,12 @@ def connection_failed(error: BaseException, redactor: Redactor) -> ConnectionFai
             reason = "refused"
         elif isinstance(cause, TimeoutError | asyncio.TimeoutError):  # two classes on Python 3.10
             reason = "timeout"
-    return ConnectionFailed(f"cannot connect: {redactor.shown(describe(error))}", reason)
+    return ConnectionFailed(f"cannot connect: {redactor.redact(describe(error))}", reason)
 
 
-def answer_lost(error: BaseException, redactor: Redactor) -> ResponseLost:
+def response_lost(error: BaseException, redactor: Redactor) -> ResponseLost:
     """Return the error for a connection that broke."""
-    return ResponseLost(f"the connection broke: {redactor.shown(describe(error))}")
+    return ResponseLost(f"the connection broke: {redactor.redact(describe(error))}")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

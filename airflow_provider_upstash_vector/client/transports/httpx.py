@@ -17,9 +17,9 @@ from airflow_provider_upstash_vector.client.errors import ResponseTimeout, Upsta
 from airflow_provider_upstash_vector.client.redaction import without_frames
 from airflow_provider_upstash_vector.client.transports.base import (
     TransportSettings,
-    answer_lost,
     check_size,
     connection_failed,
+    response_lost,
     tls_context,
 )
 from airflow_provider_upstash_vector.client.wire import Response
@@ -66,7 +66,7 @@ class HttpxTransport:
         except httpx.TimeoutException:
             failure = ResponseTimeout(f"no whole answer within {timeout_seconds:g} s")
         except httpx.TransportError as error:
-            failure = answer_lost(error, self._settings.redactor)
+            failure = response_lost(error, self._settings.redactor)
         except BaseException as interruption:  # noqa: BLE001 - it is raised again
             raise without_frames(interruption)  # noqa: B904 - the same error
         raise failure  # out here it has no cause, in which a server could have echoed the token

@@ -1,4 +1,4 @@
-"""The API, pure: each call as path and body, and how its answer is read. Nothing here opens a socket."""
+"""The wire format: each API call as a path and a body, and the decoding of its response. Pure."""
 
 from airflow_provider_upstash_vector.client.wire.call import Call, CallSequence, headers
 from airflow_provider_upstash_vector.client.wire.namespaces import (

@@ -1,7 +1,7 @@
-"""What an API call is: path, body, how its result is read, and whether it may be sent twice. Pure.
+"""An API call: path, body, the decoding of its result, and whether it is idempotent. Pure.
 
-Every call is a POST: the service takes it at every endpoint, as its own SDKs do, and HTTP libraries never send a
-POST a second time of their own accord.
+Every call is a POST: the service accepts it at every endpoint, and HTTP libraries do not retry a POST by
+themselves.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """One API call. ``read`` turns the ``result`` of the answer into ``T``, or raises ``ValueError``.
+    """One API call. ``read`` converts the ``result`` of the response to ``T``, or raises ``ValueError``.
 
-    ``namespace`` is ``None`` where the call has none, ``id`` where it concerns no single vector. A call that is
-    not ``repeatable`` is not sent again once it may have been carried out: its second effect would be another.
+    ``namespace`` is ``None`` if the call has none, ``id`` if it does not concern a single vector. A call that is
+    not ``idempotent`` is not sent again once it may have been applied.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Call(Generic[T]):
     idempotent: bool = True
 
 
-# Calls that make up one request of a user, each made of the results of those before; their return is its result.
+# Yields the calls of one operation and receives their results; returns the operation's result.
 CallSequence: TypeAlias = Generator[Call[Any], Any, T]
 
 
 def headers(token: str) -> dict[str, str]:
-    """Return the headers of every request. Compression is declined, so that 16 MB read is 16 MB held."""
+    """Return the headers of every request; without compression, the size read is the size in memory."""
     return {
         "Authorization": f"Bearer {token}",
         "Content-Type": "application/json",
@@ -52,33 +52,33 @@ def headers(token: str) -> dict[str, str]:
 
 
 def name(namespace: str | None) -> str:
-    """Return the name of a namespace, ``""`` for the default one where none is given."""
+    """Return the name of a namespace, ``""`` for ``None``."""
     return "" if namespace is None else validation.text(namespace, "namespace")
 
 
 def path(command: str, namespace: str | None) -> str:
-    """Return the path of a command; the namespace is one segment, left out for the default one."""
+    """Return the path of a command; the namespace is one segment, omitted for the default one."""
     segment = validation.namespace_segment(name(namespace))
     return f"/{command}/{segment}" if segment else f"/{command}"
 
 
 def json_body(content: dict[str, Any]) -> bytes:
-    """Return a JSON body without the fields that are ``None``."""
-    given = {name: value for name, value in content.items() if value is not None}
+    """Return a JSON body without the items that are ``None``."""
+    present = {name: value for name, value in content.items() if value is not None}
     try:
-        return orjson.dumps(given, option=orjson.OPT_SERIALIZE_NUMPY)
+        return orjson.dumps(present, option=orjson.OPT_SERIALIZE_NUMPY)
     except TypeError as error:
-        raise InvalidRequest("request", f"cannot be written as JSON: {error}") from None
+        raise InvalidRequest("request", f"is not JSON serializable: {error}") from None
 
 
 def success(result: Any) -> None:
-    """Read the result of a command that says no more than that it has been carried out."""
+    """Check the result of a command that returns ``"Success"``."""
     if result != "Success":
         raise ValueError('must be "Success"')
 
 
 def count(result: Any, name: str) -> int:
-    """Return a member of a result that is an object: a number of things, so an integer of at least 0."""
+    """Return a member of an object that is an integer of at least 0."""
     value = member(result, name, int)
     if value < 0:
         raise ValueError(f'"{name}" must be at least 0')
@@ -86,7 +86,7 @@ def count(result: Any, name: str) -> int:
 
 
 def member(result: Any, name: str, kind: type[T]) -> T:
-    """Return a member of a result that is an object."""
+    """Return a member of an object, of the type ``kind``."""
     value = result.get(name) if isinstance(result, dict) else None
     if type(value) is not kind:
         raise ValueError(f'"{name}" must be of type {kind.__name__}')

@@ -1,4 +1,4 @@
-"""The calls on the index and its namespaces as a whole."""
+"""Calls on the index and its namespaces."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def info() -> Call[IndexInfo]:
 
 
 def list_namespaces() -> Call[list[str]]:
-    """Read the names of all namespaces, ``""`` for the default one among them. Safe to send again."""
+    """Read the names of all namespaces, including ``""``, the default one. Safe to send again."""
     return Call("list_namespaces", "/list-namespaces", b"", _NAMES.validate_python)
 
 
 def delete_namespace(namespace: str) -> Call[None]:
-    """Delete a namespace with its vectors; ``NotFound`` where there is none.
+    """Delete a namespace with its vectors. Raises ``NotFound`` if it does not exist.
 
-    Not sent again after a lost answer: the second time it would not be found.
+    Not sent again after a lost response: the second request would not find it.
     """
     if not namespace:
         raise InvalidRequest("namespace", "the default namespace cannot be deleted")
@@ -35,14 +35,14 @@ def delete_namespace(namespace: str) -> Call[None]:
 
 
 def rename_namespace(namespace: str, new_namespace: str, *, delete_existing: bool = False) -> Call[bool]:
-    """Give a namespace another name; return whether that was possible.
+    """Rename a namespace; return ``False`` if another one has the new name already.
 
-    A namespace that has the name already is in the way, unless ``delete_existing`` deletes it. Not sent again
-    after a lost answer: the second time it would say ``False``, though it was renamed.
+    With ``delete_existing``, that one is deleted first. Not sent again after a lost response: the second request
+    would return ``False`` although the first succeeded.
     """
     for field, name in (("namespace", namespace), ("new_namespace", new_namespace)):
         if not validation.text(name, field):
-            raise InvalidRequest(field, "the default namespace cannot be renamed, nor be the new name")
+            raise InvalidRequest(field, "the default namespace can be neither renamed nor replaced")
     body = json_body(
         {
             "namespace": namespace,

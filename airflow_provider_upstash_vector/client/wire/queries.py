@@ -1,4 +1,4 @@
-"""The calls that search."""
+"""Calls that query."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from airflow_provider_upstash_vector.client.wire.writes import MAX_ITEMS
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-# A day; the service documents no limit.
+# One day; the service does not document a limit.
 MAX_IDLE_SECONDS = 86_400
 
 _RESULTS = TypeAdapter(list[QueryResult])
-_MANY = TypeAdapter(list[list[QueryResult]])
-_STARTED = TypeAdapter(ResumableResults)
+_RESULT_LISTS = TypeAdapter(list[list[QueryResult]])
+_RESUMABLE = TypeAdapter(ResumableResults)
 
 
 def query(
@@ -58,9 +58,9 @@ def query_data(
 def query_many(
     queries: Sequence[Query | Mapping[str, Any]], namespace: str | None = None
 ) -> Call[list[list[QueryResult]]]:
-    """Run up to 1,000 queries in one request, all of them by vectors or all by text; return a list for each.
+    """Run up to 1,000 queries in one request, either all by vectors or all by text; return a list of results for each.
 
-    A query is given as :class:`Query` or as a mapping with its fields. Safe to send again.
+    A query is a :class:`Query` or a mapping of its fields. Safe to send again.
     """
     if isinstance(queries, Mapping) or not isinstance(queries, Sequence):
         raise InvalidRequest("queries", f"must be a list of queries, got {validation.shown(queries)}")
@@ -69,7 +69,7 @@ def query_many(
         raise InvalidRequest("queries", f"must be 1 to {MAX_ITEMS:,}, got {len(checked):,}")
     commands = {query.command for query in checked}
     if len(commands) > 1:
-        raise InvalidRequest("queries", "must be all by vectors or all by data, not some of each")
+        raise InvalidRequest("queries", "must be either all by vectors or all by data")
     body = b"[" + b",".join(query.to_json() for query in checked) + b"]"
     return Call(
         "query_many", path(commands.pop(), namespace), body, partial(_read_many, len(checked)), name(namespace)
@@ -77,12 +77,12 @@ def query_many(
 
 
 def _read_many(expected: int, result: Any) -> list[list[QueryResult]]:
-    if expected == 1:  # an array of one query is answered as that query alone would be
+    if expected == 1:  # the response to an array of one query is that of a single query
         return [_RESULTS.validate_python(result)]
-    found = _MANY.validate_python(result)
-    if len(found) != expected:
-        raise ValueError(f"{expected} queries were sent, {len(found)} lists of results have come")
-    return found
+    results = _RESULT_LISTS.validate_python(result)
+    if len(results) != expected:
+        raise ValueError(f"expected {expected} lists of results, got {len(results)}")
+    return results
 
 
 def resumable_query(
@@ -92,27 +92,27 @@ def resumable_query(
     max_idle: int = 3600,
     **options: Unpack[QueryOptions],
 ) -> Call[ResumableResults]:
-    """Begin a query that can go on: a context manager with the first ``results`` and ``fetch_next(additional_k)``.
+    """Start a query to be continued: a context manager with the first ``results`` and ``fetch_next(additional_k)``.
 
-    Options are those of ``query``. The query ends with the context, and by itself after ``max_idle`` seconds
-    without a request. Beginning it is safe to send again; ``fetch_next`` is not sent again after a lost answer,
-    since that would skip the results in it.
+    Options are those of ``query``. The query ends with the context, or after ``max_idle`` seconds without a
+    request. Starting it is safe to send again; ``fetch_next`` is not sent again after a lost response, since that
+    would skip the results in it.
     """
     query = Query(vector=vector, **options)
     body = json_body(
         {**query.wire_fields(), "maxIdle": validation.whole_number(max_idle, "max_idle", MAX_IDLE_SECONDS)}
     )
     command = path(f"resumable-{query.command}", namespace)
-    return Call("resumable_query", command, body, _STARTED.validate_python, name(namespace))
+    return Call("resumable_query", command, body, _RESUMABLE.validate_python, name(namespace))
 
 
 def resumable_query_next(uuid: str, additional_k: int) -> Call[list[QueryResult]]:
-    """Ask for the next results. Not sent again after a lost answer, which would skip the results in it."""
+    """Request the next results. Not sent again after a lost response: the results in it would be skipped."""
     count = validation.whole_number(additional_k, "additional_k", MAX_ITEMS)
     body = json_body({"uuid": uuid, "additionalK": count})
     return Call("resumable_query_next", "/resumable-query-next", body, _RESULTS.validate_python, idempotent=False)
 
 
 def resumable_query_end(uuid: str) -> Call[None]:
-    """End a query. Safe to send again, but the service refuses one that has ended."""
+    """End a query. Safe to send again; the service responds with an error if it has ended."""
     return Call("resumable_query_end", "/resumable-query-end", json_body({"uuid": uuid}), success)

@@ -1,4 +1,4 @@
-"""The calls that read vectors by id, in pages, or at random."""
+"""Calls that read vectors by id, in pages, or at random."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from airflow_provider_upstash_vector.client.models import FetchedVector, RangePa
 from airflow_provider_upstash_vector.client.wire.call import Call, CallSequence, json_body, name, path
 from airflow_provider_upstash_vector.client.wire.writes import MAX_ITEMS, id_batches
 
-_FETCHED = TypeAdapter(list[FetchedVector | None])
-_ONE = TypeAdapter(FetchedVector | None)
+_VECTORS = TypeAdapter(list[FetchedVector | None])
+_VECTOR = TypeAdapter(FetchedVector | None)
 _PAGE = TypeAdapter(RangePage)
 
 
@@ -27,12 +27,12 @@ def fetch(
     include_metadata: bool = False,
     include_data: bool = False,
 ) -> CallSequence[list[FetchedVector | None]]:
-    """Read vectors by id, in the order asked for, ``None`` for an unknown one; or up to 1,000 by prefix of the id.
+    """Read vectors by id, in the order of ``ids``, ``None`` for an unknown one; or up to 1,000 by prefix of the id.
 
     Ids are sent in requests of 1,000. Safe to send again.
     """
     if (ids is None) == (prefix is None):
-        raise InvalidRequest("fetch", "exactly one of ids and prefix must be given")
+        raise InvalidRequest("fetch", "set exactly one of ids and prefix")
     include = _include(include_vectors, include_metadata, include_data)
     if ids is None:
         return _fetch_all([_fetch_call({"prefix": _prefix(prefix), **include}, namespace)])
@@ -43,19 +43,19 @@ def _fetch_call(
     content: dict[str, object], namespace: str | None, expected: int | None = None
 ) -> Call[list[FetchedVector | None]]:
     def read(result: object) -> list[FetchedVector | None]:
-        found = _FETCHED.validate_python(result)
-        if expected not in {None, len(found)}:
-            raise ValueError(f"{expected} ids were asked for, {len(found)} entries have come")
-        return found
+        vectors = _VECTORS.validate_python(result)
+        if expected not in {None, len(vectors)}:
+            raise ValueError(f"expected {expected} entries, got {len(vectors)}")
+        return vectors
 
     return Call("fetch", path("fetch", namespace), json_body(content), read, name(namespace))
 
 
 def _fetch_all(calls: list[Call[list[FetchedVector | None]]]) -> CallSequence[list[FetchedVector | None]]:
-    found: list[FetchedVector | None] = []
+    vectors: list[FetchedVector | None] = []
     for call in calls:
-        found += yield call
-    return found
+        vectors += yield call
+    return vectors
 
 
 def range(
@@ -69,7 +69,7 @@ def range(
 ) -> Generator[Call[RangePage], RangePage, None]:
     """Iterate over all vectors of a namespace, or those whose id starts with ``prefix``.
 
-    Read ``page_size`` (up to 1,000) at a time, and no more than one page is held. Safe to send again.
+    Reads ``page_size`` (up to 1,000) at a time and holds one page in memory. Safe to send again.
     """
     include = _include(include_vectors, include_metadata, include_data)
     limit = validation.whole_number(page_size, "page_size", MAX_ITEMS)
@@ -88,13 +88,13 @@ def _pages(namespace: str | None, content: dict[str, object]) -> Generator[Call[
 def _read_page(cursor: str, result: object) -> RangePage:
     page = _PAGE.validate_python(result)
     if page.next_cursor == cursor:
-        raise ValueError(f"the cursor {cursor!r} has come back, which would go on for ever")
+        raise ValueError(f"the cursor {cursor!r} was returned again, which would loop forever")
     return page
 
 
 def random(namespace: str | None = None) -> Call[FetchedVector | None]:
-    """Read any vector, ``None`` from an empty namespace. Safe to send again."""
-    return Call("random", path("random", namespace), b"", _ONE.validate_python, name(namespace))
+    """Read a random vector, ``None`` from an empty namespace. Safe to send again."""
+    return Call("random", path("random", namespace), b"", _VECTOR.validate_python, name(namespace))
 
 
 def _include(vectors: bool, metadata: bool, data: bool) -> dict[str, bool]:  # noqa: FBT001 - in the order of the API

@@ -1,4 +1,4 @@
-"""How answers are read: the result of a good one, the error of any other. Pure."""
+"""Decodes HTTP responses into results or errors. Pure."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ _STATUS_ERRORS: dict[int, type[ApiError]] = {
     429: RateLimited,
 }
 
-# The one decision on an error's text: the service gives the daily limit no status of its own.
+# The daily limit has no status of its own; only the text distinguishes it.
 _DAILY_LIMIT = re.compile(r"Exceeded daily \w+ limit")
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP answer: status, case-insensitive headers, whole body; its ``repr`` shows nothing that is echoed."""
+    """An HTTP response: status, case-insensitive headers, whole body; its ``repr`` shows only the status."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -56,30 +56,30 @@ class Response:
 
 @hiding_frames
 def decode(call: Call[T], response: Response, now: float, redactor: Redactor) -> T:
-    """Return what ``answer`` to ``call`` says; ``now`` is in seconds since 1970.
+    """Return the result of ``call``; ``now`` is in seconds since 1970.
 
-    What the server says comes into an error through ``redactor``. Raises the :class:`ApiError` of the status, or
-    :class:`InvalidResponse`.
+    Text from the server passes through ``redactor`` before it is put into an error. Raises the :class:`ApiError`
+    of the status, or :class:`InvalidResponse` if a 2xx response is not as documented.
     """
     if not 200 <= response.status < 300:
         raise api_error(response, now, redactor)
     content = _json(response.body)
     if content is _NO_JSON:
-        raise InvalidResponse(f"the answer is not JSON: {redactor.shown(_text(response.body))!r}")
+        raise InvalidResponse(f"the response is not JSON: {redactor.redact(_text(response.body))!r}")
     if not isinstance(content, dict) or "result" not in content:
-        raise InvalidResponse(f'the answer has no "result": {redactor.shown(_text(response.body))!r}')
+        raise InvalidResponse(f'the response has no "result": {redactor.redact(_text(response.body))!r}')
     try:
         return call.read(content["result"])
     except ValidationError as error:
-        wrong = error.errors(include_url=False, include_input=False)[0]
-        reason = f"{'.'.join(str(part) for part in wrong['loc'])}: {wrong['msg']}"
+        first = error.errors(include_url=False, include_input=False)[0]
+        reason = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
     except ValueError as error:
         reason = str(error)
-    raise InvalidResponse(f'the "result" of the answer is not as documented: {redactor.shown(reason)}')
+    raise InvalidResponse(f'the "result" of the response is not as documented: {redactor.redact(reason)}')
 
 
 def _json(body: bytes) -> Any:
-    """Return the JSON value of a body; raises nothing, since the error would carry the whole body along."""
+    """Return the JSON value of a body or ``_NO_JSON``; an exception would keep a reference to the body."""
     try:
         return exact_json.loads(body)
     except ValueError:
@@ -87,17 +87,17 @@ def _json(body: bytes) -> Any:
 
 
 def api_error(response: Response, now: float, redactor: Redactor) -> ApiError:
-    """Return the error for an answer that is not 2xx."""
-    said = _said(response)
-    kind = error_class(response.status, said)
-    message = redactor.shown(said) or "(empty answer)"
+    """Return the error for a response with a status other than 2xx."""
+    text = _error_text(response)
+    kind = error_class(response.status, text)
+    message = redactor.redact(text) or "(empty response)"
     if kind is QuotaExceeded:
         return kind(response.status, message, seconds_until_quota_reset(now))
     return kind(response.status, message, retry_after_seconds(response.headers.get("retry-after"), now))
 
 
 def error_class(status: int, server_message: str) -> type[ApiError]:
-    """Return the class for an HTTP ``status``; the message only tells the daily quota from other 403s."""
+    """Return the error class of a status; the message only separates the daily quota from other 403s."""
     if status == 403 and _DAILY_LIMIT.search(server_message):
         return QuotaExceeded
     if status >= 500:
@@ -105,7 +105,7 @@ def error_class(status: int, server_message: str) -> type[ApiError]:
     return _STATUS_ERRORS.get(status, ApiError)
 
 
-def _said(response: Response) -> str:
+def _error_text(response: Response) -> str:
     content = _json(response.body)
     if isinstance(content, dict) and isinstance(content.get("error"), str):
         return str(content["error"])
@@ -119,7 +119,7 @@ def _text(body: bytes) -> str:
 
 
 def retry_after_seconds(header: str | None, now: float) -> float | None:
-    """Return the wait a ``Retry-After`` header asks for: seconds or an HTTP date (RFC 9110 section 10.2.3)."""
+    """Return the seconds of a ``Retry-After`` header: a number or an HTTP date (RFC 9110 section 10.2.3)."""
     if header is None:
         return None
     stripped = header.strip()
@@ -134,6 +134,6 @@ def retry_after_seconds(header: str | None, now: float) -> float | None:
 
 
 def seconds_until_quota_reset(now: float) -> float:
-    """Return the seconds until the next 00:00 UTC, when the daily quota starts again."""
+    """Return the seconds until the next 00:00 UTC, when the daily quota is reset."""
     today = datetime.fromtimestamp(now, tz=timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
     return (today + timedelta(days=1)).timestamp() - now

@@ -1,4 +1,4 @@
-"""The calls that change vectors."""
+"""Calls that write vectors."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ MAX_BODY_BYTES = 1024 * 1024
 
 
 def upsert(vectors: Iterable[Vector | Mapping[str, Any]], namespace: str | None = None) -> CallSequence[int]:
-    """Write whole vectors, and the namespace if it is new; return how many.
+    """Write whole vectors, and create the namespace if it does not exist; return how many were written.
 
-    They are sent in order, in requests of at most 1,000 vectors and 1 MB; the iterable is read as they go. Where
-    one fails, the error's ``written`` says how many were written before. Safe to send again.
+    They are sent in order, in requests of at most 1,000 vectors and 1 MB; the iterable is read as they are sent.
+    If a request fails, the error's ``written`` is the number of vectors already written. Safe to send again.
     """
     return _in_batches("upsert", _encoded(vectors, Vector), namespace)
 
 
 def upsert_data(texts: Iterable[Data | Mapping[str, Any]], namespace: str | None = None) -> CallSequence[int]:
-    """Write texts, which the index's embedding model turns into vectors; return how many.
+    """Write texts, which the index's model embeds; return how many were written.
 
-    They are sent as in ``upsert``.
+    They are sent as by ``upsert``.
     """
     return _in_batches("upsert-data", _encoded(texts, Data), namespace)
 
@@ -60,7 +60,7 @@ def _in_batches(command: str, items: Iterator[bytes], namespace: str | None) -> 
             yield Call(command.replace("-", "_"), path(command, namespace), body, success, name(namespace))
             written += len(batch)
     except Exception as error:
-        error.written = written  # type: ignore[attr-defined]  # also where the iterable fails
+        error.written = written  # type: ignore[attr-defined]  # also an error of the iterable
         if isinstance(error, UpstashVectorError) and error.call is None:
             error.add_context(call=command.replace("-", "_"), namespace=name(namespace), id=None, attempts=0)
         raise
@@ -81,13 +81,13 @@ def _batches(items: Iterator[bytes]) -> Iterator[list[bytes]]:
 
 
 def update(change: VectorUpdate | Mapping[str, Any], namespace: str | None = None) -> Call[int]:
-    """Change one vector; return 1 where it was found, else 0. Safe to send again."""
+    """Update one vector; return 1 if it exists, else 0. Safe to send again."""
     change = VectorUpdate.of(change)
     return encoded_update(path("update", namespace), change.to_json(), name(namespace), change.id)
 
 
 def encoded_update(path: str, body: bytes, namespace: str, id: str) -> Call[int]:
-    """Return the call of :func:`update` for a path and body that are made already."""
+    """Return the call of :func:`update` for an encoded path and body."""
     return Call("update", path, body, lambda result: count(result, "updated"), namespace, id)
 
 
@@ -98,18 +98,19 @@ def delete(
     prefix: str | None = None,
     filter: str | Filter | None = None,
 ) -> CallSequence[int]:
-    """Delete by exactly one of ids, prefix of the ids and filter; return how many there were.
+    """Delete by exactly one of ids, prefix of the ids and filter; return how many were deleted.
 
-    Ids are sent in requests of 1,000. Safe to send again; after a lost answer those deleted before do not count.
+    Ids are sent in requests of 1,000. Safe to send again; the vectors deleted by a request whose response was lost
+    are not counted.
     """
-    if sum(given is not None for given in (ids, prefix, filter)) != 1:
-        raise InvalidRequest("delete", "exactly one of ids, prefix and filter must be given")
+    if sum(value is not None for value in (ids, prefix, filter)) != 1:
+        raise InvalidRequest("delete", "set exactly one of ids, prefix and filter")
     if ids is not None:
         return _delete_ids(ids, namespace)
     text = None if filter is None else validation.text(filter_text(filter), "filter")
     prefix = None if prefix is None else validation.text(prefix, "prefix")
     if prefix == "" or text == "":
-        raise InvalidRequest("delete", "an empty prefix or filter would delete everything: use reset")
+        raise InvalidRequest("delete", "an empty prefix or filter would delete everything: use reset for that")
     return _single(_delete_call({"prefix": prefix, "filter": text}, namespace))
 
 
@@ -136,7 +137,7 @@ def _single(call: Call[int]) -> CallSequence[int]:
 
 
 def id_batches(ids: str | Iterable[str]) -> Iterator[Sequence[str]]:
-    """Yield checked ids in lists of up to 1,000; one text is one id."""
+    """Yield validated ids in lists of up to 1,000; a text is a single id."""
     if not isinstance(ids, Iterable):
         raise InvalidRequest("ids", f"must be a list of ids, got {validation.shown(ids)}")
     checked = map(validation.vector_id, [ids] if isinstance(ids, str) else ids)
@@ -145,7 +146,7 @@ def id_batches(ids: str | Iterable[str]) -> Iterator[Sequence[str]]:
 
 
 def reset(namespace: str | None = None, *, all: bool = False) -> Call[None]:
-    """Empty one namespace, or with ``all`` every one, whichever is given; they stay. Safe to send again."""
+    """Delete all vectors of a namespace, or of every one with ``all``; namespaces remain. Safe to send again."""
     if validation.flag(all, "all"):
         return Call("reset", "/reset?all", b"", success)
     return Call("reset", path("reset", namespace), b"", success, name(namespace))

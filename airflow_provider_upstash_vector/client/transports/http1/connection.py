@@ -11,7 +11,7 @@ from httptools import HttpResponseParser
 
 from airflow_provider_upstash_vector.client.errors import InvalidResponse, ResponseLost, UpstashVectorError
 from airflow_provider_upstash_vector.client.redaction import Redactor
-from airflow_provider_upstash_vector.client.transports.base import answer_lost, check_size
+from airflow_provider_upstash_vector.client.transports.base import check_size, response_lost
 from airflow_provider_upstash_vector.client.transports.http1.headers import NOT_HTTP, Http1Headers, is_interim
 from airflow_provider_upstash_vector.client.wire import Response
 
@@ -105,7 +105,7 @@ class Http1Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except NOT_HTTP as error:
             if not self._complete:
-                self._end(answer_lost(error, self._redactor))
+                self._end(response_lost(error, self._redactor))
                 return
             self._keep = False
         try:
@@ -168,7 +168,7 @@ class Http1Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """Let go of the connection."""
         if error:
-            self._end(answer_lost(error, self._redactor))
+            self._end(response_lost(error, self._redactor))
         else:
             self.abort("it was closed")
         self._on_lost(self)
