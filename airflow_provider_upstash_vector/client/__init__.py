@@ -1,6 +1,6 @@
-"""The Upstash Vector service, usable from any Python program; nothing here needs Airflow.
+"""Client of the Upstash Vector service, independent of Airflow.
 
-Names are loaded when they are first used, so that a sync program does not pay for the async engines.
+Names are imported on first use, so that a sync program does not load the async transports.
 """
 
 from __future__ import annotations

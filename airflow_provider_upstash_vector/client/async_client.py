@@ -1,4 +1,4 @@
-"""The async client: the same calls as the sync one, driven by the same retry flow over an async engine."""
+"""The async client: the calls of ``wire``, driven by the retry flow over an async transport."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from airflow_provider_upstash_vector.client import retry, wire
-from airflow_provider_upstash_vector.client.base import engine_settings, named_after
+from airflow_provider_upstash_vector.client.base import named_after, transport_settings
 from airflow_provider_upstash_vector.client.errors import BadRequest, NotFound, UpstashVectorError
 from airflow_provider_upstash_vector.client.models import (
     Endpoint,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def open_async_transport(settings: TransportSettings) -> AsyncTransport:
-    """Return the fast engine, or with a proxy the one that knows proxies; on a running loop."""
+    """Return the HTTP/1.1 transport, or with a proxy the one over aiohttp. Needs a running loop."""
     if settings.proxy is None:
         return Http1Transport(settings)
     from airflow_provider_upstash_vector.client.transports.aiohttp import (  # noqa: PLC0415 - rarely needed
@@ -76,15 +76,15 @@ def _context_method(
 
 
 class AsyncVectorClient:
-    """Calls an index from an event loop, ``max_connections`` requests at a time.
+    """An async client of one index, which sends up to ``max_connections`` requests at a time.
 
-    Use it as an async context manager on the loop that it is to run on. Methods, arguments and errors are
-    those of :class:`~.sync_client.VectorClient`.
+    Use it as an async context manager, on one event loop. Methods, arguments and errors are those of
+    :class:`~.sync_client.VectorClient`.
 
     :param endpoint: URL and token of the index.
-    :param policy: limits time and attempts; by default ``RetryPolicy()``.
-    :param max_connections: how many are kept open at most.
-    :param open_engine: makes what sends the requests.
+    :param policy: limits of time and attempts; by default ``RetryPolicy()``.
+    :param max_connections: maximum of open connections.
+    :param open_transport: creates the transport, on the running loop.
     """
 
     def __init__(
@@ -96,9 +96,9 @@ class AsyncVectorClient:
         open_transport: Callable[[TransportSettings], AsyncTransport] = open_async_transport,
     ) -> None:
         self.policy = policy or retry.RetryPolicy()
-        self._settings = engine_settings(endpoint, self.policy, max_connections)
-        self._open_engine = open_transport
-        self._opened: AsyncTransport | None = None
+        self._settings = transport_settings(endpoint, self.policy, max_connections)
+        self._open_transport = open_transport
+        self._transport: AsyncTransport | None = None
 
     upsert = _method(wire.upsert)
     upsert_data = _method(wire.upsert_data)
@@ -118,7 +118,7 @@ class AsyncVectorClient:
     rename_namespace = _method(wire.rename_namespace)
 
     async def run(self, request: wire.Call[T] | wire.CallSequence[T]) -> T:
-        """Send a call, or step after step, each as often as the policy allows; return the result."""
+        """Send a call, or each call of a sequence, with retries as the policy allows; return the result."""
         flow = self.flow(request)
         step = next(flow)
         while True:
@@ -138,7 +138,7 @@ class AsyncVectorClient:
     async def iterate(
         self, pages: Generator[wire.Call[RangePage], RangePage, None]
     ) -> AsyncIterator[FetchedVector]:
-        """Yield the vectors of page after page; a page is read when the one before is used up."""
+        """Yield the vectors of all pages; a page is requested when the previous one is exhausted."""
         with suppress(StopIteration):
             call = next(pages)
             while True:
@@ -149,7 +149,7 @@ class AsyncVectorClient:
 
     @asynccontextmanager
     async def resumable(self, call: wire.Call[ResumableResults]) -> AsyncIterator[AsyncResumableQuery]:
-        """Begin a resumable query and end it, whatever happens in between."""
+        """Start a resumable query, and end it on exit."""
         started = await self.run(call)
         end = wire.resumable_query_end(started.uuid)
         try:
@@ -158,7 +158,7 @@ class AsyncVectorClient:
             with suppress(UpstashVectorError):
                 await self.run(end)
             raise
-        with suppress(BadRequest, NotFound):  # it has ended by itself
+        with suppress(BadRequest, NotFound):  # it has ended already
             await self.run(end)
 
     async def _next(self, uuid: str, additional_k: int) -> list[QueryResult]:
@@ -167,24 +167,24 @@ class AsyncVectorClient:
     def flow(
         self, request: wire.Call[T] | wire.CallSequence[T], clock: retry.Clock = time.monotonic
     ) -> retry.Flow[T]:
-        """Return the retry flow of a request, for who drives it himself."""
+        """Return the retry flow of a request, for callers that drive it themselves."""
         return retry.flow(request, self.policy, self._settings.redactor, clock=clock)
 
     def decode(self, call: wire.Call[T], response: wire.Response) -> T:
-        """Return what an answer says, or raise its error, which does not show the token."""
+        """Return the result in a response, or raise its error, without the token."""
         return wire.decode(call, response, time.time(), self._settings.redactor)
 
     def open(self) -> AsyncTransport:
-        """Return the engine, opened on the running loop."""
-        if self._opened is None:
-            self._opened = self._open_engine(self._settings)
-        return self._opened
+        """Return the transport, created on first use on the running loop."""
+        if self._transport is None:
+            self._transport = self._open_transport(self._settings)
+        return self._transport
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._opened is not None:
-            await self._opened.close()
-            self._opened = None
+        if self._transport is not None:
+            await self._transport.close()
+            self._transport = None
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""Turns the calls of ``wire`` into methods, so that signature and docstring of each call stand once."""
+"""What both clients share: methods generated from calls of ``wire``, request counts, transport settings."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 def named_after(build: Callable[..., Any], method: Method) -> Method:
     """Give ``method`` the name, docstring and parameters of the function that builds its call."""
     signature = inspect.signature(build)
-    this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    self_parameter = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     method.__name__ = build.__name__
     method.__doc__ = build.__doc__
     method.__signature__ = signature.replace(  # type: ignore[attr-defined]  # functions take any attribute
-        parameters=[this, *signature.parameters.values()]
+        parameters=[self_parameter, *signature.parameters.values()]
     )
     return method
 
 
 @dataclass(slots=True)
 class RequestStats:
-    """Requests, and the seconds they took in all; ``retries`` are those among them that were sent again.
+    """Counts of a client: requests, ``retries`` among them, their total time, and the time waited after a 429.
 
-    ``throttled_seconds`` is the time waited after a 429. Threads that share a client may lose a count.
+    Approximate if threads share the client.
     """
 
     requests: int = 0
@@ -41,20 +41,20 @@ class RequestStats:
     retries: int = 0
     throttled_seconds: float = 0.0
 
-    def sent(self, seconds: float, *, again: bool) -> None:
-        """Note a request and how long its answer, or its error, took."""
+    def record_request(self, seconds: float, *, is_retry: bool) -> None:
+        """Count a request that ended, in a response or an error, after ``seconds``."""
         self.requests += 1
         self.request_seconds += seconds
-        self.retries += again
+        self.retries += is_retry
 
-    def waited(self, seconds: float, status: int | None) -> None:
-        """Note a wait after an answer with ``status``, or after none."""
+    def record_wait(self, seconds: float, status: int | None) -> None:
+        """Count a wait after a response with ``status``, or ``None`` if there was no response."""
         if status == 429:
             self.throttled_seconds += seconds
 
 
-def engine_settings(endpoint: Endpoint, policy: RetryPolicy, max_connections: int) -> TransportSettings:
-    """Return the settings; raises :class:`InvalidEndpoint` for a proxy that cannot be used."""
+def transport_settings(endpoint: Endpoint, policy: RetryPolicy, max_connections: int) -> TransportSettings:
+    """Return the settings of a transport. Raises :class:`InvalidEndpoint` for an unusable proxy."""
     proxy = environment_proxy(endpoint.url)
     return TransportSettings(
         base_url=endpoint.url,

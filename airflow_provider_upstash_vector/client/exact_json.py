@@ -1,4 +1,4 @@
-"""JSON in and out with integers of any size, of which orjson keeps 64 bits."""
+"""JSON with integers of any size, where orjson is limited to 64 bits."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ _DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord(" ") for
 
 
 def loads(text: bytes | str) -> Any:
-    """Return the JSON value of a text, its integers exact; raises ``ValueError`` if it is not JSON."""
+    """Return the JSON value of a text, with exact integers. Raises ``ValueError`` if it is not JSON."""
     value = orjson.loads(text)
     return loads_slowly(text) if has_digits(text) and may_be_rounded([value]) else value
 
 
 def has_digits(text: bytes | str) -> bool:
-    """Return whether a text may have 19 digits in a row, as an integer beyond 64 bits has."""
-    some = text[::6]  # at least three of 19 in a row
-    return b"000" in (some.encode() if isinstance(some, str) else some).translate(_DIGITS)
+    """Return whether a text may contain 19 digits in a row, as an integer beyond 64 bits does."""
+    sample = text[::6]  # contains at least three of 19 in a row
+    return b"000" in (sample.encode() if isinstance(sample, str) else sample).translate(_DIGITS)
 
 
 def may_be_rounded(values: Iterable[Any]) -> bool:
-    """Return whether parsed values hold a float so large that orjson may have read an integer as it."""
-    left = [*values]
-    for value in left:  # which grows meanwhile
+    """Return whether parsed values contain a float so large that orjson may have rounded an integer to it."""
+    queue = [*values]
+    for value in queue:  # grows during the loop
         kind = type(value)
         if kind is float:
             if not -_MIN_ROUNDED < value < _MIN_ROUNDED:
                 return True
         elif kind is dict:
-            left += value.values()
+            queue += value.values()
         elif kind is list:
-            left += value
+            queue += value
     return False
 
 
 def loads_slowly(text: bytes | str) -> Any:
-    """Return the value of a text that orjson takes; raises ``ValueError`` if it nests too deeply for this."""
+    """Return the value of a text that orjson accepts. Raises ``ValueError`` if it is nested too deeply."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -49,8 +49,8 @@ def loads_slowly(text: bytes | str) -> Any:
 
 
 def dumps(value: object) -> bytes:
-    """Return JSON that reads back equal; raises if there is none, as for NaN or keys that are not text."""
+    """Return JSON that decodes to an equal value. Raises an error if there is none, as for NaN."""
     encoded = json.dumps(value, ensure_ascii=False)
     if json.loads(encoded) != value:
-        raise ValueError("JSON cannot hold the value exactly")
+        raise ValueError("JSON cannot represent the value exactly")
     return encoded.encode()

@@ -1,8 +1,8 @@
-"""Text from servers, proxies and libraries, made fit for a message: one line, without secrets and control codes.
+"""Removes secrets and control characters from text of servers, proxies and libraries, and frames from errors.
 
-Secrets are found in all the spellings in which text echoes them: as they are, escaped as in JSON, percent-encoded,
-as HTML entities, any of these in part, and in base64 at any offset. What then still holds a piece of one, cut,
-wrapped or encoded twice, is dropped as a whole. Pure.
+Secrets are found as they are, escaped as in JSON, percent-encoded, as HTML entities, in any mixture of these, and
+in base64 at any offset. Text that still contains a part of one, cut, wrapped or encoded twice, is dropped
+entirely.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ E = TypeVar("E", bound=BaseException)
 
 MAX_SHOWN_CHARS = 300
 HIDDEN = "***"
-DROPPED = "(text that held a part of a credential)"
+DROPPED = "(text dropped: it contained part of a credential)"
 
 _MAX_READ_CHARS = 64 * 1024
-# So many characters in a row of a secret are a part of it; a shorter secret counts as a whole.
+# Length of the part of a secret that must not be shown; a shorter secret counts as a whole.
 _PART_CHARS = 12
 _MIN_PART_CHARS = 6
 _MIN_BASE64_CHARS = 8
@@ -45,49 +45,51 @@ _HEX_RUN = re.compile(r"(?:[0-9a-fA-F]{2}){12,}")
 
 
 def printable(text: str) -> str:
-    """Return text as one line without terminal sequences, control characters and marks of direction."""
+    """Return text as one line without terminal sequences, control characters and direction marks."""
     line = " ".join(_TERMINAL_SEQUENCES.sub("", text).split())
     return line if line.isprintable() else "".join(filter(str.isprintable, line))
 
 
 class Redactor:
-    """Makes text fit for a message; knows the secrets and shows them nowhere."""
+    """Removes secrets from text; its own ``repr`` does not show them."""
 
     def __init__(self, *secrets: str) -> None:
-        found = {secret for given in secrets for secret in (given, printable(given)) if secret}
-        self._secrets = sorted(found, key=len, reverse=True)
+        variants = {variant for secret in secrets for variant in (secret, printable(secret)) if variant}
+        self._secrets = sorted(variants, key=len, reverse=True)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
-    def shown(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Return at most 300 characters of ``text`` as one line, without HTML tags and secrets."""
         start = text[:_MAX_READ_CHARS]
         if start.lstrip().startswith("<"):
             start = unescape(re.sub(r"<[^>]*>", " ", start))
         line = self._without_secrets(printable(start))
         shown = line if len(line) <= MAX_SHOWN_CHARS else line[:MAX_SHOWN_CHARS] + "…"
-        return DROPPED if self._holds_part(shown) else shown
+        return DROPPED if self._contains_part(shown) else shown
 
     def _without_secrets(self, line: str) -> str:
-        # most text holds nothing like it, and the pattern takes some 50 ms to compile
+        # a quick check first: the pattern takes some 50 ms to compile
         suspicious = any(secret in line for secret in self._secrets) or self._encoded.search(line)
         return self._pattern.sub(HIDDEN, line) if suspicious and self._secrets else line
 
     @cached_property
     def _encoded(self) -> re.Pattern[str]:
-        """What every spelling of a secret has, other than the secret itself: an escape, or as much base64."""
+        """A pattern for text that may contain an encoded secret: an escape, or enough base64."""
         shortest = min((len(secret) for secret in self._secrets), default=0)
         return re.compile(rf"[\\%&+]|[A-Za-z0-9/_-]{{{max(_MIN_BASE64_CHARS, shortest * 8 // 6 - 3)},}}")
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
         spelled = ["".join(map(_spellings, secret)) for secret in self._secrets]
-        return re.compile("|".join([*spelled, *(each for secret in self._secrets for each in _in_base64(secret))]))
+        return re.compile(
+            "|".join([*spelled, *(pattern for secret in self._secrets for pattern in _in_base64(secret))])
+        )
 
     @cached_property
     def _parts(self) -> dict[int, set[str]]:
-        """The parts of the secrets that are looked for, by their length."""
+        """The parts of the secrets, by their length."""
         parts: dict[int, set[str]] = {}
         for secret in self._secrets:
             size = min(len(secret), _PART_CHARS)
@@ -96,7 +98,7 @@ class Redactor:
                 parts.setdefault(size, set()).update(secret[start : start + size] for start in starts)
         return parts
 
-    def _holds_part(self, text: str) -> bool:
+    def _contains_part(self, text: str) -> bool:
         return any(
             reading[start : start + size] in parts
             for size, parts in self._parts.items()
@@ -106,8 +108,8 @@ class Redactor:
 
 
 def _spellings(character: str, *others: str) -> str:
-    """Return a pattern for a character, or one of others, as it is and in every encoding."""
-    return f"(?:{'|'.join(spelling for each in (character, *others) for spelling in _spelled(each))})"
+    """Return a pattern for a character, or one of ``others``, plain and in every encoding."""
+    return f"(?:{'|'.join(spelling for variant in (character, *others) for spelling in _spelled(variant))})"
 
 
 def _spelled(character: str) -> Iterator[str]:
@@ -125,22 +127,22 @@ def _spelled(character: str) -> Iterator[str]:
 
 
 def _in_base64(secret: str) -> Iterator[str]:
-    """Return a pattern for each offset at which the bytes of a secret may stand in what was encoded."""
+    """Yield a pattern for each offset of a secret's bytes in the encoded text."""
     content = secret.encode(errors="surrogatepass")
     for offset in range(3):
         encoded = base64.b64encode(bytes(offset) + content).decode()
-        # the characters in which there is nothing but the secret
+        # the characters that encode nothing but the secret
         whole = encoded[-(-offset * 8 // 6) : (offset + len(content)) * 8 // 6]
         if len(whole) >= _MIN_BASE64_CHARS:
-            yield "".join(_spellings(each, *{"+": "-", "/": "_"}.get(each, "")) for each in whole)
+            yield "".join(_spellings(digit, *{"+": "-", "/": "_"}.get(digit, "")) for digit in whole)
 
 
 def _readings(text: str) -> set[str]:
-    """Return the text and all that it may be an encoding of."""
+    """Return the text and its possible decodings."""
     seen = {text}
     fresh = {text}
     for _ in range(_MAX_ENCODINGS):
-        fresh = {reading for each in fresh for reading in _decoded(each)} - seen
+        fresh = {decoded for reading in fresh for decoded in _decoded(reading)} - seen
         seen |= fresh
     return seen
 
@@ -161,21 +163,21 @@ def _decoded(text: str) -> Iterator[str]:
 
 
 def without_frames(error: E) -> E:
-    """Return an error without the frames that it has passed, and without others that it came from."""
+    """Return an error without its traceback, cause and context, whose frames may hold secrets."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
 
 
 def hiding_frames(function: Callable[P, T]) -> Callable[P, T]:
-    """Return a function whose errors show neither its arguments nor its variables."""
+    """Decorate a function so that the tracebacks of its errors show neither its arguments nor its variables."""
 
     @wraps(function)
-    def hidden(*args: P.args, **kwargs: P.kwargs) -> T:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - raised below, where it has no context
+        except Exception as error:  # noqa: BLE001 - raised below, without a context
             failure = without_frames(error)
         del args, kwargs
         raise failure
 
-    return hidden
+    return wrapper

@@ -1,7 +1,7 @@
-"""What is sent again, when, and when to give up: one flow that drives every request of both clients.
+"""Retry policy, and the flow that drives every request of both clients.
 
-The flow is a generator that does no I/O itself. It yields :class:`Send` or :class:`Wait`; whoever drives
-it does that and sends back what came of it. Policy and flow take time and chance as arguments.
+The flow is a generator without I/O: it yields :class:`Send` or :class:`Wait`, and its driver sends back the
+outcome. Clocks and random values are arguments.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """POST ``body`` to ``path`` and come back with the answer, or the error, within ``timeout_seconds``."""
+    """POST ``body`` to ``path``; the outcome is the response or the error, within ``timeout_seconds``."""
 
     path: str
     body: bytes
@@ -36,12 +36,12 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Do nothing for ``seconds``."""
+    """Wait for ``seconds``; the outcome is ``None``."""
 
     seconds: float
 
 
-# With less time than this left, another attempt would only replace the error by that of the time limit.
+# With less time left, another attempt would only replace the error with a timeout.
 MIN_REQUEST_SECONDS = 0.1
 _MAX_DOUBLINGS = 30
 
@@ -55,15 +55,15 @@ class RetryPolicy:
     """Limits of one call. Times are in seconds.
 
     The n-th wait is a random part (full jitter) of ``first_backoff_seconds`` doubled n-1 times, at most
-    ``max_backoff_seconds``. A Retry-After is waited for on top.
+    ``max_backoff_seconds``. A Retry-After is added to it.
 
-    :param max_attempts: how often a request is sent at most.
-    :param connect_timeout_seconds: for making a connection.
-    :param request_timeout_seconds: for a request, each time, up to the end of its answer.
-    :param total_timeout_seconds: for the call with all its waits.
-    :param first_backoff_seconds: the most that is waited before the second attempt.
-    :param max_backoff_seconds: the most that is waited before any attempt.
-    :param max_retry_after_seconds: with a longer Retry-After, the error is raised.
+    :param max_attempts: maximum number of times that a request is sent.
+    :param connect_timeout_seconds: for establishing a connection.
+    :param request_timeout_seconds: for each attempt, up to the end of the response.
+    :param total_timeout_seconds: for the call with all attempts and waits.
+    :param first_backoff_seconds: upper bound of the wait before the second attempt.
+    :param max_backoff_seconds: upper bound of the wait before any attempt.
+    :param max_retry_after_seconds: a longer Retry-After is not waited for; the error is raised.
     """
 
     max_attempts: int = 5
@@ -92,8 +92,8 @@ class RetryPolicy:
     ) -> float | None:
         """Return the seconds to wait before the next attempt, or ``None`` to raise ``error``.
 
-        ``attempt`` counts from 1; ``chance`` is a random number from 0 to 1. What is not ``repeatable`` is sent
-        again only where it was not carried out: no connection, or 429.
+        ``attempt`` counts from 1; ``random_value`` is from 0 to 1. A request that is not ``idempotent`` is retried
+        only if it cannot have been applied: without a connection, or throttled with 429.
         """
         if not error.retryable or attempt >= self.max_attempts:
             return None
@@ -120,27 +120,27 @@ def flow(
     wall_clock: Clock = time.time,
     random_value: Callable[[], float] = random.random,
 ) -> Flow[T]:
-    """Return the generator that carries a call, or step after step, through attempts to a result or an error.
+    """Return the generator that drives a call, or each call of a sequence, to a result or an error.
 
-    The policy's limits are those of each call. What a server says comes into an error through ``redactor``.
+    The policy's limits apply to each call. ``redactor`` removes secrets from the text of servers in errors.
     """
-    carry = partial(
-        _carry, policy=policy, redactor=redactor, clock=clock, wall_clock=wall_clock, random_value=random_value
+    drive = partial(
+        _drive, policy=policy, redactor=redactor, clock=clock, wall_clock=wall_clock, random_value=random_value
     )
     if isinstance(request, wire.Call):
-        return (yield from carry(request))
+        return (yield from drive(request))
     try:
         call = next(request)
         while True:
-            call = request.send((yield from carry(call)))
+            call = request.send((yield from drive(call)))
     except UpstashVectorError as error:
-        request.throw(error)  # raises it again, with what the step adds to it
-        raise  # pragma: no cover - the line above has
+        request.throw(error)  # raises it again, with what the sequence adds to it
+        raise  # pragma: no cover - the line above raises
     except StopIteration as end:
         return cast("T", end.value)
 
 
-def _carry(
+def _drive(
     call: wire.Call[T],
     *,
     policy: RetryPolicy,
@@ -155,7 +155,7 @@ def _carry(
     while True:
         attempt += 1
         left = policy.total_timeout_seconds - (clock() - started)
-        if last is not None and left < MIN_REQUEST_SECONDS:  # it has waited for longer than it was to
+        if last is not None and left < MIN_REQUEST_SECONDS:  # the wait took longer than planned
             raise last
         outcome = yield Send(call.path, call.body, min(policy.request_timeout_seconds, left))
         try:
@@ -178,5 +178,5 @@ def _carry(
 def _result(call: wire.Call[T], outcome: Outcome, now: float, redactor: Redactor) -> T:
     if isinstance(outcome, UpstashVectorError):
         raise outcome
-    assert outcome is not None, "a Send is answered with its outcome"  # noqa: S101 - a driver's mistake
+    assert outcome is not None, "the outcome of a Send is missing"  # noqa: S101 - a bug of the driver
     return wire.decode(call, outcome, now, redactor)

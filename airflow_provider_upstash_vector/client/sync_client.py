@@ -1,4 +1,4 @@
-"""The sync client: one line per API call, driven by the retry flow over httpx."""
+"""The sync client: the calls of ``wire``, driven by the retry flow over httpx."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from airflow_provider_upstash_vector.client import retry, wire
-from airflow_provider_upstash_vector.client.base import RequestStats, engine_settings, named_after
+from airflow_provider_upstash_vector.client.base import RequestStats, named_after, transport_settings
 from airflow_provider_upstash_vector.client.errors import BadRequest, NotFound, UpstashVectorError
 from airflow_provider_upstash_vector.client.models import (
     Endpoint,
@@ -60,15 +60,14 @@ def _context_method(
 
 
 class VectorClient:
-    """Calls an index, waiting for each answer. Close it, or use it as a context manager.
+    """A client of one index. Close it, or use it as a context manager.
 
-    Every method raises :class:`~.errors.UpstashVectorError`; :class:`~.errors.InvalidRequest` before
-    anything is sent. ``traffic`` counts what was sent. ``namespace=None`` means the index's default one,
-    as ``""`` does.
+    Methods raise :class:`~.errors.UpstashVectorError`; :class:`~.errors.InvalidRequest` before anything is sent.
+    ``request_stats`` counts the requests. ``namespace=None`` means the index's default one, as ``""`` does.
 
     :param endpoint: URL and token of the index.
-    :param policy: limits time and attempts; by default ``RetryPolicy()``.
-    :param max_connections: how many are kept open at most, which matters only where threads share the client.
+    :param policy: limits of time and attempts; by default ``RetryPolicy()``.
+    :param max_connections: maximum of open connections; more than one is used only if threads share the client.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class VectorClient:
     ) -> None:
         self._policy = policy or retry.RetryPolicy()
         self.request_stats = RequestStats()
-        settings = engine_settings(endpoint, self._policy, max_connections)
+        settings = transport_settings(endpoint, self._policy, max_connections)
         self._redactor = settings.redactor
         self._transport: Transport = HttpxTransport(settings)
 
@@ -98,7 +97,7 @@ class VectorClient:
     rename_namespace = _method(wire.rename_namespace)
 
     def run(self, request: wire.Call[T] | wire.CallSequence[T]) -> T:
-        """Send a call, or step after step, each as often as the policy allows; return the result."""
+        """Send a call, or each call of a sequence, with retries as the policy allows; return the result."""
         flow = retry.flow(request, self._policy, self._redactor)
         step = next(flow)
         waited = False
@@ -106,7 +105,7 @@ class VectorClient:
         while True:
             if isinstance(step, retry.Wait):
                 time.sleep(step.seconds)
-                self.request_stats.waited(step.seconds, getattr(outcome, "status", None))
+                self.request_stats.record_wait(step.seconds, getattr(outcome, "status", None))
                 outcome, waited = None, True
             else:
                 started = time.monotonic()
@@ -114,7 +113,7 @@ class VectorClient:
                     outcome = self._transport.send(step.path, step.body, step.timeout_seconds)
                 except UpstashVectorError as error:
                     outcome = error
-                self.request_stats.sent(time.monotonic() - started, again=waited)
+                self.request_stats.record_request(time.monotonic() - started, is_retry=waited)
                 waited = False
             try:
                 step = flow.send(outcome)
@@ -122,7 +121,7 @@ class VectorClient:
                 return end.value  # type: ignore[no-any-return]  # what the generator returns is a T
 
     def iterate(self, pages: Generator[wire.Call[RangePage], RangePage, None]) -> Iterator[FetchedVector]:
-        """Yield the vectors of page after page; a page is read when the one before is used up."""
+        """Yield the vectors of all pages; a page is requested when the previous one is exhausted."""
         with suppress(StopIteration):
             call = next(pages)
             while True:
@@ -132,7 +131,7 @@ class VectorClient:
 
     @contextmanager
     def resumable(self, call: wire.Call[ResumableResults]) -> Iterator[ResumableQuery[list[QueryResult]]]:
-        """Begin a resumable query and end it, whatever happens in between."""
+        """Start a resumable query, and end it on exit."""
         started = self.run(call)
         end = wire.resumable_query_end(started.uuid)
         try:
@@ -141,7 +140,7 @@ class VectorClient:
             with suppress(UpstashVectorError):
                 self.run(end)
             raise
-        with suppress(BadRequest, NotFound):  # it has ended by itself
+        with suppress(BadRequest, NotFound):  # it has ended already
             self.run(end)
 
     def _next(self, uuid: str, additional_k: int) -> list[QueryResult]:

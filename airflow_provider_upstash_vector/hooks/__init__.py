@@ -1,1 +1,1 @@
-"""Hooks: an Airflow connection turned into a client of the service."""
+"""The hook, and how it reads an Airflow connection."""

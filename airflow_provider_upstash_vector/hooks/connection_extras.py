@@ -1,4 +1,4 @@
-"""The extras of an Airflow connection: valid JSON, and no key that is almost a known one, which may be a typo."""
+"""The extras of an Airflow connection, with errors for invalid JSON and for keys that look like typos."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from airflow_provider_upstash_vector.provider_info import CONNECTION_FIELDS
 
 log = logging.getLogger(__name__)
 
-# Airflow 2 sends extras of a form under both names to the Test button.
+# Airflow 2 passes extras of the form under both names to the Test button.
 _FORM_PREFIX = "extra__upstash_vector__"
 
 
 class ConnectionWithExtras(Protocol):
-    """The part of Airflow's ``Connection`` that is read here."""
+    """The part of Airflow's ``Connection`` that this module uses."""
 
     conn_id: str
     extra: str | None
 
     @property
     def extra_dejson(self) -> dict[str, Any]:
-        """The extras, ``{}`` also if they are not valid JSON; secrets in them are then masked."""
+        """The extras, ``{}`` if they are not valid JSON; reading them masks the secrets in them."""
 
 
 def read_extras(connection: ConnectionWithExtras) -> dict[str, Any]:
-    """Return the extras that are known and set. Warns once about others; raises :class:`InvalidEndpoint`."""
-    given = _json_object(connection)
-    # Forms send every extra field, as null if it was left empty.
-    named = {str(name): value for name, value in given.items() if value is not None}
+    """Return the known extras that are set. Warns once about unknown ones; raises :class:`InvalidEndpoint`."""
+    values = _json_object(connection)
+    # Forms submit every field, as null if it is empty.
+    named = {str(name): value for name, value in values.items() if value is not None}
     prefixed = {name for name in named if name.startswith(_FORM_PREFIX)}
     extras = {name.removeprefix(_FORM_PREFIX): named[name] for name in prefixed}
     extras |= {name: named[name] for name in named.keys() - prefixed}
     unknown = sorted(extras.keys() - CONNECTION_FIELDS.keys())
     for name in unknown:
-        _refuse_misspelled(name)
+        _reject_misspelled(name)
     if unknown:
         _warn_once(connection.conn_id, tuple(unknown))
     return {name: value for name, value in extras.items() if name in CONNECTION_FIELDS}
@@ -61,15 +61,15 @@ def _json_object(connection: ConnectionWithExtras) -> Mapping[str, Any]:
     return extras
 
 
-def _refuse_misspelled(name: str) -> None:
+def _reject_misspelled(name: str) -> None:
     plain = name.strip().casefold().replace("-", "_")
     for known in CONNECTION_FIELDS:
         if _one_letter_apart(plain, known) or plain.replace("_", "") == known.replace("_", ""):
-            raise InvalidEndpoint(f'The extra "{name}" is not known: write "{known}" instead.')
+            raise InvalidEndpoint(f'The extra "{name}" is unknown: write "{known}" instead.')
 
 
 def _one_letter_apart(first: str, second: str) -> bool:
-    """Return whether texts are equal but for one letter: another, one too many or few, or two swapped."""
+    """Return whether the texts differ by one letter inserted, deleted or replaced, or by two swapped."""
     if first == second:
         return True
     start = next((n for n, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), None)
@@ -83,7 +83,7 @@ def _one_letter_apart(first: str, second: str) -> bool:
 @lru_cache(maxsize=1_000)
 def _warn_once(conn_id: str, unknown: tuple[str, ...]) -> None:
     log.warning(
-        "The connection %r has extras that are not known and have no effect: %s. Known are %s.",
+        "The connection %r has unknown extras, which have no effect: %s. Known extras are %s.",
         conn_id,
         ", ".join(unknown),
         ", ".join(CONNECTION_FIELDS),

@@ -1,4 +1,7 @@
-"""The connection form of Airflow 2.11 to 3.1, with the texts that ``provider_info`` holds for later ones."""
+"""The connection form of Airflow 2.11 to 3.1, and the messages of the Test button in every version.
+
+The texts of the form are in ``provider_info``, from which later versions build it.
+"""
 
 from __future__ import annotations
 
@@ -24,16 +27,16 @@ from airflow_provider_upstash_vector.provider_info import CONNECTION_FIELDS, UI_
 
 _SHOWN_NAMESPACES = 5
 _CONNECT_ADVICE = {
-    "dns": "the host name is not known; compare the REST URL with the index's Connect tab",
-    "tls": "the TLS certificate is not trusted; check the REST URL, or name your proxy's in SSL_CERT_FILE",
-    "refused": "nothing listens there; check host and port of the REST URL",
-    "timeout": "nothing answered in time; check the REST URL and whether a firewall stands between",
-    "other": "check the REST URL, and the proxy if there is one",
+    "dns": "the host name cannot be resolved; compare the REST URL with the index's Connect tab",
+    "tls": "the TLS certificate is not trusted; check the REST URL, or set SSL_CERT_FILE to your proxy's CA",
+    "refused": "connection refused; check host and port of the REST URL",
+    "timeout": "the connection timed out; check the REST URL and any firewall in between",
+    "other": "check the REST URL and, if there is one, the proxy",
 }
 
 
 def widgets() -> dict[str, Any]:
-    """Return the form's own fields; none where wtforms is missing, as in an Airflow without a form."""
+    """Return the fields of the extras; none if wtforms is not installed, as in an Airflow without forms."""
     try:
         # Only wtforms: Airflow 3.0 without FAB drops the form at any other import.
         from wtforms import BooleanField, IntegerField, StringField  # type: ignore[import-untyped]  # noqa: PLC0415 - see above
@@ -49,12 +52,12 @@ def widgets() -> dict[str, Any]:
 
 
 def field_behaviour() -> dict[str, Any]:
-    """Return which standard fields are hidden, and how the others are called."""
+    """Return the hidden standard fields, and the labels of the others."""
     return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
 
 
 def describe_index(info: IndexInfo) -> str:
-    """Return one line of facts about an index."""
+    """Return type, size and namespaces of an index in one line."""
     kind = f"{info.index_type} index"
     if info.index_type != "SPARSE":
         kind += f" of {info.dimension} dimensions ({info.similarity_function})"
@@ -70,7 +73,7 @@ def _plural(count: int, noun: str) -> str:
 
 
 def explain(error: UpstashVectorError) -> str:
-    """Return what is wrong with a connection and what to do about it."""
+    """Return why a connection does not work and what to do."""
     if isinstance(error, InvalidEndpoint):
         return error.message
     return f"{error.message[:1].upper()}{error.message[1:]}: {_advice(error)}."
@@ -84,21 +87,21 @@ def _advice(error: UpstashVectorError) -> str:
     if isinstance(error, ResponseTimeout):
         return 'try again, or raise the extra "timeout"'
     if isinstance(error, TransportError):
-        return "try again; check the proxy if there is one"
+        return "try again; if there is a proxy, check it"
     if isinstance(error, InvalidResponse):
-        return "this is not an Upstash Vector index; check the REST URL"
+        return "the response is not from an Upstash Vector index; check the REST URL"
     return "check the connection"
 
 
 def _api_advice(error: ApiError) -> str:
     if isinstance(error, QuotaExceeded):
-        return "the daily limit is used up; it starts again at 00:00 UTC"
+        return "the daily limit is exhausted; it is reset at 00:00 UTC"
     if isinstance(error, Unauthorized):
         return "use the REST token from the index's Connect tab"
     if isinstance(error, NotFound):
         return "the REST URL is not that of a vector index; copy it from the index's Connect tab"
     if isinstance(error, RateLimited):
-        return "the index is busy; try again in a while"
+        return "the index is throttling requests; try again later"
     if isinstance(error, ServerError):
-        return "the service is in trouble, or a proxy before it; try again in a while"
+        return "the service, or a proxy in front of it, is failing; try again later"
     return "check the REST URL"

@@ -1,4 +1,4 @@
-"""An Airflow connection, read: endpoint, default namespace, limits. From then on Airflow's logs mask its token."""
+"""Reads an Airflow connection into endpoint, default namespace and limits, and masks its token in logs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ try:
 except ImportError:  # Airflow 2
     from airflow.utils.log.secrets_masker import mask_secret  # type: ignore[import-not-found,no-redef]
 
-# Of anything shorter, every occurrence would be masked; Airflow itself warns of it.
-_MIN_CHARS = 6
+# Masking a shorter token would also hide ordinary text; Airflow warns of it.
+_MIN_MASKED_CHARS = 6
 _TRUE, _FALSE = {"true", "t", "yes", "y", "on", "1"}, {"false", "f", "no", "n", "off", "0", ""}
 
 
 class AirflowConnection(ConnectionWithExtras, Protocol):
-    """The part of Airflow's ``Connection`` that is read."""
+    """The part of Airflow's ``Connection`` that this module uses."""
 
     host: str | None
     port: int | None
@@ -36,7 +36,7 @@ class AirflowConnection(ConnectionWithExtras, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionSettings:
-    """What a connection says."""
+    """The settings of a connection."""
 
     endpoint: Endpoint
     namespace: str
@@ -45,9 +45,9 @@ class ConnectionSettings:
 
 @hiding_frames
 def read_connection(connection: AirflowConnection) -> ConnectionSettings:
-    """Return the settings of an Airflow connection, whichever of its forms it was written in.
+    """Return the settings of an Airflow connection, whether defined by form, JSON or URI.
 
-    Raises :class:`InvalidEndpoint` with one sentence that says what to do.
+    Raises :class:`InvalidEndpoint`, which says what to do.
     """
     extras = read_extras(connection)
     settings = ConnectionSettings(
@@ -55,7 +55,7 @@ def read_connection(connection: AirflowConnection) -> ConnectionSettings:
             connection.host,
             connection.password,
             scheme=connection.schema if connection.schema in {"http", "https"} else "https",
-            port=connection.port,  # Airflow's forms store an empty one as 0
+            port=connection.port,  # Airflow's forms store an empty port as 0
             allow_http=_boolean(extras, "allow_http", default=False),
         ),
         namespace=_namespace(extras),
@@ -66,10 +66,10 @@ def read_connection(connection: AirflowConnection) -> ConnectionSettings:
 
 
 def _mask_token(token: str) -> None:
-    """Mask a token in logs and rendered fields; Airflow knows only the spelling in which it is stored."""
-    if len(token) >= _MIN_CHARS:
+    """Mask a token in logs and rendered fields, also in the encodings in which HTTP sends it."""
+    if len(token) >= _MIN_MASKED_CHARS:
         encoded = (base64.b64encode(text.encode()).decode().rstrip("=") for text in (token, f"Bearer {token}"))
-        spellings: Any = [token, quote(token, safe=""), *encoded]  # Any: a list[str] is no list[JsonValue]
+        spellings: Any = [token, quote(token, safe=""), *encoded]  # Any: a list[str] is not a list[JsonValue]
         mask_secret(spellings)
 
 
@@ -77,9 +77,9 @@ def _namespace(extras: Mapping[str, Any]) -> str:
     value = extras.get("namespace", "")
     if isinstance(value, str) or type(value) is int:
         return str(value)
-    # A URI connection on Airflow 3.1 and later has read 1.10 as a number: its text is lost.
+    # Airflow 3.1 and later reads 1.10 in a URI connection as a number: its text is lost.
     raise InvalidEndpoint(
-        f'The extra "namespace" is {value!r}, not text: write it in quotes, in a JSON connection.'
+        f'The extra "namespace" is {value!r}, not text: write it in quotes, and the connection as JSON.'
     )
 
 

@@ -1,4 +1,4 @@
-"""URIs of object stores, opened through Airflow: any scheme that an installed provider brings."""
+"""Files of object stores, through Airflow: any scheme that an installed provider supports."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
 
 
 def object_paths(uri: str) -> Sequence[OpenablePath]:
-    """Return the files that a path or URI names, or its wildcards match, in order of name.
+    """Return the file of a path or URI, or the files that its wildcards match, in order of name.
 
-    ``s3://conn_id@bucket/key`` names the Airflow connection too. Raises :class:`InvalidRows` for a scheme that no
-    installed provider reads.
+    ``s3://conn_id@bucket/key`` selects the Airflow connection. Raises :class:`InvalidRows` if no installed
+    provider supports the scheme.
     """
-    if "://" not in uri or uri.startswith("file://"):  # the same, but a checkpoint there is replaced as a whole
+    if "://" not in uri or uri.startswith("file://"):  # local, so that a checkpoint is replaced atomically
         return local_paths(uri)
     folder, wildcards = _split(uri)
     try:
         path = ObjectStoragePath(folder)
-        path.fs  # noqa: B018 - looks the scheme up
+        path.fs  # noqa: B018 - resolves the scheme
     except ValueError:
         scheme = uri.partition("://")[0]
-        raise InvalidRows(f"{uri!r}: no installed provider reads {scheme}://") from None
+        raise InvalidRows(f"{uri!r}: no installed provider supports {scheme}://") from None
     if not wildcards:
         return [cast("OpenablePath", path)]
-    found = sorted(path.glob(wildcards), key=str)
-    return [cast("OpenablePath", file) for file in found if file.is_file()]
+    matches = sorted(path.glob(wildcards), key=str)
+    return [cast("OpenablePath", match) for match in matches if match.is_file()]
 
 
 def _split(uri: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""A checkpoint in the task's own state, which Airflow keeps from 3.3 on."""
+"""A checkpoint in the task state store of Airflow 3.3 and later."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ _KEY = "upstash_vector_bulk_update"
 
 
 class TaskStateStore(Protocol):
-    """The part of ``context["task_state_store"]`` that is used."""
+    """The part of ``context["task_state_store"]`` that this module uses."""
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return a value."""
+        """Return the value of ``key``."""
 
     def set(self, key: str, value: Any) -> None:
-        """Keep a value."""
+        """Store a value."""
 
     def delete(self, key: str) -> None:
-        """Forget a value."""
+        """Delete a value."""
 
 
 class TaskStateCheckpoint:
-    """A checkpoint that outlives retries and the death of the task's process, but not the DAG run.
+    """A checkpoint that survives retries and the death of the task's process, but not the DAG run.
 
-    ``name`` is that of the task instance; the journal beside the state is on the worker's disk.
+    ``name`` identifies the task instance; its journal is on the worker's disk.
     """
 
     def __init__(self, state: TaskStateStore, name: str) -> None:
@@ -35,13 +35,13 @@ class TaskStateCheckpoint:
 
     def load(self) -> Mapping[str, Any] | None:
         """Return the checkpoint, or ``None``."""
-        found: Mapping[str, Any] | None = self._state.get(_KEY)
-        return found
+        state: Mapping[str, Any] | None = self._state.get(_KEY)
+        return state
 
     def save(self, state: dict[str, Any]) -> None:
-        """Keep the checkpoint in place of the one before."""
+        """Replace the checkpoint."""
         self._state.set(_KEY, state)
 
     def clear(self) -> None:
-        """Forget it, so that a task that is cleared starts over."""
+        """Delete the checkpoint, so that a cleared task starts over."""
         self._state.delete(_KEY)

@@ -1,4 +1,4 @@
-"""The hook: an Airflow connection turned into calls of the service."""
+"""The hook: the calls of the client, with an Airflow connection."""
 
 from __future__ import annotations
 
@@ -27,18 +27,20 @@ if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk.options import BulkArguments
     from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind
 
-P = ParamSpec("P")
-T = TypeVar("T")
+__all__ = ["UpstashVectorHook"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 def _on_connection(
-    method: Callable[Concatenate[VectorClient, P], T],
-) -> Callable[Concatenate[UpstashVectorHook, P], T]:
-    """Return a method of the client as one of the hook, with the connection's namespace where none is given."""
+    method: Callable[Concatenate[VectorClient, _P], _T],
+) -> Callable[Concatenate[UpstashVectorHook, _P], _T]:
+    """Return a client method as a hook method, with the connection's namespace as the default."""
     signature = inspect.signature(method)
     has_default = "namespace" in signature.parameters and signature.parameters["namespace"].default is None
 
-    def hook_method(self: UpstashVectorHook, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def hook_method(self: UpstashVectorHook, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         call = signature.bind(self.get_conn(), *args, **kwargs)
         if has_default:
             call.arguments["namespace"] = self.resolve_namespace(call.arguments.get("namespace"))
@@ -52,8 +54,8 @@ def _on_connection(
 class UpstashVectorHook(BaseHook):
     """Calls the Upstash Vector index of an Airflow connection.
 
-    The connection's host is the REST URL, its password the REST token; extras are ``namespace`` (for calls
-    that give none), ``timeout`` (seconds for one request), ``max_attempts`` and ``allow_http``. In every call
+    The connection's host is the REST URL, its password the REST token; extras are ``namespace`` (the default of
+    calls), ``timeout`` (seconds for one request), ``max_attempts`` and ``allow_http``. In every call
     ``namespace=None`` means that of the connection, ``namespace=""`` the index's default one.
 
     Calls raise :class:`~airflow_provider_upstash_vector.client.errors.UpstashVectorError`. Close the hook, or
@@ -82,31 +84,31 @@ class UpstashVectorHook(BaseHook):
 
     @cached_property
     def settings(self) -> ConnectionSettings:
-        """What the connection says; read once. Raises ``InvalidEndpoint`` where it cannot be used."""
+        """The settings of the connection, read once. Raises ``InvalidEndpoint`` if they are invalid."""
         return read_connection(self.get_connection(self.upstash_vector_conn_id))
 
     def get_conn(self) -> VectorClient:
-        """Return the sync client, opened once and closed with the hook."""
+        """Return the sync client, created on first use and closed with the hook."""
         if self._client is None:
             self._client = VectorClient(self.settings.endpoint, policy=self.settings.policy)
         return self._client
 
     @property
     def request_stats(self) -> RequestStats:
-        """What the open client has sent so far."""
+        """The request counts of the open client."""
         return self._client.request_stats if self._client else RequestStats()
 
     def asset(self, namespace: str | None = None) -> Any:
-        """Return the asset of a namespace of the connection's index; for tasks, since it reads the connection.
+        """Return the asset of a namespace; for use in tasks, since it reads the connection.
 
-        In a DAG's file use :func:`~airflow_provider_upstash_vector.assets.upstash_vector.upstash_vector_asset`.
+        In a DAG file use :func:`~airflow_provider_upstash_vector.assets.upstash_vector.upstash_vector_asset`.
         """
         from airflow_provider_upstash_vector.assets.upstash_vector import create_asset  # noqa: PLC0415 - as below
 
         return create_asset(host=self.settings.endpoint.url, namespace=self.resolve_namespace(namespace))
 
     def resolve_namespace(self, namespace: str | None) -> str:
-        """Return ``namespace``, or the connection's where it is ``None``."""
+        """Return ``namespace``, or the connection's if it is ``None``."""
         return self.settings.namespace if namespace is None else namespace
 
     def update(
@@ -120,7 +122,7 @@ class UpstashVectorHook(BaseHook):
         metadata_update_mode: str | None = None,
         namespace: str | None = None,
     ) -> int:
-        """Change what is given of one vector; return the updated count, 1 or, where no such id is, 0.
+        """Update the given fields of one vector; return 1 if it exists, else 0.
 
         Arguments are those of :class:`~airflow_provider_upstash_vector.client.VectorUpdate`. Raises
         ``InvalidRequest`` before anything is sent.
@@ -153,13 +155,12 @@ class UpstashVectorHook(BaseHook):
         log: Log | None = None,
         **arguments: Unpack[BulkArguments],
     ) -> BulkReport:
-        """Send an update for each row, many at a time; return what became of them.
+        """Send an update for each row, many at a time; return the report.
 
         Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.update`. Paths may be URIs of
-        any object store that Airflow reads; ``rows`` that give no namespace go to ``namespace``, or the
-        connection's.
+        any object store that Airflow supports. Rows without a namespace go to ``namespace``, or the connection's.
         """
-        from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - most tasks do without
+        from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - most tasks do not need it
 
         return bulk.update(
             rows,
@@ -178,7 +179,7 @@ class UpstashVectorHook(BaseHook):
 
     @staticmethod
     def forget_checkpoint(checkpoint: PathLike | CheckpointStore) -> None:
-        """Forget the checkpoint of a finished bulk update that was to be kept."""
+        """Delete the checkpoint of a bulk update that ended with ``keep_checkpoint``."""
         from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - as above
 
         bulk.forget(checkpoint, object_paths)
@@ -200,15 +201,15 @@ class UpstashVectorHook(BaseHook):
     rename_namespace = _on_connection(VectorClient.rename_namespace)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask for ``info`` once; return whether it worked and what to tell the person. Never raises."""
+        """Request ``info`` once; return whether that succeeded, and a message for the user. Never raises."""
         try:
             policy = replace(self.settings.policy, max_attempts=1)
             with VectorClient(self.settings.endpoint, policy=policy) as client:
                 return True, connection_form.describe_index(client.info())
         except UpstashVectorError as error:
             return False, connection_form.explain(error)
-        except Exception as error:  # noqa: BLE001 - the button shows whatever went wrong
-            return False, f"The connection cannot be tested: {type(error).__name__}."
+        except Exception as error:  # noqa: BLE001 - the button shows any error
+            return False, f"The connection test failed: {type(error).__name__}."
 
     def close(self) -> None:
         """Close the connections of the client."""

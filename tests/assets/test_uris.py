@@ -89,7 +89,7 @@ def test_an_older_airflow_accepts_only_percent_encoded_uris() -> None:
 INVALID = [
     ("upstash-vector://x.io/ns?token=abc", "have no query"),
     ("upstash-vector:///ns", "The REST URL is missing"),
-    ("upstash-vector://x y/ns", "names no host"),
+    ("upstash-vector://x y/ns", "has no valid host"),
     ("upstash-vector://x.io:port/ns", "cannot be read"),
     ("upstash-vector://x.io/%FF", "is not percent-encoded UTF-8"),
 ]

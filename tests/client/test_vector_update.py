@@ -43,7 +43,7 @@ class Tensor:
         ({"id": "", "data": "x"}, "id", "must not be empty"),
         ({"data": "x"}, "id", "is required"),
         ({"id": 7, "data": "x"}, "id", "must be text, got int 7"),
-        ({"id": "\ud800", "data": "x"}, "id", "half of a surrogate pair"),
+        ({"id": "\ud800", "data": "x"}, "id", "unpaired surrogate"),
         ({"id": "a"}, "update", "nothing to update"),
         ({"id": "a", "data": "x", "metdata": {}}, "metdata", "there is no such field"),
         ({"id": "a", "vector": []}, "vector", "must not be empty"),
@@ -79,8 +79,8 @@ class Tensor:
         ({"id": "a", "metadata": {"x": "y" * 49_150}}, "metadata", "more than the limit of 49,152"),
         ({"id": "a", "metadata": "x" * 99}, "metadata", "got str '" + "x" * 59 + "…"),
         ({"id": "a", "metadata": [1]}, "metadata", "must be a JSON object, got list [1]"),
-        ({"id": "a", "metadata": {1: 2}}, "metadata", "cannot be written as JSON"),
-        ({"id": "a", "metadata": {"x": object()}}, "metadata", "cannot be written as JSON"),
+        ({"id": "a", "metadata": {1: 2}}, "metadata", "is not JSON serializable"),
+        ({"id": "a", "metadata": {"x": object()}}, "metadata", "is not JSON serializable"),
         ({"id": "a", "metadata": {"x": [2**64]}}, "metadata", "metadata['x'][0] is an integer beyond 64 bits"),
         ({"id": "a", "metadata": {"x": {"y": [1, float("nan")]}}}, "metadata", "metadata['x']['y'][1] is nan"),
         ({"id": "a", "metadata": {"x": np.array([np.inf])}}, "metadata", "metadata['x'][0] is inf"),
@@ -149,7 +149,7 @@ def test_what_nests_too_deep_for_json_is_refused_at_once() -> None:
     deep: Any = {}
     for _ in range(251):
         deep = {"x": deep}
-    with pytest.raises(InvalidRequest, match="cannot be written as JSON: Recursion limit reached"):
+    with pytest.raises(InvalidRequest, match="is not JSON serializable: Recursion limit reached"):
         VectorUpdate(id="a", metadata={"x": {"x": {"x": deep}}})
     VectorUpdate(id="a", metadata=deep).to_json()
 

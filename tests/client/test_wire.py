@@ -49,7 +49,7 @@ def test_every_namespace_can_be_read_back_from_its_segment(namespace: str) -> No
 
 
 def test_a_namespace_that_utf8_cannot_carry_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="namespace: half of a surrogate pair"):
+    with pytest.raises(InvalidRequest, match="namespace: unpaired surrogate"):
         wire.reset("\udfff")
     with pytest.raises(InvalidRequest, match="namespace: must be text, got int 5"):
         wire.reset(5)  # type: ignore[arg-type]  # the mistake in question

@@ -118,7 +118,7 @@ def test_the_other_times_follow_the_timeout(timeout: int, connect: float, total:
         ({"extra": "null"}, "The extras are not a JSON object"),
         ({"extra": '{"namespace": "movies",}'}, "The extras are not valid JSON at line 1, column 24: write"),
         ({"extra": "namespace=movies"}, "The extras are not valid JSON at line 1, column 1: write"),
-        ({"extra": '{"Namespace": "movies"}'}, 'The extra "Namespace" is not known: write "namespace" instead.'),
+        ({"extra": '{"Namespace": "movies"}'}, 'The extra "Namespace" is unknown: write "namespace" instead.'),
         ({"extra": '{"name_space": "movies"}'}, 'write "namespace" instead'),
         ({"extra": '{"namespaces": "movies"}'}, 'write "namespace" instead'),
         ({"extra": '{"namespce": "movies"}'}, 'write "namespace" instead'),
@@ -164,6 +164,6 @@ def test_other_extras_are_warned_of_once(caplog: pytest.LogCaptureFixture) -> No
         assert read_connection(connection(conn_id="with_others", extra=extra)).namespace == "movies"
     told = [record.getMessage() for record in caplog.records if "not known" in record.getMessage()]
     assert "".join(told) == (
-        "The connection 'with_others' has extras that are not known and have no effect: name, owner, team. Known "
+        "The connection 'with_others' has unknown extras, which have no effect: name, owner, team. Known extras "
         "are namespace, timeout, max_attempts, allow_http."
     )

@@ -148,11 +148,11 @@ def test_the_test_button_with_a_good_connection(connection: str, server: DevServ
             {"password": "wrong"},
             "Unauthorized: Invalid auth token: use the REST token from the index's Connect tab.",
         ),
-        ({"password": "***"}, "The REST token is masked (***): enter the token itself again."),
+        ({"password": "***"}, "The REST token is masked (***): enter the token again."),
         ({"password": ""}, "The REST token is missing"),
         ({"host": ""}, "The REST URL is missing"),
-        ({"host": "https://no-such-index.invalid"}, "the host name is not known"),
-        ({"host": "http://127.0.0.1:1"}, "nothing listens there"),
+        ({"host": "https://no-such-index.invalid"}, "the host name cannot be resolved"),
+        ({"host": "http://127.0.0.1:1"}, "connection refused"),
         ({"extra": {"timeout": "soon"}}, """The extra "timeout" is 'soon\'"""),
     ],
 )
@@ -170,14 +170,14 @@ def test_the_test_button_asks_once(connection: str, server: DevServer) -> None:
     server.faults.add(Fault(kind="status", status=502, html=True, times=9))
     good, message = UpstashVectorHook().test_connection()
     assert not good
-    assert message.startswith("502 502 502 from a proxy: the service is in trouble")
+    assert message.startswith("502 502 502 from a proxy: the service, or a proxy in front of it, is failing")
     assert server.requests["info"] == 1
 
 
 def test_the_test_button_never_raises(airflow_home: AirflowHome) -> None:
     assert UpstashVectorHook("there_is_no_such_connection").test_connection() == (
         False,
-        "The connection cannot be tested: AirflowNotFoundException.",
+        "The connection test failed: AirflowNotFoundException.",
     )
 
 

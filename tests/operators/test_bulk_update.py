@@ -168,7 +168,7 @@ def test_rejected_rows_fail_the_task_at_once_with_the_manifest(tmp_path: Path) -
     [
         ({"rows": "/nowhere.jsonl"}, "there is no file /nowhere.jsonl"),
         ({"rows": "/nowhere*.jsonl"}, "no file matches"),
-        ({"rows": "nothing://bucket/rows.jsonl"}, "no installed provider reads nothing://"),
+        ({"rows": "nothing://bucket/rows.jsonl"}, "no installed provider supports nothing://"),
         ({"rows": "[1, 2"}, "must be a path, a URI or a list of rows"),
         ({"rows": {"id": "v0"}}, "rows must be a list, an iterable, a table or a path, got dict"),
         ({"rows": ROWS, "namespace": 1.5}, "namespace: must be text"),

@@ -52,7 +52,7 @@ class Records:
         text = "".join(self._lines)
         try:
             return text.isascii() or bool(text.encode())
-        except UnicodeEncodeError:  # a byte that is not stands there as half of a surrogate pair
+        except UnicodeEncodeError:  # a byte that is not stands there as unpaired surrogate
             return False
 
     def reason(self, cells: list[str] | str) -> str:

@@ -1,1 +1,1 @@
-"""The HTTP libraries, each behind the same seam: path and body bytes in, an answer out."""
+"""Transports: one module or package for each HTTP library, behind a common protocol."""

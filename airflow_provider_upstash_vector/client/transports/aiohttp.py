@@ -1,4 +1,4 @@
-"""The async engine where there is a proxy, over aiohttp."""
+"""The async transport for use with a proxy, over aiohttp."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _CHUNK_BYTES = 64 * 1024
 
 
 class AiohttpTransport:
-    """Sends requests with aiohttp; made and used on one event loop."""
+    """Sends requests with aiohttp; bound to one event loop."""
 
     def __init__(self, settings: TransportSettings) -> None:
         self._settings = settings
         proxy = settings.proxy
         self._proxy = proxy.url if proxy else None
-        # a proxy is given its credentials with the request to open a tunnel, or else with that which it forwards
+        # a proxy receives its credentials with CONNECT, or with the request that it forwards
         self._tunnel_headers = proxy.headers if proxy and settings.base_url.startswith("https:") else {}
         self._headers = {**settings.headers, **(proxy.headers if proxy and not self._tunnel_headers else {})}
-        # for a tunnel through the proxy, or a proxy that is itself reached by https
+        # for the tunnel, or for a proxy with an https URL
         self._tls = SharedTlsContext()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -52,7 +52,7 @@ class AiohttpTransport:
             async with self._session.post(
                 URL(self._settings.base_url + path, encoded=True),
                 data=body,
-                # not headers of the session, which aiohttp sends to a proxy as well, the token among them
+                # not headers of the session: aiohttp sends those, with the token, to the proxy as well
                 headers=self._headers,
                 allow_redirects=False,
                 proxy=self._proxy,
@@ -62,17 +62,17 @@ class AiohttpTransport:
             ) as response:
                 return Response(response.status, response.headers, await _read(response))
         except aiohttp.ClientHttpProxyError as error:
-            refusal = self._settings.redactor.redact(f"{error.status} {error.message}")
-            failure = ConnectionFailed(f"cannot connect: {refusal}")
+            reason = self._settings.redactor.redact(f"{error.status} {error.message}")
+            failure = ConnectionFailed(f"cannot connect: {reason}")
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             failure = connection_failed(error, self._settings.redactor)
         except asyncio.TimeoutError:
-            failure = ResponseTimeout(f"no whole answer within {timeout_seconds:g} s")
+            failure = ResponseTimeout(f"no complete response within {timeout_seconds:g} s")
         except (aiohttp.ClientError, ValueError) as error:  # ValueError: a content length beyond int()
             failure = response_lost(error, self._settings.redactor)
-        except BaseException as interruption:  # noqa: BLE001 - it is raised again
+        except BaseException as interruption:  # noqa: BLE001 - raised again
             raise without_frames(interruption)  # noqa: B904 - the same error
-        raise failure  # out here it has no cause: aiohttp's hold the headers of the request
+        raise failure  # outside the except block: aiohttp's errors hold the headers of the request
 
     async def close(self) -> None:
         """Close the connections."""

@@ -1,4 +1,4 @@
-"""The seam to the HTTP libraries, and the rules that all of them follow."""
+"""The transport protocols, and what all transports share: settings, TLS context, errors, size limit."""
 
 from __future__ import annotations
 
@@ -25,10 +25,7 @@ MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransportSettings:
-    """What an engine needs to know: base URL, headers of every request, proxy, limits.
-
-    ``redactor`` knows the secrets among them; text of libraries and servers comes into an error through it alone.
-    """
+    """Settings of a transport. ``redactor`` removes the secrets among them from text that is put into errors."""
 
     base_url: str
     headers: Mapping[str, str] = field(repr=False)  # the token is in them
@@ -42,10 +39,10 @@ class Transport(Protocol):
     """Sends one request at a time on the caller's thread, over connections that are kept alive."""
 
     def send(self, path: str, body: bytes, timeout_seconds: float) -> Response:
-        """POST ``body``; the whole answer is there within ``timeout_seconds``.
+        """POST ``body``; return the complete response within ``timeout_seconds``.
 
-        Sends at most once, follows no redirect and reads no more than 16 MB.
-        Raises :class:`TransportError`, or :class:`InvalidResponse` for an answer over 16 MB.
+        Sends at most once, does not follow redirects, and reads at most 16 MB. Raises :class:`TransportError`, or
+        :class:`InvalidResponse` for a response over 16 MB.
         """
 
     def close(self) -> None:
@@ -53,48 +50,48 @@ class Transport(Protocol):
 
 
 class AsyncTransport(Protocol):
-    """The same on an event loop; many requests at a time."""
+    """Sends many requests at a time on an event loop."""
 
     async def send(self, path: str, body: bytes, timeout_seconds: float) -> Response:
-        """POST ``body``, as :meth:`Engine.send`."""
+        """POST ``body``, as :meth:`Transport.send`."""
 
     async def close(self) -> None:
         """Close the connections."""
 
 
 def tls_context() -> ssl.SSLContext:
-    """Return the system's trusted authorities, or those in ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``.
+    """Return a context with the system's trusted authorities, or those in ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``.
 
-    Where Python finds no authorities at all (python.org builds for macOS), certifi's are taken.
+    If Python finds none (python.org builds for macOS), certifi's are used.
     """
     context = ssl.create_default_context()
     paths = ssl.get_default_verify_paths()
     if paths.cafile is None and paths.capath is None and os.name == "posix":
-        import certifi  # noqa: PLC0415 - comes with httpx, and is rarely needed
+        import certifi  # noqa: PLC0415 - rarely needed
 
         context.load_verify_locations(certifi.where())
     return context
 
 
 class SharedTlsContext:
-    """The context of all connections of an engine, made when it is first needed, once and in a thread.
+    """The TLS context of all connections of a transport, created on first use in a thread.
 
-    Reading the authorities takes some 20 ms, which all else on the event loop would wait for.
+    Reading the authorities would block the event loop for some 20 ms.
     """
 
     def __init__(self) -> None:
-        self._made: asyncio.Task[ssl.SSLContext] | None = None
+        self._task: asyncio.Task[ssl.SSLContext] | None = None
 
     async def get(self) -> ssl.SSLContext:
-        """Return the context. Raises ``OSError`` where the authorities cannot be read; the next call tries it."""
-        made = self._made
-        if made is None or (made.done() and made.exception() is not None):
-            made = self._made = asyncio.create_task(asyncio.to_thread(tls_context))
-        return await asyncio.shield(made)  # others wait for it too
+        """Return the context. Raises ``OSError`` if the authorities cannot be read; the next call tries again."""
+        task = self._task
+        if task is None or (task.done() and task.exception() is not None):
+            task = self._task = asyncio.create_task(asyncio.to_thread(tls_context))
+        return await asyncio.shield(task)  # other requests wait for it too
 
 
 def connection_failed(error: BaseException, redactor: Redactor) -> ConnectionFailed:
-    """Return the error for a connection that could not be made, with the reason its causes show."""
+    """Return the error for a failed connection attempt; its causes determine the reason."""
     reason: ConnectionFailureReason = "other"
     for cause in _causes(error):
         if isinstance(cause, socket.gaierror):
@@ -105,27 +102,27 @@ def connection_failed(error: BaseException, redactor: Redactor) -> ConnectionFai
             reason = "refused"
         elif isinstance(cause, TimeoutError | asyncio.TimeoutError):  # two classes on Python 3.10
             reason = "timeout"
-    return ConnectionFailed(f"cannot connect: {redactor.redact(describe(error))}", reason)
+    return ConnectionFailed(f"cannot connect: {redactor.redact(error_text(error))}", reason)
 
 
 def response_lost(error: BaseException, redactor: Redactor) -> ResponseLost:
     """Return the error for a connection that broke."""
-    return ResponseLost(f"the connection broke: {redactor.redact(describe(error))}")
+    return ResponseLost(f"the connection broke: {redactor.redact(error_text(error))}")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or seen.__context__
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
-def describe(error: BaseException) -> str:
-    """Return an error's text, or its class where it has none."""
+def error_text(error: BaseException) -> str:
+    """Return the text of an error, or its class name if it has none."""
     return str(error) or type(error).__name__
 
 
 def check_size(size: int) -> None:
-    """Raise :class:`InvalidResponse` for an answer of more than 16 MB."""
+    """Raise :class:`InvalidResponse` for a response of more than 16 MB."""
     if size > MAX_RESPONSE_BYTES:
-        raise InvalidResponse(f"the answer is larger than {MAX_RESPONSE_BYTES // 1024**2} MB")
+        raise InvalidResponse(f"the response is larger than {MAX_RESPONSE_BYTES // 1024**2} MB")

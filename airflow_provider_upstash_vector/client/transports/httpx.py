@@ -1,6 +1,6 @@
-"""The sync engine, over httpx's transport.
+"""The sync transport, over httpx.
 
-The transport is used without ``httpx.Client``: no redirects, no cookies, and no log line per request.
+It uses ``httpx.HTTPTransport`` without ``httpx.Client``: no redirects, no cookies, no log line per request.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ class HttpxTransport:
             proxy=httpx.Proxy(proxy.url, headers=proxy.headers) if proxy else None,
             limits=httpx.Limits(max_connections=settings.max_connections, keepalive_expiry=_KEEP_ALIVE_SECONDS),
         )
-        # httpx limits each read, not the whole answer; its pool takes a backend that limits both.
+        # httpx limits each read, not the whole response; a network backend of its pool can limit both.
         pool = self._transport._pool  # noqa: SLF001 - HTTPTransport has no parameter for the backend
         pool._network_backend = _DeadlineBackend(pool._network_backend, self._deadline)  # noqa: SLF001 - see above
 
     def send(self, path: str, body: bytes, timeout_seconds: float) -> Response:
-        """POST ``body`` to ``path``; see :class:`~.base.Engine`."""
+        """POST ``body`` to ``path``; see :class:`~.base.Transport`."""
         connect = min(timeout_seconds, self._settings.connect_timeout_seconds)
         timeout = httpx.Timeout(timeout_seconds, connect=connect).as_dict()
         request = httpx.Request(
@@ -64,12 +64,12 @@ class HttpxTransport:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.PoolTimeout) as error:
             failure = connection_failed(error, self._settings.redactor)
         except httpx.TimeoutException:
-            failure = ResponseTimeout(f"no whole answer within {timeout_seconds:g} s")
+            failure = ResponseTimeout(f"no complete response within {timeout_seconds:g} s")
         except httpx.TransportError as error:
             failure = response_lost(error, self._settings.redactor)
-        except BaseException as interruption:  # noqa: BLE001 - it is raised again
+        except BaseException as interruption:  # noqa: BLE001 - raised again
             raise without_frames(interruption)  # noqa: B904 - the same error
-        raise failure  # out here it has no cause, in which a server could have echoed the token
+        raise failure  # outside the except block: a cause could contain an echoed token
 
     def close(self) -> None:
         """Close the connections."""
@@ -91,22 +91,22 @@ def _read(response: httpx.Response) -> bytes:
 
 
 class _Deadline(threading.local):
-    """When the request that this thread is sending must have ended."""
+    """The deadline of the request of the current thread."""
 
     _at = float("inf")
 
     def set(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
 
-    def limit(self, timeout: float | None, late: type[httpcore.TimeoutException]) -> float:
+    def limit(self, timeout: float | None, error: type[httpcore.TimeoutException]) -> float:
         left = self._at - time.monotonic()
         if left <= 0:
-            raise late
+            raise error
         return left if timeout is None else min(left, timeout)
 
 
 class _DeadlineStream(httpcore.NetworkStream):
-    """A connection on which no wait goes past the deadline of the request."""
+    """A connection whose reads and writes end at the deadline of the request."""
 
     def __init__(self, stream: httpcore.NetworkStream, deadline: _Deadline) -> None:
         self._stream = stream
@@ -132,14 +132,14 @@ class _DeadlineStream(httpcore.NetworkStream):
 
 def _addresses(host: str, port: int) -> list[str]:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise httpcore.ConnectError(str(error)) from error
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    return list(dict.fromkeys(str(address[0]) for *_, address in infos))
 
 
 class _DeadlineBackend(httpcore.NetworkBackend):
-    """Opens connections on which no wait goes past the deadline of the request."""
+    """Opens :class:`_DeadlineStream` connections."""
 
     def __init__(self, backend: httpcore.NetworkBackend, deadline: _Deadline) -> None:
         self._backend = backend
@@ -148,9 +148,9 @@ class _DeadlineBackend(httpcore.NetworkBackend):
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, *args: typing.Any, **options: typing.Any
     ) -> httpcore.NetworkStream:
-        """Connect to the first address of ``host`` that answers, to all of them within ``timeout``.
+        """Connect to the first address of ``host`` that accepts; ``timeout`` is for all of them.
 
-        Looking the name up is not limited: the system's resolver takes no deadline.
+        Name resolution is not limited: the system's resolver has no deadline.
         """
         ends = time.monotonic() + (timeout or self._deadline.limit(None, httpcore.ConnectTimeout))
         failure: Exception = httpcore.ConnectError(f"{host} has no address")

@@ -58,7 +58,7 @@ def query_data(
 def query_many(
     queries: Sequence[Query | Mapping[str, Any]], namespace: str | None = None
 ) -> Call[list[list[QueryResult]]]:
-    """Run up to 1,000 queries in one request, either all by vectors or all by text; return a list of results for each.
+    """Run up to 1,000 queries in one request, all by vectors or all by text; return a list of results for each.
 
     A query is a :class:`Query` or a mapping of its fields. Safe to send again.
     """
@@ -92,7 +92,7 @@ def resumable_query(
     max_idle: int = 3600,
     **options: Unpack[QueryOptions],
 ) -> Call[ResumableResults]:
-    """Start a query to be continued: a context manager with the first ``results`` and ``fetch_next(additional_k)``.
+    """Start a query that can be continued: a context manager with ``results`` and ``fetch_next(additional_k)``.
 
     Options are those of ``query``. The query ends with the context, or after ``max_idle`` seconds without a
     request. Starting it is safe to send again; ``fetch_next`` is not sent again after a lost response, since that

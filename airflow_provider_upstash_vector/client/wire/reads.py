@@ -27,12 +27,12 @@ def fetch(
     include_metadata: bool = False,
     include_data: bool = False,
 ) -> CallSequence[list[FetchedVector | None]]:
-    """Read vectors by id, in the order of ``ids``, ``None`` for an unknown one; or up to 1,000 by prefix of the id.
+    """Read vectors in the order of ``ids``, ``None`` for an unknown one; or up to 1,000 by prefix of the id.
 
     Ids are sent in requests of 1,000. Safe to send again.
     """
     if (ids is None) == (prefix is None):
-        raise InvalidRequest("fetch", "set exactly one of ids and prefix")
+        raise InvalidRequest("fetch", "set set exactly one of ids and prefix")
     include = _include(include_vectors, include_metadata, include_data)
     if ids is None:
         return _fetch_all([_fetch_call({"prefix": _prefix(prefix), **include}, namespace)])

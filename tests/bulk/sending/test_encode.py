@@ -138,7 +138,7 @@ def test_what_an_earlier_failure_said_is_left_out() -> None:
         ({"id": "a", "sparse_vector": None, "sparseVector": ([1], [1]), "x": 1}, "x", "there is no such field"),
         ({"id": "a", "data": "x", "namespace": 5}, "namespace", "must be text, got int 5"),
         ({"id": "a", "data": "x", "namespace": []}, "namespace", "must be text, got list []"),
-        ({"id": "a", "data": "x", "namespace": "\ud800"}, "namespace", "half of a surrogate pair"),
+        ({"id": "a", "data": "x", "namespace": "\ud800"}, "namespace", "unpaired surrogate"),
         ({"id": "a", "data": "x", "namespace": "n" * 7_501}, "namespace", "7,501 characters in a path"),
         (Unreadable('{"id":', "the line is no JSON"), "row", "the line is no JSON"),
         ([("id", "a")], "row", "must be an object with the fields of an update, got list"),

@@ -105,10 +105,10 @@ async def test_waiting_for_a_turn_ends_in_time_and_loses_no_place() -> None:
         silent = asyncio.create_task(transport.send("/update", b"silence", 0.5))
         await asyncio.sleep(0)
         waiting = asyncio.create_task(transport.send("/update", b"patient", 5))
-        with pytest.raises(ConnectionFailed, match="no connection was free in time") as caught:
+        with pytest.raises(ConnectionFailed, match="no connection became free in time") as caught:
             await transport.send("/update", b"hurried", 0.1)
         assert caught.value.reason == "timeout"
-        with pytest.raises(ResponseTimeout, match=r"no whole answer within 0\.5 s"):
+        with pytest.raises(ResponseTimeout, match=r"no complete response within 0\.5 s"):
             await silent
         assert (await waiting).body == b"patient"
         assert peer.bodies == [b"silence", b"patient"]
@@ -202,20 +202,20 @@ async def test_a_request_given_up_leaves_its_place_to_the_next() -> None:
         assert peer.bodies == [b"silence", b"last"]
         assert [connecting.cancelled(), waiting.cancelled(), reading.cancelled()] == [True] * 3
         await asyncio.sleep(0.05)
-        assert (peer.open, transport._free, len(transport._open)) == (1, 1, 1)
+        assert (peer.open, transport._free_slots, len(transport._open)) == (1, 1, 1)
 
 
 @asynchronous
 async def test_a_request_given_up_when_its_turn_comes_passes_it_on() -> None:
     async with peer_of(echo, max_connections=1) as (_, transport):
-        transport._free = 0  # as with a request under way
+        transport._free_slots = 0  # as with a request under way
         given_up, other = (asyncio.create_task(transport.send("/update", body, 5)) for body in (b"a", b"b"))
         await asyncio.sleep(0)
-        transport._leave()
+        transport._release_slot()
         given_up.cancel()
         assert (await other).body == b"b"
         assert given_up.cancelled()
-        assert transport._free == 1
+        assert transport._free_slots == 1
 
 
 @asynchronous
@@ -255,7 +255,7 @@ async def test_a_request_given_up_when_connecting_has_failed() -> None:
         sending = asyncio.create_task(transport.send("/update", b"", 5))
         with pytest.raises(asyncio.CancelledError):
             await sending
-        assert transport._free == 1
+        assert transport._free_slots == 1
         await transport.close()
 
 
@@ -337,8 +337,8 @@ async def test_closing_ends_all_that_is_under_way() -> None:
             outcomes = await asyncio.gather(*sending[:2], connecting, return_exceptions=True)
             assert [type(outcome) for outcome in outcomes] == [ResponseLost, ConnectionFailed, ConnectionFailed]
             assert sending[2].cancelled()
-            assert all("the engine was closed" in str(outcome) for outcome in outcomes)
-            with pytest.raises(ConnectionFailed, match="the engine was closed"):
+            assert all("the client was closed" in str(outcome) for outcome in outcomes)
+            with pytest.raises(ConnectionFailed, match="the client was closed"):
                 await transport.send("/update", b"", 5)
 
 
@@ -353,7 +353,7 @@ async def test_closing_gives_up_a_look_up(monkeypatch: pytest.MonkeyPatch) -> No
     sending = asyncio.create_task(transport.send("/update", b"", 5))
     await asyncio.sleep(0.01)
     await transport.close()
-    with pytest.raises(ConnectionFailed, match="the engine was closed"):
+    with pytest.raises(ConnectionFailed, match="the client was closed"):
         await sending
 
 
@@ -425,11 +425,11 @@ async def test_few_paths_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"proxy": Proxy("http://proxy.test")}, "knows no proxies"),
+        ({"proxy": Proxy("http://proxy.test")}, "does not support proxies"),
         ({"max_connections": 0}, "max_connections must be at least 1"),
-        ({"headers": {"Authorization": "Bearer a\r\nX: b"}}, "not a header that can be sent: 'Authorization'"),
-        ({"headers": {"A:b": "c"}}, "not a header that can be sent: 'A:b'"),
-        ({"headers": {"A": "ü"}}, "not a header that can be sent: 'A'"),
+        ({"headers": {"Authorization": "Bearer a\r\nX: b"}}, "invalid header: 'Authorization'"),
+        ({"headers": {"A:b": "c"}}, "invalid header: 'A:b'"),
+        ({"headers": {"A": "ü"}}, "invalid header: 'A'"),
     ],
 )
 @asynchronous

@@ -79,4 +79,4 @@ def test_the_test_button_says_what_is_wrong(
 
     connections.save("wrong_host", "http://127.0.0.1:9", index.token, "9")
     connections.test("wrong_host")
-    expect(connections.message("nothing listens there; check host and port of the REST URL")).to_be_visible()
+    expect(connections.message("connection refused; check host and port of the REST URL")).to_be_visible()

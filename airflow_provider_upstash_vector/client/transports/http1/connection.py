@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection: a request at a time, its answer read by llhttp."""
+"""An HTTP/1.1 connection: one request at a time, its response parsed by llhttp."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from airflow_provider_upstash_vector.client.wire import Response
 KEEP_ALIVE_SECONDS = 60.0
 MAX_HEAD_BYTES = 64 * 1024
 
-# None: the time ran out
+# None: timed out
 Outcome = Response | UpstashVectorError | None
 
 
 class Http1Connection(asyncio.Protocol):
-    """Sends one request after the other; ``reusable`` while it is open and has none under way.
+    """Sends one request after the other; ``reusable`` while it is open and has none in flight.
 
-    One timer serves all requests: it is armed anew where it fires too early, and not for each of them.
+    One timer serves all requests: it is set again if it fires before the deadline, not for each request.
     """
 
     __slots__ = (
@@ -62,20 +62,20 @@ class Http1Connection(asyncio.Protocol):
         self._waiting: asyncio.Future[Outcome] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = inf
-        self.deadline = inf  # of the request under way, or of being idle
+        self.deadline = inf  # of the request in flight, or of the idle time
         self.reusable = False
-        self._begin()
+        self._reset()
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._head: list[bytes] = []
         self._head_bytes = 0
-        self._status = 0  # until the head of the answer is read
+        self._status = 0  # 0 until the head of the response is read
         self._body: bytes | bytearray = b""
         self._complete = self._keep = False
 
     def request(self, message: bytes, deadline: float) -> asyncio.Future[Outcome]:
-        """Send a whole request; what is returned has the outcome by ``deadline``, in the loop's time."""
-        self._begin()
+        """Send a request; return the future of its outcome, completed by ``deadline`` in the loop's time."""
+        self._reset()
         self.reusable = False
         self.deadline = deadline
         if deadline < self._timer_at:
@@ -84,18 +84,18 @@ class Http1Connection(asyncio.Protocol):
         self._transport.write(message)
         return waiting
 
-    def abort(self, reason: str = "it was given up") -> None:
-        """Close the connection at once; a request under way has lost its answer."""
+    def abort(self, reason: str = "it was cancelled") -> None:
+        """Close the connection; a request in flight ends in :class:`ResponseLost`."""
         self._end(ResponseLost(f"the connection broke: {reason}"))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport."""
+        """Store the transport."""
         self._transport = cast("asyncio.Transport", transport)
         self.reusable = True
 
     def data_received(self, data: bytes) -> None:
-        """Read on in the answer."""
-        if self._waiting is None:  # nothing was asked
+        """Parse the next bytes of the response."""
+        if self._waiting is None:  # no request is in flight
             self.abort()
             return
         in_head = not self._status
@@ -111,9 +111,9 @@ class Http1Connection(asyncio.Protocol):
         try:
             if self._complete:
                 check_size(len(self._body))
-                # a server that answers before it has read the request may not read the rest of it
+                # a server that responds before it has read the request may not read the rest
                 keep = self._keep and not self._transport.get_write_buffer_size()
-                self._end(self._answer(), keep=keep)
+                self._end(self._response(), keep=keep)
             else:
                 self._check_limits(in_head=in_head)
         except InvalidResponse as error:
@@ -123,24 +123,24 @@ class Http1Connection(asyncio.Protocol):
         if not self._status:
             self._head_bytes += len(self._head[-1])
             if self._head_bytes > MAX_HEAD_BYTES:
-                self.abort(f"the answer's headers are larger than {MAX_HEAD_BYTES // 1024} KB")
+                self.abort(f"the response headers are larger than {MAX_HEAD_BYTES // 1024} KB")
         elif in_head:
             check_size(int(Http1Headers(self._head).get("content-length", 0)))
         check_size(len(self._body))
 
     def on_message_begin(self) -> None:
-        """Note that bytes follow the answer, which make the connection unusable."""
+        """Mark the connection as unusable if bytes follow the response."""
         if self._complete:
             self._keep = False
 
     def on_headers_complete(self) -> None:
-        """Note the status, but for an interim answer."""
+        """Record the status, except of an interim response."""
         status = self._parser.get_status_code()
         if not (self._complete or is_interim(status)):
             self._status = status
 
     def on_body(self, piece: bytes) -> None:
-        """Add a piece to the body."""
+        """Append a piece to the body."""
         if self._complete:
             return
         if not self._body:
@@ -151,35 +151,35 @@ class Http1Connection(asyncio.Protocol):
             self._body += piece
 
     def on_message_complete(self) -> None:
-        """Note the end of the answer, but for an interim one."""
+        """Record the end of the response, except of an interim one."""
         if self._status and not self._complete:
             self._complete = True
             self._keep = self._parser.should_keep_alive()
 
     def eof_received(self) -> None:
-        """Take what was read for the whole answer where only its end can tell its length."""
+        """Complete a response whose length is defined by the end of the connection."""
         if self._status and self._waiting is not None:
             headers = Http1Headers(self._head)
             if "content-length" not in headers and "transfer-encoding" not in headers:
-                self._end(self._answer())
+                self._end(self._response())
                 return
         self.abort("the server closed it")
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Let go of the connection."""
+        """End the request in flight, if any."""
         if error:
             self._end(response_lost(error, self._redactor))
         else:
             self.abort("it was closed")
         self._on_lost(self)
 
-    def _answer(self) -> Response:
+    def _response(self) -> Response:
         return Response(self._status, Http1Headers(self._head), bytes(self._body))
 
     def _end(self, outcome: Outcome, *, keep: bool = False) -> None:
         waiting, self._waiting = self._waiting, None
-        given_up = waiting is None or waiting.done()
-        if keep and not given_up:
+        cancelled = waiting is None or waiting.done()
+        if keep and not cancelled:
             self.reusable = True
             self.deadline = self._loop.time() + KEEP_ALIVE_SECONDS
             if self.deadline < self._timer_at:

@@ -1,4 +1,4 @@
-"""Makes the connections of the HTTP/1.1 engine: addresses of the host, TCP, TLS."""
+"""Opens the connections of the HTTP/1.1 transport: name resolution, TCP, TLS."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _Addresses = Sequence[tuple[socket.AddressFamily, socket.SocketKind, int, str, t
 
 
 class Http1Connector:
-    """Connects to the host of a base URL; many connections at a time share one look-up of its name."""
+    """Connects to the host of a base URL; concurrent connections share one name resolution."""
 
     def __init__(
         self,
@@ -41,43 +41,43 @@ class Http1Connector:
         self._port = parts.port or (443 if self._tls else 80)
         self._protocol = partial(Http1Connection, loop, settings.redactor, on_lost)
         self._redactor = settings.redactor
-        self._lookup: asyncio.Task[_Addresses] | None = None
-        self._found: _Addresses = ()
-        self._found_until = 0.0
+        self._resolving: asyncio.Task[_Addresses] | None = None
+        self._resolved: _Addresses = ()
+        self._resolved_until = 0.0
 
     async def connect(self) -> Http1Connection | ConnectionFailed:
-        """Return a new connection, or why there is none."""
+        """Return a new connection, or the error."""
         try:
             context = await self._tls.get() if self._tls else None
-            connected = await start_connection(
+            sock = await start_connection(
                 await self._addresses(), happy_eyeballs_delay=_NEXT_ADDRESS_AFTER_SECONDS
             )
             _, connection = await self._loop.create_connection(
                 self._protocol,
-                sock=connected,
+                sock=sock,
                 ssl=context,
                 server_hostname=self._host if self._tls else None,
             )
-        except (OSError, ValueError, RuntimeError) as error:  # what names, sockets and uvloop raise
+        except (OSError, ValueError, RuntimeError) as error:  # raised by getaddrinfo, sockets and uvloop
             return connection_failed(error, self._redactor)
         return connection
 
     async def _addresses(self) -> _Addresses:
-        if self._loop.time() < self._found_until:
-            return self._found
-        if self._lookup is None:
-            self._lookup = self._loop.create_task(self._look_up())
-        return await asyncio.shield(self._lookup)  # others wait for it too
+        if self._loop.time() < self._resolved_until:
+            return self._resolved
+        if self._resolving is None:
+            self._resolving = self._loop.create_task(self._resolve())
+        return await asyncio.shield(self._resolving)  # other connections wait for it too
 
-    async def _look_up(self) -> _Addresses:
+    async def _resolve(self) -> _Addresses:
         try:
-            self._found = await self._loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-            self._found_until = self._loop.time() + _ADDRESSES_VALID_SECONDS
-            return self._found
+            self._resolved = await self._loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+            self._resolved_until = self._loop.time() + _ADDRESSES_VALID_SECONDS
+            return self._resolved
         finally:
-            self._lookup = None
+            self._resolving = None
 
     def close(self) -> None:
-        """Give up a look-up under way."""
-        if self._lookup is not None:
-            self._lookup.cancel()
+        """Cancel a name resolution in progress."""
+        if self._resolving is not None:
+            self._resolving.cancel()

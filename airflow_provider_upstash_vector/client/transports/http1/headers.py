@@ -1,4 +1,4 @@
-"""The headers of an answer, read again from its bytes by those who ask for them: most do not."""
+"""Response headers, parsed from the received bytes on first access, since most responses do not need them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from contextlib import suppress
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-NOT_HTTP = (HttpParserError, HttpParserUpgrade)  # the second, for what follows 101, is none of the first
+NOT_HTTP = (HttpParserError, HttpParserUpgrade)  # the second, after 101, is not a subclass of the first
 
 
 def is_interim(status: int) -> bool:
-    """Tell whether another answer follows the one of this status; after 101 none of HTTP/1.1 does."""
+    """Return whether this is an interim (1xx) response; 101 is not."""
     return 100 <= status < 200 and status != 101
 
 
 class Http1Headers(Mapping[str, str]):
-    """The headers of an answer by names in any case, read from its bytes when they are first asked for."""
+    """Case-insensitive headers of a response, parsed on first access."""
 
     __slots__ = ("_fields", "_received")
 
@@ -24,29 +24,29 @@ class Http1Headers(Mapping[str, str]):
         self._received = received
         self._fields: dict[str, str] | None = None
 
-    def _read(self) -> dict[str, str]:
+    def _parse(self) -> dict[str, str]:
         if self._fields is None:
             self._fields = _HeaderReader(self._received).fields
         return self._fields
 
     def __getitem__(self, name: str) -> str:
-        return self._read()[name.lower()]
+        return self._parse()[name.lower()]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._read())
+        return iter(self._parse())
 
     def __len__(self) -> int:
-        return len(self._read())
+        return len(self._parse())
 
 
 class _HeaderReader:
-    """Reads the headers of the first answer that is no interim one; of a header given twice the first."""
+    """Reads the headers of the first response that is not interim; of repeated headers, the first."""
 
     def __init__(self, received: list[bytes]) -> None:
         self.fields: dict[str, str] = {}
         self._read = False
         self._parser = HttpResponseParser(self)
-        with suppress(*NOT_HTTP):  # only behind the answer, which has been read before
+        with suppress(*NOT_HTTP):  # only after the response, which was parsed before
             for data in received:
                 self._parser.feed_data(data)
 

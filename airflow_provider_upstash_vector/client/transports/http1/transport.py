@@ -1,6 +1,6 @@
-"""The fast async engine: HTTP/1.1 straight over asyncio, with several times the rate of aiohttp.
+"""The default async transport: HTTP/1.1 directly over asyncio, several times as fast as aiohttp.
 
-It knows no proxies; :func:`~.choice.open_async_transport` takes aiohttp for those.
+It does not support proxies.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from airflow_provider_upstash_vector.client.transports.http1.connector import Ht
 from airflow_provider_upstash_vector.client.wire import Response
 
 _MAX_HEADS = 256
-_CLOSED = "the engine was closed"
+_CLOSED = "the client was closed"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class _Head:
-    """A request up to its content length; an object and not bytes, because a traceback may show its ``repr``."""
+    """A request up to its content length; an object, so that its ``repr`` in a traceback hides the token."""
 
     __slots__ = ("_start",)
 
@@ -39,11 +39,11 @@ class _Head:
 
 
 class Http1Transport:
-    """Sends requests over connections kept alive, the last used first; made and used on one event loop."""
+    """Sends requests over a pool of connections, the last used first; bound to one event loop."""
 
     def __init__(self, settings: TransportSettings) -> None:
         if settings.proxy is not None:
-            raise ValueError("this engine knows no proxies")
+            raise ValueError("this transport does not support proxies")
         if settings.max_connections < 1:
             raise ValueError(f"max_connections must be at least 1, got {settings.max_connections}")
         parts = urlsplit(settings.base_url)
@@ -56,7 +56,7 @@ class Http1Transport:
         self._connector = Http1Connector(self._loop, settings, self._open.discard)
         self._connecting: set[asyncio.Task[Http1Connection | ConnectionFailed]] = set()
         self._idle: list[Http1Connection] = []
-        self._free = settings.max_connections  # so many more requests may be under way
+        self._free_slots = settings.max_connections  # how many more requests may be in flight
         self._waiters: deque[asyncio.Future[ConnectionFailed | None]] = deque()
         self._closed = False
 
@@ -64,14 +64,14 @@ class Http1Transport:
         """POST ``body`` to ``path``; see :class:`~.base.AsyncTransport`."""
         deadline = self._loop.time() + timeout_seconds
         head = self._heads.get(path) or self._head(path)
-        if self._free:
-            self._free -= 1
+        if self._free_slots:
+            self._free_slots -= 1
         else:
-            await self._turn(deadline)
+            await self._wait_for_slot(deadline)
         connection: Http1Connection | None = None
         try:
-            connection = self._kept() or await self._connect(deadline)
-            # one write: a segment of its own for the body would wait for the acknowledgement of the first
+            connection = self._idle_connection() or await self._connect(deadline)
+            # one write: a separate segment for the body would wait for the first one's acknowledgement
             outcome = await connection.request(head.with_body(body), deadline)
         finally:
             if connection is not None:
@@ -79,21 +79,21 @@ class Http1Transport:
                     self._idle.append(connection)
                 else:
                     connection.abort()
-            self._leave()
+            self._release_slot()
         if isinstance(outcome, Response):
             return outcome
-        raise outcome or ResponseTimeout(f"no whole answer within {timeout_seconds:g} s")
+        raise outcome or ResponseTimeout(f"no complete response within {timeout_seconds:g} s")
 
     def _head(self, path: str) -> _Head:
         if not path.startswith("/") or not (path.isascii() and path.isprintable()) or " " in path:
-            raise ValueError(f"not a path that can be requested: {path!r}")
+            raise ValueError(f"invalid request path: {path!r}")
         if len(self._heads) >= _MAX_HEADS:
             self._heads.clear()
         line = f"POST {self._prefix}{path}".encode("ascii")
         head = self._heads[path] = _Head(line + self._common_head)
         return head
 
-    def _kept(self) -> Http1Connection | None:
+    def _idle_connection(self) -> Http1Connection | None:
         while self._idle:
             connection = self._idle.pop()
             if connection.reusable and self._loop.time() < connection.deadline:
@@ -110,83 +110,83 @@ class Http1Transport:
         try:
             await asyncio.wait({task}, timeout=limit)
         except asyncio.CancelledError:
-            _drop(task)
+            _discard(task)
             raise
         finally:
             self._connecting.discard(task)
         if self._closed:
             raise ConnectionFailed(_CLOSED)
         if not task.done():
-            _drop(task)
+            _discard(task)
             raise ConnectionFailed(f"cannot connect: no connection within {limit:.3g} s", "timeout")
-        made = task.result()
-        if isinstance(made, ConnectionFailed):
-            raise made
-        if not made.reusable:
-            raise ConnectionFailed("cannot connect: the connection was closed at once")
-        self._open.add(made)
-        return made
+        connection = task.result()
+        if isinstance(connection, ConnectionFailed):
+            raise connection
+        if not connection.reusable:
+            raise ConnectionFailed("cannot connect: the connection was closed immediately")
+        self._open.add(connection)
+        return connection
 
-    async def _turn(self, deadline: float) -> None:
-        """Wait until another request has ended; first come, first served."""
+    async def _wait_for_slot(self, deadline: float) -> None:
+        """Wait until another request ends; first come, first served."""
         waiter: asyncio.Future[ConnectionFailed | None] = self._loop.create_future()
-        timer = self._loop.call_at(deadline, _refuse, waiter, "no connection was free in time", "timeout")
+        timer = self._loop.call_at(deadline, _fail_waiter, waiter, "no connection became free in time", "timeout")
         self._waiters.append(waiter)
         try:
-            refusal = await waiter
+            error = await waiter
         except asyncio.CancelledError:
-            if not waiter.cancelled() and waiter.result() is None:  # its turn came at that very moment
-                self._leave()
+            if not waiter.cancelled() and waiter.result() is None:  # it was granted at the same moment
+                self._release_slot()
             raise
         finally:
             timer.cancel()
-        if refusal is not None:
-            raise refusal
+        if error is not None:
+            raise error
 
-    def _leave(self) -> None:
-        """Let the next request begin; those that were given up while waiting are still in the queue."""
+    def _release_slot(self) -> None:
+        """Grant the slot to the next waiter; cancelled ones are still in the queue."""
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(None)
                 return
-        self._free += 1
+        self._free_slots += 1
 
     async def close(self) -> None:
-        """Close the connections; requests under way fail."""
+        """Close the connections; requests in flight fail."""
         self._closed = True
         for waiter in self._waiters:
-            _refuse(waiter, _CLOSED)
+            _fail_waiter(waiter, _CLOSED)
         for task in self._connecting:
-            _drop(task)
+            _discard(task)
         self._connector.close()
         for connection in [*self._open]:
             connection.abort(_CLOSED)
-        await asyncio.sleep(0)  # transports close their sockets on the loop's next turn
+        await asyncio.sleep(0)  # transports close their sockets in the loop's next iteration
 
 
-def _refuse(
+def _fail_waiter(
     waiter: asyncio.Future[ConnectionFailed | None], message: str, reason: ConnectionFailureReason = "other"
 ) -> None:
     if not waiter.done():
         waiter.set_result(ConnectionFailed(message, reason))
 
 
-def _drop(task: asyncio.Task[Http1Connection | ConnectionFailed]) -> None:
-    """Give up connecting, or close the connection that it has just led to."""
+def _discard(task: asyncio.Task[Http1Connection | ConnectionFailed]) -> None:
+    """Cancel a connection attempt, or close its connection if it has just completed."""
     if not task.cancel() and not task.cancelled():
-        made = task.result()
-        if isinstance(made, Http1Connection):
-            made.abort()
+        connection = task.result()
+        if isinstance(connection, Http1Connection):
+            connection.abort()
 
 
 def _common_head(settings: TransportSettings, host: str) -> bytes:
-    """Return what stands between path and content length in the head of every request."""
-    if wrong := [name for name, value in settings.headers.items() if not _can_be_sent(name, value)]:
-        raise ValueError(f"not a header that can be sent: {wrong[0]!r}")  # the value may be the token
+    """Return the part of every request's head between path and content length."""
+    if invalid := [name for name, value in settings.headers.items() if not _is_valid_header(name, value)]:
+        raise ValueError(f"invalid header: {invalid[0]!r}")  # the value may be the token
     lines = "".join(f"{name}: {value}\r\n" for name, value in {"Host": host, **settings.headers}.items())
     return f" HTTP/1.1\r\n{lines}Content-Length: ".encode("ascii")
 
 
-def _can_be_sent(name: str, value: str) -> bool:
+def _is_valid_header(name: str, value: str) -> bool:
     return bool(_HEADER_NAME.fullmatch(name)) and value.isascii() and value.isprintable()
