@@ -29,7 +29,7 @@ _Literal = str | float | int | bool
 
 
 class Filter:
-    """A filter expression, built by :class:`Field`. Combine filters with ``&`` and ``|``; ``str()`` returns the text."""
+    """A filter expression, built with :class:`Field` and combined with ``&`` and ``|``; ``str()`` is its text."""
 
     def __init__(self, text: str, *, joined_by: str = "") -> None:
         self._text = text

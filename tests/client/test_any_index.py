@@ -180,7 +180,7 @@ def test_namespaces(index: Index) -> None:
         index.client.delete_namespace(renamed)
 
 
-def test_refusals(index: Index) -> None:
+def test_errors_of_the_service(index: Index) -> None:
     with pytest.raises(errors.BadRequest):
         index.client.query(namespace=index.namespace, **index.parts("a"), filter="name = ")
     wrong: dict[str, Any] = {"vector": [1.0]} if index.info.index_type != "SPARSE" else {"vector": [1.0, 2.0]}

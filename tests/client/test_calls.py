@@ -65,7 +65,7 @@ def test_nothing_to_upsert_sends_nothing() -> None:
     assert ended.value.value == 0
 
 
-def test_a_failure_tells_how_many_were_written() -> None:
+def test_an_error_has_the_number_of_written_vectors() -> None:
     answers = iter([SUCCESS, SUCCESS, wire.Response(422, {}, b'{"error": "no"}')])
     with pytest.raises(errors.BadRequest) as caught:
         drive(wire.upsert(items(2_500), "ns"), answers)
@@ -73,7 +73,7 @@ def test_a_failure_tells_how_many_were_written() -> None:
     assert str(caught.value) == "upsert in namespace 'ns': 422 no (2,000 vectors were already written)"
 
 
-def test_an_item_that_cannot_be_sent_tells_its_number() -> None:
+def test_an_invalid_item_is_reported_with_its_number() -> None:
     wrong = [*items(1_500), {"id": "bad", "vector": [float("nan")]}]
     with pytest.raises(InvalidRequest) as caught:
         drive(wire.upsert(wrong, "ns"), iter([SUCCESS] * 3))
@@ -82,7 +82,7 @@ def test_an_item_that_cannot_be_sent_tells_its_number() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"id": "a"}, 5, None])
-def test_what_is_no_list_of_vectors_is_refused(wrong: Any) -> None:
+def test_anything_but_a_list_of_vectors_is_rejected(wrong: Any) -> None:
     with pytest.raises(InvalidRequest, match="must be a list or another iterable"):
         drive(wire.upsert(wrong), iter([]))
     with pytest.raises(InvalidRequest, match="item 0, Vector: must be an object with its fields"):
@@ -97,7 +97,7 @@ def test_texts() -> None:
     assert json.loads(sent[0].body) == [{"id": "a", "data": "x"}, {"id": "b", "data": "y", "metadata": {"n": 1}}]
 
 
-def test_many_ids_are_asked_for_in_turns() -> None:
+def test_many_ids_are_sent_in_several_requests() -> None:
     ids = [str(number) for number in range(2_300)]
 
     def answers(key: str) -> Iterator[wire.Response]:
@@ -112,7 +112,7 @@ def test_many_ids_are_asked_for_in_turns() -> None:
     assert deleted == 2_300
 
 
-def test_an_iterable_that_fails_half_way_tells_how_many_were_written() -> None:
+def test_an_error_of_the_iterable_has_the_number_of_written_vectors() -> None:
     def failing() -> Iterator[dict[str, Any]]:
         yield from items(2_500)
         raise RuntimeError("the cursor is gone")
@@ -126,13 +126,13 @@ def test_an_update_may_be_a_mapping() -> None:
     assert wire.update({"id": "a", "data": "x"}).body == b'{"id":"a","data":"x"}'
 
 
-def test_a_cursor_that_comes_back_would_go_on_for_ever() -> None:
+def test_a_repeated_cursor_is_an_error() -> None:
     page = wire.Response(200, {}, b'{"result": {"nextCursor": "7", "vectors": []}}')
     with pytest.raises(errors.InvalidResponse, match="loop forever"):
         drive(wire.range(), iter([page] * 3))
 
 
-def test_an_answer_with_too_few_entries_is_malformed() -> None:
+def test_a_response_with_too_few_entries_is_invalid() -> None:
     with pytest.raises(errors.InvalidResponse, match="expected 2 lists of results, got 1"):
         drive(wire.query_many([{"vector": [1]}] * 2), iter([wire.Response(200, {}, b'{"result": [[]]}')]))
     with pytest.raises(errors.InvalidResponse, match="expected 2 entries, got 0"):
@@ -186,11 +186,19 @@ def args(*args: Any, **options: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         (wire.resumable_query_next, args(object(), 1), "is not JSON serializable"),
         (wire.rename_namespace, args("a", "b", delete_existing=1), "delete_existing: must be true or false"),
         (wire.delete_namespace, args(""), "the default namespace cannot be deleted"),
-        (wire.rename_namespace, args("", "b"), "namespace: the default namespace cannot be renamed"),
-        (wire.rename_namespace, args("a", ""), "new_namespace: the default namespace cannot be renamed"),
+        (
+            wire.rename_namespace,
+            args("", "b"),
+            "namespace: the default namespace can be neither renamed nor replaced",
+        ),
+        (
+            wire.rename_namespace,
+            args("a", ""),
+            "new_namespace: the default namespace can be neither renamed nor replaced",
+        ),
     ],
 )
-def test_what_no_call_can_be_made_of(build: Any, arguments: Any, message: str) -> None:
+def test_invalid_arguments_are_rejected(build: Any, arguments: Any, message: str) -> None:
     positional, options = arguments
     with pytest.raises(InvalidRequest) as caught:
         drive(build(*positional, **options), iter([]))
@@ -235,7 +243,7 @@ def test_which_calls_are_not_sent_twice() -> None:
     ]
     assert not any(call.idempotent for call in once)
     for call in once:
-        assert "ot sent again after a lost answer" in " ".join((getattr(wire, call.name).__doc__ or "").split())
+        assert "ot sent again after a lost response" in " ".join((getattr(wire, call.name).__doc__ or "").split())
     often: list[Any] = [
         wire.reset(),
         wire.info(),
@@ -263,6 +271,6 @@ def test_which_calls_are_not_sent_twice() -> None:
         (wire.random(), [], "Input should be a valid"),
     ],
 )
-def test_malformed_results(call: wire.Call[Any], result: Any, said: str) -> None:
+def test_invalid_results(call: wire.Call[Any], result: Any, said: str) -> None:
     with pytest.raises(errors.InvalidResponse, match=said):
         wire.decode(call, wire.Response(200, {}, json.dumps({"result": result}).encode()), 0.0, Redactor())

@@ -98,7 +98,7 @@ def test_sparse_vectors_come_back(transport: str) -> None:
         (VectorUpdate(id="a", sparse_vector=([1], [1])), "422 This index requires dense vectors"),
     ],
 )
-def test_the_services_own_words_come_through(client: ClientOfEither, change: VectorUpdate, message: str) -> None:
+def test_the_message_of_the_service_is_kept(client: ClientOfEither, change: VectorUpdate, message: str) -> None:
     with pytest.raises(errors.BadRequest) as caught:
         client.update(change, "ns")
     assert str(caught.value) == f"update of 'a' in namespace 'ns': {message}"
@@ -131,9 +131,7 @@ def test_a_wrong_token(transport: str, server: DevServer) -> None:
     ],
     ids=lambda fault: f"{fault.kind}-{fault.status}-{fault.applied}-{fault.partial}-{fault.headers}",
 )
-def test_what_passes_is_retried_until_it_has_passed(
-    client: ClientOfEither, server: DevServer, fault: Fault
-) -> None:
+def test_transient_errors_are_retried(client: ClientOfEither, server: DevServer, fault: Fault) -> None:
     client.upsert([STORED])
     server.faults.add(replace(fault, command="update"))
     assert client.update(VectorUpdate(id="a", metadata={"n": 1})) == 1
@@ -149,7 +147,7 @@ def test_what_passes_is_retried_until_it_has_passed(
         (Fault(kind="cut"), errors.ResponseLost),
     ],
 )
-def test_what_does_not_pass_is_raised_after_five_attempts(
+def test_a_persistent_error_is_raised_after_five_attempts(
     client: ClientOfEither, server: DevServer, fault: Fault, kind: type[errors.UpstashVectorError]
 ) -> None:
     server.faults.add(replace(fault, times=9))
@@ -171,7 +169,7 @@ def test_what_does_not_pass_is_raised_after_five_attempts(
         (Fault(kind="huge"), errors.InvalidResponse),
     ],
 )
-def test_what_waiting_cannot_mend_is_raised_at_once(
+def test_errors_that_are_not_retryable_are_raised_immediately(
     client: ClientOfEither, server: DevServer, fault: Fault, kind: type[errors.UpstashVectorError]
 ) -> None:
     server.faults.add(replace(fault, times=9))
@@ -180,7 +178,7 @@ def test_what_waiting_cannot_mend_is_raised_at_once(
     assert server.requests["info"] == 1
 
 
-def test_a_resumable_query_is_ended_whatever_happens(client: ClientOfEither, server: DevServer) -> None:
+def test_a_resumable_query_is_always_ended(client: ClientOfEither, server: DevServer) -> None:
     client.upsert([STORED])
     with pytest.raises(ZeroDivisionError), client.entered("resumable_query", [1, 0]):
         _ = 1 // 0
@@ -204,7 +202,7 @@ def test_a_resumable_query_is_ended_whatever_happens(client: ClientOfEither, ser
         ("delete_namespace", ("one",), "delete-namespace"),
     ],
 )
-def test_what_may_not_be_done_twice_is_not(
+def test_calls_that_are_not_idempotent_are_sent_once(
     client: ClientOfEither, server: DevServer, name: str, arguments: tuple[str, ...], command: str
 ) -> None:
     client.upsert([STORED], "one")
@@ -285,7 +283,7 @@ def test_both_clients_have_the_same_calls_in_the_same_order() -> None:
     assert all(doc for *_, doc in calls(VectorClient))
 
 
-def test_a_method_tells_its_parameters() -> None:
+def test_a_method_has_a_signature() -> None:
     assert str(inspect.signature(VectorClient.reset)).startswith("(self, namespace: 'str | None' = None, *, all:")
 
 

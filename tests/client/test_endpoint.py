@@ -60,7 +60,7 @@ def test_an_unusable_url_is_explained_in_one_sentence(pasted: str | None, advice
     assert "secret" not in str(caught.value)
 
 
-def test_plain_http_is_taken_where_it_is_allowed() -> None:
+def test_plain_http_is_accepted_if_it_is_allowed() -> None:
     assert Endpoint.of("http://index.test", "token", allow_http=True).url == "http://index.test"
 
 
@@ -88,7 +88,7 @@ def test_an_unusable_token_is_explained_without_showing_it(pasted: str | None, a
     assert "Injected" not in str(caught.value)
 
 
-def test_the_token_is_in_no_repr() -> None:
+def test_the_token_is_not_in_the_repr() -> None:
     endpoint = Endpoint.of("x.io", "s3cr3t")
     assert "s3cr3t" not in f"{endpoint!r} {endpoint} {endpoint.model_dump()} {endpoint.model_dump_json()}"
     assert pickle.loads(pickle.dumps(endpoint)) == endpoint  # noqa: S301 - our own

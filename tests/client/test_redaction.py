@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector.client.redaction import DROPPED, Redactor, hiding_frames, printable
-from tests.support.secrecy import assert_untold, chain, frames_of, spellings
+from tests.support.secrecy import assert_not_shown, chain, frames_of, spellings
 
 TOKEN = "ABcFMHByb2Z-dW5kLW1h_cm1v/c2V0LTEy+MzQ1LXVzMWFkbWlu&TldZME9UZG1="
 
@@ -19,7 +19,7 @@ TOKEN = "ABcFMHByb2Z-dW5kLW1h_cm1v/c2V0LTEy+MzQ1LXVzMWFkbWlu&TldZME9UZG1="
 @pytest.mark.parametrize("name", [*spellings(TOKEN)])
 def test_a_secret_is_found_in_every_spelling(name: str) -> None:
     shown = Redactor(TOKEN).redact(f"you have sent {spellings(TOKEN)[name]} to us")
-    assert_untold(TOKEN, shown)
+    assert_not_shown(TOKEN, shown)
     assert shown.startswith("you have sent ")
     assert shown.endswith(" to us")
     assert "***" in shown
@@ -86,7 +86,7 @@ def test_several_secrets_the_longest_first() -> None:
     assert "p4ss" not in f"{redactor!r} {redactor!s}"
 
 
-def test_a_long_text_is_cut_after_secrets_are_taken_out() -> None:
+def test_a_long_text_is_cut_after_redaction() -> None:
     assert Redactor(TOKEN).redact("x" * 290 + TOKEN + "y" * 100) == "x" * 290 + "***" + "y" * 7 + "…"
     assert len(Redactor(TOKEN).redact("é" * 10_000_000)) == 301
 
@@ -103,7 +103,7 @@ def test_a_long_text_is_cut_after_secrets_are_taken_out() -> None:
         ("ü é 😀", "ü é 😀"),
     ],
 )
-def test_control_codes_are_taken_out(text: str, line: str) -> None:
+def test_control_characters_are_removed(text: str, line: str) -> None:
     assert printable(text) == line
 
 
@@ -126,4 +126,4 @@ def test_hidden_frames() -> None:
     with pytest.raises(KeyError, match="no 64") as caught:
         fails(TOKEN)
     assert [*chain(caught.value)] == [caught.value]
-    assert_untold(TOKEN, frames_of(caught.value))
+    assert_not_shown(TOKEN, frames_of(caught.value))

@@ -63,11 +63,11 @@ def waits(steps: list[Any]) -> list[float]:
     return [step.seconds for step in steps if isinstance(step, Wait)]
 
 
-def test_a_good_answer_ends_the_call() -> None:
+def test_a_good_response_ends_the_call() -> None:
     assert drive([GOOD], RetryPolicy()) == ([SENT], None)
 
 
-def test_five_tries_with_a_backoff_that_doubles() -> None:
+def test_five_attempts_with_a_doubling_backoff() -> None:
     steps, error = drive([BUSY] * 5, RetryPolicy())
     assert waits(steps) == [0.5, 1.0, 2.0, 4.0]
     assert isinstance(error, errors.ServerError)
@@ -96,7 +96,7 @@ def test_jitter_is_full() -> None:
         wire.Response(500, {}, b""),
     ],
 )
-def test_what_a_retry_can_mend_is_retried(outcome: retry.Outcome) -> None:
+def test_retryable_outcomes_are_retried(outcome: retry.Outcome) -> None:
     steps, result = drive([outcome, GOOD], RetryPolicy())
     assert [type(step) for step in steps] == [Send, Wait, Send]
     assert result is None
@@ -114,13 +114,13 @@ def test_what_a_retry_can_mend_is_retried(outcome: retry.Outcome) -> None:
         errors.InvalidResponse("too large"),
     ],
 )
-def test_what_no_retry_can_mend_is_raised_at_once(outcome: retry.Outcome) -> None:
+def test_other_outcomes_are_raised_immediately(outcome: retry.Outcome) -> None:
     steps, error = drive([outcome], RetryPolicy())
     assert steps == [SENT]
     assert error.attempts == 1
 
 
-def test_retry_after_is_waited_for_on_top_of_the_jitter() -> None:
+def test_retry_after_is_added_to_the_jitter() -> None:
     steps, _ = drive([wire.Response(429, {"retry-after": "7"}, b""), GOOD], RetryPolicy())
     assert waits(steps) == [7.5]
 
@@ -138,7 +138,7 @@ def test_the_whole_call_ends_within_its_time() -> None:
     assert error.attempts == 4
 
 
-def test_a_wait_that_does_not_fit_is_not_begun() -> None:
+def test_a_wait_beyond_the_total_timeout_is_not_started() -> None:
     steps, error = drive([wire.Response(503, {"retry-after": "60"}, b"")], RetryPolicy(total_timeout_seconds=60))
     assert steps == [SENT]
     assert isinstance(error, errors.ServerError)
@@ -172,7 +172,7 @@ def test_very_many_attempts_do_not_overflow() -> None:
         (BUSY, 1),
     ],
 )
-def test_what_may_not_be_done_twice_is_sent_again_only_where_it_was_not_done(
+def test_a_call_that_is_not_idempotent_is_retried_only_if_it_was_not_applied(
     outcome: retry.Outcome, tries: int
 ) -> None:
     steps, error = drive([outcome, outcome], RetryPolicy(max_attempts=2), call=wire.rename_namespace("a", "b"))
@@ -180,15 +180,15 @@ def test_what_may_not_be_done_twice_is_sent_again_only_where_it_was_not_done(
     assert isinstance(error, errors.UpstashVectorError)
 
 
-def test_a_secret_that_the_server_echoes_is_not_repeated() -> None:
+def test_a_secret_echoed_by_the_server_is_not_shown() -> None:
     _, error = drive([wire.Response(401, {}, b'{"error": "bad token s3cr3t"}')], RetryPolicy())
     assert "s3cr3t" not in str(error)
 
 
-def test_a_driver_that_sends_nothing_back_is_told() -> None:
+def test_a_driver_must_send_back_an_outcome() -> None:
     flow = retry.flow(wire.info(), RetryPolicy(), Redactor())
     next(flow)
-    with pytest.raises(AssertionError, match="answered with its outcome"):
+    with pytest.raises(AssertionError, match="outcome of a Send is missing"):
         flow.send(None)
 
 
@@ -201,7 +201,7 @@ def test_a_driver_that_sends_nothing_back_is_told() -> None:
         {"total_timeout_seconds": float("nan")},
     ],
 )
-def test_limits_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
+def test_invalid_limits_are_rejected(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         RetryPolicy(**wrong)
 

@@ -21,7 +21,7 @@ from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, 
 from airflow_provider_upstash_vector.client.errors import InvalidEndpoint, RateLimited, UpstashVectorError
 from tests.support.index_fixtures import ClientOfEither
 from tests.support.raw_server import RawServer, http_answer
-from tests.support.secrecy import assert_untold, none_of, spellings
+from tests.support.secrecy import assert_no_secret, assert_not_shown, spellings
 from tests.support.transport_clients import CHANGE, ONCE
 
 TOKEN = "ABcFMHByb2Z-dW5kLW1h_cm1v/c2V0LTEy+MzQ1LXVzMWFkbWlu~TldZME9UZG1="
@@ -64,7 +64,7 @@ class EchoServer(RawServer):
 
 
 @pytest.mark.parametrize("call", ["update", "info"])
-def test_no_error_of_a_client_tells_the_token(transport: str, call: str) -> None:
+def test_no_error_of_a_client_shows_the_token(transport: str, call: str) -> None:
     with EchoServer() as server:
         either = ClientOfEither(transport, Endpoint.of(server.url, TOKEN), ONCE)
 
@@ -80,7 +80,7 @@ def test_no_error_of_a_client_tells_the_token(transport: str, call: str) -> None
             server.response = ECHOES[where]("x" * padding + spellings(TOKEN)[spelling])
             with pytest.raises(UpstashVectorError) as caught:
                 either.update(CHANGE) if call == "update" else either.info()
-            none_of([TOKEN], caught.value)
+            assert_no_secret([TOKEN], caught.value)
 
         try:
             check()
@@ -91,7 +91,7 @@ def test_no_error_of_a_client_tells_the_token(transport: str, call: str) -> None
 
 @pytest.mark.parametrize("where", [*ECHOES])
 @pytest.mark.parametrize("spelling", ["plain", "json, all escaped", "base64 of Bearer"])
-def test_no_bulk_run_tells_the_token(
+def test_no_bulk_run_shows_the_token(
     where: str, spelling: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     failures = tmp_path / "failures.jsonl"
@@ -108,11 +108,11 @@ def test_no_bulk_run_tells_the_token(
                 max_failures=1,
             )
         assert server.requests
-    none_of([TOKEN], caught.value)
+    assert_no_secret([TOKEN], caught.value)
     if where == "refusal":
         assert isinstance(caught.value.__cause__, RateLimited)
     written = failures.read_text() if failures.exists() else ""  # a row that was put back has not failed
-    assert_untold(TOKEN, written, caplog.text, repr(caught.value.report), json.dumps(caplog.messages))
+    assert_not_shown(TOKEN, written, caplog.text, repr(caught.value.report), json.dumps(caplog.messages))
 
 
 @pytest.mark.parametrize(
@@ -127,14 +127,14 @@ def test_no_bulk_run_tells_the_token(
         ("https://index.test", f'"{TOKEN}ü"'),
     ],
 )
-def test_no_endpoint_that_is_refused_tells_the_token(url: str, token: str | None) -> None:
+def test_no_invalid_endpoint_shows_the_token(url: str, token: str | None) -> None:
     with pytest.raises(InvalidEndpoint) as caught:
         Endpoint.of(url, token)
-    none_of([TOKEN], caught.value)
+    assert_no_secret([TOKEN], caught.value)
     variables = {"UPSTASH_VECTOR_REST_URL": url, "UPSTASH_VECTOR_REST_TOKEN": token or ""}
     with pytest.raises(InvalidEndpoint) as caught:
         Endpoint.from_env(variables)
-    none_of([TOKEN], caught.value)
+    assert_no_secret([TOKEN], caught.value)
 
 
 def silent(connection: socket.socket, _: bytes) -> None:
@@ -143,21 +143,21 @@ def silent(connection: socket.socket, _: bytes) -> None:
 
 
 @pytest.mark.parametrize("open_port", [True, False])
-def test_no_error_without_an_answer_tells_the_token(transport: str, open_port: bool) -> None:
+def test_no_error_without_a_response_shows_the_token(transport: str, open_port: bool) -> None:
     with RawServer(silent) as server:
         url = server.url if open_port else "http://127.0.0.1:1"
         either = ClientOfEither(transport, Endpoint.of(url, TOKEN), ONCE)
         with pytest.raises(UpstashVectorError) as caught:
             either.update(CHANGE)
         either.end()
-    none_of([TOKEN], caught.value)
+    assert_no_secret([TOKEN], caught.value)
 
 
 class Interruption(BaseException):
     """As Airflow's task timeout, raised in a signal handler."""
 
 
-def test_no_interruption_of_the_sync_client_tells_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_interruption_of_the_sync_client_shows_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(_: int, __: object) -> None:
         raise Interruption
 
@@ -177,10 +177,10 @@ def test_no_interruption_of_the_sync_client_tells_the_token(monkeypatch: pytest.
             client.update(CHANGE)
     finally:
         signal.signal(signal.SIGALRM, before)
-    none_of([TOKEN], caught.value)
+    assert_no_secret([TOKEN], caught.value)
 
 
-def test_no_cancellation_of_an_async_client_tells_the_token(transport: str) -> None:
+def test_no_cancellation_of_an_async_client_shows_the_token(transport: str) -> None:
     if transport == "httpx":
         transport = "http1"
 
@@ -205,4 +205,4 @@ def test_no_cancellation_of_an_async_client_tells_the_token(transport: str) -> N
         silent(connection, request)
 
     with RawServer(script) as server:
-        none_of([TOKEN], asyncio.run(asyncio.wait_for(cancel(server), 20)))
+        assert_no_secret([TOKEN], asyncio.run(asyncio.wait_for(cancel(server), 20)))

@@ -23,7 +23,7 @@ from airflow_provider_upstash_vector.client.errors import (
 from airflow_provider_upstash_vector.client.proxies import environment_proxy
 from tests.support.proxies import PASSWORD, USER, tinyproxy
 from tests.support.raw_server import RawServer, http_answer
-from tests.support.secrecy import assert_untold, none_of, spellings
+from tests.support.secrecy import assert_no_secret, assert_not_shown, spellings
 from tests.support.transport_clients import CHANGE, ONCE, answering, client_to
 
 SPECIAL = "p4ss/w0rd+with=%and@more:of-it-4711"
@@ -46,7 +46,7 @@ def use_proxy(monkeypatch: pytest.MonkeyPatch, port: int, password: str = PASSWO
         ("http://index.test", PASSWORD, ""),
     ],
 )
-def test_a_refusal_of_tinyproxy_tells_no_credential(
+def test_an_error_of_tinyproxy_shows_no_credential(
     transport: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, target: str, password: str, said: str
 ) -> None:
     with tinyproxy(tmp_path, "ConnectPort 443") as port:
@@ -57,11 +57,11 @@ def test_a_refusal_of_tinyproxy_tells_no_credential(
         client = repr(vars(either.client))
         either.end()
     assert said in str(caught.value)
-    none_of([password], caught.value)
-    assert_untold(password, client)
+    assert_no_secret([password], caught.value)
+    assert_not_shown(password, client)
 
 
-def test_a_request_through_tinyproxy_gives_its_credentials(
+def test_a_request_through_tinyproxy_is_authenticated(
     transport: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with (
@@ -90,7 +90,7 @@ def test_credentials_with_any_character(
 
 @pytest.mark.parametrize("target", ["https://index.test", "http://index.test"])
 @pytest.mark.parametrize("where", ["reason", "body", "header", "garbage"])
-def test_a_proxy_that_echoes_its_credentials_is_not_told(
+def test_credentials_echoed_by_a_proxy_are_not_shown(
     transport: str, monkeypatch: pytest.MonkeyPatch, target: str, where: str
 ) -> None:
     echo = ""
@@ -115,7 +115,7 @@ def test_a_proxy_that_echoes_its_credentials_is_not_told(
         ]:
             with pytest.raises(UpstashVectorError) as caught:
                 either.update(CHANGE)
-            none_of([SPECIAL], caught.value)
+            assert_no_secret([SPECIAL], caught.value)
         either.end()
         assert len(proxy.requests) == len(spellings(SPECIAL)) + 1
 
@@ -152,19 +152,17 @@ def test_a_user_name_alone_is_a_credential(transport: str, monkeypatch: pytest.M
         "{password}",
     ],
 )
-def test_a_proxy_url_that_cannot_be_used_is_not_told(
-    transport: str, monkeypatch: pytest.MonkeyPatch, form: str
-) -> None:
+def test_an_unusable_proxy_url_is_not_shown(transport: str, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
     monkeypatch.setenv("HTTPS_PROXY", form.format(user=USER, password=f"{PASSWORD} "))
     with pytest.raises(InvalidEndpoint, match="https_proxy does not name a usable http or https proxy") as caught:
         client_to(transport, "https://index.test")
-    none_of([PASSWORD], caught.value)
+    assert_no_secret([PASSWORD], caught.value)
     monkeypatch.setenv("HTTPS_PROXY", form.format(user=USER, password=PASSWORD))
     if form == "{password}":  # a name of a host, as far as anybody can see
         return
     with pytest.raises(InvalidEndpoint) as caught:
         client_to(transport, "https://index.test")
-    none_of([PASSWORD], caught.value)
+    assert_no_secret([PASSWORD], caught.value)
 
 
 PIECES = st.sampled_from([*"@:/?#[]% \\\t\x1fé", "http://", "https://", "a", "%41", "%FF", "1", "[::1]", "x.test"])
@@ -172,20 +170,20 @@ PIECES = st.sampled_from([*"@:/?#[]% \\\t\x1fé", "http://", "https://", "a", "%
 
 @settings(deadline=None, max_examples=500)
 @given(st.lists(PIECES, max_size=8), st.lists(PIECES, max_size=8))
-def test_any_proxy_url_is_refused_or_taken_by_both_libraries(before: list[str], after: list[str]) -> None:
+def test_any_proxy_url_is_rejected_or_accepted_by_both_libraries(before: list[str], after: list[str]) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("HTTPS_PROXY", f"{''.join(before)}{PASSWORD}{''.join(after)}")
         try:
             proxy = environment_proxy("https://index.test")
         except InvalidEndpoint as error:
-            none_of([PASSWORD], error)
+            assert_no_secret([PASSWORD], error)
             return
         assert proxy is not None
         VectorClient(Endpoint.of("https://index.test", "t0k3n")).close()
         assert URL(proxy.url).host
 
 
-def test_no_bulk_run_tells_a_credential(
+def test_no_bulk_run_shows_a_credential(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -200,6 +198,6 @@ def test_no_bulk_run_tells_a_credential(
                 failures_path=failures,
                 check_index=False,
             )
-    none_of(["wr0ng-p4ssw0rd-of-length"], caught.value)
+    assert_no_secret(["wr0ng-p4ssw0rd-of-length"], caught.value)
     assert "401" in failures.read_text()
-    assert_untold("wr0ng-p4ssw0rd-of-length", failures.read_text(), caplog.text)
+    assert_not_shown("wr0ng-p4ssw0rd-of-length", failures.read_text(), caplog.text)

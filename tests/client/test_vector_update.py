@@ -96,7 +96,9 @@ class Tensor:
         ({"id": "a", "metadata": {}, "metadata_update_mode": 1}, "metadata_update_mode", "got int 1"),
     ],
 )
-def test_what_cannot_be_sent_is_refused_with_its_field(arguments: dict[str, Any], field: str, reason: str) -> None:
+def test_an_invalid_value_raises_an_error_with_its_field(
+    arguments: dict[str, Any], field: str, reason: str
+) -> None:
     with pytest.raises(InvalidRequest) as caught:
         VectorUpdate(**arguments)
     assert caught.value.field == field
@@ -124,7 +126,7 @@ def test_empty_metadata_is_a_change() -> None:
     assert VectorUpdate(id="a", metadata={}).to_json() == b'{"id":"a","metadata":{}}'
 
 
-def test_a_checked_update_does_not_change_with_what_it_was_made_of() -> None:
+def test_an_update_does_not_change_with_the_values_it_was_created_from() -> None:
     vector, metadata = np.array([1, 2], dtype=np.float32), {"x": [1]}
     update = VectorUpdate(id="a", vector=vector, metadata=metadata)
     before = update.to_json()
@@ -145,7 +147,7 @@ def test_text_enumerations_are_their_text() -> None:
     assert VectorUpdate(id=Genre.DRAMA, data=Genre.DRAMA).to_json() == b'{"id":"drama","data":"drama"}'
 
 
-def test_what_nests_too_deep_for_json_is_refused_at_once() -> None:
+def test_too_deeply_nested_metadata_is_rejected() -> None:
     deep: Any = {}
     for _ in range(251):
         deep = {"x": deep}
@@ -226,7 +228,7 @@ def test_a_foreign_sparse_vector_object_is_read_by_its_attributes() -> None:
     assert sent == b'{"id":"a","sparseVector":{"indices":[1],"values":[0.25]}}'
 
 
-def test_json_names_are_taken_as_well() -> None:
+def test_json_names_are_accepted() -> None:
     row = {
         "id": "a",
         "sparseVector": {"indices": [1], "values": [1]},
@@ -238,7 +240,7 @@ def test_json_names_are_taken_as_well() -> None:
     )
 
 
-def test_equal_updates_are_equal_and_hash_alike() -> None:
+def test_equal_updates_have_equal_hashes() -> None:
     one, same = VectorUpdate(id="a", vector=[0.1]), VectorUpdate(id="a", vector=np.array([0.1]))
     assert one == same
     assert hash(one) == hash(same)
@@ -248,7 +250,7 @@ def test_equal_updates_are_equal_and_hash_alike() -> None:
 
 
 def test_a_vector_for_upsert_needs_a_dense_or_sparse_part() -> None:
-    with pytest.raises(InvalidRequest, match="a vector, a sparse vector or both"):
+    with pytest.raises(InvalidRequest, match="set vector, sparse_vector or both"):
         Vector(id="a", data="text")
     assert Vector.of({"id": "a", "vector": [1]}).to_json() == b'{"id":"a","vector":[1.0]}'
 

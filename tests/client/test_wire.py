@@ -48,7 +48,7 @@ def test_every_namespace_can_be_read_back_from_its_segment(namespace: str) -> No
     assert segments[2] not in {".", ".."}
 
 
-def test_a_namespace_that_utf8_cannot_carry_is_refused() -> None:
+def test_a_namespace_that_utf8_cannot_encode_is_rejected() -> None:
     with pytest.raises(InvalidRequest, match="namespace: unpaired surrogate"):
         wire.reset("\udfff")
     with pytest.raises(InvalidRequest, match="namespace: must be text, got int 5"):
@@ -82,13 +82,13 @@ def test_bodies() -> None:
         ({"result": {"updated": -5}}, '"updated" must be at least 0'),
     ],
 )
-def test_an_undocumented_answer_is_malformed(body: Any, said: str) -> None:
+def test_an_undocumented_response_is_invalid(body: Any, said: str) -> None:
     with pytest.raises(InvalidResponse) as caught:
         wire.decode(wire.update(VectorUpdate(id="a", data="x")), response(body), NOON, Redactor())
     assert said in str(caught.value)
 
 
-def test_malformed_results_of_other_calls() -> None:
+def test_invalid_results_of_other_calls() -> None:
     with pytest.raises(InvalidResponse, match='must be "Success"'):
         wire.decode(wire.reset(), response({"result": "Failure"}), NOON, Redactor())
     with pytest.raises(InvalidResponse, match="vectorCount: Field required"):
@@ -154,7 +154,7 @@ def test_a_count_of_deleted_vectors_is_an_integer_of_at_least_0(wrong: object) -
         (response(b"x" * 5000, 500), "x" * 300 + "…"),
     ],
 )
-def test_the_servers_words_are_kept_readable(given: wire.Response, message: str) -> None:
+def test_the_text_of_a_response_becomes_readable(given: wire.Response, message: str) -> None:
     assert wire.api_error(given, NOON, Redactor()).server_message == message
 
 
@@ -180,7 +180,7 @@ def test_retry_after(header: str | None, seconds: float | None) -> None:
     assert wire.retry_after_seconds(header, NOON) == seconds
 
 
-def test_the_quota_comes_back_at_midnight_utc() -> None:
+def test_the_quota_is_reset_at_midnight_utc() -> None:
     error = wire.api_error(
         response({"error": "Exceeded daily write limit: 10000", "status": 403}, 403), NOON, Redactor()
     )
@@ -191,7 +191,7 @@ def test_the_quota_comes_back_at_midnight_utc() -> None:
 
 
 @given(st.binary(max_size=300), st.integers(100, 599))
-def test_no_answer_whatsoever_gets_past_the_error_tree(body: bytes, status: int) -> None:
+def test_any_response_gives_a_result_or_an_error_of_the_tree(body: bytes, status: int) -> None:
     try:
         result = wire.decode(wire.update(VectorUpdate(id="a", data="x")), response(body, status), NOON, Redactor())
     except (errors.ApiError, InvalidResponse):

@@ -20,7 +20,7 @@ def info(**fields: object) -> IndexInfo:
     return IndexInfo.model_validate(given)
 
 
-def test_the_facts_of_an_index() -> None:
+def test_the_description_of_an_index() -> None:
     assert (
         describe_index(info()) == "DENSE index of 384 dimensions (COSINE), 1,234 vectors, 1 namespace: (default)"
     )
@@ -34,7 +34,7 @@ def test_many_namespaces_are_not_all_listed() -> None:
     assert describe_index(many).endswith("8 namespaces: (default), a, b, c, d and 3 more")
 
 
-def test_names_do_not_steer_the_terminal() -> None:
+def test_names_have_no_terminal_sequences() -> None:
     counts = {"vectorCount": 0, "pendingVectorCount": 0}
     strange = info(namespaces={"\x1b[31mred\x1b[0m\u202e": counts})
     assert describe_index(strange).endswith("1 namespace: red")

@@ -54,7 +54,7 @@ def test_uri_connections(monkeypatch: pytest.MonkeyPatch, uri: str, url: str, to
     assert settings.namespace == ("ns" if "namespace" in uri else "")
 
 
-def test_a_connection_goes_round_through_its_uri(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_survives_its_uri(monkeypatch: pytest.MonkeyPatch) -> None:
     stored = connection(password="a/b+c=%@", extra='{"namespace": "a/b", "timeout": 12.5}')
     monkeypatch.setenv("AIRFLOW_CONN_MY_INDEX", stored.get_uri())
     assert read_connection(BaseHook.get_connection("my_index")) == read_connection(stored)
@@ -134,7 +134,7 @@ def test_the_other_times_follow_the_timeout(timeout: int, connect: float, total:
         ({"extra": '{"timeout": true}'}, "write a number of at least 0.1"),
         ({"extra": '{"max_attempts": 2.5}'}, "write a whole number"),
         ({"extra": '{"namespace": 1.5}'}, "is 1.5, not text: write it in quotes"),
-        ({"host": f"{HOST}:8443", "port": 443}, "has the port 8443, the connection 443: leave one of them out"),
+        ({"host": f"{HOST}:8443", "port": 443}, "has the port 8443, the connection 443: remove one of them"),
         ({"extra": '{"timeout": [1]}'}, "write a number of at least 0.1"),
         ({"extra": '{"max_attempts": 0.5}'}, "write a number of at least 1"),
     ],
@@ -145,7 +145,7 @@ def test_an_unusable_connection_is_explained(fields: dict[str, Any], advice: str
     assert advice in str(caught.value)
 
 
-def test_the_forms_duplicates_of_airflow_2_do_not_count() -> None:
+def test_the_prefixed_extras_of_airflow_2_are_ignored_if_the_plain_ones_are_set() -> None:
     extra = {
         "namespace": "movies",
         "extra__upstash_vector__namespace": "others",
@@ -158,12 +158,12 @@ def test_the_forms_duplicates_of_airflow_2_do_not_count() -> None:
     assert alone.namespace == "movies"
 
 
-def test_other_extras_are_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_unknown_extras_are_warned_about_once(caplog: pytest.LogCaptureFixture) -> None:
     extra = json.dumps({"namespace": "movies", "team": "search", "owner": "me", "name": "x"})
     for _ in range(3):
         assert read_connection(connection(conn_id="with_others", extra=extra)).namespace == "movies"
-    told = [record.getMessage() for record in caplog.records if "not known" in record.getMessage()]
-    assert "".join(told) == (
+    messages = [record.getMessage() for record in caplog.records if "unknown extras" in record.getMessage()]
+    assert "".join(messages) == (
         "The connection 'with_others' has unknown extras, which have no effect: name, owner, team. Known extras "
         "are namespace, timeout, max_attempts, allow_http."
     )

@@ -34,7 +34,7 @@ def test_update_upsert_fetch_info_reset(connection: str) -> None:
         assert hook.info().namespaces["ns"].vector_count == 0
 
 
-def test_the_connections_namespace_is_for_calls_that_give_none(
+def test_the_connections_namespace_is_the_default_of_calls(
     server: DevServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_MY_INDEX", connection_json(server, namespace="from connection"))
@@ -77,7 +77,7 @@ def test_texts_by_the_hook(monkeypatch: pytest.MonkeyPatch) -> None:
             assert hook.query_data("a fox", "ns", top_k=1)[0].id == "fox"
 
 
-def test_the_hook_has_the_names_of_the_vendors_sdk_and_says_what_they_do() -> None:
+def test_the_hook_has_the_documented_methods_of_the_vendors_sdk() -> None:
     for name in (
         *("upsert", "upsert_data", "query", "query_data", "query_many", "resumable_query", "fetch", "range"),
         *(
@@ -114,7 +114,7 @@ def test_the_client_is_opened_once_and_again_after_close(connection: str) -> Non
     hook.close()
 
 
-def test_making_a_hook_reads_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_creating_a_hook_reads_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(UpstashVectorHook, "get_connection", None)
     UpstashVectorHook("there is no such connection")
 
@@ -124,7 +124,7 @@ def test_an_unknown_connection(monkeypatch: pytest.MonkeyPatch, airflow_home: Ai
         UpstashVectorHook("there_is_no_such_connection").info()
 
 
-def test_limits_of_the_connection_hold(server: DevServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_limits_of_the_connection_apply(server: DevServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_MY_INDEX", connection_json(server, timeout="0.3", max_attempts="2"))
     server.faults.add(Fault(kind="slow", seconds=5, times=2))
     with UpstashVectorHook("my_index") as hook, pytest.raises(errors.ResponseTimeout):
@@ -166,7 +166,7 @@ def test_the_test_button_with_a_bad_one(
     assert server.token not in message
 
 
-def test_the_test_button_asks_once(connection: str, server: DevServer) -> None:
+def test_the_test_button_sends_one_request(connection: str, server: DevServer) -> None:
     server.faults.add(Fault(kind="status", status=502, html=True, times=9))
     good, message = UpstashVectorHook().test_connection()
     assert not good
@@ -190,7 +190,7 @@ def test_the_form_of_older_airflows() -> None:
     }
 
 
-def test_there_is_no_form_where_wtforms_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_no_form_without_wtforms(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wtforms", None)  # as in Airflow 3.0 without FAB
     assert UpstashVectorHook.get_connection_form_widgets() == {}
 

@@ -17,7 +17,7 @@ from airflow_provider_upstash_vector.assets.upstash_vector import upstash_vector
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.triggers.upstash_vector import UpstashVectorTrigger
 from tests.support.proxies import tinyproxy
-from tests.support.secrecy import assert_untold, frames_of, none_of
+from tests.support.secrecy import assert_not_shown, frames_of
 
 TOKEN = "t0k/en+with=special~characters.in-it-"
 
@@ -61,7 +61,7 @@ def test_a_token_is_masked_as_it_is_sent(
     ):
         shown = redact(f"sent {text}!")
         assert "***" in str(shown)
-        assert_untold(token, str(shown))
+        assert_not_shown(token, str(shown))
 
 
 def test_a_short_token_is_not_masked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,23 +81,23 @@ def test_a_short_token_is_not_masked(monkeypatch: pytest.MonkeyPatch) -> None:
         {"password": f"{TOKEN} {TOKEN}"},
     ],
 )
-def test_an_unusable_connection_does_not_tell_its_token(
+def test_an_unusable_connection_does_not_show_its_token(
     monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str], read: Callable[[str], None]
 ) -> None:
     connect(monkeypatch, "my_index", **{"password": TOKEN, **wrong})
     with pytest.raises(ValueError, match=r"The (extra|REST)|cannot be read") as caught:
         read("my_index")
-    none_of([TOKEN], caught.value)
+    assert_no_secret([TOKEN], caught.value)
 
 
-def test_an_environment_variable_that_is_no_connection_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_variable_that_is_not_a_connection_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_MY_INDEX", f'{{"password": "{TOKEN}"')
     with pytest.raises(ValueError, match="AIRFLOW_CONN_MY_INDEX cannot be read") as caught:
         by_asset("my_index")
-    assert_untold(TOKEN, str(caught.value), frames_of(caught.value))
+    assert_not_shown(TOKEN, str(caught.value), frames_of(caught.value))
 
 
-def test_the_test_button_tells_no_credential_of_a_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_test_button_shows_no_credential_of_a_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     password = "wr0ng-p4ssw0rd-of-length"
     connect(monkeypatch, "my_index", password=TOKEN)
     with tinyproxy(tmp_path) as port:
@@ -109,4 +109,4 @@ def test_the_test_button_tells_no_credential_of_a_proxy(monkeypatch: pytest.Monk
     ok, refused = UpstashVectorHook("my_index").test_connection()
     assert not ok
     assert refused.startswith("The environment variable https_proxy does not name")
-    assert_untold(password, message, refused)
+    assert_not_shown(password, message, refused)

@@ -51,7 +51,7 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
             waiting += [each.__cause__, each.__context__]
 
 
-def told_by(error: BaseException) -> str:
+def texts_of(error: BaseException) -> str:
     """Return all that an error says, alone and in another process."""
     texts: list[str] = []
     for each in chain(error):
@@ -73,7 +73,7 @@ def frames_of(error: BaseException) -> str:
     return "\n".join(texts)
 
 
-def assert_untold(secret: str, *texts: str) -> None:
+def assert_not_shown(secret: str, *texts: str) -> None:
     """Assert that no text holds a part of a secret in any of its spellings."""
     parts = forbidden(secret)
     for text in texts:
@@ -84,4 +84,4 @@ def assert_untold(secret: str, *texts: str) -> None:
 def none_of(secrets: Iterable[str], error: BaseException) -> None:
     """Assert that an error and its frames show none of the secrets."""
     for secret in secrets:
-        assert_untold(secret, told_by(error), frames_of(error))
+        assert_not_shown(secret, texts_of(error), frames_of(error))

@@ -50,7 +50,7 @@ def test_a_connection_closed_while_idle_is_replaced(transport: str) -> None:
     assert len(server.requests) == 3
 
 
-def test_nobody_listens(transport: str) -> None:
+def test_connection_refused(transport: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         either = ClientOfEither(transport, Endpoint.of(f"http://127.0.0.1:{taken.getsockname()[1]}", "t"), ONCE)
@@ -81,7 +81,7 @@ def full_listener() -> Iterator[int]:
         yield full.getsockname()[1]
 
 
-def test_a_host_that_never_answers(transport: str) -> None:
+def test_connect_timeout(transport: str) -> None:
     with full_listener() as port:
         either = client_to(transport, f"http://127.0.0.1:{port}", replace(ONCE, connect_timeout_seconds=0.3))
         with pytest.raises(ConnectionFailed) as caught:
@@ -147,7 +147,7 @@ def test_a_certificate_for_another_host(
 
 
 @pytest.mark.parametrize("open_transport", [Http1Transport, AiohttpTransport])
-def test_a_loop_does_not_wait_for_the_trusted_authorities(
+def test_loading_the_authorities_does_not_block_the_loop(
     open_transport: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[bool] = []
@@ -171,14 +171,14 @@ def test_a_loop_does_not_wait_for_the_trusted_authorities(
     assert threads == [False, False]
 
 
-def test_python_without_authorities_takes_certifis(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_without_authorities_uses_those_of_certifi(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
     none = ssl.DefaultVerifyPaths(None, None, "SSL_CERT_FILE", "", "SSL_CERT_DIR", "")  # type: ignore[arg-type]  # as on a Mac
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: none)
     with RawServer(answering(http_answer())) as server, client_of(transport, server) as client:
         assert client.update(CHANGE) == 1
 
 
-def test_connecting_to_all_addresses_of_a_host_has_one_limit(
+def test_all_addresses_of_a_host_share_one_connect_timeout(
     transport: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look_up = socket.getaddrinfo
@@ -197,7 +197,7 @@ def test_connecting_to_all_addresses_of_a_host_has_one_limit(
         either.end()
 
 
-def test_the_next_address_is_tried_where_one_refuses(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_address_is_tried_if_one_refuses(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with RawServer(answering(http_answer())) as server:
         found = [
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, server.port)) for host in ("127.0.0.9", "127.0.0.1")
@@ -208,7 +208,7 @@ def test_the_next_address_is_tried_where_one_refuses(transport: str, monkeypatch
         either.end()
 
 
-def test_a_server_that_reads_slowly_cannot_hold_a_request(transport: str) -> None:
+def test_a_server_that_reads_slowly_does_not_block_a_request(transport: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 

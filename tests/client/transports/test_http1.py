@@ -52,7 +52,7 @@ def asynchronous(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...
 
 
 @asynchronous
-async def test_512_requests_over_512_connections_and_one_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_512_requests_over_512_connections_and_one_name_resolution(monkeypatch: pytest.MonkeyPatch) -> None:
     all_there = asyncio.Event()
     look_ups = 0
 
@@ -79,7 +79,7 @@ async def test_512_requests_over_512_connections_and_one_look_up(monkeypatch: py
 
 
 @asynchronous
-async def test_requests_over_the_limit_wait_for_their_turn() -> None:
+async def test_requests_over_the_limit_wait_for_a_slot() -> None:
     async with peer_of(slow_echo, max_connections=3) as (peer, transport):
         bodies = [b"%02d" % number for number in range(30)]
         await asyncio.gather(*(transport.send("/update", body, 5) for body in bodies))
@@ -100,7 +100,7 @@ async def test_the_last_used_connection_is_used_first() -> None:
 
 
 @asynchronous
-async def test_waiting_for_a_turn_ends_in_time_and_loses_no_place() -> None:
+async def test_waiting_for_a_slot_times_out_and_leaks_no_slot() -> None:
     async with peer_of(echo_but_silence, max_connections=1) as (peer, transport):
         silent = asyncio.create_task(transport.send("/update", b"silence", 0.5))
         await asyncio.sleep(0)
@@ -115,7 +115,7 @@ async def test_waiting_for_a_turn_ends_in_time_and_loses_no_place() -> None:
 
 
 @asynchronous
-async def test_a_slow_answer_ends_at_its_own_limit_after_fast_ones() -> None:
+async def test_a_slow_response_ends_at_its_own_deadline_after_fast_ones() -> None:
     async with peer_of(echo_but_silence) as (peer, transport):
         for first, second in [(0.2, 0.5), (30.0, 0.2)]:  # the timer is armed too early, and too late
             await transport.send("/update", b"fast", first)
@@ -145,7 +145,7 @@ async def test_one_timer_serves_many_requests(monkeypatch: pytest.MonkeyPatch) -
 
 
 @asynchronous
-async def test_an_idle_connection_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_idle_connection_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http1_connection, "KEEP_ALIVE_SECONDS", 0.1)
     async with peer_of(echo) as (peer, transport):
         await transport.send("/update", b"", 5)
@@ -185,7 +185,7 @@ async def unreachable() -> tuple[socket.socket, list[socket.socket]]:
 
 
 @asynchronous
-async def test_a_request_given_up_leaves_its_place_to_the_next() -> None:
+async def test_a_cancelled_request_releases_its_slot() -> None:
     async with peer_of(echo_but_silence, max_connections=1) as (peer, transport):
         connecting = asyncio.create_task(transport.send("/update", b"connecting", 5))
         await asyncio.sleep(0)
@@ -206,7 +206,7 @@ async def test_a_request_given_up_leaves_its_place_to_the_next() -> None:
 
 
 @asynchronous
-async def test_a_request_given_up_when_its_turn_comes_passes_it_on() -> None:
+async def test_a_request_cancelled_when_it_gets_a_slot_passes_it_on() -> None:
     async with peer_of(echo, max_connections=1) as (_, transport):
         transport._free_slots = 0  # as with a request under way
         given_up, other = (asyncio.create_task(transport.send("/update", body, 5)) for body in (b"a", b"b"))
@@ -219,17 +219,17 @@ async def test_a_request_given_up_when_its_turn_comes_passes_it_on() -> None:
 
 
 @asynchronous
-async def test_a_request_given_up_when_it_is_connected_closes_the_connection() -> None:
+async def test_a_request_cancelled_when_it_is_connected_closes_the_connection() -> None:
     async with peer_of(echo, max_connections=1) as (peer, transport):
         connect = transport._connector.connect
         made: list[Any] = []
 
-        async def connect_and_give_up() -> Any:
+        async def connect_and_cancel() -> Any:
             made.append(await connect())
             asyncio.get_running_loop().call_soon(sending.cancel)
             return made[0]
 
-        transport._connector.connect = connect_and_give_up  # type: ignore[method-assign]
+        transport._connector.connect = connect_and_cancel  # type: ignore[method-assign]
         sending = asyncio.create_task(transport.send("/update", b"", 5))
         with pytest.raises(asyncio.CancelledError):
             await sending
@@ -240,18 +240,18 @@ async def test_a_request_given_up_when_it_is_connected_closes_the_connection() -
 
 
 @asynchronous
-async def test_a_request_given_up_when_connecting_has_failed() -> None:
+async def test_a_request_cancelled_when_connecting_has_failed() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         transport = Http1Transport(settings_for(f"http://127.0.0.1:{taken.getsockname()[1]}", max_connections=1))
         connect = transport._connector.connect
 
-        async def connect_and_give_up() -> Http1Connection | ConnectionFailed:
+        async def connect_and_cancel() -> Http1Connection | ConnectionFailed:
             failed = await connect()
             asyncio.get_running_loop().call_soon(sending.cancel)
             return failed
 
-        transport._connector.connect = connect_and_give_up  # type: ignore[method-assign]
+        transport._connector.connect = connect_and_cancel  # type: ignore[method-assign]
         sending = asyncio.create_task(transport.send("/update", b"", 5))
         with pytest.raises(asyncio.CancelledError):
             await sending
@@ -260,7 +260,7 @@ async def test_a_request_given_up_when_connecting_has_failed() -> None:
 
 
 @asynchronous
-async def test_a_connection_lost_before_the_request_is_no_connection() -> None:
+async def test_a_connection_lost_before_the_request_raises_connection_failed() -> None:
     async with peer_of(echo) as (peer, transport):
         connect = transport._connector.connect
 
@@ -277,7 +277,7 @@ async def test_a_connection_lost_before_the_request_is_no_connection() -> None:
 
 
 @asynchronous
-async def test_a_look_up_is_shared_and_its_failure_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_name_resolution_is_shared_and_its_failure_not_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     look_ups = 0
     found = socket.getaddrinfo
 
@@ -320,7 +320,7 @@ async def test_connecting_ends_in_time() -> None:
 
 
 @asynchronous
-async def test_closing_ends_all_that_is_under_way() -> None:
+async def test_closing_ends_all_requests_in_flight() -> None:
     listener, others = await unreachable()
     with listener, contextlib.ExitStack() as stack:
         for other in others:
@@ -343,7 +343,7 @@ async def test_closing_ends_all_that_is_under_way() -> None:
 
 
 @asynchronous
-async def test_closing_gives_up_a_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_closing_cancels_a_name_resolution(monkeypatch: pytest.MonkeyPatch) -> None:
     def look_up(*_: Any, **__: Any) -> Any:
         time.sleep(0.1)
         return []
@@ -402,10 +402,10 @@ def test_connections_over_tls_are_kept_and_closed(tls: ssl.SSLContext) -> None:
 
 
 @pytest.mark.parametrize("path", ["update", "/a b", "/a\r\nX: y", "/ü", "/\x7f"])
-def test_a_path_that_is_none_is_refused(path: str) -> None:
+def test_an_invalid_path_is_rejected(path: str) -> None:
     async def use() -> None:
         async with peer_of(echo, max_connections=1) as (peer, transport):
-            with pytest.raises(ValueError, match="not a path"):
+            with pytest.raises(ValueError, match="invalid request path"):
                 await transport.send(path, b"", 5)
             await transport.send("/update", b"", 5)
             assert len(peer.bodies) == 1
@@ -414,7 +414,7 @@ def test_a_path_that_is_none_is_refused(path: str) -> None:
 
 
 @asynchronous
-async def test_few_paths_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_few_paths_are_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http1_transport, "_MAX_HEADS", 3)
     async with peer_of(echo) as (_, transport):
         for number in range(10):
@@ -433,8 +433,8 @@ async def test_few_paths_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None
     ],
 )
 @asynchronous
-async def test_settings_that_cannot_be_used(options: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+async def test_unusable_settings_are_rejected(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Http1Transport(replace(settings_for("http://index.test"), **options))
 
 
@@ -442,7 +442,7 @@ async def test_settings_that_cannot_be_used(options: dict[str, Any], told: str) 
     ("proxy", "kind"), [(None, Http1Transport), (Proxy("http://proxy.test"), AiohttpTransport)]
 )
 @asynchronous
-async def test_the_engine_is_chosen_by_the_proxy(proxy: Proxy | None, kind: type[object]) -> None:
+async def test_the_proxy_determines_the_transport(proxy: Proxy | None, kind: type[object]) -> None:
     settings = replace(settings_for("http://index.test"), proxy=proxy)
     transport = open_async_transport(settings)
     assert type(transport) is kind

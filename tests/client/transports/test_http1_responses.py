@@ -73,13 +73,13 @@ BYTE_BY_BYTE = [
     ],
     ids=["byte by byte", "pieces", "interim", "interim at once", "204", "until closed", "empty", "1.0", "101"],
 )
-def test_an_answer_is_read_to_its_end(script: Script, status: int, body: bytes) -> None:
+def test_a_response_is_read_to_its_end(script: Script, status: int, body: bytes) -> None:
     response = answer_to(script)
     assert (response.status, response.body) == (status, body)
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("response", "reason"),
     [
         (b"", "the server closed it"),
         (b"HTTP/1.1 200 OK\r\nContent-Le", "the server closed it"),
@@ -96,7 +96,7 @@ def test_an_answer_is_read_to_its_end(script: Script, status: int, body: bytes) 
     ],
     ids=["nothing", "head", "body", "chunk", "unknown coding", "interim", "two lengths", "two ways", "not HTTP"],
 )
-def test_an_answer_that_cannot_be_read_is_lost(response: bytes, reason: str) -> None:
+def test_an_unreadable_response_raises_response_lost(response: bytes, reason: str) -> None:
     with pytest.raises(ResponseLost, match=f"^the connection broke: .*{reason}") as caught:
         answer_to(answering(response, close=True))
     assert caught.value.__cause__ is caught.value.__context__ is None
@@ -107,7 +107,7 @@ def test_an_answer_that_cannot_be_read_is_lost(response: bytes, reason: str) -> 
     [b"X-Filler: " + b"x" * 1000 + b"\r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"],
     ids=["fields", "interim"],
 )
-def test_headers_without_end_are_given_up(segment: bytes) -> None:
+def test_endless_headers_are_cut_off(segment: bytes) -> None:
     async def script(_: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 103 Early Hints\r\n")
         writer.write(b"\r\n" if segment.startswith(b"HTTP") else b"")
@@ -119,7 +119,7 @@ def test_headers_without_end_are_given_up(segment: bytes) -> None:
         answer_to(script)
 
 
-def test_a_last_segment_over_the_limit_is_not_taken() -> None:
+def test_a_last_segment_over_the_limit_is_rejected() -> None:
     body = b"x" * (MAX_RESPONSE_BYTES + 1)
     with pytest.raises(InvalidResponse, match="larger than 16 MB"):
         answer_to(
@@ -148,7 +148,7 @@ SURPLUS = [b"?", b"HTTP/1.1 5", with_body(b"second", status="500 Error"), with_b
 
 @pytest.mark.parametrize("surplus", SURPLUS)
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "while idle"])
-def test_bytes_after_an_answer_are_nobodys_answer(surplus: bytes, *, late: bool) -> None:
+def test_bytes_after_a_response_are_not_a_response(surplus: bytes, *, late: bool) -> None:
     async def script(body: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(with_body(body) + (b"" if late else surplus))
         if late:
@@ -188,7 +188,7 @@ def test_whether_a_connection_is_used_again(response: bytes, *, close: bool, con
     played(answering(response, close=close), ask)
 
 
-def test_a_connection_answered_before_the_request_was_read_is_not_used_again() -> None:
+def test_a_connection_is_not_reused_if_the_response_came_before_the_request_was_read() -> None:
     async def early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(with_body(b"too large", status="413 Payload Too Large"))
@@ -204,7 +204,7 @@ def test_a_connection_answered_before_the_request_was_read_is_not_used_again() -
     assert played(echo, ask).connections == 1  # `early` does not count
 
 
-def test_a_kept_connection_closed_instead_of_an_answer_is_an_answer_lost() -> None:
+def test_a_reused_connection_closed_without_a_response_raises_response_lost() -> None:
     async def script(body: bytes, writer: asyncio.StreamWriter) -> None:
         if body == b"2":
             writer.close()
@@ -240,7 +240,7 @@ def test_a_server_that_closes_after_a_thousand_requests() -> None:
     played(script, ask)
 
 
-def test_a_reset_connection_is_an_answer_lost() -> None:
+def test_a_reset_connection_raises_response_lost() -> None:
     async def script(_: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\nbody")  # what is reset was not closed
         await writer.drain()

@@ -8,7 +8,7 @@ import pytest
 from airflow_provider_upstash_vector.client.transports.httpx import _Deadline
 
 
-def test_no_wait_begins_once_the_deadline_is_over() -> None:
+def test_no_wait_starts_after_the_deadline() -> None:
     deadline = _Deadline()
     deadline.set(-1.0)
     with pytest.raises(httpcore.ReadTimeout):

@@ -54,7 +54,7 @@ def test_loopback_addresses_are_never_proxied(transport: str, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "ftp://x:1", "http://[::1", "http://"])
-def test_a_proxy_that_cannot_be_used_is_told(transport: str, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+def test_an_unusable_proxy_is_reported(transport: str, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("HTTP_PROXY", proxy)
     with pytest.raises(InvalidEndpoint, match="http_proxy does not name a usable http or https proxy"):
         client_to(transport, "http://index.test")

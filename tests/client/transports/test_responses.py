@@ -53,14 +53,14 @@ def test_the_request_as_it_is_sent(transport: str) -> None:
         assert line in lines
 
 
-def test_where_one_request_answers_no_second_is_sent(transport: str) -> None:
+def test_one_response_takes_one_request(transport: str) -> None:
     with RawServer(answering(http_answer())) as server, client_of(transport, server, QUICK) as client:
         client.update(CHANGE)
         time.sleep(0.1)
     assert len(server.requests) == 1
 
 
-def test_a_lost_answer_is_asked_for_again(transport: str) -> None:
+def test_a_request_is_sent_again_after_a_lost_response(transport: str) -> None:
     def first_is_lost(connection: socket.socket, _: bytes) -> None:
         if len(server.requests) > 1:
             connection.sendall(http_answer())
@@ -87,7 +87,7 @@ def reset_connection(connection: socket.socket, _: bytes) -> None:
     ],
     ids=["reset", "closed", "half an answer", "not HTTP"],
 )
-def test_a_broken_connection_is_an_answer_lost(transport: str, script: Script) -> None:
+def test_a_broken_connection_raises_response_lost(transport: str, script: Script) -> None:
     with (
         RawServer(script) as server,
         client_of(transport, server) as client,
@@ -113,7 +113,7 @@ def test_a_broken_connection_is_an_answer_lost(transport: str, script: Script) -
     ],
     ids=["silent", "status line", "headers", "steady", "body", "chunks"],
 )
-def test_an_answer_that_drips_for_ever_ends_in_time(
+def test_an_endless_slow_response_times_out(
     transport: str, script: Script, expected: type[Exception] | tuple[type[Exception], ...]
 ) -> None:
     with RawServer(script) as server, client_of(transport, server) as client:
@@ -174,7 +174,7 @@ def test_no_more_than_16_mb_are_read(transport: str, head: bytes, chunk: bytes, 
     assert counted[0] < most  # what was read, and what socket buffers hold
 
 
-def test_an_answer_of_16_mb_is_read(transport: str) -> None:
+def test_a_response_of_16_mb_is_read(transport: str) -> None:
     start, end = b'{"result": {"updated": 1}, "rest": "', b'"}'
     body = start + b"x" * (MAX_RESPONSE_BYTES - len(start + end)) + end
     policy = replace(ONCE, request_timeout_seconds=30.0)
@@ -182,7 +182,7 @@ def test_an_answer_of_16_mb_is_read(transport: str) -> None:
         assert client.update(CHANGE) == 1
 
 
-def test_a_chunked_answer_is_read(transport: str) -> None:
+def test_a_chunked_response_is_read(transport: str) -> None:
     body = http_answer().partition(b"\r\n\r\n")[2]
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
     with RawServer(answering(chunked)) as server, client_of(transport, server) as client:
@@ -190,7 +190,7 @@ def test_a_chunked_answer_is_read(transport: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         http_answer(b'{"error": "' + b"x" * 280 + b'{token}"}', "401 Unauthorized"),
         http_answer(b"", "301 Moved", "Location: https://elsewhere/?{token}"),
@@ -200,7 +200,7 @@ def test_a_chunked_answer_is_read(transport: str) -> None:
     ],
     ids=["at the cut", "location", "garbage", "bad header", "not HTTP"],
 )
-def test_a_token_that_comes_back_is_not_told(transport: str, response: bytes) -> None:
+def test_an_echoed_token_is_not_shown(transport: str, response: bytes) -> None:
     token = "a-token-of-some-length-" + "0123456789" * 3
 
     def echo(connection: socket.socket, _: bytes) -> None:
@@ -229,7 +229,7 @@ def test_a_token_that_comes_back_is_not_told(transport: str, response: bytes) ->
         b"HTTP/1.1 503 Busy\r\nRetry-After: Tue, 31 Mar 2026 12:00:00 +9999999",
     ],
 )
-def test_headers_that_make_no_sense_end_in_the_error_tree(transport: str, head: bytes) -> None:
+def test_invalid_headers_raise_an_error_of_the_tree(transport: str, head: bytes) -> None:
     def script(connection: socket.socket, _: bytes) -> None:
         connection.sendall(head + b"\r\n\r\n")
         connection.close()
@@ -238,7 +238,7 @@ def test_headers_that_make_no_sense_end_in_the_error_tree(transport: str, head: 
         client.update(CHANGE)
 
 
-def test_a_compressed_answer_is_not_unpacked(transport: str) -> None:
+def test_a_compressed_response_is_not_decompressed(transport: str) -> None:
     response = http_answer(b"\x1f\x8b\x08bomb", "200 OK", "Content-Encoding: gzip")
     with (
         RawServer(answering(response)) as server,
@@ -248,7 +248,7 @@ def test_a_compressed_answer_is_not_unpacked(transport: str) -> None:
         client.update(CHANGE)
 
 
-def test_both_clients_close_twice_without_complaint(transport: str) -> None:
+def test_closing_twice_is_allowed(transport: str) -> None:
     with RawServer(answering(http_answer())) as server, client_of(transport, server) as client:
         client.update(CHANGE)
         client.close()
