@@ -7,7 +7,7 @@ BIN := .venv/bin
 $(VENV): requirements-dev.txt pyproject.toml scripts/bootstrap
 	@scripts/bootstrap
 
-test: lint types pytest ## lint, types and all tests
+test: lint types pytest ## run lint, type checks and all tests
 
 lint: $(VENV)
 	$(BIN)/ruff check
@@ -27,38 +27,38 @@ pytest: $(VENV)
 	$(BIN)/coverage report --include='*/client/*' --fail-under=100
 	$(BIN)/coverage report --skip-covered --sort=cover | tail -20
 
-test-long: $(VENV) ## bulk runs killed in loops, some 10 minutes
+test-long: $(VENV) ## kill bulk runs in a loop: some 10 minutes
 	$(BIN)/pytest -m long tests/bulk
 
-test-matrix: $(VENV) ## the tests on every Airflow version, with the lowest dependencies, and the wheel; or ONLY="2.11.2 wheel"
+test-matrix: $(VENV) ## run the tests on every Airflow version and with the lowest dependencies, and check the wheel; or ONLY="2.11.2 wheel"
 	@scripts/install-tinyproxy
 	@scripts/test-matrix $(ONLY)
 
-demo: $(VENV) ## update a vector from a real Airflow run against the dev server
+demo: $(VENV) ## update a vector in the dev server from an Airflow DAG
 	$(BIN)/python scripts/demo.py
 
-bench: $(VENV) ## speed and memory of bulk runs against aiohttp, the vendor's SDK and mapped tasks
+bench: $(VENV) ## measure speed and memory of bulk runs against aiohttp, the vendor's SDK and mapped tasks
 	@scripts/install-nginx
 	$(BIN)/python -m benchmarks.bulk
 
-docs: $(VENV) ## build docs/ into site/, refusing a broken link
+docs: $(VENV) ## build docs/ into site/; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-screenshots: $(VENV) ## those of the README, taken by the tests of the UI; the old ones stay where a test fails
+screenshots: $(VENV) ## regenerate the screenshots of the README, if the tests of the UI pass
 	@scripts/install-chromium
 	rm -rf build/docs-images
 	SCREENSHOTS=build/docs-images $(BIN)/pytest tests/system/ui
 	rm -f docs/images/*.png
 	cp build/docs-images/*.png docs/images/
 
-bench-server: $(VENV) ## speed, memory and start of the dev server
+bench-server: $(VENV) ## measure speed, memory and startup of the dev server
 	$(BIN)/python benchmarks/bench_server.py
 
-cluster: $(VENV) ## a sharded bulk update through Celery workers, one of which is killed
+cluster: $(VENV) ## run a sharded bulk update on Celery workers, one of which is killed
 	@scripts/install-services
 	$(BIN)/python -m scripts.cluster
 
-lock: $(VENV) ## pin the environments anew
+lock: $(VENV) ## re-lock the dependencies
 	@scripts/lock
 
 clean:

@@ -1,6 +1,6 @@
 """The tests on every Airflow version that the provider supports, with the lowest dependencies, and of the wheel.
 
-``make test-matrix`` runs the sessions, several at a time. ``.venv/bin/nox --tags 2.11.2 -- tests/unit`` runs one
+``make test-matrix`` runs the sessions, several at a time. ``.venv/bin/nox --tags 2.11.2 -- tests/client`` runs one
 of them, or a part of it.
 """
 
