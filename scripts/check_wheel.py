@@ -119,7 +119,9 @@ def run_readme_dag(folder: Path, home: Path, environ: dict[str, str]) -> None:
 def run(*command: object, environ: dict[str, str] | None = None, cwd: object = ROOT) -> str:
     """Run a command; return its output. A failure ends the check."""
     words = [str(word) for word in command]
-    process = subprocess.run(words, env=environ, cwd=str(cwd), capture_output=True, text=True, check=False)
+    process = subprocess.run(
+        words, env=environ, cwd=str(cwd), capture_output=True, text=True, check=False, timeout=600
+    )
     require(process.returncode == 0, f"{' '.join(words[:5])} failed:\n{process.stdout}\n{process.stderr}")
     return process.stdout
 

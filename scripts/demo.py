@@ -79,7 +79,7 @@ def airflow(title: str, environ: dict[str, str], *arguments: str) -> str:
     started = time.monotonic()
     command = [sys.executable, "-m", "airflow", *arguments]
     process = subprocess.run(
-        command, env=environ, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        command, env=environ, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=300
     )
     output = process.stdout + process.stderr
     if process.returncode:

@@ -1,4 +1,4 @@
-"""What all tests share: an Airflow home of their own, and no credentials or proxies from the outside."""
+"""Setup of all tests: their own Airflow home, and no credentials or proxies of the environment."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 
 import pytest
 
-# Only tests/client/test_any_index.py uses them, and only in a namespace of its own.
+# for tests/client/test_any_index.py, which uses a namespace of its own
 REAL_INDEX = {name: os.environ.get(name) for name in ("UPSTASH_VECTOR_REST_URL", "UPSTASH_VECTOR_REST_TOKEN")}
 
-# Nothing of an Airflow, an index or a proxy of this machine's may reach the tests.
+# Settings of an Airflow, an index or a proxy of this machine must not affect the tests.
 for _name in list(os.environ):
     if _name.startswith(("UPSTASH_VECTOR_", "AIRFLOW_")) or _name.lower().endswith("_proxy"):
         del os.environ[_name]
 
-# Airflow reads these when it is first imported, so they are set before any test module is.
+# Airflow reads these when it is imported, so they are set before any test module is imported.
 _HOME = tempfile.mkdtemp(prefix="upstash-vector-airflow-")
 os.environ["AIRFLOW_HOME"] = _HOME
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = f"{_HOME}/dags"
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
-# Without -W, Airflow puts `default::DeprecationWarning:airflow` before pytest's filters where it is imported, and
-# that is the beginning of our package's name too: what pyproject.toml makes errors would be warnings again.
+# Without -W, the import of Airflow puts `default::DeprecationWarning:airflow` before pytest's filters. This matches
+# our package's name too, so that the errors of pyproject.toml would become warnings.
 sys.warnoptions.append("default::DeprecationWarning:__main__")  # as Python has it anyway
 
 pytest_plugins = ["tests.support.airflow_features", "tests.support.index_fixtures", "tests.support.airflow_home"]
@@ -33,10 +33,10 @@ pytest_plugins = ["tests.support.airflow_features", "tests.support.index_fixture
 
 @pytest.hookimpl(optionalhook=True)  # `make test-matrix` has no xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Leave to one process what shares a whole Airflow, and else what stands in one file."""
+    """Run the tests of a folder with a live Airflow in one process, and those of any other file in one."""
     from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415 - as above
 
-    class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # has no types
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # without types
         def _split_scope(self, nodeid: str) -> str:
             folder = nodeid.rpartition("/")[0]
             return folder if folder in {"tests/system/live", "tests/system/ui"} else super()._split_scope(nodeid)
@@ -49,5 +49,5 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
-    """Name a value whose repr holds an address by its argument: every process must give tests the same names."""
+    """Name a value with an address in its repr by its argument: the names must be the same in every process."""
     return argname if " at 0x" in repr(val) else None

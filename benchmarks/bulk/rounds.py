@@ -34,7 +34,9 @@ def contender(name: str, case: Case) -> Callable[[], Run]:
         command = [sys.executable, "-m", "benchmarks.bulk.contenders", name, json.dumps(asdict(case))]
         # without a proxy of this machine
         environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
-        process = subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False)
+        process = subprocess.run(
+            command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False, timeout=1800
+        )
         if process.returncode:
             raise SystemExit(f"{name} failed\n{process.stderr}")
         return Run(**json.loads(process.stdout))

@@ -19,6 +19,7 @@ DELAYS_MS = (0, 20, 500)
 _NGINX = shutil.which("nginx", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin")
 _MODULE = Path("/usr/lib/nginx/modules/ngx_http_echo_module.so")
 _START_SECONDS = 10
+_IDLE_SECONDS = 60
 # Bodies stay in memory and connections stay open, so that the sink is never the bottleneck.
 _CONFIGURATION = """
 load_module {module};
@@ -75,7 +76,7 @@ def nginx() -> Iterator[dict[int, str]]:
 
 def nginx_version() -> str:
     """Return the version of nginx."""
-    process = subprocess.run([str(_NGINX), "-v"], capture_output=True, text=True, check=True)
+    process = subprocess.run([str(_NGINX), "-v"], capture_output=True, text=True, check=True, timeout=120)
     return process.stderr.strip().rpartition("/")[2]
 
 
@@ -125,6 +126,7 @@ class CountingServer:
                 connection, _ = self._listening.accept()
             except OSError:  # closed
                 return
+            connection.settimeout(_IDLE_SECONDS)
             threading.Thread(target=self._respond, args=(connection,), daemon=True).start()
 
     def _respond(self, connection: socket.socket) -> None:

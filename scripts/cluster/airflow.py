@@ -61,7 +61,9 @@ class Airflow:
     def command(self, *arguments: str) -> None:
         """Run an ``airflow`` command."""
         command = [sys.executable, "-m", "airflow", *arguments]
-        process = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
+        process = subprocess.run(
+            command, env=self._environment, capture_output=True, text=True, check=False, timeout=300
+        )
         if process.returncode != 0:
             raise ClusterError(f"airflow {' '.join(arguments)} failed: {process.stderr.strip()[-2000:]}")
 

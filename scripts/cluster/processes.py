@@ -49,7 +49,7 @@ class Process:
         for pid in self.tree():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._process.wait()
+        self._process.wait(_STOP_SECONDS)
 
     def stop(self) -> None:
         """Terminate the process; kill it and its descendants if they do not end."""
@@ -60,7 +60,7 @@ class Process:
         for pid in tree:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._process.wait()
+        self._process.wait(_STOP_SECONDS)
 
     def check(self) -> None:
         """Raise ``ClusterError`` with the last lines of the log if the process has ended."""

@@ -43,6 +43,6 @@ def _as_postgres(command: list[str]) -> list[str]:
 
 
 def _run(command: list[str]) -> None:
-    process = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    process = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", timeout=120)
     if process.returncode != 0:
         raise ClusterError(f"{command[0]} failed: {process.stderr.strip()}")

@@ -40,7 +40,8 @@ def test_another_thread_may_ask() -> None:
     stop.add_callback(lambda: threads.append(threading.get_ident()))
     asker = threading.Thread(target=stop.cancel)
     asker.start()
-    asker.join()
+    asker.join(60)
+    assert not asker.is_alive()
     assert threads == [asker.ident]
 
 

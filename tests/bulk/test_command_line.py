@@ -31,6 +31,7 @@ def command(*arguments: object, **environment: str) -> subprocess.CompletedProce
         capture_output=True,
         text=True,
         check=False,
+        timeout=120,
     )
 
 

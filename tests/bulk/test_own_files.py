@@ -9,6 +9,7 @@ import os
 import stat
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -335,7 +336,8 @@ def test_a_dry_run_keeps_to_its_time_limit_and_stops_while_it_waits_for_rows(run
         go_on.wait(60)
 
     def endless() -> Iterator[object]:
-        while not go_on.is_set():
+        deadline = time.monotonic() + 60
+        while not go_on.is_set() and time.monotonic() < deadline:
             yield {"id": "a", "data": "x"}
 
     stop = bulk.CancelToken()
@@ -349,4 +351,5 @@ def test_a_dry_run_keeps_to_its_time_limit_and_stops_while_it_waits_for_rows(run
         assert failed(lambda: run(waits(), dry_run=True, stop=stop)).reason == "stopped"
     finally:
         go_on.set()
-        timer.join()
+        timer.join(60)
+        assert not timer.is_alive()

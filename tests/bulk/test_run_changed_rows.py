@@ -128,7 +128,7 @@ class Rows(list):
         return super().__getitem__(place)
 bulk.update(Rows(ROWS), Endpoint.of({index.url!r}, {index.token!r}), checkpoint={str(tmp_path / "c")!r})
 """
-    subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=120)
     assert json.loads((tmp_path / "c").read_text())["read"] == 0
     assert index.requests["update"] > 300
     report = run(CHANGED, checkpoint=tmp_path / "c")

@@ -30,7 +30,8 @@ def refuse_updates(server: DevServer, **fault: Any) -> None:
 
 
 def stop_after_updates(stop: bulk.CancelToken, server: DevServer, count: int) -> None:
-    while server.requests["update"] < count:
+    deadline = time.monotonic() + 60
+    while server.requests["update"] < count and time.monotonic() < deadline:
         time.sleep(0.01)
     stop.cancel()
 

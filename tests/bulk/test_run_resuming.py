@@ -63,7 +63,7 @@ def test_kill_9_loses_nothing_and_sends_one_window_twice(
     wait_for_updates(server, 100)
     time.sleep(seconds)
     killed.kill()
-    killed.communicate()
+    killed.communicate(timeout=60)
     assert server.requests["update"] < ROWS
 
     finished = command(server, path, *options)
@@ -84,7 +84,7 @@ def test_killed_again_and_again(server: DevServer, path: Path, tmp_path: Path) -
         killed = command(server, path, *options)
         wait_for_updates(server, part * 500)
         killed.send_signal(signal.SIGKILL)
-        killed.communicate()
+        killed.communicate(timeout=60)
     output, log = command(server, path, *options).communicate(timeout=60)
     assert json.loads(output)["updated"] == ROWS, log
     assert stored(server) == AFTER
@@ -99,10 +99,11 @@ def stopped_after(run: Run, server: DevServer, rows: object, count: int, **optio
         wait_for_updates(server, count)
         stop.cancel()
 
-    thread = threading.Thread(target=stop_then)
+    thread = threading.Thread(target=stop_then, daemon=True)
     thread.start()
     error = failed(lambda: run(rows, stop=stop, max_requests_per_second=1_000, **options))
-    thread.join()
+    thread.join(60)
+    assert not thread.is_alive()
     return error.report
 
 

@@ -27,7 +27,7 @@ def start_process(*options: str, stderr: int | None = None) -> tuple[subprocess.
     for line in process.stdout:
         if line.startswith("export UPSTASH_VECTOR_REST_URL="):
             return process, line.strip().split("=")[1]
-    raise AssertionError(f"the dev server ended with code {process.wait()}")
+    raise AssertionError(f"the dev server ended with code {process.wait(10)}")
 
 
 def test_acknowledged_writes_survive_a_kill(tmp_path: Path) -> None:
@@ -55,6 +55,7 @@ def test_acknowledged_writes_survive_a_kill(tmp_path: Path) -> None:
         process.wait(10)
     for writer in writers:
         writer.join(10)
+        assert not writer.is_alive()
     ids = [id for writer_ids in acknowledged for id in writer_ids]
     assert len(ids) >= 100
     with DevServer(database=database, dimension=2, token="t") as server, Api(server) as api:
@@ -86,7 +87,7 @@ def test_the_process_ends_on_a_signal(number: signal.Signals) -> None:
 )
 def test_invalid_options(options: list[str], message: str) -> None:
     command = [sys.executable, "-m", "airflow_provider_upstash_vector.dev_server", *options]
-    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    process = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert process.returncode != 0
     assert message in process.stderr
     assert "Traceback" not in process.stderr
@@ -95,7 +96,7 @@ def test_invalid_options(options: list[str], message: str) -> None:
 def test_help_does_not_show_the_token() -> None:
     command = [sys.executable, "-m", "airflow_provider_upstash_vector.dev_server", "--help"]
     environ = {**os.environ, "UPSTASH_VECTOR_REST_TOKEN": "my-secret"}
-    process = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    process = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, timeout=120)
     assert "--index-type" in process.stdout
     assert "my-secret" not in process.stdout + process.stderr
 

@@ -119,13 +119,17 @@ def test_the_checkpoint_is_in_the_tasks_state_and_gone_in_the_end(index: DevServ
     task = Task(rows=str(path), max_requests_per_second=200, concurrency=8)
 
     def kill() -> None:
-        while index.requests["update"] < 50:
+        deadline = time.monotonic() + 60
+        while index.requests["update"] < 50 and time.monotonic() < deadline:
             time.sleep(0.01)
         task.operator.on_kill()
 
-    threading.Thread(target=kill).start()
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
     with pytest.raises(BulkJobFailed) as stopped:
         task.run()
+    thread.join(60)
+    assert not thread.is_alive()
     assert stopped.value.reason == "stopped"
     assert task.xcoms["return_value"] == stopped.value.report.to_dict()
     (state,) = task.state.values.values()

@@ -141,7 +141,7 @@ print("collected", json.dumps(sorted((output.asset.uri, output.count) for output
 """
     environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("collected ")]

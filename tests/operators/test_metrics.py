@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,13 +37,15 @@ class StatsD:
         """Return the values received since the last call, by name and type."""
         values: dict[str, float] = {}
         self._socket.settimeout(0.2)
+        deadline = time.monotonic() + 60
         try:
-            while True:
+            while time.monotonic() < deadline:
                 name, value, kind = re.split("[:|]", self._socket.recv(65_536).decode())
                 if name.startswith("airflow.upstash_vector."):
                     values[f"{name.removeprefix('airflow.upstash_vector.')} {kind}"] = float(value)
         except TimeoutError:
             return values
+        raise AssertionError("metrics are sent without end")
 
 
 def configure_stats() -> None:
@@ -146,7 +149,7 @@ print("imported", imported)
 """
     environment = {**os.environ, "AIRFLOW__METRICS__STATSD_ON": switch}
     done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=120
     )
     assert "imported " in done.stdout, done.stderr
     assert ("'Stats'" in done.stdout) == (switch == "True")

@@ -1,4 +1,4 @@
-"""The bootstrap, in folders of the test's own."""
+"""The bootstrap script, in temporary folders."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ def test_an_environment_behind_a_link_is_not_emptied(tmp_path: Path) -> None:
     (other / "kept").touch()
     shutil.copy(ROOT / "scripts/bootstrap", clone / "scripts")
     (clone / ".venv").symlink_to(other)
-    ended = subprocess.run([clone / "scripts/bootstrap"], capture_output=True, text=True, check=False)
-    assert ended.returncode == 1
-    assert "symbolic link" in ended.stderr
+    result = subprocess.run(
+        [clone / "scripts/bootstrap"], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert result.returncode == 1
+    assert "symbolic link" in result.stderr
     assert (other / "kept").exists()
 
 
-def test_no_environment_is_in_the_repository() -> None:
+def test_git_ignores_the_environment() -> None:
     ignored = (ROOT / ".gitignore").read_text().splitlines()
     assert ".venv" in ignored  # ".venv/" would not match a link

@@ -1,4 +1,4 @@
-"""The documentation: it builds without a broken link, its DAGs run, and it leaves no argument or error out."""
+"""The documentation: it builds without a broken link, its DAGs run, and it lists every argument and error."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, fields
 from html import unescape
+from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
@@ -40,12 +41,12 @@ MOVIES = [{"id": f"movie-{number}", "vector": [number, 1], "data": "old"} for nu
 
 
 def python_blocks() -> list[tuple[str, str]]:
-    """Return page and text of each Python block; included files are tested where they stand."""
-    found = []
+    """Return page and text of each Python block, except included files, which have their own tests."""
+    pages = []
     for page in sorted(DOCS.rglob("*.md")):
         blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
-        found += [(str(page.relative_to(DOCS)), block) for block in blocks if "--8<--" not in block]
-    return found
+        pages += [(str(page.relative_to(DOCS)), block) for block in blocks if "--8<--" not in block]
+    return pages
 
 
 DAGS = [(page, block) for page, block in python_blocks() if "DAG(" in block]
@@ -54,13 +55,15 @@ DAGS = [(page, block) for page, block in python_blocks() if "DAG(" in block]
 def build(config: Path, site: Path) -> subprocess.CompletedProcess[str]:
     """Build as ``make docs`` does."""
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
-    silent = os.environ | {"NO_MKDOCS_2_WARNING": "1"}  # the theme's notice of its end of life
-    return subprocess.run(command, cwd=config, env=silent, capture_output=True, text=True, check=False)
+    silent = os.environ | {"NO_MKDOCS_2_WARNING": "1"}  # without the theme's notice of its end of life
+    return subprocess.run(
+        command, cwd=config, env=silent, capture_output=True, text=True, check=False, timeout=120
+    )
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pages as they are built."""
+    """The folder of the built pages."""
     path = tmp_path_factory.mktemp("site")
     built = build(ROOT, path)
     assert built.returncode == 0, built.stderr
@@ -68,7 +71,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def text_of(html: str) -> str:
-    """Return what a page shows, without its marks."""
+    """Return the text of a page, without markup."""
     return unescape(re.sub(r"<[^>]*>", "", html))
 
 
@@ -77,10 +80,10 @@ def test_it_builds_strictly(site: Path) -> None:
         fetched = re.findall(r"<(?:script|img|iframe)[^>]* src=\"?(?:https?:)?//[^\s\">]+", page.read_text())
         fetched += re.findall(r"<link[^>]* rel=\"?(?:stylesheet|preconnect)[^>]*//[^>]+", page.read_text())
         assert not fetched, (page.name, fetched)
-    shown = "".join(text_of(page.read_text()) for page in site.rglob("*.html"))
+    text = "".join(text_of(page.read_text()) for page in site.rglob("*.html"))
     for example in (ROOT / "example_dags").glob("*.py"):
-        assert example.read_text().strip() in shown, f"{example.name} is in no page"
-    assert "--8" not in shown
+        assert example.read_text().strip() in text, f"{example.name} is on no page"
+    assert "--8" not in text
 
 
 def test_make_docs_builds_in_the_same_way() -> None:
@@ -107,18 +110,18 @@ def test_a_broken_link_fails_the_build(tmp_path: Path, broken: str) -> None:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What a page of the reference shows of one class, function or method."""
+class Entry:
+    """The entry of a class, function or method in the reference."""
 
     signature: str
     parameters: dict[str, tuple[str, str]]  # type and default by name, as in the list
     prose_in_parameters: list[str]
 
 
-def shown(site: Path, page: str, name: str) -> Shown:
-    """Return what stands between a heading of the reference and the next."""
+def entry_of(site: Path, page: str, name: str) -> Entry:
+    """Return the entry between a heading of the reference and the next."""
     html = (site / "reference" / f"{page}.html").read_text()
-    (begin,) = [found.end() for found in re.finditer(rf'<h\d id="?{re.escape(name)}"? class="?doc', html)]
+    (begin,) = [match.end() for match in re.finditer(rf'<h\d id="?{re.escape(name)}"? class="?doc', html)]
     end = re.compile(r"<h\d ").search(html, begin)
     part = html[begin : end.start() if end else len(html)]
     signature = re.search(r'<div class="?doc-signature.*?</code>', part, re.DOTALL)
@@ -126,69 +129,70 @@ def shown(site: Path, page: str, name: str) -> Shown:
     parameters = {}
     for item in items:
         head = " ".join(text_of(item.split('<div class="doc-md-description"')[0]).split())
-        found = re.fullmatch(r"(\w+) \((.*?)(?:, default: (.*?))? ?\) \W", head)  # ends in a dash
-        assert found, (name, head)
-        parameters[found[1]] = (found[2], found[3] or "")
+        match = re.fullmatch(r"(\w+) \((.*?)(?:, default: (.*?))? ?\) \W", head)  # ends in a dash
+        assert match, (name, head)
+        parameters[match[1]] = (match[2], match[3] or "")
     prose = [item for item in items if item.count("<p>") > 1]
-    return Shown(" ".join(text_of(signature[0]).split()) if signature else "", parameters, prose)
+    return Entry(" ".join(text_of(signature[0]).split()) if signature else "", parameters, prose)
 
 
-COMPUTED = {"size_bytes", "deferrable"}  # shown as the code computes them
+COMPUTED = {"size_bytes", "deferrable"}  # their defaults are shown as expressions
 
 
 def entries() -> list[tuple[str, str]]:
-    """Return page and name of each class, function and module that the reference shows."""
+    """Return page and name of each class, function and module in the reference."""
     pages = sorted((DOCS / "reference").glob("*.md"))
-    return [(one.stem, name) for one in pages for name in re.findall(r"^::: (\S+)", one.read_text(), re.MULTILINE)]
+    return [
+        (page.stem, name) for page in pages for name in re.findall(r"^::: (\S+)", page.read_text(), re.MULTILINE)
+    ]
 
 
 def own_parameters(target: Any) -> dict[str, inspect.Parameter]:
-    """Return what a class or function takes, with what its ``**kwargs`` hand on to bases of this project."""
+    """Return the parameters of a class or function, with those that ``**kwargs`` pass to bases in this package."""
     if not inspect.isclass(target):
         return dict(inspect.signature(target).parameters)
     if is_typeddict(target) or issubclass(target, BaseModel):
         names = getattr(target, "model_fields", target.__annotations__)
-        return {one: inspect.Parameter(one, inspect.Parameter.KEYWORD_ONLY) for one in names}
-    found: dict[str, inspect.Parameter] = {}
-    for one in target.__mro__:
-        if not one.__module__.startswith("airflow_provider") or "__init__" not in vars(one):
+        return {name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names}
+    parameters: dict[str, inspect.Parameter] = {}
+    for base in target.__mro__:
+        if not base.__module__.startswith("airflow_provider") or "__init__" not in vars(base):
             continue
-        own = inspect.signature(inspect.unwrap(vars(one)["__init__"])).parameters
-        found |= {name: each for name, each in own.items() if name not in found and name != "self"}
-        if not any(each.kind is each.VAR_KEYWORD for each in own.values()):
+        own = inspect.signature(inspect.unwrap(vars(base)["__init__"])).parameters
+        parameters = {**{name: own[name] for name in own if name != "self"}, **parameters}
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values()):
             break
-    return found
+    return parameters
 
 
 @pytest.mark.parametrize(("page", "name"), entries())
 def test_the_reference_shows_every_parameter(site: Path, page: str, name: str) -> None:
-    target = _found(name)
+    target = imported(name)
     assert inspect.getdoc(target)
     if inspect.ismodule(target) or getattr(target, "_is_protocol", False):
         return
-    part = shown(site, page, name)
+    entry = entry_of(site, page, name)
     documented = re.findall(r":param (\w+):", inspect.getdoc(target) or "")
-    assert [*part.parameters] == documented
-    assert part.prose_in_parameters == []
+    assert [*entry.parameters] == documented
+    assert entry.prose_in_parameters == []
     parameters = own_parameters(target)
-    assert set(documented) in (set(), {one for one, each in parameters.items() if one != "kwargs"})
-    for one, parameter in parameters.items():
-        assert re.search(rf"[(, *]{one}: ", part.signature), one
-        if type(parameter.default) in {str, int, float, bool, type(None)} and one not in COMPUTED:
-            assert f"= {parameter.default!r}".replace("'", '"') in part.signature.replace("'", '"'), one
+    assert set(documented) in (set(), parameters.keys() - {"kwargs"})
+    for argument, parameter in parameters.items():
+        assert re.search(rf"[(, *]{argument}: ", entry.signature), argument
+        if type(parameter.default) in {str, int, float, bool, type(None)} and argument not in COMPUTED:
+            assert f"= {parameter.default!r}".replace("'", '"') in entry.signature.replace("'", '"'), argument
 
 
-def _found(name: str) -> Any:
+def imported(name: str) -> Any:
     module, _, last = name.rpartition(".")
-    imported = __import__(module, fromlist=[last])
-    return getattr(imported, last, None) or __import__(name, fromlist=[last])
+    return getattr(import_module(module), last, None) or import_module(name)
 
 
 CONNECTION = ("str", "'upstash_vector_default'")
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted"),
+    ("name", "expected"),
     [
         (
             "operators.upstash_vector.UpdateVectorOperator",
@@ -209,9 +213,9 @@ CONNECTION = ("str", "'upstash_vector_default'")
         ("triggers.upstash_vector.UpstashVectorTrigger", {"max_failed_checks": ("int", "5")}),
     ],
 )
-def test_the_reference_tells_types_and_defaults(site: Path, name: str, wanted: dict[str, tuple[str, str]]) -> None:
-    parameters = shown(site, "airflow", f"airflow_provider_upstash_vector.{name}").parameters
-    assert {one: parameters[one] for one in wanted} == wanted
+def test_the_reference_has_types_and_defaults(site: Path, name: str, expected: dict[str, tuple[str, str]]) -> None:
+    parameters = entry_of(site, "airflow", f"airflow_provider_upstash_vector.{name}").parameters
+    assert {argument: parameters[argument] for argument in expected} == expected
     if "operators" in name or "sensors" in name:
         assert parameters["deferrable"][0] == "bool"
 
@@ -219,33 +223,33 @@ def test_the_reference_tells_types_and_defaults(site: Path, name: str, wanted: d
 @pytest.mark.parametrize(
     ("task", "operator"), [("UpdateTask", UpdateVectorOperator), ("BulkUpdateTask", BulkUpdateVectorsOperator)]
 )
-def test_the_reference_shows_what_a_decorator_takes(site: Path, task: str, operator: Any) -> None:
-    called = _found(f"airflow_provider_upstash_vector.decorators.signatures.{task}").__call__
+def test_the_reference_shows_the_arguments_of_a_decorator(site: Path, task: str, operator: Any) -> None:
+    called = imported(f"airflow_provider_upstash_vector.decorators.signatures.{task}").__call__
     name = f"airflow_provider_upstash_vector.decorators.signatures.{task}.__call__"
-    signature = shown(site, "airflow", name).signature
+    signature = entry_of(site, "airflow", name).signature
     names = set(inspect.signature(called).parameters) - {"self", "python_callable", "kwargs"}
     assert names == set(own_parameters(operator)) - {"vector_id", "rows", "kwargs"}
-    assert [one for one in names if not re.search(rf" {one}: \S", signature)] == []
+    assert [name for name in names if not re.search(rf" {name}: \S", signature)] == []
     assert "..." not in signature.replace("Callable[..., Any]", "")
 
 
-def test_the_defaults_of_a_run_are_those_that_the_reference_shows(site: Path) -> None:
+def test_the_reference_shows_the_defaults_of_a_bulk_run(site: Path) -> None:
     name = "airflow_provider_upstash_vector.bulk.options.BulkArguments"
-    listed = shown(site, "bulk", name).parameters
-    used = {**vars_of(BulkOptions()), **{f"{one}_field": value for one, value in vars_of(FieldNames()).items()}}
-    assert {one: default for one, (_, default) in listed.items()} == {one: repr(used[one]) for one in listed}
+    listed = entry_of(site, "bulk", name).parameters
+    used = {**vars_of(BulkOptions()), **{f"{field}_field": name for field, name in vars_of(FieldNames()).items()}}
+    assert {name: default for name, (_, default) in listed.items()} == {name: repr(used[name]) for name in listed}
 
 
 def vars_of(options: Any) -> dict[str, Any]:
-    return {one.name: getattr(options, one.name) for one in fields(options)}
+    return {field.name: getattr(options, field.name) for field in fields(options)}
 
 
 @pytest.mark.parametrize("client", ["sync_client.VectorClient"])
 def test_the_reference_shows_the_clients_methods(site: Path, client: str) -> None:
     for method in ("upsert", "query", "fetch", "range", "delete", "update", "info", "rename_namespace"):
-        signature = shown(site, "client", f"airflow_provider_upstash_vector.client.{client}.{method}").signature
-        takes = inspect.signature(getattr(VectorClient, method)).parameters
-        assert [one for one in takes if one != "self" and f"{one}: " not in signature] == []
+        signature = entry_of(site, "client", f"airflow_provider_upstash_vector.client.{client}.{method}").signature
+        parameters = inspect.signature(getattr(VectorClient, method)).parameters.keys() - {"self"}
+        assert [name for name in parameters if f"{name}: " not in signature] == []
         assert "Call[" not in signature
 
 
@@ -274,12 +278,12 @@ def test_there_are_dags_to_run() -> None:
 def test_every_error_is_in_the_catalogue(module: Any) -> None:
     text = (DOCS / "errors.md").read_text()
     own = [value for value in vars(module).values() if inspect.isclass(value)]
-    names = [one.__name__ for one in own if issubclass(one, UpstashVectorError)]
+    names = [kind.__name__ for kind in own if issubclass(kind, UpstashVectorError)]
     assert names
     assert [name for name in names if f"`{name}`" not in text] == []
 
 
-def test_every_reason_to_stop_is_in_the_catalogue() -> None:
+def test_every_stop_reason_is_in_the_catalogue() -> None:
     text = (DOCS / "errors.md").read_text()
     assert [reason for reason in get_args(bulk_errors.Reason) if f"`{reason}`: " not in text] == []
 
@@ -294,8 +298,8 @@ def test_every_reason_to_stop_is_in_the_catalogue() -> None:
 )
 def test_every_argument_is_in_its_how_to(page: str, classes: tuple[Any, ...]) -> None:
     text = (DOCS / "how-to" / page).read_text()
-    for one in classes:
-        parameters = inspect.signature(inspect.unwrap(one.__init__)).parameters.values()
-        names = {one.name for one in parameters if one.kind is one.KEYWORD_ONLY}
+    for kind in classes:
+        parameters = inspect.signature(inspect.unwrap(kind.__init__)).parameters.values()
+        names = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
         assert names
         assert sorted(name for name in names if f"`{name}`" not in text) == []

@@ -1,4 +1,4 @@
-"""What import-linter's contracts in pyproject.toml cannot check: modules of Airflow, and what an import loads."""
+"""Imports that the contracts in pyproject.toml cannot check: modules of Airflow, and modules that are loaded."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from airflow_provider_upstash_vector import bulk, client, dev_server
 OURS = "airflow_provider_upstash_vector"
 ROOT = Path(__file__).parent.parent.parent / OURS
 
-# Airflow is imported through common-compat, which knows its versions. These are the names that it does not have.
+# Airflow is imported through common-compat, except names that it does not have.
 COMPAT = "airflow.providers.common.compat"
 PAST_COMPAT = {
     ("assets/upstash_vector.py", "airflow.models.connection"),
     ("lineage.py", "airflow.providers.openlineage.extractors"),
-    ("operators/telling.py", "airflow.providers.openlineage.extractors"),
+    ("operators/base/lineage.py", "airflow.providers.openlineage.extractors"),
     ("retry_policies/upstash_vector.py", "airflow.sdk"),
     ("triggers/upstash_vector.py", "airflow.triggers.base"),
 }
@@ -39,14 +39,14 @@ def imports() -> Iterator[tuple[str, str]]:
 def test_airflow_is_imported_through_common_compat() -> None:
     of_airflow = {(path, module) for path, module in imports() if module.split(".")[0] == "airflow"}
     assert len(of_airflow) > 2 * len(PAST_COMPAT)
-    assert {each for each in of_airflow if not f"{each[1]}.".startswith(f"{COMPAT}.")} == PAST_COMPAT
+    assert {pair for pair in of_airflow if not f"{pair[1]}.".startswith(f"{COMPAT}.")} == PAST_COMPAT
 
 
 def loaded_by(code: str, folder: Path | None = None) -> set[str]:
     """Return the modules that a new Python has loaded after ``code``, and their top-level packages."""
     command = [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules, sep='\\n')"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder, timeout=120)
-    modules = done.stdout.split()
+    process = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder, timeout=120)
+    modules = process.stdout.split()
     return {*modules, *(module.split(".")[0] for module in modules)}
 
 
@@ -58,14 +58,14 @@ def loaded_by(code: str, folder: Path | None = None) -> set[str]:
         (f"from {OURS}.client import VectorClient", {"airflow", "aiohttp", "httptools", "numpy", "starlette"}),
         (f"from {OURS}.client import AsyncVectorClient", {"airflow", "httpx", "starlette", "aiohttp"}),
         (
-            f"from {OURS}.bulk import run",
+            f"from {OURS}.bulk import update",
             {"airflow", "httpx", "aiohttp", "numpy", "pyarrow", "pandas", "rich", "starlette"},
         ),
         (f"from {OURS}.dev_server import DevServer", {"airflow", "httpx", "aiohttp", "pydantic"}),
         (f"import {OURS}.operators.upstash_vector", {"aiohttp", "numpy"}),
     ],
 )
-def test_what_an_import_does_not_load(code: str, absent: set[str]) -> None:
+def test_an_import_does_not_load(code: str, absent: set[str]) -> None:
     assert not loaded_by(code) & absent
 
 

@@ -1,4 +1,4 @@
-"""What Airflow's own commands say of the provider, and what happens when a DAG is parsed."""
+"""The provider in Airflow's commands, and the parsing of its example DAGs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ runpy.run_path(sys.argv[1])
 
 def airflow(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "default", "-m", "airflow", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True)
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
 
 
 @pytest.mark.usefixtures("airflow_home")
@@ -46,11 +46,11 @@ def test_providers_list_and_hooks_show_it_without_a_warning() -> None:
 
 
 def rows(output: str) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = json.loads(output[output.index("[{") :])
-    return found
+    listed: list[dict[str, str]] = json.loads(output[output.index("[{") :])
+    return listed
 
 
-def test_the_entry_point_gives_the_info() -> None:
+def test_the_entry_point_is_get_provider_info() -> None:
     (ours,) = [
         entry
         for entry in entry_points(group="apache_airflow_provider")
@@ -63,4 +63,4 @@ def test_the_entry_point_gives_the_info() -> None:
 @pytest.mark.parametrize("file", sorted((ROOT / "example_dags").glob("*.py")), ids=lambda file: file.stem)
 def test_parsing_a_dag_opens_no_connection(airflow_home: AirflowHome, file: object) -> None:
     command = [sys.executable, "-c", NO_NETWORK, str(file)]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, timeout=120)

@@ -93,7 +93,7 @@ PUBLIC = {
     "sensors.upstash_vector": ["UpstashVectorIndexReadySensor"],
     "triggers.upstash_vector": ["UpstashVectorTrigger"],
 }
-# imported by Airflow alone, so not in the reference
+# imported only by Airflow, so not in the reference
 FOR_AIRFLOW = {
     "BulkUpdateVectorsDecoratedOperator",
     "UpdateVectorDecoratedOperator",

@@ -1,4 +1,4 @@
-"""The pictures of the README."""
+"""The screenshots of the README."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 
 
-def test_the_readme_shows_pictures_that_are_there_and_small() -> None:
+def test_the_screenshots_of_the_readme_exist_and_are_small() -> None:
     shown = re.findall(r"!\[[^]]+\]\((docs/[^)]+\.png)\)", (ROOT / "README.md").read_text())
     assert shown
     for picture in {ROOT / name for name in shown} | {*(ROOT / "docs/images").glob("*.png")}:
@@ -19,7 +19,7 @@ def test_the_readme_shows_pictures_that_are_there_and_small() -> None:
 
 
 @pytest.mark.parametrize("passed", [True, False])
-def test_old_pictures_stay_until_the_tests_have_passed(tmp_path: Path, passed: bool) -> None:
+def test_old_screenshots_are_kept_unless_the_tests_pass(tmp_path: Path, passed: bool) -> None:
     for name, text in {
         "Makefile": (ROOT / "Makefile").read_text(),
         "docs/images/old.png": "",
@@ -30,11 +30,12 @@ def test_old_pictures_stay_until_the_tests_have_passed(tmp_path: Path, passed: b
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
         file.chmod(0o755)
-    made = subprocess.run(
-        ["make", "--assume-old=.venv/ready", "screenshots", "BIN=bin"],  # noqa: S607 - make is where it is
+    result = subprocess.run(
+        ["make", "--assume-old=.venv/ready", "screenshots", "BIN=bin"],  # noqa: S607 - make is on the PATH
         cwd=tmp_path,
         check=False,
+        timeout=120,
     )
-    assert (made.returncode == 0) is passed
+    assert (result.returncode == 0) is passed
     pictures = {picture.name for picture in (tmp_path / "docs/images").iterdir()}
     assert pictures == ({"new.png"} if passed else {"old.png"})

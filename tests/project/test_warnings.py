@@ -1,4 +1,4 @@
-"""Warnings that our modules cause are errors in the tests, on every version of Airflow."""
+"""Warnings caused by this package are errors in the tests, on every version of Airflow."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def warn_from(module: str) -> None:
-    """Warn as something deprecated does that ``module`` uses."""
+    """Warn as if ``module`` used something deprecated."""
     warnings.warn_explicit("it is deprecated", DeprecationWarning, "file.py", 1, module)
 
 
-try:  # while tests are collected, which is when modules are imported
+try:  # during collection, when modules are imported
     warn_from(MODULE)
 except DeprecationWarning:
     WHEN_COLLECTED = True
@@ -45,4 +45,4 @@ for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 """
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, timeout=120)

@@ -1,4 +1,4 @@
-"""An Airflow home for the test run: its DAGs folder and its migrated metadata database are made once."""
+"""The Airflow home of a test run: a DAGs folder and a migrated metadata database, created once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ASSET = "asset" if AIRFLOW >= (3, 0) else "dataset"  # in the names of tables
 
 
 class AirflowHome:
-    """What a test run's Airflow has written."""
+    """The DAGs, database and files of the test run's Airflow."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -36,41 +36,41 @@ class AirflowHome:
         """Return the XComs of a run by task id and map index, as stored."""
         query = "SELECT task_id, map_index, value FROM xcom WHERE dag_id = ? AND run_id = ? AND key = ?"
         with sqlite3.connect(self.path / "airflow.db") as database:
-            found = database.execute(query, (dag_id, run_id, key))
+            rows = database.execute(query, (dag_id, run_id, key))
             # Airflow 2.11 stores bytes
-            return {(task, i): v.decode() if isinstance(v, bytes) else v for task, i, v in found}
+            return {(task, i): v.decode() if isinstance(v, bytes) else v for task, i, v in rows}
 
     def query(self, sql: str) -> list[Any]:
         """Run a statement on the metadata database; return its rows."""
         with sqlite3.connect(self.path / "airflow.db") as database:
             return database.execute(sql).fetchall()
 
-    def learn_assets(self) -> None:
-        """Have the assets of all DAGs known, as the scheduler does: Airflow 3.0 takes others for inactive."""
+    def register_assets(self) -> None:
+        """Register the assets of all DAGs, as the scheduler does: others are inactive in Airflow 3.0."""
         command = [sys.executable, "-m", "airflow", "dags", "reserialize"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        process = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+        assert process.returncode == 0, process.stderr
 
     def asset_events(self) -> list[Any]:
         """Return the extra of each asset event."""
-        found = self.query(f"SELECT extra FROM {_ASSET}_event ORDER BY id")  # noqa: S608 - one of two names
-        return [json.loads(extra) for (extra,) in found]
+        rows = self.query(f"SELECT extra FROM {_ASSET}_event ORDER BY id")  # noqa: S608 - one of two names
+        return [json.loads(extra) for (extra,) in rows]
 
     def queued_dags(self) -> list[str]:
-        """Return the ids of the DAGs that asset events are about to trigger."""
-        found = self.query(f"SELECT target_dag_id FROM {_ASSET}_dag_run_queue")  # noqa: S608 - as above
-        return [dag_id for (dag_id,) in found]
+        """Return the ids of the DAGs that are queued by asset events."""
+        rows = self.query(f"SELECT target_dag_id FROM {_ASSET}_dag_run_queue")  # noqa: S608 - as above
+        return [dag_id for (dag_id,) in rows]
 
-    def forget_asset_events(self) -> None:
-        """Delete the asset events, and what they are about to trigger."""
+    def clear_asset_events(self) -> None:
+        """Delete the asset events and the DAG runs that they have queued."""
         for table in (f"{_ASSET}_event", f"{_ASSET}_dag_run_queue"):
             self.query(f"DELETE FROM {table}")  # noqa: S608 - as above
 
-    def everything(self) -> Iterator[tuple[Path, bytes]]:
-        """Yield each file with its content: database, logs and the rest."""
+    def all_files(self) -> Iterator[tuple[Path, bytes]]:
+        """Yield each file with its content, including database and logs."""
         with tempfile.TemporaryDirectory() as folder:
-            # by another process: closing a file of SQLite's gives up this process's locks on it
-            subprocess.run(["cp", "-r", f"{self.path}/.", folder], check=True)  # noqa: S607 - it is on every PATH
+            # copied by another process: closing a database file releases the SQLite locks of this process
+            subprocess.run(["cp", "-r", f"{self.path}/.", folder], check=True, timeout=240)  # noqa: S607 - cp is on every PATH
             for file in sorted(Path(folder).rglob("*")):
                 if file.is_file():
                     yield file, file.read_bytes()
@@ -83,7 +83,7 @@ def readme_snippets() -> list[str]:
 
 
 def prepare_dags(folder: Path) -> None:
-    """Fill a DAGs folder with the examples, the tests' own DAGs and those of the README."""
+    """Copy the examples, the tests' DAGs and those of the README into a DAGs folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in [*(ROOT / "example_dags").glob("*.py"), *(ROOT / "tests/system/dags").glob("*.py")]:
         shutil.copy(file, folder)
@@ -97,6 +97,6 @@ def airflow_home() -> AirflowHome:
     home = AirflowHome(Path(os.environ["AIRFLOW_HOME"]))
     prepare_dags(home.dags)
     command = [sys.executable, "-m", "airflow", "db", "migrate"]
-    migrated = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert migrated.returncode == 0, migrated.stderr
+    process = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    assert process.returncode == 0, process.stderr
     return home

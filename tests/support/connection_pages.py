@@ -1,4 +1,4 @@
-"""Admin, Connections: the list and the form, as a person uses them."""
+"""Page objects of Admin, Connections: the list and the form."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ class ConnectionForm:
         self.url = self._dialog.get_by_label("REST URL")
         self.token = self._dialog.get_by_label("REST token")
         self.port = self._dialog.get_by_label("Port")
-        self.namespace = self._dialog.locator("#element_namespace")  # its label is not tied to it
+        self.namespace = self._dialog.locator("#element_namespace")  # its label has no `for`
         self.description = self._dialog.get_by_label("Description")
 
     def name(self, conn_id: str) -> None:
-        """Give the connection its id."""
+        """Fill in the connection id."""
         self._dialog.get_by_label("Connection ID").fill(conn_id)
 
     def choose_type(self, name: str) -> None:
-        """Choose from the list of types, by its first letters."""
+        """Choose a connection type, by its first letters."""
         self._dialog.get_by_label("Connection Type").click()
         self._page.keyboard.type(name[:5])
         self._page.get_by_role("option", name=name).click()
 
     def open_extra_fields(self) -> None:
-        """Unfold the fields that are the type's own."""
+        """Expand the extra fields."""
         self._dialog.get_by_role("button", name="Extra Fields", exact=True).click()
-        expect(self.url).to_be_hidden()  # the standard fields fold up
+        expect(self.url).to_be_hidden()  # the standard fields collapse
 
     def number(self, label: str) -> Locator:
-        """Return a field for a number."""
+        """Return a numeric field."""
         return self._dialog.get_by_role("spinbutton", name=label)
 
     def labels(self) -> set[str]:
-        """Return the labels of the fields in sight."""
+        """Return the labels of the visible fields."""
         labels = self._dialog.locator("label:visible").all_inner_texts()
         return {label.rstrip("* \n") for label in labels if label.strip()}
 
-    def says(self, text: str) -> Locator:
-        """Return what holds a text."""
+    def text(self, text: str) -> Locator:
+        """Return the element with a text."""
         return self._dialog.get_by_text(text)
 
     def save(self) -> None:
@@ -59,7 +59,7 @@ class ConnectionsPage:
         self._url = f"{airflow_url}/connections"
 
     def open(self) -> None:
-        """Go there."""
+        """Open the page."""
         self.page.goto(self._url)
 
     def add(self, kind: str) -> ConnectionForm:
@@ -79,10 +79,10 @@ class ConnectionsPage:
         form.port.fill(port)
         form.save()
         expect(self.message("Connection has been successfully created")).to_be_visible()
-        self.open()  # the message would stay for as long as the mouse is over it
+        self.open()  # otherwise the message stays while the mouse is over it
 
     def edit(self, conn_id: str) -> ConnectionForm:
-        """Open the form for a connection that is there."""
+        """Open the form of an existing connection."""
         self.row(conn_id).get_by_role("button", name="Edit Connection").click()
         return ConnectionForm(self.page)
 
@@ -91,10 +91,10 @@ class ConnectionsPage:
         self.row(conn_id).get_by_role("button", name="Test Connection").click()
 
     def row(self, conn_id: str) -> Locator:
-        """Return a connection's line."""
+        """Return the row of a connection."""
         cell = self.page.get_by_role("cell", name=conn_id, exact=True)
         return self.page.get_by_role("row").filter(has=cell)
 
     def message(self, title: str) -> Locator:
-        """Return the message of that title, which is there for a few seconds."""
+        """Return the message with a title, which is visible for a few seconds."""
         return self.page.get_by_role("status").filter(has_text=title)

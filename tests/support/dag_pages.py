@@ -1,4 +1,4 @@
-"""A DAG's page: its form for a new run, and what a run's task shows."""
+"""Page objects of a DAG: the trigger form and the pages of a run."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class TriggerForm:
         self._dialog = page.get_by_role("dialog")
 
     def fill(self, name: str, text: str) -> None:
-        """Fill a field of text."""
+        """Fill in a text field."""
         self._field(name).fill(text)
 
     def fill_json(self, name: str, value: Any) -> None:
-        """Paste over what is in an editor of JSON, which completes brackets that are typed."""
+        """Paste into a JSON editor: it would complete brackets that are typed."""
         self._field(name).locator(".view-lines").click()
         self._page.keyboard.press("ControlOrMeta+A")
         self._page.evaluate("text => navigator.clipboard.writeText(text)", json.dumps(value))
         self._page.keyboard.press("ControlOrMeta+V")
 
     def choose(self, label: str, option: str) -> None:
-        """Choose from a list."""
+        """Choose an option of a list."""
         self._dialog.get_by_label(label).click()
         self._page.get_by_role("option", name=option).click()
 
@@ -66,7 +66,7 @@ class DagPage:
 
 
 class Run:
-    """A run of one task, "update"."""
+    """A run of a DAG whose only task is "update"."""
 
     def __init__(self, page: Page, airflow: LiveAirflow, url: str) -> None:
         self._page = page
@@ -74,18 +74,18 @@ class Run:
         self._url = url
 
     def ends(self, state: str) -> None:
-        """Wait for the end of the task, with its log in sight."""
+        """Wait until the task has ended, with its log open."""
         self._open("")
         self._airflow.wait_for_end(unquote(self._url.rpartition("/")[2]), "update")
         expect(self._page.get_by_text(re.compile("^(Success|Failed)$")).first).to_have_text(state)
 
     def graph(self) -> Locator:
-        """Open the graph; return the task in it."""
+        """Open the graph; return its node of the task."""
         self._page.get_by_role("button", name="Show Graph").click()
         return self._page.get_by_test_id("rf__node-update")
 
     def rendered(self, field: str) -> Locator:
-        """Return the line of a rendered template field."""
+        """Return the row of a rendered template field."""
         self._open("/rendered_templates")
         return self._line(field)
 
@@ -95,12 +95,12 @@ class Run:
         return self._line(key).get_by_role("paragraph")
 
     def link(self, name: str) -> Locator:
-        """Return the button of an extra link."""
+        """Return the link of an extra link."""
         self._open("/details")
         return self._page.get_by_role("link", name=name)
 
     def log(self, text: str) -> Locator:
-        """Return the lines of the log that hold a text."""
+        """Return the log lines that contain a text."""
         self._open("")
         return self._page.get_by_test_id("virtualized-list").get_by_text(text)
 

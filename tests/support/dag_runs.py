@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from tests.support.airflow_features import AIRFLOW
 
-if (3, 0) <= AIRFLOW < (3, 3):  # later ones do so themselves: it takes seconds, for every task
+if (3, 0) <= AIRFLOW < (3, 3):  # later versions cache it themselves: it takes seconds per task
     from airflow.sdk.execution_time import supervisor
 
     _in_process_api_server: Any = supervisor.in_process_api_server
@@ -31,7 +31,7 @@ def load_dags(file: Path) -> dict[str, DAG]:
 
 
 class DagRun:
-    """One ``dag.test()``: its id, its state, its task instances and their states."""
+    """A run of ``dag.test()``: its id, state and task instances."""
 
     def __init__(self, dag: DAG, conf: dict[str, Any] | None = None) -> None:
         run: Any = dag.test(run_conf=conf)

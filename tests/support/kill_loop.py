@@ -80,7 +80,7 @@ def _process(
         requests = random_value.randrange(1, 60 if rate == 40 else 600)
         if killing and _kill_after(process, server, len(server.times) + requests):
             tally.kills += 1
-            process.communicate()
+            process.communicate(timeout=_DEADLINE_SECONDS)
         else:
             output, _ = process.communicate(timeout=_DEADLINE_SECONDS)
             if process.returncode == 0:

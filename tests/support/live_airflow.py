@@ -1,4 +1,4 @@
-"""A whole Airflow on loopback: ``airflow standalone``, as a person would run it."""
+"""A live Airflow on loopback: ``airflow standalone``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _POLL_SECONDS = 0.1
 
 
 class LiveAirflow:
-    """A running Airflow, with the tests' DAGs or others, and a default connection where one is given."""
+    """A running Airflow, by default with the tests' DAGs, and optionally with a default connection."""
 
     def __init__(
         self,
@@ -45,14 +45,14 @@ class LiveAirflow:
 
     @property
     def url(self) -> str:
-        """Where the UI and the API are."""
+        """The URL of the UI and the API."""
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start all components; return when the UI can be opened."""
+        """Start all components; return when the API responds."""
         self._write_dags(self.home / "dags")
         self.run_component("standalone")
-        self.wait(self._api.answers, _START_SECONDS)
+        self.wait(self._api.is_up, _START_SECONDS)
 
     def run_component(self, name: str) -> None:
         """Start one component, or ``standalone`` for all."""
@@ -69,7 +69,7 @@ class LiveAirflow:
             )
 
     def kill_component(self, name: str) -> None:
-        """Kill a component that ``standalone`` has started, and what it has started."""
+        """Kill a component of ``standalone`` and its child processes."""
         (standalone, *_) = self._processes
         children = psutil.Process(standalone.pid).children()
         component = next(child for child in children if name in child.cmdline())
@@ -77,7 +77,7 @@ class LiveAirflow:
             process.kill()
 
     def stop(self) -> None:
-        """Stop what was started, and what that has started."""
+        """Stop all processes and their child processes."""
         for sign in (signal.SIGTERM, signal.SIGKILL):
             for process in reversed(self._processes):
                 with suppress(ProcessLookupError):
@@ -96,12 +96,12 @@ class LiveAirflow:
         self._api.call("POST", "/connections", connection_id=conn_id, conn_type="upstash_vector", **values)
 
     def unpause(self, dag_id: str) -> None:
-        """Let a DAG run, once it has been read."""
+        """Unpause a DAG, once it has been parsed."""
         self.wait_for_dag(dag_id)
         self._api.call("PATCH", f"/dags/{dag_id}", is_paused=False)
 
     def trigger(self, dag_id: str, **conf: Any) -> str:
-        """Trigger a DAG once it has been read; return the id of the run."""
+        """Unpause and trigger a DAG, once it has been parsed; return the run id."""
         self.unpause(dag_id)
         run_id = f"test_{time.time_ns()}"
         self._api.call("POST", f"/dags/{dag_id}/dagRuns", dag_run_id=run_id, conf=conf, logical_date=None)
@@ -113,7 +113,7 @@ class LiveAirflow:
         self._api.call("PATCH", path, new_state="failed")
 
     def wait_for_dag(self, dag_id: str) -> None:
-        """Wait until a DAG has been read."""
+        """Wait until a DAG has been parsed."""
         self.wait(
             lambda: self.query("SELECT 1 FROM dag WHERE dag_id = ? AND NOT is_stale", dag_id), _START_SECONDS
         )
@@ -124,18 +124,18 @@ class LiveAirflow:
         return str(self.task(run_id, task_id)["state"])
 
     def task(self, run_id: str, task_id: str) -> dict[str, Any]:
-        """Return state, process id and number of tries of a task."""
-        found = self.query(
+        """Return state, process id and try number of a task."""
+        rows = self.query(
             "SELECT state, pid, try_number FROM task_instance WHERE run_id = ? AND task_id = ?", run_id, task_id
         )
-        return dict(zip(("state", "pid", "try_number"), found[0], strict=True)) if found else {"state": None}
+        return dict(zip(("state", "pid", "try_number"), rows[0], strict=True)) if rows else {"state": None}
 
     def result(self, run_id: str, task_id: str) -> Any:
         """Return the XCom of a task."""
-        found = self.query(
+        rows = self.query(
             "SELECT value FROM xcom WHERE run_id = ? AND task_id = ? AND key = 'return_value'", run_id, task_id
         )
-        value = json.loads(str(found[0][0]))  # SQLite gives numbers as such
+        value = json.loads(str(rows[0][0]))  # SQLite returns numbers as numbers
         return json.loads(value) if isinstance(value, str) else value
 
     def logs(self, run_id: str) -> str:
@@ -144,18 +144,18 @@ class LiveAirflow:
         return "\n".join(file.read_text() for file in files)
 
     def wait(self, condition: Callable[[], Any], seconds: float) -> Any:
-        """Wait until ``condition`` holds; return it."""
+        """Wait until ``condition`` holds; return its value."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             for process in self._processes:
                 assert process.poll() is None, self.component_logs()
-            if found := condition():
-                return found
+            if value := condition():
+                return value
             time.sleep(_POLL_SECONDS)
-        raise AssertionError(f"waited for {seconds} s\n{self.component_logs()}")
+        raise AssertionError(f"timed out after {seconds} s\n{self.component_logs()}")
 
     def component_logs(self) -> str:
-        """Return the last lines of what the components have printed."""
+        """Return the last lines of the components' output."""
         files = sorted(self.home.glob("*.log"))
         return "\n\n".join("\n".join(file.read_text(errors="replace").splitlines()[-60:]) for file in files)
 
@@ -176,14 +176,14 @@ def _settings(home: Path, port: int) -> dict[str, str]:
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW__API__SECRET_KEY": "made-for-one-test-run",
-        "AIRFLOW__API_AUTH__JWT_SECRET": "made-for-one-test-run-and-long-enough-for-a-signature-of-512-bits",
+        "AIRFLOW__API__SECRET_KEY": "secret-key-of-one-test-run",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "secret-key-of-one-test-run-that-is-long-enough-for-512-bit-signatures",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
-        # another triggerer takes over what one leaves that was not heard of for so long
+        # another triggerer takes over the triggers of one without a heartbeat for so long
         "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
         "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
     }
@@ -191,7 +191,7 @@ def _settings(home: Path, port: int) -> dict[str, str]:
 
 @contextmanager
 def live_airflow(connection: str | None, environment: Mapping[str, str] | None = None) -> Iterator[LiveAirflow]:
-    """Run an Airflow for as long as the context lasts."""
+    """Run an Airflow until the context exits."""
     with tempfile.TemporaryDirectory(prefix="upstash-vector-live-", ignore_cleanup_errors=True) as home:
         airflow = LiveAirflow(Path(home), connection, environment=environment)
         try:

@@ -43,6 +43,7 @@ class RawServer:
             while True:
                 connection, _ = self._socket.accept()
                 self.connections += 1
+                connection.settimeout(60)
                 self._open.append(connection)
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
@@ -67,6 +68,7 @@ class RawServer:
         for connection in self._open:
             connection.close()
         self._thread.join(5)
+        assert not self._thread.is_alive()
 
 
 def _read_request(connection: socket.socket) -> bytes:
@@ -80,6 +82,6 @@ def _read_request(connection: socket.socket) -> bytes:
     length = next(
         (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), 0
     )
-    while len(body) < length:
-        body += connection.recv(65536)
+    while len(body) < length and (chunk := connection.recv(65536)):
+        body += chunk
     return head + b"\r\n\r\n" + body

@@ -1,4 +1,4 @@
-"""What the tests of sources share: reading them, and files that tell what was read of them."""
+"""Helpers for tests of sources: functions that read them, and files that count the bytes read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ids(rows: object, skip: int = 0, **arguments: Any) -> list[str]:
 
 
 class CountingPath:
-    """A local file that notes how many bytes are read of it."""
+    """A local file that counts the bytes read from it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""A server that counts what it has in hand at a time, and by vector."""
+"""A server that counts the requests in flight, in total and by vector."""
 
 from __future__ import annotations
 
@@ -88,12 +88,13 @@ class SlowServer:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._started.wait()
+        assert self._started.wait(60)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._loop.call_soon_threadsafe(self._stopped.set)
-        self._thread.join()
+        self._thread.join(60)
+        assert not self._thread.is_alive()
         self._loop.close()

@@ -1,4 +1,4 @@
-"""Real DAG runs against the dev server: the examples, the README's, and those of this folder."""
+"""DAG runs against the dev server: the examples, those of the README and those of this folder."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ MOVIES = [
 
 @pytest.fixture
 def movies(server: DevServer, connection: str) -> Any:
-    """Three movies in the default namespace; the fixture reads them back."""
+    """Upsert three movies into the default namespace; return a function that fetches one."""
     client = VectorClient(Endpoint.of(server.url, server.token))
     client.upsert(MOVIES)
 
     def read(id: str, namespace: str = "") -> FetchedVector | None:
-        found = client.fetch([id], namespace, include_vectors=True, include_metadata=True, include_data=True)
-        return found[0]
+        (vector,) = client.fetch([id], namespace, include_vectors=True, include_metadata=True, include_data=True)
+        return vector
 
     yield read
     client.close()
@@ -71,7 +71,7 @@ def test_example_trigger_from_ui_with_empty_fields(airflow_home: AirflowHome, mo
 
 @pytest.fixture
 def updates(movies: Any, tmp_path: Path) -> str:
-    """The path of a file of updates, two of which are of unknown ids."""
+    """The path of a file of updates, two of them with unknown ids."""
     path = tmp_path / "updates.jsonl"
     rows = [{"id": f"movie-{number}", "metadata": {"genre": "western"}} for number in range(1, 6)]
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
@@ -95,7 +95,7 @@ def test_example_bulk_update_shards(airflow_home: AirflowHome, movies: Any, upda
     assert _stored(xcoms["add_up", -1]) == counts
 
 
-def test_example_bulk_update_shards_fails_where_a_shard_does(
+def test_example_bulk_update_shards_fails_if_a_shard_fails(
     airflow_home: AirflowHome, movies: Any, updates: str
 ) -> None:
     with Path(updates).open("a") as file:
@@ -107,8 +107,8 @@ def test_example_bulk_update_shards_fails_where_a_shard_does(
 
 
 def _stored(value: Any) -> Any:
-    found = json.loads(str(value))
-    return json.loads(found) if isinstance(found, str) else found
+    stored = json.loads(str(value))
+    return json.loads(stored) if isinstance(stored, str) else stored
 
 
 def test_every_example_has_a_test() -> None:
@@ -156,7 +156,7 @@ def test_transient_errors_use_the_tasks_retries(
     assert server.requests["update"] == 2
 
 
-def test_permanent_errors_do_not(airflow_home: AirflowHome, server: DevServer, movies: Any) -> None:
+def test_permanent_errors_are_not_retried(airflow_home: AirflowHome, server: DevServer, movies: Any) -> None:
     server.faults.add(Fault(kind="status", status=422, times=9))
     run = run_file(airflow_home, "retried.py")
     assert run.tasks == {("update", -1): "failed"}
@@ -164,7 +164,7 @@ def test_permanent_errors_do_not(airflow_home: AirflowHome, server: DevServer, m
 
 
 @pytest.mark.needs("retry_policies")
-def test_the_retry_policy_waits_for_a_rate_limit_only(
+def test_the_retry_policy_retries_after_a_rate_limit(
     airflow_home: AirflowHome, server: DevServer, movies: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", connection_json(server, max_attempts=1))
@@ -174,7 +174,7 @@ def test_the_retry_policy_waits_for_a_rate_limit_only(
 
 
 @pytest.mark.needs("retry_policies")
-def test_the_retry_policy_fails_what_no_retry_can_mend(
+def test_the_retry_policy_fails_on_permanent_errors(
     airflow_home: AirflowHome, server: DevServer, movies: Any
 ) -> None:
     server.faults.add(Fault(kind="status", status=422, times=9))
@@ -188,7 +188,7 @@ def test_a_dag_with_the_retry_policy_says_which_airflow_it_needs(airflow_home: A
         load_dags(airflow_home.dags / "policy.py")
 
 
-def test_a_triggered_runs_values_are_taken_as_texts(airflow_home: AirflowHome, movies: Any) -> None:
+def test_values_of_the_trigger_form_stay_text(airflow_home: AirflowHome, movies: Any) -> None:
     conf = {"vector_id": "movie-3", "genre": "None"}
     assert run_file(airflow_home, "example_update_vector.py", conf).state == "success"
     assert movies("movie-3").metadata == {"genre": "None"}

@@ -1,4 +1,4 @@
-"""Deferred tasks under ``dag.test()``, which runs their triggers itself and keeps nothing but the event."""
+"""Deferred tasks in ``dag.test()``, which runs their triggers and keeps only the event."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from tests.support.index_fixtures import connection_json
 def test_a_deferred_writer_keeps_its_result_and_the_counts_of_its_event(
     airflow_home: AirflowHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "_MIN_SECONDS_DEFERRED", 1.0)  # nothing is lost in this process
+    monkeypatch.setattr(
+        waiting, "_MIN_SECONDS_DEFERRED", 1.0
+    )  # 10 s are for a scheduler, which dag.test() does not have
     with (
         DevServer(indexing_delay=1.5, clock=lambda: float(index.requests["info"])) as index,
         VectorClient(Endpoint.of(index.url, index.token)) as client,
@@ -27,7 +29,7 @@ def test_a_deferred_writer_keeps_its_result_and_the_counts_of_its_event(
         monkeypatch.setenv("AIRFLOW_CONN_MOVIES", connection_json(index))
         monkeypatch.setenv("SLOW_INDEX_HOST", index.url)
         client.upsert([{"id": id, "vector": [1, 1], "metadata": {"ready": True}} for id in ("early", "late")])
-        airflow_home.learn_assets()
+        airflow_home.register_assets()
         (dag,) = load_dags(airflow_home.dags / "waiting.py").values()
         run = DagRun(dag)
         assert run.tasks == {("wait", -1): "success", ("update", -1): "success"}
@@ -38,8 +40,8 @@ def test_a_deferred_writer_keeps_its_result_and_the_counts_of_its_event(
 
 
 @pytest.fixture(autouse=True)
-def no_events_of_others(airflow_home: AirflowHome) -> Iterator[None]:
-    """Keep the asset events of this file apart: tests of one process share an Airflow."""
-    airflow_home.forget_asset_events()
+def clear_asset_events(airflow_home: AirflowHome) -> Iterator[None]:
+    """Clear asset events: the tests of a process share an Airflow."""
+    airflow_home.clear_asset_events()
     yield
-    airflow_home.forget_asset_events()
+    airflow_home.clear_asset_events()

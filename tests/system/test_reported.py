@@ -1,4 +1,4 @@
-"""Asset events with counts and the link of a task, in a real Airflow of each version."""
+"""Asset events with counts and the link of a task, in every version of Airflow."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def movies(server: DevServer, connection: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_example_assets(airflow_home: AirflowHome, movies: DevServer, tmp_path: Path) -> None:
-    airflow_home.learn_assets()
-    airflow_home.forget_asset_events()
+    airflow_home.register_assets()
+    airflow_home.clear_asset_events()
     dags = load_dags(airflow_home.dags / "example_assets.py")
 
     def run(id: str) -> tuple[list[Any], list[str]]:
@@ -45,7 +45,7 @@ def test_example_assets(airflow_home: AirflowHome, movies: DevServer, tmp_path: 
 
 
 def deserialized(dag: Any) -> Any:
-    """Return a DAG from its serialized form, as the UI reads it."""
+    """Return a DAG after serialization and deserialization, as in the UI."""
     name = "DagSerialization" if AIRFLOW >= (3, 2) else "SerializedDAG"
     serialization: Any = getattr(serialized_objects, name)
     return serialization.from_dict(serialization.to_dict(dag))

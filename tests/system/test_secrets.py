@@ -1,4 +1,4 @@
-"""The token is in no log, rendered field, XCom, exception or database of a run, whatever happens in it."""
+"""The token is in no log, rendered field, XCom, exception or database of a run, whatever its outcome."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ TOKEN = "t0k/en+with=special%characters@in.it-4711"
 @dataclass(frozen=True)
 class Case:
     name: str
-    said: str
+    message: str
     fault: Fault | None = None
     extra: dict[str, object] = field(default_factory=dict)
-    right_token: bool = True
+    valid_token: bool = True
     echo: bool = False
     dag: str = "example_update_vector"
     file: str = "example_update_vector"
@@ -33,7 +33,7 @@ class Case:
 CASES = [
     Case("success", "Updated vector 'movie-1'"),
     Case("native", "Updated vector '1e5'", dag="exact_ids_native", file="exact_ids"),
-    Case("wrong token", "Invalid auth token", right_token=False),
+    Case("wrong token", "Invalid auth token", valid_token=False),
     Case("echoed by the service", "bad token ***", echo=True),
     Case("server error", "503 A fault", Fault(kind="status", status=503, times=9), {"max_attempts": 1}),
     Case("cut", "the connection broke", Fault(kind="cut", times=9), {"max_attempts": 1}),
@@ -51,7 +51,7 @@ def test_no_token_anywhere(
     airflow_home: AirflowHome, case: Case, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = f"{TOKEN}-{CASES.index(case)}"
-    with DevServer(token=token if case.right_token else "another") as server:
+    with DevServer(token=token if case.valid_token else "another") as server:
         with VectorClient(Endpoint.of(server.url, server.token)) as client:
             client.upsert([{"id": id, "vector": [1, 2]} for id in ["movie-1", *IDS]])
         if case.echo:
@@ -63,17 +63,17 @@ def test_no_token_anywhere(
         DagRun(load_dags(airflow_home.dags / f"{case.file}.py")[case.dag])
     printed = capfd.readouterr()
     output = (printed.out + printed.err).encode()
-    assert case.said.encode() in output
+    assert case.message.encode() in output
     for form in forms_of(token):
         assert form not in output
-        for file, content in airflow_home.everything():
+        for file, content in airflow_home.all_files():
             assert form not in content, file
 
 
 def test_a_token_in_an_xcom_or_a_rendered_field_would_be_found(
     airflow_home: AirflowHome, server: DevServer, connection: str
 ) -> None:
-    run = DagRun(load_dags(airflow_home.dags / "told.py")["message"])
+    run = DagRun(load_dags(airflow_home.dags / "reported.py")["reported"])
     assert run.state == "success"
     for marker in (b"marker-in-an-xcom", b"marker-in-a-rendered-field"):
-        assert any(marker in content for file, content in airflow_home.everything() if file.suffix != ".py")
+        assert any(marker in content for file, content in airflow_home.all_files() if file.suffix != ".py")

@@ -97,7 +97,7 @@ class SlowFile(io.BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         if self.tell():
             self.waiting.set()
-            self.go_on.wait()
+            self.go_on.wait(60)
             raise ConnectionResetError("the network is gone")
         return super().read(size)
 
@@ -124,12 +124,13 @@ def test_progress_can_be_asked_while_the_network_stands_still() -> None:
         except SourceBroken as error:
             found.append(error)
 
-    thread = threading.Thread(target=reading)
+    thread = threading.Thread(target=reading, daemon=True)
     thread.start()
     assert SlowFile.waiting.wait(60)
     fraction = opened.fraction()
     SlowFile.go_on.set()
-    thread.join()
+    thread.join(60)
+    assert not thread.is_alive()
     assert fraction is not None
     assert 0.1 < fraction < 0.9
     assert str(found[-1]).startswith(

@@ -45,6 +45,7 @@ def test_the_digest_of_rows_of_any_type_is_the_same_in_every_process() -> None:
             capture_output=True,
             text=True,
             check=True,
+            timeout=120,
         ).stdout.strip()
         for seed in ("1", "2")
     }

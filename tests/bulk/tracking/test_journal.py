@@ -110,7 +110,9 @@ for number in range(100, 5100):
     journal.settle(number, Outcome(1 + number % 4))
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    killed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    killed = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120
+    )
     assert killed.returncode == -signal.SIGKILL
     found = noted_since(path, killed.stdout.strip(), 100).outcomes
     assert found == {number: Outcome(1 + number % 4) for number in range(100, 5100)}

@@ -5,6 +5,7 @@ import logging
 import os
 import pty
 import re
+import select
 import struct
 import subprocess
 import sys
@@ -111,7 +112,7 @@ def on_a_terminal(columns: int, total: int | None = 98_765_432, fraction: float 
     process = subprocess.Popen([sys.executable, "-c", program], stdin=its, stdout=its, stderr=its, env=environment)
     os.close(its)
     shown = b""
-    while True:
+    while select.select([ours], [], [], 60)[0]:
         try:
             piece = os.read(ours, 65_536)
         except OSError:  # how Linux tells that the other side is closed
@@ -120,7 +121,7 @@ def on_a_terminal(columns: int, total: int | None = 98_765_432, fraction: float 
             break
         shown += piece
     os.close(ours)
-    assert process.wait() == 0, shown.decode()
+    assert process.wait(60) == 0, shown.decode()
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
 
 

@@ -180,7 +180,8 @@ class ReadingMachine(RuleBasedStateMachine):
         """End the run as ``kill -9`` does: what it does of its own when it is cancelled reaches no file."""
         text = self.store.text
         self.run.cancel()
-        self.loop.run_until_complete(asyncio.wait([self.run]))
+        self.loop.run_until_complete(asyncio.wait([self.run], timeout=30))
+        assert self.run.done()
         self.store.text = text
 
     def finish(self) -> None:

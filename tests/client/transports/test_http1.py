@@ -44,7 +44,7 @@ async def slow_echo(body: bytes, writer: asyncio.StreamWriter) -> None:
 
 def asynchronous(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     def run(*args: Any, **options: Any) -> None:
-        asyncio.run(test(*args, **options))
+        asyncio.run(asyncio.wait_for(test(*args, **options), 60))
 
     run.__name__ = test.__name__
     run.__wrapped__ = test  # type: ignore[attr-defined]  # for pytest, which reads the fixtures' names there

@@ -1,4 +1,4 @@
-"""A bulk update of the rows that the run's configuration names, at a rate that leaves time to interfere."""
+"""A bulk update with rows from the run's configuration, slow enough to be killed half-way."""
 
 from datetime import timedelta
 

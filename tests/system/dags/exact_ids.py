@@ -1,4 +1,4 @@
-"""Ids that native rendering would change, by every way in which a task can be given them."""
+"""Ids that native rendering would change, in every way in which a task can get them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def changes() -> list[dict[str, Any]]:
 
 
 def exact_ids(dag_id: str, *, native: bool) -> DAG:
-    with DAG(dag_id, schedule=None, render_template_as_native_obj=native) as made:
+    with DAG(dag_id, schedule=None, render_template_as_native_obj=native) as dag:
         UpdateVectorOperator.partial(task_id="literal", **NOTE).expand(vector_id=IDS)
         with TaskGroup("group"):
             UpdateVectorOperator.partial(task_id="from_xcom", **NOTE).expand(vector_id=ids())
             UpdateVectorOperator.partial(task_id="from_kwargs", on_missing="fail").expand_kwargs(changes())
-    return made
+    return dag
 
 
 plain = exact_ids("exact_ids_plain", native=False)

@@ -1,4 +1,4 @@
-"""Tasks of one's own that call the hook, whose retries the policy decides on."""
+"""A task that calls the hook, with the retry policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes markers to where a token must not be, so that the search for it can be seen to work."""
+"""Writes markers where a token must not be, so that a test can check that its search finds them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from airflow_provider_upstash_vector.operators.upstash_vector import UpdateVecto
 
 
 @task
-def tell() -> str:
-    return "marker-" + "in-an-xcom"  # in two, so that this file is not what is found
+def return_marker() -> str:
+    return "marker-" + "in-an-xcom"  # in two parts, so that the search does not match this file
 
 
-with DAG("message", schedule=None) as dag:
-    tell()
+with DAG("reported", schedule=None) as dag:
+    return_marker()
     UpdateVectorOperator(task_id="update", vector_id="{{ 'marker-in-a' ~ '-rendered-field' }}", data="x")

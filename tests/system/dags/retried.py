@@ -1,4 +1,4 @@
-"""One task whose retries should be used, or not."""
+"""A task with retries."""
 
 from __future__ import annotations
 

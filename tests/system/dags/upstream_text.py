@@ -1,7 +1,7 @@
-"""Text of upstream tasks that looks like templates, by every way in which a task can be given it.
+"""Text of upstream tasks that looks like templates, in every way in which a task can get it.
 
-Each task writes to the namespace of its own name; ``expected`` is what the index holds then, data by id by
-namespace. Templates of the DAG itself, which stand beside the text, are rendered: ``ANSWER`` becomes 42.
+Each task writes to the namespace of its own name; ``expected`` is the data of the index afterwards, by namespace
+and id. Templates of the DAG itself are rendered: ``ANSWER`` becomes 42.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SECRET, _BLOCK = "{{ conn.upstash_vector_default.password }}", "{% for i in (1,
 TEXT = f"{{{{ 7 * 6 }}}} {_SECRET} {_BLOCK} {{{{ 1 % 0 }}}}"
 ANSWER = "{{ 40 + 2 }}"
 FOLDER = os.environ.get("UPSTREAM_TEXT_FOLDER", "")
-MANY = 120  # rows of one list, more than are rendered
+MANY = 120  # rows of a list, more than those that are rendered
 
 _WITH_TEXT = (
     "zipped",
@@ -46,7 +46,7 @@ expected: dict[str, dict[str, str]] = {
 
 
 def write_files(folder: Path) -> None:
-    """Write the files whose paths are such text."""
+    """Write files with such text in their paths."""
     for name in ("paths", "path"):
         (folder / f"{name} {TEXT}.jsonl").write_text(json.dumps({**_row(TEXT), "namespace": name}))
 
@@ -111,31 +111,31 @@ def _bulk(name: str) -> Any:
 
 
 def _mapped() -> None:
-    found = texts()
-    # deferred: dag.test() of Airflow 2 renders it a second time
+    values = texts()
+    # deferred: dag.test() of Airflow 2 renders it again
     fields = UpdateVectorOperator.partial(
         task_id="fields", on_missing="fail", wait_until_indexed=True, deferrable=True, poke_interval=1
     ).expand(
-        vector_id=found,
-        namespace=found,
-        data=found,
-        metadata=found.map(lambda text: json.dumps({"note": text})),
+        vector_id=values,
+        namespace=values,
+        data=values,
+        metadata=values.map(lambda text: json.dumps({"note": text})),
     )
     sensor = UpstashVectorIndexReadySensor.partial(task_id="sensor", poke_interval=1, timeout=20)
-    fields >> sensor.expand(vector_id=found, namespace=found, metadata=found.map(lambda text: {"note": text}))
-    _update("zipped").expand_kwargs(found.zip(found).map(lambda pair: _change(pair[1])))
+    fields >> sensor.expand(vector_id=values, namespace=values, metadata=values.map(lambda text: {"note": text}))
+    _update("zipped").expand_kwargs(values.zip(values).map(lambda pair: _change(pair[1])))
     _update("kwargs").expand_kwargs(changes())
-    group.expand(text=found)
-    _bulk("paths").expand(rows=found.map(lambda text: f"{FOLDER}/paths {text}.jsonl"))
-    _bulk("rows").expand(rows=found.map(lambda text: [_row(text)] * MANY))
-    called.partial(answer=ANSWER).expand(pair=found.zip(found))
-    called_kwargs.partial(answer=ANSWER).expand_kwargs(found.map(lambda text: {"text": text}))
-    called_rows.expand(text=found.concat(found))
+    group.expand(text=values)
+    _bulk("paths").expand(rows=values.map(lambda text: f"{FOLDER}/paths {text}.jsonl"))
+    _bulk("rows").expand(rows=values.map(lambda text: [_row(text)] * MANY))
+    called.partial(answer=ANSWER).expand(pair=values.zip(values))
+    called_kwargs.partial(answer=ANSWER).expand_kwargs(values.map(lambda text: {"text": text}))
+    called_rows.expand(text=values.concat(values))
 
 
 def _not_mapped() -> None:
-    found: Any = text()
-    UpdateVectorOperator(task_id="alone", namespace="alone", vector_id="0", data=found, metadata={"note": found})
+    value: Any = text()
+    UpdateVectorOperator(task_id="alone", namespace="alone", vector_id="0", data=value, metadata={"note": value})
     BulkUpdateVectorsOperator(task_id="path", rows=one_path(), on_missing="fail")
 
 
@@ -146,11 +146,11 @@ def _written_in_the_dag() -> None:
 
 def _upstream_text(dag_id: str, *, native: bool) -> DAG:
     defaults = {"upstash_vector_conn_id": "{{ 'upstash_vector' ~ '_default' }}"}
-    with DAG(dag_id, schedule=None, render_template_as_native_obj=native, default_args=defaults) as made:
+    with DAG(dag_id, schedule=None, render_template_as_native_obj=native, default_args=defaults) as dag:
         _mapped()
         _not_mapped()
         _written_in_the_dag()
-    return made
+    return dag
 
 
 plain = _upstream_text("upstream_text_plain", native=False)

@@ -1,4 +1,4 @@
-"""Tasks that wait in the triggerer: for a vector, and until what they have written is indexed."""
+"""Tasks that wait in the triggerer: for a vector, and until an update is indexed."""
 
 import os
 

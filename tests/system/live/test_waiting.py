@@ -1,4 +1,4 @@
-"""In a running Airflow, tasks wait in the triggerer, and in another one after it is killed."""
+"""Tasks of a running Airflow that wait in the triggerer, and in another one after it is killed."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def node() -> str:
     assert path, "Node.js is missing: run scripts/install-node"
     if not (HERE / "node_modules/@upstash/vector").is_dir():
         command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-        installed = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+        installed = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False, timeout=240)
         assert installed.returncode == 0, installed.stderr
     return path
 
@@ -39,6 +39,8 @@ def test_every_command(node: str, index_type: str) -> None:
             "UPSTASH_DISABLE_TELEMETRY": "1",
         }
         command = [node, "--test", "sdk.test.mjs"]
-        process = subprocess.run(command, cwd=HERE, env=environ, capture_output=True, text=True, check=False)
+        process = subprocess.run(
+            command, cwd=HERE, env=environ, capture_output=True, text=True, check=False, timeout=240
+        )
     assert process.returncode == 0, process.stdout + process.stderr
     assert "pass 10\n" in process.stdout

@@ -1,30 +1,22 @@
-"""An Airflow, an index and a browser for the tests of the UI."""
+"""Fixtures of the tests of the UI: an Airflow, an index and a browser."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
+from functools import partial
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from airflow_provider_upstash_vector.dev_server import DevServer
-from tests.support.airflow_home import ROOT
+from tests.support.browser import TakePicture, chromium, new_page, take_picture
 from tests.support.connection_pages import ConnectionsPage
 from tests.support.live_airflow import LiveAirflow, live_airflow
-
-DIMENSION = 12
-_PATIENCE_MS = 30_000  # a machine with other work to do
-_SCREENSHOTS = ROOT / os.environ.get("SCREENSHOTS", "build/screenshots")
-
-TakePicture = Callable[[str], None]
 
 
 @pytest.fixture(scope="package")
 def index() -> Iterator[DevServer]:
-    with DevServer(dimension=DIMENSION) as server:
+    with DevServer(dimension=12) as server:
         yield server
 
 
@@ -36,41 +28,23 @@ def airflow() -> Iterator[LiveAirflow]:
         yield running
 
 
-# Not for longer than a module: while Playwright is there, no other test could run an event loop.
+# Per module: while Playwright runs, no other test can run an event loop.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    assert chromium, "there is no Chromium: run scripts/install-chromium"
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=sandbox)
-        yield browser
-        browser.close()
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A new browser window; what it shows at the end of the test is kept as a picture."""
-    expect.set_options(timeout=_PATIENCE_MS)
-    context = browser.new_context(
-        viewport={"width": 1280, "height": 800}, color_scheme="light", reduced_motion="reduce", locale="en-US"
-    )
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    context.set_default_timeout(_PATIENCE_MS)
-    page = context.new_page()
-    yield page
-    page.screenshot(path=ROOT / f"build/screenshots/end-{request.node.name}.png")
-    context.close()
+    with new_page(browser, request.node.name) as page:
+        yield page
 
 
 @pytest.fixture
 def picture(page: Page) -> TakePicture:
-    """Keep a picture of what the window shows."""
-
-    def take(name: str) -> None:
-        page.screenshot(path=Path(_SCREENSHOTS, f"{name}.png"))
-
-    return take
+    """Takes a screenshot for the documentation."""
+    return partial(take_picture, page)
 
 
 @pytest.fixture

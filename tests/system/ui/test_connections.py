@@ -1,4 +1,4 @@
-"""A person adds, edits and tests a connection."""
+"""A user adds, edits and tests a connection."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Page, expect
 
 from airflow_provider_upstash_vector.dev_server import DevServer
+from tests.support.browser import TakePicture
 from tests.support.connection_pages import ConnectionsPage
-from tests.system.ui.conftest import TakePicture
 
 
 def port(index: DevServer) -> str:
@@ -22,24 +22,24 @@ def test_the_form_explains_its_fields(connections: ConnectionsPage, picture: Tak
     expect(form.token).to_have_attribute("placeholder", "the token from the index's Connect tab")
     expect(form.token).to_have_css("-webkit-text-security", "disc")
     expect(form.port).to_have_attribute("placeholder", "443: the Test button of Airflow 3.3 needs a port")
-    # neither login nor schema: they mean nothing to an index
+    # without login and schema, which an index does not have
     standard = {"Connection ID", "Connection Type", "Description", "REST URL", "REST token", "Port"}
     assert form.labels() == standard
     form.url.fill("https://my-index-vector.upstash.io")
-    form.token.fill("made-up-token-of-an-index")
+    form.token.fill("example-token-of-an-index")
     form.port.fill("443")
     picture("connection-form")
 
     form.open_extra_fields()
     for help_text in ("For tasks that set none", "For one request", "Maximum attempts", "Sends the token"):
-        expect(form.says(help_text)).to_be_visible()
+        expect(form.text(help_text)).to_be_visible()
     assert form.labels() >= {"Default namespace", "Timeout (s)", "Attempts", "Allow plain HTTP"}
     expect(form.number("Timeout (s)")).to_have_value("30")
     expect(form.number("Attempts")).to_have_value("5")
     picture("connection-form-extra")
 
 
-def test_the_test_button_tells_of_the_index(
+def test_the_test_button_describes_the_index(
     connections: ConnectionsPage, index: DevServer, picture: TakePicture
 ) -> None:
     connections.save("movies", index.url, index.token, port(index))

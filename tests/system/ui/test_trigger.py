@@ -1,4 +1,4 @@
-"""A person triggers ``example_trigger_from_ui`` and looks at what has become of it."""
+"""A user triggers ``example_trigger_from_ui`` and checks the result."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer
+from tests.support.browser import TakePicture
 from tests.support.connection_pages import ConnectionsPage
 from tests.support.dag_pages import DagPage
 from tests.support.live_airflow import LiveAirflow
-from tests.system.ui.conftest import DIMENSION, TakePicture
 
+DIMENSION = 12
 VECTOR = [0.25, 0.5, 0.75, *[1.0] * (DIMENSION - 3)]
 
 
@@ -38,7 +39,7 @@ def dag(page: Page, airflow: LiveAirflow) -> DagPage:
     return DagPage(page, airflow, "example_trigger_from_ui")
 
 
-def test_a_filled_form_changes_the_vector(
+def test_the_form_updates_a_vector(
     dag: DagPage, client: VectorClient, index: DevServer, picture: TakePicture
 ) -> None:
     form = dag.press_trigger()
@@ -69,7 +70,7 @@ def test_a_filled_form_changes_the_vector(
 
 
 @pytest.mark.parametrize(
-    ("id", "vector", "sentence"),
+    ("id", "vector", "message"),
     [
         ("movie-9", VECTOR, "There is no vector 'movie-9' in the default namespace; nothing was updated."),
         (
@@ -81,11 +82,11 @@ def test_a_filled_form_changes_the_vector(
     ids=["unknown-id", "wrong-vector"],
 )
 @pytest.mark.usefixtures("client")
-def test_the_log_says_why_a_run_fails(dag: DagPage, id: str, vector: list[float], sentence: str) -> None:
+def test_the_log_says_why_a_run_fails(dag: DagPage, id: str, vector: list[float], message: str) -> None:
     form = dag.press_trigger()
     form.fill("id", id)
     form.fill_json("vector", vector)
     run = form.trigger()
     run.ends("Failed")
-    line = run.log(f"ERROR - {sentence}").first
+    line = run.log(f"ERROR - {message}").first
     expect(line).to_be_in_viewport(ratio=0.9)  # this small window shows about 115 characters of a line
