@@ -1,7 +1,7 @@
 """Many updates in one process, without Airflow: ``bulk.update(rows, endpoint)``.
 
-A source yields rows, the encoder makes requests of them, the window lets them go, the engine sends them, the books
-count what became of them, and a checkpoint remembers how far it is.
+A source yields rows, the encoder turns them into requests, the engine sends those that window and throttle allow,
+the recorder records their outcomes, and a checkpoint keeps the state that a later run resumes from.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The two ways to start a run: from a program without an event loop, and on one."""
+"""The functions that start a run: ``update_async`` on an event loop, ``update`` without one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ from airflow_provider_upstash_vector.bulk.sources import (
 )
 from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFiles
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
-from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore, FileCheckpoint, written_for
+from airflow_provider_upstash_vector.bulk.tracking.checkpoint import (
+    CheckpointStore,
+    FileCheckpoint,
+    checkpoint_files,
+)
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import clear_checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.digest import RowsChanged
 from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile
@@ -54,43 +58,43 @@ async def update_async(
     failures_path: PathLike | None = None,
     checkpoint: PathLike | CheckpointStore | None = None,
     keep_checkpoint: bool = False,
-    stop: CancelToken | None = None,
+    cancel_token: CancelToken | None = None,
     progress: ProgressKind = "auto",
     find_paths: FindPaths = local_paths,
     log: Log = log,
     **arguments: Unpack[BulkArguments],
 ) -> BulkReport:
-    """Send an update for each row, many at a time, on the running event loop; return what became of them.
+    """Send an update for each row, many at a time, on the running event loop; return the report.
 
-    Raises :class:`~.errors.BulkJobFailed`, with the report, for a run that stopped early or had more failures
-    than allowed; ``InvalidRows`` and ``ValueError`` before anything is sent; and what ``info`` raises, which is
-    asked first.
+    Raises :class:`~.errors.BulkJobFailed`, with the report, if the run stopped early or had more failures than
+    allowed; ``InvalidRows`` or ``ValueError`` before anything is sent; and the errors of ``info``, which is
+    requested first.
 
     :param rows: mappings with ``id`` and any of ``vector``, ``sparse_vector``, ``data``, ``metadata``,
         ``metadata_update_mode`` and ``namespace``, or ``VectorUpdate`` objects, in a list, any iterable or async
         iterable; a DataFrame or Arrow table; the path of a JSON Lines, CSV or Parquet file, a glob, or several
         of them.
     :param endpoint: URL and token of the index.
-    :param namespace: for rows that give none; ``""`` for the index's default one.
-    :param policy: how often and how long one row is tried.
+    :param namespace: for rows that set none; ``""`` for the index's default one.
+    :param policy: the retries and timeouts of one row.
     :param failures_path: a JSON Lines file for rows that were rejected or failed. It and the checkpoint's file are
-        never read as rows, and get mode 0600; a file there that no run has written is refused, and a symbolic
+        never read as rows, and get mode 0600; a file there that no run has written is an error, and a symbolic
         link is replaced.
-    :param checkpoint: a file, or a store of your own, that a later run goes on from.
-    :param keep_checkpoint: keep it also where all is done, so that a later run sends nothing, until
+    :param checkpoint: a file, or a :class:`CheckpointStore`, that a later run resumes from.
+    :param keep_checkpoint: keep the checkpoint of a finished run too, so that a later run sends nothing, until
         :func:`forget`.
-    :param stop: lets another thread end the run.
+    :param cancel_token: cancels the run from another thread.
     :param progress: ``"log"``, ``"bar"``, ``"none"``, or ``"auto"`` for a bar on a terminal.
     :param find_paths: turns a path, glob or URI into paths; by default those of this machine's disk.
-    :param log: takes the lines that tell how far the run is.
-    :param arguments: those of :class:`~.options.BulkArguments`.
+    :param log: the logger for the lines of progress.
+    :param arguments: see :class:`~.options.BulkArguments`.
     """
     options = BulkOptions.of({**arguments, "namespace": namespace})
     store = _store(checkpoint, find_paths)
     failures = None if failures_path is None else FailuresFile(_path(failures_path, find_paths))
 
-    def opened() -> Source | AsyncSource:
-        own = OwnFiles(failures.written() if failures else (), written_for(store) if store else ())
+    def open_checked() -> Source | AsyncSource:
+        own = OwnFiles(failures.own_files() if failures else (), checkpoint_files(store) if store else ())
         source = open_source(
             rows,
             options.names,
@@ -99,16 +103,16 @@ async def update_async(
             find_paths=find_paths,
             own=own,
         )
-        for written in (failures, store):
-            if isinstance(written, FailuresFile | FileCheckpoint):
-                written.check()
+        for file in (failures, store):
+            if isinstance(file, FailuresFile | FileCheckpoint):
+                file.check()
         return source
 
     # in a thread, since it may ask an object store for sizes
-    source = await asyncio.to_thread(opened)
+    source = await asyncio.to_thread(open_checked)
     environment = RunEnvironment(
         policy=policy or RetryPolicy(),
-        stop=stop or CancelToken(),
+        cancel_token=cancel_token or CancelToken(),
         store=store,
         keep_checkpoint=keep_checkpoint,
         failures=failures,
@@ -122,7 +126,7 @@ async def update_async(
 
 
 def forget(checkpoint: PathLike | CheckpointStore, find_paths: FindPaths = local_paths) -> None:
-    """Forget the checkpoint of a run with ``keep_checkpoint``. Raises what its store raises."""
+    """Delete the checkpoint of a run with ``keep_checkpoint``. Raises the errors of its store."""
     store = _store(checkpoint, find_paths)
     if store is not None:
         clear_checkpoint(store)
@@ -137,20 +141,21 @@ def _store(checkpoint: PathLike | CheckpointStore | None, find: FindPaths) -> Ch
 def _path(path: PathLike, find: FindPaths) -> OpenablePath:
     if isinstance(path, Path) or (isinstance(path, OpenablePath) and not isinstance(path, str)):
         return path
-    found = find(os.fspath(path))
-    if len(found) != 1:
+    paths = find(os.fspath(path))
+    if len(paths) != 1:
         raise InvalidRows(f"{path!r} must name one file")
-    return found[0]
+    return paths[0]
 
 
-def _in_a_thread(job: Coroutine[Any, Any, BulkReport], stop: CancelToken) -> BulkReport:
-    """Run to the end, also where the waiting is interrupted: that is raised again when nothing is in flight.
+def _run_in_thread(job: Coroutine[Any, Any, BulkReport], cancel_token: CancelToken) -> BulkReport:
+    """Wait for the run in another thread.
 
-    Its cause is then the error in which the run has ended, with the report.
+    If the wait is interrupted, cancel the run, and raise the interruption when nothing is in flight; its cause is
+    the error of the run, with the report.
 
-    The loop has a thread of its own because Airflow raises a task's timeout in a signal handler, so anywhere in
-    the main thread: amid the books, or in a callback whose errors asyncio would only log. And this thread may
-    have a loop.
+    The loop has its own thread because Airflow raises a task's timeout in a signal handler, so anywhere in the
+    main thread: amid the recording of an outcome, or in a callback whose errors asyncio only logs. And this thread
+    may already have a loop.
     """
     done: Future[BulkReport] = Future()
 
@@ -166,9 +171,9 @@ def _in_a_thread(job: Coroutine[Any, Any, BulkReport], stop: CancelToken) -> Bul
         return done.result()
     except BaseException as interruption:
         if not done.done():
-            stop.cancel()
+            cancel_token.cancel()
             try:
-                log.warning("Interrupted at the end: %s", done.result())
+                log.warning("Interrupted when the run had finished: %s", done.result())
             except BulkJobFailed as error:
                 log.warning("Interrupted: %s", error)
                 raise interruption from error
@@ -177,9 +182,8 @@ def _in_a_thread(job: Coroutine[Any, Any, BulkReport], stop: CancelToken) -> Bul
 
 def _blocking(start: Callable[P, Coroutine[Any, Any, BulkReport]]) -> Callable[P, BulkReport]:
     def run(*args: P.args, **kwargs: P.kwargs) -> BulkReport:
-        stop = kwargs.get("stop") or CancelToken()
-        kwargs["stop"] = stop
-        return _in_a_thread(start(*args, **kwargs), cast("CancelToken", stop))
+        cancel_token = kwargs["cancel_token"] = kwargs.get("cancel_token") or CancelToken()
+        return _run_in_thread(start(*args, **kwargs), cast("CancelToken", cancel_token))
 
     run.__doc__ = (start.__doc__ or "").replace("on the running event loop", "and wait for it")
     run.__signature__ = inspect.signature(start)  # type: ignore[attr-defined]  # functions take any attribute

@@ -1,4 +1,4 @@
-"""A dry run: every row is read and checked, none is sent, and nothing is asked of the service."""
+"""A dry run: every row is read and validated, and no request is sent."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import time
 from contextlib import suppress
 
 from airflow_provider_upstash_vector.bulk.report import BulkReport
+from airflow_provider_upstash_vector.bulk.sending import stop_reasons
 from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
 from airflow_provider_upstash_vector.bulk.sending.prefetch import END, PENDING, open_prefetcher
-from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason, for_time_limit
+from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
 from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow, OutcomeRecorder
 from airflow_provider_upstash_vector.cancellation import CancelToken
@@ -24,17 +25,17 @@ async def check_rows(
     encoder: Encoder,
     recorder: OutcomeRecorder,
     *,
-    stop: CancelToken,
+    cancel_token: CancelToken,
     time_limit_seconds: float | None,
     failures_path: str | None,
 ) -> tuple[BulkReport, StopReason | None]:
-    """Return what would be sent, and why it ended early if it did; rows that would be rejected go to the books."""
+    """Return the report of what would be sent, and the reason if the run stopped early."""
     started = time.monotonic()
     woken = asyncio.Event()
     prefetcher = open_prefetcher(source, 0, woken.set)
     rows = size = 0
     try:
-        while (stop_reason := _halt(stop, time_limit_seconds, time.monotonic() - started)) is None:
+        while (stop_reason := _stop_reason(cancel_token, time_limit_seconds, time.monotonic() - started)) is None:
             polled = prefetcher.poll()
             if polled is END:
                 break
@@ -66,9 +67,9 @@ async def check_rows(
     return report, stop_reason
 
 
-def _halt(stop: CancelToken, time_limit_seconds: float | None, seconds: float) -> StopReason | None:
-    if stop.cancelled:
-        return StopReason(reason="stopped", explanation="the dry run was stopped")
+def _stop_reason(cancel_token: CancelToken, time_limit_seconds: float | None, seconds: float) -> StopReason | None:
+    if cancel_token.cancelled:
+        return stop_reasons.for_cancellation("dry run")
     if time_limit_seconds is not None and seconds >= time_limit_seconds:
-        return for_time_limit(time_limit_seconds)
+        return stop_reasons.for_time_limit(time_limit_seconds)
     return None

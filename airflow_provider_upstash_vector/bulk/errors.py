@@ -1,4 +1,4 @@
-"""How a run ends that did not do all it was asked to."""
+"""The error of a run that stopped early or had too many failures."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ Reason = Literal[
 
 
 class BulkJobFailed(UpstashVectorError):
-    """A run that stopped early or had too many failures: ``reason`` says why, ``report`` what was done until then.
+    """A run that stopped early or had too many failures.
 
-    ``retryable`` says whether running it again can help.
+    ``reason`` and ``explanation`` say why, ``report`` what was done until then, ``retryable`` whether another run
+    can help.
     """
 
     def __init__(
@@ -35,10 +36,11 @@ class BulkJobFailed(UpstashVectorError):
     ) -> None:
         super().__init__(reason, explanation, report, retryable)
         self.reason: Reason = reason
+        self.explanation = explanation
         self.report = report
         self.retryable = retryable  # type: ignore[misc]  # here it depends on the cause
 
     @property
     def message(self) -> str:
         """Why it stopped, and the counts."""
-        return f"{self.args[1]}: {self.report}"
+        return f"{self.explanation}: {self.report}"

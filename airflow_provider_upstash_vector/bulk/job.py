@@ -1,4 +1,4 @@
-"""One run from its first row to its report: what is opened, watched and closed around the engine."""
+"""A run from its first row to its report: what the engine needs is opened, monitored and closed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
-from airflow_provider_upstash_vector.bulk.conclusion import raise_for_failures, raise_for_halt, rows_left
 from airflow_provider_upstash_vector.bulk.dry_run import check_rows
 from airflow_provider_upstash_vector.bulk.options import BulkOptions
 from airflow_provider_upstash_vector.bulk.report import BulkReport, NamespaceCounts, ThisAttempt
+from airflow_provider_upstash_vector.bulk.sending import stop_reasons
 from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
 from airflow_provider_upstash_vector.bulk.sending.engine import STOP_SECONDS, Engine
 from airflow_provider_upstash_vector.bulk.sending.limits import DailyBudget, FailureLimit
@@ -40,15 +40,17 @@ from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, 
 log = logging.getLogger(__name__)
 
 # How far settled rows may be ahead of one that is being retried, 100 bytes of memory each.
-_SPAN_ROWS = 32_768
+_MAX_LEAD_ROWS = 32_768
+_COUNTING_SECONDS = 2.0
+_COUNTING_SECONDS_ON_STOP = 0.8
 
 
 @dataclass(slots=True, kw_only=True)
 class RunEnvironment:
-    """What a run touches besides rows and service."""
+    """The policy, stores and outputs of a run."""
 
     policy: RetryPolicy
-    stop: CancelToken
+    cancel_token: CancelToken
     store: CheckpointStore | None
     keep_checkpoint: bool
     failures: FailuresFile | None
@@ -68,16 +70,18 @@ class Job:
         self._environment = environment
         fingerprint = f"{endpoint.url} {source.fingerprint} {options.fingerprint()}"
         store = None if options.dry_run else environment.store
-        found = load_checkpoint(store, fingerprint, options.namespace) if store else None
-        self._before = found or Checkpoint(fingerprint=fingerprint)
-        self._tracker = OutcomeTracker(self._before.watermark, self._before.below, self._before.above)
+        loaded = load_checkpoint(store, fingerprint, options.namespace) if store else None
+        self._before = before = loaded or Checkpoint(fingerprint=fingerprint)
+        self._tracker = OutcomeTracker(
+            before.watermark, before.counts_below_watermark, before.outcomes_above_watermark
+        )
         self._counts_before = self._tracker.counts()
         self._checkpoint_writer = CheckpointWriter(store, self._tracker) if store else None
-        # rows that the fingerprint does not vouch for are read again and compared
-        again = self._checkpoint_writer is not None and not source.fixed
-        self._first_number = 0 if again else self._tracker.watermark
-        self._digest = RowsDigest(self._before.read, self._before.digest) if again else None
-        self._is_settled = self._tracker.is_settled if found else None
+        # if a row can change without the fingerprint, settled rows are read again and compared
+        compare = self._checkpoint_writer is not None and not source.fixed
+        self._first_number = 0 if compare else self._tracker.watermark
+        self._digest = RowsDigest(before.read, before.digest) if compare else None
+        self._is_settled = self._tracker.is_settled if loaded else None
         self._failures = environment.failures
         self._failures_path = str(self._failures) if self._failures else None
         self._recorder = OutcomeRecorder(
@@ -87,20 +91,20 @@ class Job:
             missing_fails=options.on_missing == "fail",
             failures=self._failures,
             journal=self._checkpoint_writer.journal if self._checkpoint_writer else None,
-            namespaces=NamespaceCounts(self._before.namespaces),
+            namespaces=NamespaceCounts(before.namespaces),
         )
 
     async def run(self) -> BulkReport:
-        """Do the run; return the report, or raise :class:`BulkJobFailed` with it.
+        """Return the report. Raises :class:`BulkJobFailed` with it if the run did not succeed.
 
-        Raises :class:`RowsChanged` if another job can start over in its place.
+        Raises :class:`RowsChanged` if the rows have changed and a new job can start over.
         """
         try:
             report = await (self._dry_run() if self._options.dry_run else self._send_rows())
             if self._failures:
                 self._failures.begin()
         except BaseException:
-            with suppress(Exception):  # is in the log, and does not hide what the run ended in
+            with suppress(Exception):  # it is logged, and must not hide the error of the run
                 await self._close()
             raise
         await self._close()
@@ -122,13 +126,13 @@ class Job:
             self._source,
             self._encoder(None),
             self._recorder,
-            stop=self._environment.stop,
+            cancel_token=self._environment.cancel_token,
             time_limit_seconds=self._options.time_limit_seconds,
             failures_path=self._failures_path,
         )
         if stop_reason is not None:
-            raise_for_halt(stop_reason, report)
-        raise_for_failures(self._recorder, report)
+            stop_reasons.raise_for_stop(stop_reason, report)
+        self._raise_for_failures(report)
         return report
 
     async def _send_rows(self) -> BulkReport:
@@ -155,20 +159,20 @@ class Job:
                 progress=progress,
                 time_limit_seconds=self._options.time_limit_seconds,
             )
-            watching = asyncio.create_task(monitor.run())
+            monitoring = asyncio.create_task(monitor.run())
             try:
-                with self._stopping(engine):
+                with self._cancellable(engine):
                     await engine.run()
             finally:
-                watching.cancel()
-                await asyncio.wait([watching])
+                monitoring.cancel()
+                await asyncio.wait([monitoring])
                 monitor.show()
                 if engine.stop_reason:
                     await self._leave_checkpoint(engine.stop_reason, monitor)
         return await self._conclude(engine, reader, monitor.checkpoint())
 
     async def _leave_checkpoint(self, stop_reason: StopReason, monitor: RunMonitor) -> None:
-        """Save where another run resumes, or discard that if the rows are not the same."""
+        """Save the checkpoint, or discard it if the rows have changed."""
         if self._checkpoint_writer and isinstance(stop_reason.cause, RowsChanged):
             await self._checkpoint_writer.discard(monitor.checkpoint())
             if self._source.rereadable:
@@ -187,7 +191,7 @@ class Job:
             client,
             reader=reader,
             wait_queue=wait_queue,
-            window=Window(options.concurrency, _SPAN_ROWS),
+            window=Window(options.concurrency, _MAX_LEAD_ROWS),
             throttle=Throttle(options.concurrency, options.max_requests_per_second),
             budget=DailyBudget(options.daily_budget, day=before.budget_day, spent=before.budget_spent),
             recorder=self._recorder,
@@ -214,23 +218,24 @@ class Job:
         )
 
     @contextmanager
-    def _stopping(self, engine: Engine) -> Iterator[None]:
-        """Let a request to stop reach the engine, from whatever thread it comes."""
+    def _cancellable(self, engine: Engine) -> Iterator[None]:
+        """Stop the engine if the run is cancelled, from any thread."""
         loop = asyncio.get_running_loop()
-        stop_reason = StopReason(reason="stopped", explanation="the run was stopped")
 
-        def listener() -> None:
-            loop.call_soon_threadsafe(lambda: engine.stop(stop_reason, drain_seconds=STOP_SECONDS))
+        def stop() -> None:
+            loop.call_soon_threadsafe(
+                lambda: engine.stop(stop_reasons.for_cancellation(), drain_seconds=STOP_SECONDS)
+            )
 
-        self._environment.stop.add_callback(listener)
+        self._environment.cancel_token.add_callback(stop)
         try:
             yield
         finally:
-            self._environment.stop.remove_callback(listener)
+            self._environment.cancel_token.remove_callback(stop)
 
     async def _conclude(self, engine: Engine, reader: RowReader, numbers: Checkpoint) -> BulkReport:
         stop_reason = engine.stop_reason
-        rest = 0 if reader.exhausted else await rows_left(self._source, stop_reason, reader.next_number)
+        rest = 0 if reader.exhausted else await self._rows_left(stop_reason, reader.next_number)
         idle = (
             stop_reason is None and self._before.watermark > 0 and self._recorder.counts() == self._counts_before
         )
@@ -240,29 +245,46 @@ class Job:
             failures_path=self._failures_path,
             retries=numbers.retries,
             bytes_sent=numbers.bytes_sent,
-            # of a run that had nothing left to do, a run after it tells the same
+            # a run that finds everything done reports the seconds of the run before
             seconds=self._before.seconds if idle else numbers.seconds,
             unknown_namespace_rows=numbers.unknown_namespace_rows,
             throttled_seconds=numbers.throttled_seconds,
-            this_attempt=self._added(engine, numbers),
+            this_attempt=self._this_attempt(engine, numbers),
         )
         if stop_reason is None:
-            if self._checkpoint_writer:
-                await self._settle(self._checkpoint_writer, report, replace(numbers, seconds=report.seconds))
-            raise_for_failures(self._recorder, report)
+            await self._end_checkpoint(report, replace(numbers, seconds=report.seconds))
+            self._raise_for_failures(report)
         elif self._options.on_budget == "fail" or stop_reason.reason not in {"daily_budget", "daily_quota"}:
-            raise_for_halt(stop_reason, report)
+            stop_reasons.raise_for_stop(stop_reason, report)
         return report
 
-    async def _settle(self, checkpoint_writer: CheckpointWriter, report: BulkReport, last: Checkpoint) -> None:
-        """Forget the checkpoint, or keep it for who waits for what was written and then clears it."""
-        if self._environment.keep_checkpoint and not self._recorder.too_many(report.total, all_rows=True):
-            await checkpoint_writer.finish(last)
-        else:
-            await checkpoint_writer.clear()
+    async def _rows_left(self, stop_reason: StopReason | None, next_number: int) -> int | None:
+        """Return the number of rows that were not read; ``None`` if that cannot be known in time."""
+        if self._source.total is not None:
+            return self._source.total - next_number
+        reason = stop_reason.reason if stop_reason else None
+        if reason == "source":
+            return None
+        seconds = _COUNTING_SECONDS_ON_STOP if reason in {"stopped", "time_limit"} else _COUNTING_SECONDS
+        return await asyncio.to_thread(self._source.count_from, next_number, seconds)
 
-    def _added(self, engine: Engine, numbers: Checkpoint) -> ThisAttempt:
-        """Return what this run has done itself."""
+    def _raise_for_failures(self, report: BulkReport) -> None:
+        if self._recorder.too_many(report.total, all_rows=True):
+            stop_reasons.raise_for_stop(
+                stop_reasons.for_failures(self._recorder.failures, self._options.max_failures), report
+            )
+
+    async def _end_checkpoint(self, report: BulkReport, last: Checkpoint) -> None:
+        """Delete the checkpoint, or keep it until the caller deletes it."""
+        if self._checkpoint_writer is None:
+            return
+        if self._environment.keep_checkpoint and not self._recorder.too_many(report.total, all_rows=True):
+            await self._checkpoint_writer.finish(last)
+        else:
+            await self._checkpoint_writer.clear()
+
+    def _this_attempt(self, engine: Engine, numbers: Checkpoint) -> ThisAttempt:
+        """Return the work of this run alone."""
         counts, before = self._recorder.counts(), self._counts_before
         return ThisAttempt(
             **{outcome.name.lower(): counts[outcome] - before[outcome] for outcome in Outcome},

@@ -1,4 +1,4 @@
-"""What a run has done: a small manifest, whatever the size of the input, whose counts add up."""
+"""The report of a run: a manifest of fixed size whose counts add up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThisAttempt:
-    """What a run has done itself, where its report also covers the one it went on from."""
+    """The work of one run, without that of the runs it resumed."""
 
     updated: int = 0
     missing: int = 0
@@ -25,16 +25,16 @@ class ThisAttempt:
 class BulkReport:
     """Every row in exactly one of five counts; ``total`` is their sum.
 
-    ``rejected`` rows were never sent, ``failed`` ones may have landed, ``not_attempted`` ones are left.
-    ``all_read`` is false where a run that ended early could not count the rest of its input. ``bytes_sent`` are
-    bytes of request bodies, each time they were sent; ``retries`` requests beyond one a row. In a ``dry_run``
-    the rows that would be sent are those not attempted, and ``bytes_sent`` what they would be. A run that went
-    on after another covers both; ``throttled_seconds`` is the part of ``seconds`` in which nothing was sent
-    after a 429.
+    ``rejected`` rows were never sent, ``failed`` rows may have been updated, ``not_attempted`` rows are left.
+    ``all_read`` is false if a run that stopped early could not count the rest of its input. ``bytes_sent`` counts
+    request bodies, repeated ones included; ``retries`` the requests beyond one per row. In a ``dry_run`` the rows
+    that would be sent are those not attempted, and ``bytes_sent`` is their size. The report of a run that resumed
+    covers the earlier runs too; ``throttled_seconds`` is the part of ``seconds`` in which nothing was sent after a
+    429.
 
     ``updated_by_namespace`` has the first 100 namespaces with an updated row, without names of more than 256
-    characters; those of ``unknown_namespace_rows`` are guesses, because the run that settled these rows was killed.
-    ``this_attempt`` is what this run alone has done. None of these is part of the manifest.
+    characters; ``unknown_namespace_rows`` of its rows are guesses, because the run that settled them was killed.
+    ``this_attempt`` is the work of this run alone. None of these is part of the manifest.
     """
 
     total: int
@@ -55,7 +55,7 @@ class BulkReport:
     this_attempt: ThisAttempt = field(default_factory=ThisAttempt)
 
     def __post_init__(self) -> None:
-        """Raise ``ValueError`` where the counts do not add up."""
+        """Raise ``ValueError`` if the counts do not add up."""
         counts = (self.updated, self.missing, self.rejected, self.failed, self.not_attempted)
         if sum(counts) != self.total or min(counts) < 0:
             raise ValueError(f"{self.total} rows, but outcomes {counts}")
@@ -99,14 +99,11 @@ class BulkReport:
 
 
 MAX_NAMESPACES = 100
-MAX_CHARACTERS = 256
+MAX_NAMESPACE_CHARS = 256
 
 
 class NamespaceCounts:
-    """Counts updated rows of up to 100 namespaces, the first that were seen; those of any others are left out.
-
-    Likewise left out are namespaces with names of more than 256 characters.
-    """
+    """Counts of updated rows for the first 100 namespaces, without names of more than 256 characters."""
 
     def __init__(self, before: Mapping[str, int] | None = None) -> None:
         self._counts = dict(before or {})
@@ -116,7 +113,7 @@ class NamespaceCounts:
         counts = self._counts
         if namespace in counts:
             counts[namespace] += rows
-        elif len(counts) < MAX_NAMESPACES and len(namespace) <= MAX_CHARACTERS:
+        elif len(counts) < MAX_NAMESPACES and len(namespace) <= MAX_NAMESPACE_CHARS:
             counts[namespace] = rows
 
     def counts(self) -> dict[str, int]:

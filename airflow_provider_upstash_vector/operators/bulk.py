@@ -175,7 +175,7 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
                     checkpoint=checkpoint,
                     keep_checkpoint=self.wait_until_indexed,
                     shard=self._shard(),
-                    stop=self._stop,
+                    cancel_token=self._stop,
                     progress="log",
                     log=self.log,
                     **self._options(),

@@ -7,38 +7,38 @@ from airflow_provider_upstash_vector.bulk import CancelToken
 
 
 def test_listeners_are_told_once_asked() -> None:
-    stop, told = CancelToken(), []
-    stop.add_callback(lambda: told.append("a"))
-    stop.add_callback(lambda: told.append("b"))
-    assert not stop.cancelled
-    stop.cancel()
-    assert stop.cancelled
+    cancel_token, told = CancelToken(), []
+    cancel_token.add_callback(lambda: told.append("a"))
+    cancel_token.add_callback(lambda: told.append("b"))
+    assert not cancel_token.cancelled
+    cancel_token.cancel()
+    assert cancel_token.cancelled
     assert told == ["a", "b"]
 
 
 def test_who_listens_late_is_told_at_once() -> None:
-    stop, told = CancelToken(), []
-    stop.cancel()
-    stop.add_callback(lambda: told.append("late"))
+    cancel_token, told = CancelToken(), []
+    cancel_token.cancel()
+    cancel_token.add_callback(lambda: told.append("late"))
     assert told == ["late"]
 
 
 def test_who_is_forgotten_is_not_told() -> None:
-    stop, told = CancelToken(), []
+    cancel_token, told = CancelToken(), []
 
     def listener() -> None:
         told.append("x")
 
-    stop.add_callback(listener)
-    stop.remove_callback(listener)
-    stop.cancel()
+    cancel_token.add_callback(listener)
+    cancel_token.remove_callback(listener)
+    cancel_token.cancel()
     assert told == []
 
 
 def test_another_thread_may_ask() -> None:
-    stop, threads = CancelToken(), []
-    stop.add_callback(lambda: threads.append(threading.get_ident()))
-    asker = threading.Thread(target=stop.cancel)
+    cancel_token, threads = CancelToken(), []
+    cancel_token.add_callback(lambda: threads.append(threading.get_ident()))
+    asker = threading.Thread(target=cancel_token.cancel)
     asker.start()
     asker.join(60)
     assert not asker.is_alive()
@@ -46,17 +46,17 @@ def test_another_thread_may_ask() -> None:
 
 
 def test_a_signal_handler_may_ask_while_another_one_asks() -> None:
-    stop, told = CancelToken(), []
+    cancel_token, told = CancelToken(), []
 
     def listener() -> None:
         told.append("x")
         if len(told) < 3:
             signal.raise_signal(signal.SIGUSR1)
 
-    before = signal.signal(signal.SIGUSR1, lambda *_: stop.cancel())
+    before = signal.signal(signal.SIGUSR1, lambda *_: cancel_token.cancel())
     try:
-        stop.add_callback(listener)
-        stop.cancel()
+        cancel_token.add_callback(listener)
+        cancel_token.cancel()
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert told == ["x"] * 3

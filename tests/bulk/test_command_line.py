@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_upstash_vector.dev_server import DevServer
-from tests.bulk.conftest import fill, stored
+from tests.support.bulk_runs import fill, stored
 from tests.support.index_fixtures import connection_json
 
 
@@ -63,7 +63,7 @@ def test_too_many_failures_end_with_1_and_the_report(server: DevServer, path: Pa
     assert json.loads(done.stdout)["rejected"] == 1
     assert "row 0" in done.stderr
     assert "key: there is no such field" in done.stderr
-    assert "1 failures are more than max_failures allows" in done.stderr.splitlines()[-1]
+    assert "1 failure exceeds max_failures=0" in done.stderr.splitlines()[-1]
     assert server.token not in done.stdout + done.stderr
 
 

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector.bulk import FileCheckpoint
-from airflow_provider_upstash_vector.bulk.report import MAX_CHARACTERS, MAX_NAMESPACES, NamespaceCounts
+from airflow_provider_upstash_vector.bulk.report import MAX_NAMESPACE_CHARS, MAX_NAMESPACES, NamespaceCounts
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import CheckpointWriter, load_checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
-from tests.bulk.conftest import Run, failed, fill
+from tests.support.bulk_runs import Run, failed, fill
 
 
 def rows(namespace: str | None, count: int) -> list[dict[str, Any]]:
@@ -56,7 +56,7 @@ def test_however_many_there_are_it_stays_small(names: list[str]) -> None:
 
 def test_the_bounds() -> None:
     found = NamespaceCounts()
-    found.add("n" * (MAX_CHARACTERS + 1))
+    found.add("n" * (MAX_NAMESPACE_CHARS + 1))
     for number in range(MAX_NAMESPACES + 5):
         found.add(f"{number}")
     found.add("0")
@@ -85,7 +85,9 @@ def test_retries_and_throttled_seconds_are_added_too(index: DevServer, run: Run)
 def test_rows_that_only_the_journal_knows_count_as_in_the_runs_namespace(tmp_path: Path) -> None:
     store = FileCheckpoint(tmp_path / "checkpoint")
     checkpoint_writer = CheckpointWriter(store, OutcomeTracker())
-    state = Checkpoint(fingerprint="x", watermark=2, below=(2, 0, 0, 0), namespaces={"archive": 2})
+    state = Checkpoint(
+        fingerprint="x", watermark=2, counts_below_watermark=(2, 0, 0, 0), namespaces={"archive": 2}
+    )
     checkpoint_writer._save(state, 1)
     checkpoint_writer.journal.settle(2, Outcome.UPDATED)
     checkpoint_writer.journal.settle(3, Outcome.MISSING)

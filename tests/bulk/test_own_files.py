@@ -29,7 +29,7 @@ from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
 from airflow_provider_upstash_vector.client import Endpoint
 from airflow_provider_upstash_vector.client.errors import ConnectionFailed, Unauthorized
 from airflow_provider_upstash_vector.dev_server import DevServer
-from tests.bulk.conftest import PATIENT, Run, failed, fill
+from tests.support.bulk_runs import PATIENT, Run, failed, fill
 
 GOOD, BAD = 8, 2
 ROWS_OF_A_FILE = GOOD + BAD
@@ -340,15 +340,15 @@ def test_a_dry_run_keeps_to_its_time_limit_and_stops_while_it_waits_for_rows(run
         while not go_on.is_set() and time.monotonic() < deadline:
             yield {"id": "a", "data": "x"}
 
-    stop = bulk.CancelToken()
-    timer = threading.Timer(0.2, stop.cancel)
+    cancel_token = bulk.CancelToken()
+    timer = threading.Timer(0.2, cancel_token.cancel)
     timer.start()
     try:
         for rows in (waits(), endless()):
             error = failed(partial(run, rows, dry_run=True, time_limit_seconds=0.3))
             assert (error.reason, error.retryable, error.report.all_read) == ("time_limit", True, False)
             assert "the time limit of 0.3 s is over" in str(error)
-        assert failed(lambda: run(waits(), dry_run=True, stop=stop)).reason == "stopped"
+        assert failed(lambda: run(waits(), dry_run=True, cancel_token=cancel_token)).reason == "stopped"
     finally:
         go_on.set()
         timer.join(60)

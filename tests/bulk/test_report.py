@@ -86,8 +86,8 @@ def test_a_run_that_took_no_time_has_no_rate() -> None:
 
 
 def test_a_failed_run_says_why_and_what_was_done_also_in_another_process() -> None:
-    error = BulkJobFailed("failures", "3 failures are more than max_failures allows", report(), False)
+    error = BulkJobFailed("failures", "3 failures exceed max_failures=2", report(), False)
     told = str(error)
-    assert told.startswith("3 failures are more than max_failures allows: 10 of 10 rows updated")
+    assert told.startswith("3 failures exceed max_failures=2: 10 of 10 rows updated")
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     assert (copy.reason, copy.report, copy.retryable, str(copy)) == ("failures", report(), False, told)

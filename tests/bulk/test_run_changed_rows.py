@@ -17,8 +17,8 @@ from upath import UPath
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import Endpoint
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
-from tests.bulk.conftest import Run, failed, fill, stored
 from tests.bulk.test_run_resuming import stopped_after
+from tests.support.bulk_runs import Run, failed, fill, stored
 
 ROWS = [{"id": f"v{n % 100}", "metadata": {"n": n}} for n in range(2_000)]
 CHANGED = [{**row, "metadata": {"n": -n}} if n == 40 else row for n, row in enumerate(ROWS)]
@@ -148,9 +148,9 @@ def test_the_report_of_a_run_that_has_read_less_than_is_settled_adds_up(
 ) -> None:
     index.faults.add(Fault(kind="slow", seconds=0.8, command="update"))  # the first row holds the watermark
     before = stopped_after(run, index, iter(ROWS), 300, checkpoint=tmp_path / "c")
-    stop = bulk.CancelToken()
-    stop.cancel()
-    report = failed(lambda: run(iter(ROWS), checkpoint=tmp_path / "c", stop=stop)).report
+    cancel_token = bulk.CancelToken()
+    cancel_token.cancel()
+    report = failed(lambda: run(iter(ROWS), checkpoint=tmp_path / "c", cancel_token=cancel_token)).report
     assert report.updated == before.updated
     assert report.not_attempted >= 0
     assert report.total >= 300 - 64

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
-from tests.bulk.conftest import Run, failed, fill
+from tests.support.bulk_runs import Run, failed, fill
 
 
 @pytest.mark.parametrize("count", ["-5", "-1", "true", "1.0", '"1"', "null", "[1]"])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
-from tests.bulk.conftest import PATIENT, Run, fill, stored
+from tests.support.bulk_runs import PATIENT, Run, fill, stored
 
 ROWS, IDS = 10_000, 997
 ONE_SECOND = replace(PATIENT, request_timeout_seconds=1.0)

@@ -18,7 +18,7 @@ from airflow_provider_upstash_vector.bulk import monitor
 from airflow_provider_upstash_vector.client import Endpoint
 from airflow_provider_upstash_vector.client.errors import Unauthorized
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
-from tests.bulk.conftest import PATIENT, Run, failed, fill, stored
+from tests.support.bulk_runs import PATIENT, Run, failed, fill, stored
 
 
 def rows(count: int) -> list[dict[str, Any]]:
@@ -29,11 +29,11 @@ def refuse_updates(server: DevServer, **fault: Any) -> None:
     server.faults.add(Fault(**{"kind": "status", "status": 422, "times": 10**9, "command": "update", **fault}))
 
 
-def stop_after_updates(stop: bulk.CancelToken, server: DevServer, count: int) -> None:
+def cancel_after_updates(cancel_token: bulk.CancelToken, server: DevServer, count: int) -> None:
     deadline = time.monotonic() + 60
     while server.requests["update"] < count and time.monotonic() < deadline:
         time.sleep(0.01)
-    stop.cancel()
+    cancel_token.cancel()
 
 
 def test_no_failure_is_allowed_by_default(server: DevServer, run: Run, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_no_failure_is_allowed_by_default(server: DevServer, run: Run, tmp_path:
         "field": "metadata",
         "reason": "must be a JSON object, got list ['no object']",
     }
-    assert "1 failures are more than max_failures allows: " in str(error)
+    assert "1 failure exceeds max_failures=0: " in str(error)
     copied = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     assert (copied.report, copied.reason, copied.retryable) == (report, "failures", False)
 
@@ -164,7 +164,7 @@ def test_a_daily_budget_holds_for_the_day_and_the_next_day_goes_on(
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_a_run_that_is_halted_with_nothing_in_flight_waits_for_nothing(
+def test_a_run_that_stops_with_nothing_in_flight_waits_for_nothing(
     server: DevServer, run: Run, concurrency: int
 ) -> None:
     fill(server, ["v0", "v1"])
@@ -208,10 +208,12 @@ def test_a_time_limit(server: DevServer, run: Run) -> None:
 
 def test_a_stop_settles_what_is_in_flight(server: DevServer, run: Run, tmp_path: Path) -> None:
     fill(server, [f"v{n}" for n in range(1_000)])
-    stop = bulk.CancelToken()
+    cancel_token = bulk.CancelToken()
     server.faults.add(Fault(kind="slow", seconds=0.5, times=100, command="update"))
-    threading.Thread(target=stop_after_updates, args=(stop, server, 8), daemon=True).start()
-    error = failed(lambda: run(rows(1_000), stop=stop, checkpoint=tmp_path / "checkpoint", concurrency=8))
+    threading.Thread(target=cancel_after_updates, args=(cancel_token, server, 8), daemon=True).start()
+    error = failed(
+        lambda: run(rows(1_000), cancel_token=cancel_token, checkpoint=tmp_path / "checkpoint", concurrency=8)
+    )
     assert error.reason == "stopped"
     assert (error.report.updated, error.report.failed) == (8, 0)
     server.faults.clear()
@@ -224,12 +226,12 @@ def test_what_does_not_settle_in_time_may_have_landed(
 ) -> None:
     monkeypatch.setattr("airflow_provider_upstash_vector.bulk.job.STOP_SECONDS", 0.2)
     fill(server, [f"v{n}" for n in range(100)])
-    stop = bulk.CancelToken()
+    cancel_token = bulk.CancelToken()
     server.faults.add(Fault(kind="slow", seconds=0.9, times=100, command="update"))
-    threading.Thread(target=stop_after_updates, args=(stop, server, 8), daemon=True).start()
+    threading.Thread(target=cancel_after_updates, args=(cancel_token, server, 8), daemon=True).start()
     path = tmp_path / "failures.jsonl"
     options: dict[str, Any] = {"checkpoint": tmp_path / "checkpoint", "failures_path": path, "concurrency": 8}
-    error = failed(lambda: run(rows(100), stop=stop, **options))
+    error = failed(lambda: run(rows(100), cancel_token=cancel_token, **options))
     assert (error.report.updated, error.report.failed, error.report.not_attempted) == (0, 8, 92)
     assert all(json.loads(line)["failure"]["may_have_landed"] for line in path.read_text().splitlines())
     server.faults.clear()

@@ -17,7 +17,7 @@ import pytest
 
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
-from tests.bulk.conftest import Run, failed, fill, stored
+from tests.support.bulk_runs import Run, failed, fill, stored
 
 ROWS, IDS, CONCURRENCY = 3_000, 331, 16
 
@@ -70,7 +70,7 @@ def test_kill_9_loses_nothing_and_sends_one_window_twice(
     output, log = finished.communicate(timeout=60)
     report = json.loads(output)
     assert finished.returncode == 0, log
-    assert "Going on after" in log
+    assert "Resuming after" in log
     assert (report["total"], report["updated"], report["rejected"]) == (ROWS + 1, ROWS, 1)
     assert stored(server) == AFTER
     assert ROWS <= server.requests["update"] <= ROWS + CONCURRENCY
@@ -93,15 +93,15 @@ def test_killed_again_and_again(server: DevServer, path: Path, tmp_path: Path) -
 
 def stopped_after(run: Run, server: DevServer, rows: object, count: int, **options: Any) -> bulk.BulkReport:
     """Run until so many updates have been sent; return the report of then."""
-    stop = bulk.CancelToken()
+    cancel_token = bulk.CancelToken()
 
     def stop_then() -> None:
         wait_for_updates(server, count)
-        stop.cancel()
+        cancel_token.cancel()
 
     thread = threading.Thread(target=stop_then, daemon=True)
     thread.start()
-    error = failed(lambda: run(rows, stop=stop, max_requests_per_second=1_000, **options))
+    error = failed(lambda: run(rows, cancel_token=cancel_token, max_requests_per_second=1_000, **options))
     thread.join(60)
     assert not thread.is_alive()
     return error.report

@@ -22,7 +22,7 @@ from pyarrow import parquet
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient, VectorUpdate
 from airflow_provider_upstash_vector.dev_server import DevServer
-from tests.bulk.conftest import Interruption, Run, failed, fill, interrupted_after, stored
+from tests.support.bulk_runs import Interruption, Run, failed, fill, interrupted_after, stored
 
 IDS = [f"v{n}" for n in range(100)]
 AFTER = {id: {"n": n} for n, id in enumerate(IDS)}
@@ -174,14 +174,14 @@ def test_a_slow_iterable_is_sent_as_it_comes(server: DevServer, run: Run) -> Non
 def test_an_iterable_that_hangs_does_not_keep_a_stopped_run(server: DevServer, run: Run) -> None:
     fill(server, IDS)
     release = threading.Event()
-    stop = bulk.CancelToken()
+    cancel_token = bulk.CancelToken()
 
     def hanging() -> Iterator[dict[str, Any]]:
         yield rows()[0]
-        threading.Timer(0.2, stop.cancel).start()
+        threading.Timer(0.2, cancel_token.cancel).start()
         release.wait(60)
 
-    error = failed(lambda: run(hanging(), stop=stop))
+    error = failed(lambda: run(hanging(), cancel_token=cancel_token))
     release.set()
     assert (error.reason, error.report.updated) == ("stopped", 1)
 

@@ -18,7 +18,7 @@ from airflow_provider_upstash_vector.bulk import BulkJobFailed
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.base.display import SummarizedRows
 from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
-from tests.bulk.conftest import Interruption, fill, interrupted_after, stored
+from tests.support.bulk_runs import Interruption, fill, interrupted_after, stored
 
 IDS = [f"v{n}" for n in range(200)]
 ROWS = [{"id": id, "metadata": {"n": n}} for n, id in enumerate(IDS)]

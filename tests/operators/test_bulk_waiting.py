@@ -16,8 +16,8 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.operators.base.waiting import WaitFailed
 from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
-from tests.bulk.conftest import fill
 from tests.operators.test_bulk_update import State
+from tests.support.bulk_runs import fill
 from tests.support.index_fixtures import connection_json
 from tests.support.waiting_tasks import context, create, defer, resume, run_trigger
 

@@ -23,7 +23,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     UpdateVectorOperator,
 )
-from tests.bulk.conftest import fill, stored
+from tests.support.bulk_runs import fill, stored
 from tests.support.harness import task_instance
 
 

@@ -22,7 +22,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     UpdateVectorOperator,
 )
-from tests.bulk.conftest import fill
+from tests.support.bulk_runs import fill
 from tests.support.harness import OutletEvents, context, task_instance
 
 ROWS: list[dict[str, Any]] = [

@@ -18,10 +18,10 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 from airflow_provider_upstash_vector.bulk import BulkJobFailed
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
-from tests.bulk.conftest import fill
 from tests.operators.test_bulk_update import ROWS, Task
 from tests.support.airflow_features import AIRFLOW
 from tests.support.airflow_home import ROOT
+from tests.support.bulk_runs import fill
 from tests.support.harness import run
 
 PLAIN = False

@@ -1,1 +1,1 @@
-"""What goes out: rows read, encoded and sent within limits."""
+"""Sending: rows are read, encoded, and sent within the limits of rate, budget and failures."""

@@ -1,7 +1,7 @@
-"""A row turned into the request that sends it, or into the reason why it cannot be sent. Pure.
+"""Encoding of a row as a request, or the reason why it cannot be sent. Pure.
 
-The rules are those of :class:`~airflow_provider_upstash_vector.client.VectorUpdate`, from the same functions; the
-bytes are made without its models, which would cost as much time as sending them.
+Rows are validated by the functions that :class:`~airflow_provider_upstash_vector.client.VectorUpdate` uses, but
+without its model, which would take as long as sending them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NUMBERS = orjson.OPT_SERIALIZE_NUMPY
 
 
 class WrongIndex(InvalidRequest):
-    """The row's vector is not of the index's dimension or type: so are, most likely, all others."""
+    """The vector's dimension or type is not the index's: most likely in all other rows too."""
 
 
 class Encoded(NamedTuple):
@@ -35,9 +35,9 @@ class Encoded(NamedTuple):
 
 
 class Encoder:
-    """Encodes rows: mappings under the names given, or :class:`VectorUpdate` objects.
+    """Encodes rows: mappings with the fields ``names``, or :class:`VectorUpdate` objects.
 
-    ``namespace`` and ``metadata_update_mode`` are for rows that give none. With ``index`` vectors are checked
+    ``namespace`` and ``metadata_update_mode`` are for rows that set none. If ``index`` is set, vectors are checked
     against its dimension and type.
     """
 
@@ -53,11 +53,11 @@ class Encoder:
         self._namespace = namespace
         self._mode = _mode(metadata_update_mode)
         self._index = index
-        self._places: dict[str, tuple[str, str]] = {}
-        self._place(namespace)
+        self._namespaces: dict[str, tuple[str, str]] = {}
+        self._namespace_and_path(namespace)
 
     def encode(self, row: object) -> Encoded:
-        """Return the request for a row. Raises :class:`InvalidRequest`, :class:`WrongIndex` among them."""
+        """Return the request for a row. Raises :class:`InvalidRequest`, or its subclass :class:`WrongIndex`."""
         if isinstance(row, VectorUpdate):
             parts: dict[str, Any] = {name: getattr(row, name) for name in VectorUpdate.model_fields}
         else:
@@ -66,11 +66,11 @@ class Encoder:
         if id is None:
             raise InvalidRequest("id", "is required")
         id = validation.vector_id(id)
-        namespace, path = self._place(parts.get("namespace", self._namespace))
+        namespace, path = self._namespace_and_path(parts.get("namespace", self._namespace))
         return Encoded(namespace, id, path, self._body(id, parts))
 
     def _parts(self, row: object) -> dict[str, Any]:
-        """Return the fields that are given by the names that updates have for them."""
+        """Return the fields that are set, by their names in updates."""
         if not isinstance(row, Mapping):
             if isinstance(row, Unreadable):
                 raise InvalidRequest("row", row.reason)
@@ -89,11 +89,11 @@ class Encoder:
             elif value is not None:
                 parts[field] = value
         if len(parts) < len(row):
-            self._refuse_doubles(row)
+            self._reject_duplicates(row)
         return parts
 
-    def _refuse_doubles(self, row: Mapping[Any, Any]) -> None:
-        """Refuse a field that is given under both of its names."""
+    def _reject_duplicates(self, row: Mapping[Any, Any]) -> None:
+        """Raise :class:`InvalidRequest` if a field is set under both of its names."""
         seen = set()
         for name, value in row.items():
             field = self._names.get(name)
@@ -102,16 +102,16 @@ class Encoder:
                     raise InvalidRequest(field, "is given twice")
                 seen.add(field)
 
-    def _place(self, namespace: object) -> tuple[str, str]:
+    def _namespace_and_path(self, namespace: object) -> tuple[str, str]:
         """Return a namespace as plain text, and the path of updates in it."""
         try:
-            return self._places[namespace]  # type: ignore[index]  # the path of what is no text is refused below
+            return self._namespaces[namespace]  # type: ignore[index]  # what is not text is rejected below
         except (KeyError, TypeError):
-            place = validation.text(namespace, "namespace"), path("update", namespace)  # type: ignore[arg-type]  # as above
-            if len(self._places) >= _MAX_PATHS:
-                self._places.clear()
-            self._places[place[0]] = place
-            return place
+            resolved = validation.text(namespace, "namespace"), path("update", namespace)  # type: ignore[arg-type]  # as above
+            if len(self._namespaces) >= _MAX_PATHS:
+                self._namespaces.clear()
+            self._namespaces[resolved[0]] = resolved
+            return resolved
 
     def _body(self, id: str, parts: dict[str, Any]) -> bytes:
         body: dict[str, Any] = {"id": id}
@@ -129,8 +129,8 @@ class Encoder:
             body["data"] = validation.data(data)
         if (metadata := parts.get("metadata")) is not None:
             body["metadata"] = orjson.Fragment(validation.metadata_json(metadata))
-        given = parts.get("metadata_update_mode")
-        mode = self._mode if given is None else _mode(given)
+        own_mode = parts.get("metadata_update_mode")
+        mode = self._mode if own_mode is None else _mode(own_mode)
         validation.check_update(changes=len(body) > 1)
         if mode is not None and metadata is not None:
             body["metadataUpdateMode"] = mode

@@ -1,9 +1,8 @@
-"""The loop that sends a window of rows: ``window`` and ``throttle`` decide what may go next, here it goes.
+"""The loop that sends the rows that ``window`` and ``throttle`` allow.
 
-As many workers as the window has slots take rows in turn. A worker that may take none parks; whoever changes that
-wakes one, which wakes the next when it has found work. Memory: the rows of the window and those that wait behind
-one of the same vector, twice ``concurrency`` at most, and one byte for each row that is settled before one read
-earlier.
+``concurrency`` workers take rows in turn. A worker that may take none waits in the queue until it is woken.
+Memory: the rows of the window and those that wait behind one of the same vector, at most twice ``concurrency``,
+and the outcomes of rows that are settled before one read earlier.
 """
 
 from __future__ import annotations
@@ -39,10 +38,7 @@ _POLL_SECONDS = 0.25
 
 
 class Engine:
-    """Sends the rows of an intake, and tells the books what became of each.
-
-    What decides and counts for it is public, for who watches the run.
-    """
+    """Sends the rows of a reader and records their outcomes; its public attributes are read by the monitor."""
 
     def __init__(
         self,
@@ -64,11 +60,11 @@ class Engine:
         self.budget = budget
         self.recorder = recorder
         self._concurrency = concurrency
-        self._halted = asyncio.Event()
+        self._stopped = asyncio.Event()
         self._crash: BaseException | None = None
         self._drain_until = 0.0
         self._send_request = client.open().send
-        self.answered = 0
+        self.responses = 0
         self.retries = 0
         self.bytes_sent = 0
         self.requests = 0
@@ -76,35 +72,35 @@ class Engine:
         self.stop_reason: StopReason | None = None
 
     async def run(self) -> None:
-        """Send rows until there are none left or something halts the run; then nothing is in flight."""
+        """Send rows until none are left or the run stops; nothing is in flight afterwards."""
         workers = [asyncio.create_task(self._work()) for _ in range(self._concurrency)]
         try:
             pending = {*workers}
-            halting = asyncio.create_task(self._halted.wait())
-            while pending and not halting.done():
-                done, _ = await asyncio.wait({*pending, halting}, return_when=asyncio.FIRST_COMPLETED)
+            stopping = asyncio.create_task(self._stopped.wait())
+            while pending and not stopping.done():
+                done, _ = await asyncio.wait({*pending, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 pending -= done
             while pending and time.monotonic() < self._drain_until:
                 _, pending = await asyncio.wait(pending, timeout=_POLL_SECONDS)
         finally:
-            halting.cancel()
+            stopping.cancel()
             for worker in workers:
                 worker.cancel()
             await asyncio.wait(workers)
             self.wait_queue.close()
         for request in self.window.drain():
-            if request.error is not None:  # it was sent, and may have landed
+            if request.error is not None:  # it was sent and may have landed
                 self.recorder.fail_unsettled(request.row, request.error)
         if self._crash is not None:
             raise self._crash
 
     def stop(self, stop_reason: StopReason, *, drain_seconds: float = STOP_SECONDS) -> None:
-        """Send no more; requests in flight have ``drain_seconds`` to be answered, the least that was given."""
+        """Send no more; requests in flight have ``drain_seconds`` left, or less if an earlier call said so."""
         until = time.monotonic() + drain_seconds
         self._drain_until = min(self._drain_until, until) if self.stop_reason else until
         if self.stop_reason is None:
             self.stop_reason = stop_reason
-            self._halted.set()
+            self._stopped.set()
             self._reader.end()
             self.wait_queue.wake_all()
 
@@ -116,7 +112,7 @@ class Engine:
                     self.wait_queue.wake()
                     await self._send(request)
                 elif self.stop_reason is not None or (self._reader.ended and not self.window.unsettled):
-                    break  # a worker that halts the run itself has woken only the others
+                    break  # a worker that stops the run itself has woken only the others
                 else:
                     await self.wait_queue.wait()
         except asyncio.CancelledError:
@@ -145,8 +141,7 @@ class Engine:
         return self.window.take()
 
     def _fill(self) -> None:
-        stop_reason = self._reader.fill(self.window, self.recorder)
-        self._stop_for(stop_reason)
+        self._stop_for(self._reader.fill(self.window, self.recorder))
         if self._reader.has_more_at_once:
             self.wait_queue.wake_soon()
 
@@ -166,7 +161,7 @@ class Engine:
             return
         except asyncio.CancelledError:
             self.window.settle(request)
-            self.recorder.fail_unsettled(request.row, ResponseLost("the run was stopped before the answer came"))
+            self.recorder.fail_unsettled(request.row, ResponseLost("the run was stopped before a response came"))
             raise
         self.request_seconds += time.monotonic() - started
         updated = _updated(response)
@@ -176,20 +171,20 @@ class Engine:
             except UpstashVectorError as error:
                 await self._after_error(request, error, epoch)
                 return
-        self.throttle.answered(epoch)
-        self.answered += 1
+        self.throttle.responded(epoch)
+        self.responses += 1
         self.window.settle(request)
         if updated:
             self.recorder.updated(request.number, request.encoded.namespace)
         elif self.recorder.missing(request.row, request.encoded.id):
-            self._stop_for(stop_reasons.for_failures(self.recorder.failures))
+            self._stop_for(stop_reasons.for_failures(self.recorder.failures, self.recorder.max_failures))
 
     async def _after_error(self, request: RowRequest, error: UpstashVectorError, epoch: int) -> None:
         if isinstance(error, RateLimited):
-            self._refused(request, error, epoch)
+            self._throttled(request, error, epoch)
             return
         if isinstance(error, ApiError):
-            self.throttle.answered(epoch)
+            self.throttle.responded(epoch)
         try:
             wait = request.wait_after(error, self._client, self._unheld_clock)
             await self._pause(wait)
@@ -200,36 +195,36 @@ class Engine:
         else:
             self.window.put_back(request)
 
-    def _refused(self, request: RowRequest, error: RateLimited, epoch: int) -> None:
+    def _throttled(self, request: RowRequest, error: RateLimited, epoch: int) -> None:
         now = time.monotonic()
-        self.throttle.refused(epoch, error.retry_after, now, random.random())  # noqa: S311 - jitter
+        self.throttle.throttled(epoch, error.retry_after, now, random.random())  # noqa: S311 - jitter
         self.window.put_back(request)
         self._stop_for(
-            stop_reasons.for_refusal(
+            stop_reasons.for_throttling(
                 error,
-                seconds_refused=self.throttle.seconds_refused(now),
+                seconds_throttled=self.throttle.seconds_throttled(now),
                 max_retry_after_seconds=self._client.policy.max_retry_after_seconds,
             )
         )
 
     def _give_up(self, request: RowRequest, error: UpstashVectorError) -> None:
-        stop_reason = stop_reasons.for_error(error, answered=self.answered)
+        stop_reason = stop_reasons.for_error(error, responses=self.responses)
         if stop_reason is None:
             if self.recorder.failed(request.row, error):
-                self._stop_for(stop_reasons.for_failures(self.recorder.failures))
+                self._stop_for(stop_reasons.for_failures(self.recorder.failures, self.recorder.max_failures))
             return
-        if stop_reason.reason == "error":  # a row refused for its quota was not even tried
+        if stop_reason.reason == "error":  # a row rejected for the daily quota was not attempted
             self.recorder.fail_unsettled(request.row, error)
         self._stop_for(stop_reason)
 
     def _stop_for(self, stop_reason: StopReason | None) -> None:
-        """Stop where there is a reason to, with time for requests in flight to be answered."""
+        """Stop if there is a reason to, with time for requests in flight to complete."""
         if stop_reason is not None:
             self.stop(stop_reason, drain_seconds=self._client.policy.request_timeout_seconds)
 
     async def _pause(self, seconds: float) -> None:
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._halted.wait(), seconds)
+            await asyncio.wait_for(self._stopped.wait(), seconds)
 
     def _unheld_clock(self) -> float:
         now = time.monotonic()
@@ -237,7 +232,7 @@ class Engine:
 
 
 def _updated(response: Response) -> int | None:
-    """Return the count of an answer that is as documented, else ``None``."""
+    """Return the count in a documented response, ``None`` for any other."""
     if response.status != 200:
         return None
     try:

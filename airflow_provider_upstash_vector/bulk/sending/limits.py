@@ -1,4 +1,4 @@
-"""When a run stops before its end: too many failures, the day's budget, its time. Pure."""
+"""Limits of a run: failures, and requests per day. Pure."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ _MIN_ROWS_FOR_A_FRACTION = 1_000
 
 @dataclass(frozen=True, slots=True)
 class FailureLimit:
-    """``most`` failures, as a count, or as a fraction of all rows (a float from 0 to 1)."""
+    """At most ``max_failures``: a count, or a fraction of all rows (a float from 0 to 1)."""
 
-    most: int | float
+    max_failures: int | float
 
     def __post_init__(self) -> None:
-        valid = isinstance(self.most, int | float) and not isinstance(self.most, bool) and self.most >= 0
-        if not valid or (isinstance(self.most, float) and self.most > 1):
-            raise ValueError(f"max_failures must be a count, or a fraction from 0.0 to 1.0, got {self.most!r}")
+        limit = self.max_failures
+        valid = isinstance(limit, int | float) and not isinstance(limit, bool) and limit >= 0
+        if not valid or (isinstance(limit, float) and limit > 1):
+            raise ValueError(f"max_failures must be a count, or a fraction from 0.0 to 1.0, got {limit!r}")
 
     def allowed(self, rows: int, *, all_rows: bool) -> int:
         """Return how many failures are allowed.
 
-        ``rows`` is the number of ``all_rows``, or else of those read so far: a fraction is then one of at least
+        ``rows`` counts all rows, or, without ``all_rows``, those read so far: a fraction is then taken of at least
         1,000.
         """
-        if isinstance(self.most, int):
-            return self.most
-        exact = Decimal(str(self.most))  # as it was written: 0.29 of 100 rows are 29
+        if isinstance(self.max_failures, int):
+            return self.max_failures
+        exact = Decimal(str(self.max_failures))  # as it was written: 0.29 of 100 rows are 29
         return int(exact * (rows if all_rows else max(rows, _MIN_ROWS_FOR_A_FRACTION)))
 
 
 class DailyBudget:
-    """How many requests may be sent in a day of UTC, at whose beginning the service counts anew.
+    """The number of requests that may be sent per day of UTC, as the service counts them.
 
-    ``day`` counts from 1970. Without a limit (``None``) requests are counted all the same, for a run that goes on
-    with one.
+    ``day`` counts from 1970. They are counted even without a limit (``None``), for a run that resumes with one.
     """
 
     def __init__(self, requests: int | None, *, day: int = 0, spent: int = 0) -> None:
@@ -47,12 +47,12 @@ class DailyBudget:
         self.spent = spent
 
     def left(self, now: float) -> bool:
-        """Tell whether another request may be sent at ``now``, in seconds since 1970."""
+        """Return whether another request may be sent at ``now``, in seconds since 1970."""
         day = int(now // _SECONDS_OF_A_DAY)
-        if day > self.day:  # a clock that is set back does not bring the budget of a day twice
+        if day > self.day:  # a clock that is set back does not reset the budget
             self.day, self.spent = day, 0
         return self.requests is None or self.spent < self.requests
 
     def spend(self) -> None:
-        """Note a request that is sent."""
+        """Count a request that is sent."""
         self.spent += 1

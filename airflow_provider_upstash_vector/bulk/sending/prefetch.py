@@ -1,4 +1,4 @@
-"""Rows brought to the event loop: at once where reading them waits for nothing, else read ahead elsewhere."""
+"""Prefetching: rows that need no waiting are read on the event loop, others ahead in a thread or task."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Final, Literal, Protocol
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source, SourceRow
 
 _MAX_READ_AHEAD = 256
-_READ_ON_BELOW = 64
+_RESUME_BELOW = 64
 
 
 class Poll(Enum):
-    """What a feed says that has no row to give."""
+    """The result of a poll without a row."""
 
-    PENDING = "none now; the feed will wake the run"
-    END = "none any more"
+    PENDING = "no row yet; the prefetcher wakes the run"
+    END = "no more rows"
 
 
 PENDING: Final = Poll.PENDING
@@ -28,17 +28,17 @@ END: Final = Poll.END
 
 
 class Prefetcher(Protocol):
-    """Gives row after row to a run on an event loop."""
+    """Reads rows for a run on an event loop."""
 
     def poll(self) -> SourceRow | Literal[Poll.PENDING, Poll.END]:
-        """Return the next row, ``PENDING`` or ``END``; raises what reading has raised."""
+        """Return the next row, ``PENDING`` or ``END``; raises the error of reading."""
 
     async def close(self) -> None:
         """Stop reading."""
 
 
 def open_prefetcher(source: Source | AsyncSource, skip: int, wake: Callable[[], object]) -> Prefetcher:
-    """Return the feed of a source; it calls ``wake`` on the running loop when there is a row after ``PENDING``."""
+    """Return a prefetcher, which calls ``wake`` on the running loop when a row follows ``PENDING``."""
     rows = source.rows(skip)
     if isinstance(rows, AsyncIterator):
         return _AsyncPrefetcher(rows, wake)
@@ -57,7 +57,7 @@ class _InlineRows:
     async def close(self) -> None:
         close = getattr(self._rows, "close", None)
         if close is not None:
-            close()  # a generator lets go of its file
+            close()  # a generator closes its file
 
 
 class _ReadAhead:
@@ -73,7 +73,7 @@ class _ReadAhead:
     def poll(self) -> SourceRow | Literal[Poll.PENDING, Poll.END]:
         if not self._ahead:
             self._demand = True
-            if not self._ended or self._ahead:  # the thread may just have put one there
+            if not self._ended or self._ahead:  # the thread may just have added one
                 return self._first() if self._ahead else PENDING
             if self._error is not None:
                 raise self._error
@@ -82,16 +82,16 @@ class _ReadAhead:
 
     def _first(self) -> SourceRow:
         row = self._ahead.popleft()
-        if len(self._ahead) < _READ_ON_BELOW:
-            self._read_on()
+        if len(self._ahead) < _RESUME_BELOW:
+            self._resume()
         return row
 
-    def _read_on(self) -> None:
+    def _resume(self) -> None:
         raise NotImplementedError
 
 
 class _ThreadPrefetcher(_ReadAhead):
-    """Reads in a daemon thread: one that hangs in somebody's generator does not keep the process alive."""
+    """Reads in a daemon thread: a generator that hangs does not keep the process alive."""
 
     def __init__(self, rows: Iterator[SourceRow], wake: Callable[[], object]) -> None:
         super().__init__(wake)
@@ -106,27 +106,27 @@ class _ThreadPrefetcher(_ReadAhead):
         try:
             for row in self._rows:
                 self._ahead.append(row)
-                self._prefetcher()
+                self._wake_on_demand()
                 while len(self._ahead) >= _MAX_READ_AHEAD and not self._closed:
                     self._room.wait(1.0)
                     self._room.clear()
                 if self._closed:
                     break
-        except BaseException as error:  # noqa: BLE001 - raised again where the row would have come
+        except BaseException as error:  # noqa: BLE001 - raised again by poll
             self._error = error
         self._ended = True
         self._demand = True
-        self._prefetcher()
+        self._wake_on_demand()
 
-    def _prefetcher(self) -> None:
+    def _wake_on_demand(self) -> None:
         if self._demand:
             self._demand = False
             try:
                 self._loop.call_soon_threadsafe(self._wake)
-            except RuntimeError:  # the loop is closed: nobody waits any more
+            except RuntimeError:  # the loop is closed
                 self._closed = True
 
-    def _read_on(self) -> None:
+    def _resume(self) -> None:
         self._room.set()
 
     async def close(self) -> None:
@@ -149,12 +149,12 @@ class _AsyncPrefetcher(_ReadAhead):
                 while len(self._ahead) >= _MAX_READ_AHEAD:
                     self._room.clear()
                     await self._room.wait()
-        except BaseException as error:  # noqa: BLE001 - raised again where the row would have come
+        except BaseException as error:  # noqa: BLE001 - raised again by poll
             self._error = error
         self._ended = True
         self._wake()
 
-    def _read_on(self) -> None:
+    def _resume(self) -> None:
         self._room.set()
 
     async def close(self) -> None:

@@ -1,28 +1,28 @@
-"""From the source into the window: rows are numbered, encoded, and rejected where they cannot be sent."""
+"""Rows from the source to the window: numbered, encoded, and rejected if they cannot be sent."""
 
 from __future__ import annotations
 
 from collections import deque
 
+from airflow_provider_upstash_vector.bulk.sending import stop_reasons
 from airflow_provider_upstash_vector.bulk.sending.encode import Encoded, Encoder, WrongIndex
 from airflow_provider_upstash_vector.bulk.sending.prefetch import END, PENDING, Prefetcher
 from airflow_provider_upstash_vector.bulk.sending.request import RowRequest
-from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason, for_changed_rows, for_failures
+from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sending.window import Window
-from airflow_provider_upstash_vector.bulk.sources import InvalidRows, SourceBroken
 from airflow_provider_upstash_vector.bulk.tracking.digest import RowsDigest
 from airflow_provider_upstash_vector.bulk.tracking.journal import Journal
 from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow, OutcomeRecorder
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 
 _MAX_ROWS_AT_ONCE = 500
-_ROWS_BETWEEN_NOTES = 32
+_ROWS_BETWEEN_DIGESTS = 32
 
 
 class RowReader:
-    """Reads rows as the window has room for them.
+    """Reads rows when the window has room for them.
 
-    ``next_number`` is that of the row read next. With a ``digest`` settled rows are read as well, to be compared.
+    ``next_number`` is the number of the next row. With a ``digest``, settled rows are read too, to be compared.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class RowReader:
         self._journal = journal
         self._covers = journal.covers if journal else lambda _: True
         self._digest = digest
-        # until all rows of the checkpoint are compared; no more of them are unsettled than a window holds
+        # rows read before all rows of the checkpoint were compared; the unsettled ones fit in a window
         self._held: deque[tuple[NumberedRow, Encoded | InvalidRequest]] = deque()
         self._encoded_any = False
         self.next_number = first_number
@@ -59,9 +59,9 @@ class RowReader:
         self._closed = True
 
     def fill(self, window: Window[RowRequest], recorder: OutcomeRecorder) -> StopReason | None:
-        """Read until a row is ready, the window has no room or the source no row; return a reason to stop.
+        """Read until a row is ready, or the window has no room or the source no row; return a reason to stop.
 
-        ``has_more_at_once`` is set where it only paused, for others to have their turn.
+        ``has_more_at_once`` is set if reading only paused, so that other tasks of the loop can run.
         """
         self.has_more_at_once = False
         for _ in range(_MAX_ROWS_AT_ONCE):
@@ -70,14 +70,14 @@ class RowReader:
                 return None
             try:
                 polled = self._prefetcher.poll()
-            except Exception as error:  # noqa: BLE001 - somebody's iterable may raise anything
-                return _broken(error, number)
+            except Exception as error:  # noqa: BLE001 - an iterable may raise anything
+                return stop_reasons.for_source(error, number)
             if polled is PENDING:
                 return None
             if polled is END:
                 return self._finish(recorder)
             self.next_number = number + 1
-            # as the ledger is now: the watermark may have passed rows that this run has not read yet
+            # checked now: the watermark may have passed rows that this run has not read yet
             settled = recorder.tracker.is_settled(number)
             if settled and self._digest is None:
                 continue
@@ -88,7 +88,7 @@ class RowReader:
 
     def _finish(self, recorder: OutcomeRecorder) -> StopReason | None:
         if self._digest is not None and not self._digest.may_end(recorder.tracker.end):
-            return for_changed_rows()
+            return stop_reasons.for_changed_rows()
         self.exhausted = True
         return None
 
@@ -103,9 +103,9 @@ class RowReader:
         if self._digest is None:
             return self._offer(row, request, window, recorder)
         if not self._digest.add(request):
-            return for_changed_rows()
-        if self._journal is not None and not self._digest.rows % _ROWS_BETWEEN_NOTES:
-            self._journal.note(*self._digest.state())
+            return stop_reasons.for_changed_rows()
+        if self._journal is not None and not self._digest.rows % _ROWS_BETWEEN_DIGESTS:
+            self._journal.record_digest(*self._digest.state())
         if not self._digest.compared:
             if not settled:
                 self._held.append((row, request))
@@ -128,12 +128,5 @@ class RowReader:
             return None
         too_many = recorder.rejected(row, request)
         if isinstance(request, WrongIndex) and not self._encoded_any:
-            return StopReason(reason="error", explanation=f"{row}: {request}", retryable=False, cause=request)
-        return for_failures(recorder.failures) if too_many else None
-
-
-def _broken(error: Exception, number: int) -> StopReason:
-    told = str(error)
-    if not isinstance(error, InvalidRows | SourceBroken):
-        told = f"reading row {number:,} failed: {type(error).__name__}: {error}"
-    return StopReason(reason="source", explanation=told, retryable=not isinstance(error, InvalidRows), cause=error)
+            return stop_reasons.for_wrong_index(row, request)
+        return stop_reasons.for_failures(recorder.failures, recorder.max_failures) if too_many else None

@@ -1,4 +1,4 @@
-"""A row on its way: what is sent for it, and what has come of that so far."""
+"""A row being sent: its request and retry state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
 
 class RowRequest:
-    """A row that can be sent. ``sends`` counts requests, ``error`` is what the last one ended in, 429 apart."""
+    """A row that can be sent. ``sends`` counts its requests; ``error`` is the last error other than 429."""
 
     __slots__ = (
         "_flow",
@@ -37,11 +37,11 @@ class RowRequest:
         self._flow: retry.Flow[int] | None = None
 
     def call(self) -> wire.Call[int]:
-        """Return the call that the row's request is."""
+        """Return the call to make."""
         return wire.encoded_update(self.path, self.body, self.encoded.namespace, self.encoded.id)
 
     def wait_after(self, error: UpstashVectorError, client: AsyncVectorClient, clock: retry.Clock) -> float:
-        """Return the seconds to wait before the request is sent again; raises ``error`` where it is not to be.
+        """Return the seconds to wait before the request is sent again; raises ``error`` if it must not be.
 
         ``clock`` stands still while the window is held.
         """
@@ -50,11 +50,11 @@ class RowRequest:
             self._flow = client.flow(self.call(), clock)
             next(self._flow)
         step = self._flow.send(error)
-        assert isinstance(step, retry.Wait), "an error is followed by a wait"  # noqa: S101 - the flow's promise
+        assert isinstance(step, retry.Wait), "an error is followed by a wait"  # noqa: S101 - as the flow is defined
         return step.seconds
 
     def after_wait(self) -> None:
-        """Go on after the wait; raises the last error where no time is left."""
+        """Prepare to send again after the wait; raises the last error if no time is left."""
         if self._flow is not None:
             step = self._flow.send(None)
             if isinstance(step, retry.Send):

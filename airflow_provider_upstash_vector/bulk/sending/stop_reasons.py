@@ -1,10 +1,13 @@
-"""What ends a run before its input does. Pure: an error or a number in, a reason to stop or ``None`` out."""
+"""Why a run stops before the end of its input, and the error that it raises then. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NoReturn
 
-from airflow_provider_upstash_vector.bulk.errors import Reason
+from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, Reason
+from airflow_provider_upstash_vector.bulk.report import BulkReport
+from airflow_provider_upstash_vector.bulk.sources import InvalidRows, SourceBroken
 from airflow_provider_upstash_vector.bulk.tracking.digest import RowsChanged
 from airflow_provider_upstash_vector.client.errors import (
     ConnectionFailed,
@@ -14,7 +17,7 @@ from airflow_provider_upstash_vector.client.errors import (
     UpstashVectorError,
 )
 
-_MAX_SECONDS_OF_REFUSALS = 600.0
+_MAX_THROTTLED_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,53 +30,87 @@ class StopReason:
     cause: BaseException | None = None
 
 
-def for_error(error: UpstashVectorError, *, answered: int) -> StopReason | None:
-    """Return the halt for an error that concerns every row: ``answered`` rows were answered well before."""
+def for_error(error: UpstashVectorError, *, responses: int) -> StopReason | None:
+    """Return the reason if an error concerns every row, after ``responses`` successful ones."""
     if isinstance(error, QuotaExceeded):
         return StopReason(reason="daily_quota", explanation=str(error), cause=error)
     if isinstance(error, Unauthorized):
         return StopReason(reason="error", explanation=str(error), retryable=False, cause=error)
-    if isinstance(error, ConnectionFailed) and not answered:
+    if isinstance(error, ConnectionFailed) and not responses:
         return StopReason(reason="error", explanation=str(error), cause=error)
     return None
 
 
-def for_refusal(
-    error: RateLimited, *, seconds_refused: float, max_retry_after_seconds: float
+def for_throttling(
+    error: RateLimited, *, seconds_throttled: float, max_retry_after_seconds: float
 ) -> StopReason | None:
-    """Return the halt for a 429 that asks for too long a wait, or comes after too many others."""
+    """Return the reason if a 429 asks for too long a wait, or nothing else has come for too long."""
     wait = error.retry_after or 0.0
     if wait > max_retry_after_seconds:
-        told = f"the service asks to wait for {wait:,.0f} s"
-    elif seconds_refused > _MAX_SECONDS_OF_REFUSALS:
-        told = f"nothing but 429 for {seconds_refused:,.0f} s"
+        explanation = f"the service asks to wait for {wait:,.0f} s"
+    elif seconds_throttled > _MAX_THROTTLED_SECONDS:
+        explanation = f"nothing but 429 for {seconds_throttled:,.0f} s"
     else:
         return None
-    return StopReason(reason="rate_limit", explanation=told, cause=error)
+    return StopReason(reason="rate_limit", explanation=explanation, cause=error)
 
 
-def for_failures(failures: int) -> StopReason:
-    """Return the halt for more failures than are allowed."""
-    return StopReason(reason="failures", explanation=f"{failures:,} failures are more than max_failures allows")
+def for_failures(failures: int, max_failures: float) -> StopReason:
+    """Return the reason for more failures than ``max_failures`` allows, a count or a fraction."""
+    exceed = "failure exceeds" if failures == 1 else "failures exceed"
+    return StopReason(reason="failures", explanation=f"{failures:,} {exceed} max_failures={max_failures}")
+
+
+def for_wrong_index(row: object, error: UpstashVectorError) -> StopReason:
+    """Return the reason for a first row that does not fit the index."""
+    return StopReason(reason="error", explanation=f"{row}: {error}", retryable=False, cause=error)
+
+
+def for_source(error: Exception, number: int) -> StopReason:
+    """Return the reason for an error that reading row ``number`` raised."""
+    explanation = str(error)
+    if not isinstance(error, InvalidRows | SourceBroken):
+        explanation = f"reading row {number:,} failed: {type(error).__name__}: {error}"
+    retryable = not isinstance(error, InvalidRows)
+    return StopReason(reason="source", explanation=explanation, retryable=retryable, cause=error)
 
 
 def for_changed_rows() -> StopReason:
-    """Return the halt for rows that are not those of the checkpoint."""
-    told = "the rows have changed since the checkpoint, which is discarded; run again to send all of them"
-    return StopReason(reason="source", explanation=told, cause=RowsChanged(told))
+    """Return the reason for rows that are not those of the checkpoint."""
+    explanation = "the rows have changed since the checkpoint, which is discarded; run again to send all of them"
+    return StopReason(reason="source", explanation=explanation, cause=RowsChanged(explanation))
 
 
 def for_budget(requests: int | None) -> StopReason:
-    """Return the halt for a budget that is spent."""
-    told = f"the daily budget of {requests:,} requests is spent; it starts again at 00:00 UTC"
-    return StopReason(reason="daily_budget", explanation=told)
+    """Return the reason for a daily budget that is spent."""
+    explanation = f"the daily budget of {requests:,} requests is spent; it starts again at 00:00 UTC"
+    return StopReason(reason="daily_budget", explanation=explanation)
 
 
 def for_time_limit(seconds: float) -> StopReason:
-    """Return the halt for a time limit that is over."""
+    """Return the reason for a time limit that has passed."""
     return StopReason(reason="time_limit", explanation=f"the time limit of {seconds:g} s is over")
 
 
+def for_cancellation(run: str = "run") -> StopReason:
+    """Return the reason for a run, or ``"dry run"``, that was cancelled."""
+    return StopReason(reason="stopped", explanation=f"the {run} was stopped")
+
+
+def for_checkpoint(error: Exception) -> StopReason:
+    """Return the reason for a checkpoint that cannot be saved."""
+    explanation = f"the checkpoint cannot be saved: {type(error).__name__}: {error}"
+    return StopReason(reason="checkpoint", explanation=explanation, cause=error)
+
+
 def for_crash(error: BaseException) -> StopReason:
-    """Return the halt for an error of the run itself."""
+    """Return the reason for an error of the run itself."""
     return StopReason(reason="error", explanation=f"{type(error).__name__}: {error}", cause=error)
+
+
+def raise_for_stop(stop_reason: StopReason, report: BulkReport) -> NoReturn:
+    """Raise the :class:`BulkJobFailed` of a stopped run."""
+    retryable = stop_reason.retryable
+    if stop_reason.reason == "failures":
+        retryable = bool(report.failed or report.missing)  # a rejected row is rejected in every run
+    raise BulkJobFailed(stop_reason.reason, stop_reason.explanation, report, retryable) from stop_reason.cause

@@ -1,7 +1,7 @@
 """How fast requests may go out: a rate, a hold after 429, and a number of slots that shrinks and grows. Pure.
 
 Times are seconds of one monotonic clock. Slots follow additive increase, multiplicative decrease (Chiu and Jain
-1989): one more for each window of answers, half of them after a refusal.
+1989): one more for each window of responses, half of them after a 429.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _MAX_DOUBLINGS = 10
 class Throttle:
     """Decides when the next request may be sent.
 
-    ``slots`` is the most requests in flight, ``rate`` the most requests per second, or ``None``. ``epoch``
-    counts the refusals that were acted on: requests sent before the last one say nothing new.
+    ``slots`` is the most requests in flight, ``rate`` the most requests per second, or ``None``. ``epoch`` counts
+    the 429s that were acted on: responses to requests sent before the last one say nothing new.
     """
 
     def __init__(self, slots: int, rate: float | None) -> None:
-        self._most_slots = float(slots)
+        self._max_slots = float(slots)
         self._rate = rate
         self._capacity = max(1.0, rate * _BURST_SECONDS) if rate else 0.0
         self._tokens = self._capacity
@@ -28,7 +28,7 @@ class Throttle:
         self._held_until = 0.0
         self._held_since = 0.0
         self._consecutive = 0
-        self._refusing_since = 0.0
+        self._throttled_since = 0.0
         self._held_seconds = 0.0
         self.slots = float(slots)
         self.epoch = 0
@@ -46,26 +46,26 @@ class Throttle:
         return 0.0 if self._tokens >= 1.0 else (1.0 - self._tokens) / self._rate
 
     def sent(self) -> None:
-        """Note a request that goes out."""
+        """Record a request that goes out."""
         self._tokens -= 1.0
 
-    def answered(self, epoch: int) -> None:
-        """Note an answer that is no refusal, to a request of ``epoch``."""
+    def responded(self, epoch: int) -> None:
+        """Record a response, other than 429, to a request of ``epoch``."""
         if epoch != self.epoch:
             return
         self._consecutive = 0
-        if self.slots < self._most_slots:
-            self.slots = min(self._most_slots, self.slots + 1.0 / self.slots)
+        if self.slots < self._max_slots:
+            self.slots = min(self._max_slots, self.slots + 1.0 / self.slots)
 
-    def refused(self, epoch: int, retry_after: float | None, now: float, random_value: float) -> None:
-        """Note a 429 to a request of ``epoch``: hold for ``retry_after`` or a backoff, and halve the slots.
+    def throttled(self, epoch: int, retry_after: float | None, now: float, random_value: float) -> None:
+        """Record a 429 to a request of ``epoch``: hold for ``retry_after`` or a backoff, and halve the slots.
 
-        ``chance`` is a random number from 0 to 1. A ``retry_after`` of 0 says nothing.
+        ``random_value`` is from 0 to 1. A ``retry_after`` of 0 says nothing.
         """
         if epoch == self.epoch:
             self.epoch += 1
             if not self._consecutive:
-                self._refusing_since = now
+                self._throttled_since = now
             self._consecutive += 1
             self.slots = max(1.0, self.slots / 2.0)
             if not retry_after:
@@ -80,10 +80,10 @@ class Throttle:
             self._held_since = now
         self._held_until = max(self._held_until, now + seconds)
 
-    def seconds_refused(self, now: float) -> float:
-        """Return for how long there have been refusals only."""
-        return now - self._refusing_since if self._consecutive else 0.0
+    def seconds_throttled(self, now: float) -> float:
+        """Return for how long every response has been a 429."""
+        return now - self._throttled_since if self._consecutive else 0.0
 
     def held_seconds(self, now: float) -> float:
-        """Return how long the window has been held until ``now``."""
+        """Return how long requests have been held until ``now``."""
         return self._held_seconds + max(0.0, min(now, self._held_until) - self._held_since)

@@ -1,4 +1,4 @@
-"""Where workers wait that may send nothing now."""
+"""A queue of workers that may send nothing for now."""
 
 from __future__ import annotations
 
@@ -7,45 +7,45 @@ from collections import deque
 
 
 class WorkerWaitQueue:
-    """Workers that wait, the first of them woken first."""
+    """Workers that wait; the first to wait is woken first."""
 
     def __init__(self) -> None:
-        self._parked: deque[asyncio.Future[None]] = deque()
-        self._alarm: asyncio.TimerHandle | None = None
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
 
     async def wait(self) -> None:
         """Wait to be woken."""
         future = asyncio.get_running_loop().create_future()
-        self._parked.append(future)
+        self._waiting.append(future)
         await future
 
     def wake(self) -> None:
-        """Wake one, who wakes the next when he finds work."""
-        while self._parked:
-            future = self._parked.popleft()
+        """Wake one worker; it wakes the next if there is more work."""
+        while self._waiting:
+            future = self._waiting.popleft()
             if not future.done():
                 future.set_result(None)
                 return
 
     def wake_all(self) -> None:
-        """Wake everyone, to leave."""
-        while self._parked:
+        """Wake all workers, to end them."""
+        while self._waiting:
             self.wake()
 
     def wake_soon(self) -> None:
-        """Wake one when others have had their turn."""
+        """Wake one worker after other tasks of the loop have run."""
         asyncio.get_running_loop().call_soon(self.wake)
 
     def wake_after(self, seconds: float) -> None:
-        """Wake one after so many seconds, unless an alarm is set already."""
-        if self._alarm is None:
-            self._alarm = asyncio.get_running_loop().call_later(seconds, self._ring)
+        """Wake one worker after so many seconds, unless a timer is already set."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._time_out)
 
-    def _ring(self) -> None:
-        self._alarm = None
+    def _time_out(self) -> None:
+        self._timer = None
         self.wake()
 
     def close(self) -> None:
-        """Forget the alarm."""
-        if self._alarm is not None:
-            self._alarm.cancel()
+        """Cancel the timer."""
+        if self._timer is not None:
+            self._timer.cancel()

@@ -23,13 +23,13 @@ Row = TypeVar("Row", bound=Keyed)
 class Window(Generic[Row]):
     """Rows between reading and settling.
 
-    ``span`` limits how far the row read last may be ahead of the first one that is not settled, and so what
+    ``max_lead`` limits how far the row read last may be ahead of the first one that is not settled, and so what
     there is to remember about settled rows.
     """
 
-    def __init__(self, slots: int, span: int) -> None:
-        self._most_waiting = slots
-        self._span = span
+    def __init__(self, slots: int, max_lead: int) -> None:
+        self._max_waiting_rows = slots
+        self._max_lead = max_lead
         self._ready: deque[Row] = deque()
         self._behind: dict[tuple[str, str], deque[Row] | None] = {}
         self._waiting = 0
@@ -46,11 +46,13 @@ class Window(Generic[Row]):
         return bool(self._ready)
 
     def has_room(self, next_number: int, watermark: int) -> bool:
-        """Tell whether the row ``next_number`` may be read while all rows below ``watermark`` are settled."""
-        return not self._ready and self._waiting < self._most_waiting and next_number < watermark + self._span
+        """Return whether the row ``next_number`` may be read while all rows below ``watermark`` are settled."""
+        return (
+            not self._ready and self._waiting < self._max_waiting_rows and next_number < watermark + self._max_lead
+        )
 
     def offer(self, row: Row) -> None:
-        """Take a row in; rows come in source order."""
+        """Add a row; rows come in source order."""
         key = row.key
         if key not in self._behind:
             self._behind[key] = None
@@ -63,7 +65,7 @@ class Window(Generic[Row]):
         self._waiting += 1
 
     def take(self) -> Row | None:
-        """Return a row to send now, or ``None`` where none is ready."""
+        """Return a row to send now, or ``None`` if none is ready."""
         if not self._ready:
             return None
         self.in_flight += 1
@@ -75,7 +77,7 @@ class Window(Generic[Row]):
         self._ready.appendleft(row)
 
     def settle(self, row: Row) -> bool:
-        """Let go of a row in flight; tell whether one behind it has become ready."""
+        """Remove a row in flight; return whether one behind it has become ready."""
         self.in_flight -= 1
         rows = self._behind[row.key]
         if not rows:
@@ -86,7 +88,7 @@ class Window(Generic[Row]):
         return True
 
     def drain(self) -> list[Row]:
-        """Let go of the rows that are not in flight and return them; they will not be sent."""
+        """Remove the rows that are not in flight and return them; they will not be sent."""
         rows = [*self._ready, *(row for behind in self._behind.values() for row in behind or ())]
         self._behind = dict.fromkeys(self._behind.keys() - {row.key for row in self._ready})
         self._ready.clear()

@@ -1,1 +1,1 @@
-"""What has become of every row: outcomes, failures, checkpoints, progress."""
+"""Tracking: the outcome of every row, the failures file, checkpoints, progress."""

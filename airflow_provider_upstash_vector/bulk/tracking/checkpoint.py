@@ -1,7 +1,7 @@
-"""How far a run has come, kept so that another goes on from there.
+"""Checkpoints: the state that a later run resumes from, and the stores that keep it.
 
 A checkpoint is a watermark with the counts of the rows below it, the outcomes of the rows settled above it, a
-fingerprint of the input and a digest of the rows read: an input that has changed is started over.
+fingerprint of the input and a digest of the rows read: if the input has changed, the run starts over.
 """
 
 from __future__ import annotations
@@ -30,14 +30,13 @@ from airflow_provider_upstash_vector.bulk.tracking.local_files import (
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
 
 VERSION = 2
-# how a saved checkpoint begins
-_BEGINNING = re.compile(rb'\{\s*"fingerprint"\s*:')
-_BEGINNING_BYTES = 64
+_PREFIX = re.compile(rb'\{\s*"fingerprint"\s*:')
+_PREFIX_BYTES = 64
 
 
 @runtime_checkable
 class CheckpointStore(Protocol):
-    """Where a checkpoint is kept: a small JSON object."""
+    """A store that keeps one checkpoint, a small JSON object."""
 
     journal_path: Path
 
@@ -45,10 +44,10 @@ class CheckpointStore(Protocol):
         """Return the checkpoint, or ``None``."""
 
     def save(self, state: dict[str, Any]) -> None:
-        """Keep the checkpoint in place of the one before."""
+        """Replace the checkpoint."""
 
     def clear(self) -> None:
-        """Forget it."""
+        """Delete the checkpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +56,9 @@ class Checkpoint:
 
     fingerprint: str
     watermark: int = 0
-    below: tuple[int, ...] = (0, 0, 0, 0)
-    above: dict[int, Outcome] = field(default_factory=dict)
-    read: int = 0  # rows, of which ``digest`` is the digest
+    counts_below_watermark: tuple[int, ...] = (0, 0, 0, 0)
+    outcomes_above_watermark: dict[int, Outcome] = field(default_factory=dict)
+    read: int = 0  # number of rows that ``digest`` covers
     digest: str = ""
     journal: str = ""
     retries: int = 0
@@ -69,58 +68,63 @@ class Checkpoint:
     budget_day: int = 0
     budget_spent: int = 0
     namespaces: dict[str, int] = field(default_factory=dict)
-    unknown_namespace_rows: int = 0  # of the rows in namespaces, those that are counted in one by a guess
+    unknown_namespace_rows: int = 0  # rows in ``namespaces`` whose namespace is a guess
 
     def to_json(self) -> dict[str, Any]:
-        """Return the state as a JSON object: a few hundred bytes, and some for each row settled above."""
-        plain = {name: getattr(self, name) for name in _KINDS}
-        apart = {"below": [*self.below], "above": self._packed_above(), "namespaces": self.namespaces}
-        return {**plain, "version": VERSION, **apart}
+        """Return the state as a JSON object: a few hundred bytes, and some per row settled above the watermark."""
+        return {
+            **{name: getattr(self, name) for name in _PLAIN_FIELDS},
+            "version": VERSION,
+            "counts_below_watermark": [*self.counts_below_watermark],
+            "outcomes_above_watermark": self._packed_outcomes(),
+            "namespaces": self.namespaces,
+        }
 
-    def _packed_above(self) -> str:
-        if not self.above:
+    def _packed_outcomes(self) -> str:
+        if not self.outcomes_above_watermark:
             return ""
-        codes = bytearray(max(self.above) - self.watermark + 1)
-        for number, outcome in self.above.items():
+        codes = bytearray(max(self.outcomes_above_watermark) - self.watermark + 1)
+        for number, outcome in self.outcomes_above_watermark.items():
             codes[number - self.watermark] = outcome
         return base64.b64encode(zlib.compress(bytes(codes))).decode()
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Checkpoint | None:
-        """Return the state of a JSON object; ``None`` where it is none of this version."""
+        """Return the state in a JSON object; ``None`` if the version does not match or a value is invalid."""
         if not isinstance(state, Mapping) or state.get("version") != VERSION:
             return None
         try:
-            values = {name: _checked(state[name], kind) for name, kind in _KINDS.items()}
-            below = tuple(_checked(count, "int") for count in state["below"])
-            packed = zlib.decompress(base64.b64decode(state["above"])) if state["above"] else b""
-            above = {values["watermark"] + place: Outcome(code) for place, code in enumerate(packed) if code}
+            values = {name: _checked(state[name], kind) for name, kind in _PLAIN_FIELDS.items()}
+            below = tuple(_checked(count, "int") for count in state["counts_below_watermark"])
+            packed = state["outcomes_above_watermark"]
+            codes = zlib.decompress(base64.b64decode(packed)) if packed else b""
+            above = {values["watermark"] + offset: Outcome(code) for offset, code in enumerate(codes) if code}
             OutcomeTracker(values["watermark"], below, above)
             namespaces = {
                 _checked(name, "str"): _checked(rows, "int") for name, rows in dict(state["namespaces"]).items()
             }
         except (KeyError, TypeError, ValueError, zlib.error):
             return None
-        return cls(**values, below=below, above=above, namespaces=namespaces)
+        return cls(**values, counts_below_watermark=below, outcomes_above_watermark=above, namespaces=namespaces)
 
 
-_APART = {"above", "below", "namespaces"}
-# the fields that are JSON values themselves, and their types
-_KINDS = {one.name: str(one.type) for one in fields(Checkpoint) if one.name not in _APART}
+_CONVERTED = {"outcomes_above_watermark", "counts_below_watermark", "namespaces"}
+# the types of the fields that are stored as they are
+_PLAIN_FIELDS = {field.name: str(field.type) for field in fields(Checkpoint) if field.name not in _CONVERTED}
 
 
 def _checked(value: Any, kind: str) -> Any:
     allowed = {"str": (str,), "int": (int,), "float": (int, float)}[kind]
     if type(value) not in allowed:
-        raise TypeError(f"{value!r} is no {kind}")
+        raise TypeError(f"{value!r} is not {kind}")
     return value
 
 
 class FileCheckpoint:
     """A checkpoint in a file, replaced as a whole each time it is saved; a local one has its journal beside it.
 
-    Both are readable by this user only. A symbolic link at the path is replaced by the file: what it leads to is
-    read, and never written.
+    Both are readable by this user only. A symbolic link at the path is replaced by the file: its target is read,
+    and never written.
     """
 
     def __init__(self, path: OpenablePath) -> None:
@@ -129,13 +133,13 @@ class FileCheckpoint:
         self.journal_path = local.with_name(f"{local.name}.journal") if local else temporary_journal(str(path))
 
     def check(self) -> None:
-        """Raise :class:`InvalidRows` if what is there is not a checkpoint: it would be overwritten."""
+        """Raise :class:`InvalidRows` rather than overwrite a file that is not a checkpoint."""
         try:
             with self._open() as file:
-                beginning = file.read(_BEGINNING_BYTES)
+                prefix = file.read(_PREFIX_BYTES)
         except FileNotFoundError:
             return
-        if beginning.strip() and not _BEGINNING.match(beginning):
+        if prefix.strip() and not _PREFIX.match(prefix):
             raise InvalidRows(
                 f"{self.path} exists and is not a checkpoint; delete it, or give checkpoint another path"
             )
@@ -144,7 +148,7 @@ class FileCheckpoint:
         return open_regular(self.path) if isinstance(self.path, Path) else self.path.open("rb")
 
     def load(self) -> Mapping[str, Any] | None:
-        """Return the checkpoint, an empty one where the file is no JSON object, ``None`` where there is none."""
+        """Return the checkpoint, an empty one if the file is not a JSON object, ``None`` if there is no file."""
         try:
             with self._open() as file:
                 content = file.read()
@@ -180,7 +184,7 @@ def temporary_journal(name: str) -> Path:
     return temporary_path(name, "journal")
 
 
-def written_for(store: CheckpointStore) -> list[OwnFile]:
+def checkpoint_files(store: CheckpointStore) -> list[OwnFile]:
     """Return the files that a run writes for its checkpoint."""
     beside = [store.journal_path, new_path(store.journal_path)]
     named = [store.path] if isinstance(store, FileCheckpoint) else []

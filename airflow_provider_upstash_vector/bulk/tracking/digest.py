@@ -1,6 +1,6 @@
-"""A digest of the requests that the rows read so far make: a run that resumes notices other rows than before.
+"""A digest of the rows read so far, by which a run that resumes detects that they have changed. Pure.
 
-What is digested is what would be sent, so that it is the same in every process for equal rows of any type. Pure.
+The digest is of what is sent, so that it is the same in every process for equal rows of any type.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ DIGEST_BYTES = 16
 
 
 class RowsChanged(UpstashVectorError):
-    """The rows are not those that the checkpoint was saved for."""
+    """The rows are not those of the checkpoint."""
 
 
 class RowsDigest:
@@ -31,7 +31,7 @@ class RowsDigest:
         self.compared = expected_rows <= 0
 
     def add(self, request: Encoded | InvalidRequest) -> bool:
-        """Add what becomes of the next row; return whether the rows may still be those of the checkpoint."""
+        """Add the next row; return whether the rows may still be those of the checkpoint."""
         if isinstance(request, InvalidRequest):
             self._hash.update(b"rejected\n")
         else:
@@ -43,7 +43,7 @@ class RowsDigest:
         return not self.compared or self._hash.hexdigest() == self._expected
 
     def may_end(self, settled_rows: int) -> bool:
-        """Return whether the input may end here: not before the rows of the checkpoint or one that is settled."""
+        """Return whether the input may end here: not before the rows of the checkpoint, nor a settled one."""
         return self.rows >= max(self._expected_rows, settled_rows)
 
     def state(self) -> tuple[int, str]:

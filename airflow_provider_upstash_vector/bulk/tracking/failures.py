@@ -1,9 +1,9 @@
-"""Failed and rejected rows, written as JSON Lines that can be the ``rows`` of another run.
+"""The failures file: failed and rejected rows as JSON Lines that can be the ``rows`` of another run.
 
-A line is the row as it was given, with one field more, ``failure``, that says what happened and where the row
-was; a run that reads it leaves that field out. Of a field that JSON cannot hold exactly, such as NaN or a set, the
-line has a list with its ``repr``, which no field takes: such a row is refused again rather than sent as something
-else. A line is written before its row counts as settled.
+A line is the row with one more field, ``failure``, that says what happened and where the row was; a run that
+reads the line ignores that field. A value that JSON cannot hold exactly, such as NaN or a set, is replaced by a
+list with its ``repr``, which no field accepts: the row is rejected again rather than sent with another value. A
+line is written before its row is settled.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from airflow_provider_upstash_vector.client.errors import (
     ConnectionFailed,
     InvalidRequest,
     InvalidResponse,
-    NotFound,
     TransportError,
     UpstashVectorError,
 )
@@ -42,17 +41,21 @@ from airflow_provider_upstash_vector.client.models import VectorUpdate
 log = logging.getLogger(__name__)
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS
-_SHOWN_CHARS = 200
+_MAX_REPR_CHARS = 200
 _TAIL_BYTES = 1 << 16
 _MAX_LINE_BYTES = 1 << 26
 
 
-class FailuresFile:
-    """The file of failures. One in an object store is kept here and copied there when the run ends.
+class UnknownId(UpstashVectorError):
+    """The index has no vector with the row's id, and ``on_missing`` is ``"fail"``."""
 
-    What is there stays until the run has an outcome to note: only then does the file that was prepared take its
-    place. It is readable by this user only, whatever was there before. A symbolic link at the path is replaced by
-    the file: what it leads to is read, and never written.
+
+class FailuresFile:
+    """The failures file; one in an object store is written locally and copied when the run ends.
+
+    The file of a previous run stays until this run has an outcome to record: only then is it replaced. The file is
+    readable by this user only, whatever was there before. A symbolic link at the path is replaced by the file: its
+    target is read, and never written.
     """
 
     def __init__(self, path: OpenablePath) -> None:
@@ -67,20 +70,20 @@ class FailuresFile:
     def __str__(self) -> str:
         return str(self._path)
 
-    def written(self) -> list[OwnFile]:
+    def own_files(self) -> list[OwnFile]:
         """Return the files that the run writes."""
         beside = [self._new, self._local] if self._remote else [self._new]
         named = OwnFile("failures_path", self._path)
         return [named, *(OwnFile("failures_path", path, named=False) for path in beside)]
 
     def check(self) -> None:
-        """Raise :class:`InvalidRows` if what is there does not end with a failure: it would be overwritten."""
+        """Raise :class:`InvalidRows` rather than overwrite a file that does not end with a failure."""
         try:
             with self._path.open("rb") if self._remote else open_regular(self._local) as file:
-                ours = _ends_with_failure(file)
+                valid = _ends_with_failure(file)
         except FileNotFoundError:
             return
-        if not ours:
+        if not valid:
             raise InvalidRows(
                 f"{self._path} exists and its last line is not a failure of a run; delete it, or give "
                 f"failures_path another path"
@@ -92,10 +95,10 @@ class FailuresFile:
         self._file = create_private(self._new)
         if is_settled is not None:
             with open(self._file.fileno(), "ab", closefd=False) as out:
-                out.writelines(_settled_lines(self._written_before(), is_settled))
+                out.writelines(_settled_lines(self._previous_lines(), is_settled))
 
-    def _written_before(self) -> Iterable[bytes]:
-        """Yield the lines of runs before: one that ended has copied them to their place, one that died has not."""
+    def _previous_lines(self) -> Iterable[bytes]:
+        """Yield the lines of previous runs; one that was killed has not copied them to the object store."""
         for path in [self._path, self._local] if self._remote else [self._local]:
             try:
                 file = open_regular(path) if path is self._local else path.open("rb")
@@ -105,7 +108,7 @@ class FailuresFile:
                 yield from file
 
     def begin(self) -> None:
-        """Take the place of the file before; must precede the first outcome, since both count rows from 0."""
+        """Replace the previous file; must precede the first outcome, since both files count rows from 0."""
         if not self._begun:
             self._new.replace(self._local)
             self._begun = True
@@ -114,10 +117,10 @@ class FailuresFile:
         """Write one line of :func:`failure_line`."""
         self.begin()
         if self._file is None or self._file.write(line) != len(line):
-            raise OSError(f"{self._local}: a line was only written in part; the disk may be full")
+            raise OSError(f"{self._local}: a line was written only in part; the disk may be full")
 
     def close(self) -> None:
-        """Close the file; one in an object store is copied there. One that has not begun is deleted."""
+        """Close the file, and copy it to its object store; delete it if no outcome was recorded."""
         if self._file is None:
             return
         self._file.close()
@@ -128,15 +131,15 @@ class FailuresFile:
                 with self._local.open("rb") as local, self._path.open("wb") as remote:
                     shutil.copyfileobj(local, remote)
             except Exception:
-                log.error("The failures could not be written to %s; they are in %s.", self._path, self._local)  # noqa: TRY400 - it is raised
+                log.error("The failures file could not be copied to %s; it is at %s.", self._path, self._local)  # noqa: TRY400 - it is raised
                 raise
             self._local.unlink()
 
 
 def _ends_with_failure(file: Any) -> bool:
-    """Tell whether the last line is one of a failure, or the last but one if a line was only written in part.
+    """Return whether the last line describes a failure, or the one before if the last was written only in part.
 
-    An empty file counts as one.
+    An empty file qualifies.
     """
     file.seek(0, os.SEEK_END)
     size = file.tell()
@@ -147,7 +150,7 @@ def _ends_with_failure(file: Any) -> bool:
             return True
         *whole, rest = content.split(b"\n")
         if length < size:
-            whole = whole[1:]  # of the first line, the beginning may be missing
+            whole = whole[1:]  # the first line may be cut off
         if rest and _parsed(rest) is not None:
             return _failure_of(rest) is not None
         if whole:
@@ -163,14 +166,14 @@ def _parsed(line: bytes) -> Any:
 
 
 def _failure_of(line: bytes) -> dict[str, Any] | None:
-    """Return what a line says of a failure; ``None`` if it is not a line of a failures file."""
+    """Return the ``failure`` of a line; ``None`` if it is not a line of a failures file."""
     row = _parsed(line)
     failure = row.get(FAILURE_FIELD) if isinstance(row, dict) else None
     return failure if isinstance(failure, dict) else None
 
 
 def _settled_lines(lines: Iterable[bytes], is_settled: Callable[[int], bool]) -> Iterable[bytes]:
-    """Yield one line for each settled row: others will be sent again; of a half-written one nothing is known."""
+    """Yield the first complete line of each settled row; other rows are sent again."""
     seen: set[int] = set()
     for line in lines:
         number = (_failure_of(line) or {}).get("row")
@@ -189,23 +192,23 @@ def failure_line(
     if place is not None:
         failure["place" if isinstance(place, str) else "line"] = place
     members = {_text(name): _json(part) for name, part in _fields(value).items() if name != FAILURE_FIELD}
-    told = {name: _text(part) if isinstance(part, str) else part for name, part in failure.items()}
-    line: bytes = orjson.dumps({**members, FAILURE_FIELD: told}, option=orjson.OPT_APPEND_NEWLINE)
+    failure = {name: _text(part) if isinstance(part, str) else part for name, part in failure.items()}
+    line: bytes = orjson.dumps({**members, FAILURE_FIELD: failure}, option=orjson.OPT_APPEND_NEWLINE)
     return line
 
 
 def describe(error: UpstashVectorError) -> dict[str, Any]:
-    """Return what an error says as JSON values, and whether the update may have been carried out."""
+    """Return an error as JSON values, and whether the update may have been applied."""
     if isinstance(error, InvalidRequest):
         return {"outcome": "rejected", "field": error.field, "reason": error.reason}
-    if isinstance(error, NotFound) and error.status == 200:
-        return {"outcome": "missing", "reason": error.server_message}
-    told: dict[str, Any] = {"outcome": "failed", "reason": error.message, "attempts": error.attempts}
+    if isinstance(error, UnknownId):
+        return {"outcome": "missing", "reason": error.message}
+    failure: dict[str, Any] = {"outcome": "failed", "reason": error.message, "attempts": error.attempts}
     if isinstance(error, ApiError):
-        told["status"] = error.status
+        failure["status"] = error.status
     unknown = isinstance(error, TransportError) and not isinstance(error, ConnectionFailed)
-    told["may_have_landed"] = unknown or isinstance(error, InvalidResponse) or told.get("status", 0) >= 500
-    return told
+    landed = unknown or isinstance(error, InvalidResponse) or failure.get("status", 0) >= 500
+    return {**failure, "may_have_landed": landed}
 
 
 def _fields(value: object) -> Mapping[Any, Any]:
@@ -213,13 +216,13 @@ def _fields(value: object) -> Mapping[Any, Any]:
         return value
     if isinstance(value, VectorUpdate):
         return value.wire_fields()
-    return {"raw": value.text if isinstance(value, Unreadable) else _shown(value)}
+    return {"raw": value.text if isinstance(value, Unreadable) else _repr(value)}
 
 
 def _json(value: object) -> orjson.Fragment:
-    """Return a field as JSON, or where that would change it a list with its ``repr``."""
+    """Return a value as JSON, or, if that would change it, a list with its ``repr``."""
     try:
-        if not getattr(getattr(value, "dtype", None), "isnative", True):  # orjson has no answer to other bytes
+        if not getattr(getattr(value, "dtype", None), "isnative", True):  # orjson takes no other byte order
             value = _plain(value)
         try:
             encoded = orjson.dumps(value, default=_plain, option=_OPTIONS)
@@ -228,14 +231,14 @@ def _json(value: object) -> orjson.Fragment:
         if b"null" in encoded and not _all_finite(value):  # orjson writes NaN as null
             raise ValueError
     except Exception:  # noqa: BLE001 - conversions are the row's own code
-        encoded = orjson.dumps([_shown(value)])
+        encoded = orjson.dumps([_repr(value)])
     return orjson.Fragment(encoded)
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
-    return value.tolist()  # tensors, and arrays that orjson does not know; of any other it is an error
+    return value.tolist()  # tensors, and arrays that orjson does not support; raises for anything else
 
 
 def _all_finite(value: Any) -> bool:
@@ -248,15 +251,15 @@ def _all_finite(value: Any) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
 
 
-def _shown(value: object) -> str:
+def _repr(value: object) -> str:
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001 - somebody's __repr__
+    except Exception:  # noqa: BLE001 - a __repr__ may raise anything
         text = f"<{type(value).__name__}>"
-    return _text(text[:_SHOWN_CHARS])
+    return _text(text[:_MAX_REPR_CHARS])
 
 
 def _text(value: object) -> str:
-    """Return text that UTF-8 can carry."""
-    text = str.__str__(value) if isinstance(value, str) else _shown(value)
+    """Return text that UTF-8 can encode."""
+    text = str.__str__(value) if isinstance(value, str) else _repr(value)
     return text.encode(errors="backslashreplace").decode()

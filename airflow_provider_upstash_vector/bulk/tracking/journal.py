@@ -1,15 +1,13 @@
-"""Outcomes of the rows since the last checkpoint, in a file mapped into memory.
+"""The journal: outcomes of the rows since the last checkpoint, in a memory-mapped file.
 
-Setting one byte a row costs 40 ns, and what is set survives the death of the process. So although the checkpoint
-is saved but once a second, a run that goes on after ``kill -9`` on the same machine knows every row that was
-settled.
+Setting one byte per row takes 40 ns, and the byte survives the death of the process. So although the checkpoint is
+saved only once a second, a run that resumes after ``kill -9`` on the same machine knows every settled row.
 
-The header ties the file to its checkpoint and to this start of the machine: when a machine fails, any of the pages
-may be lost that were in memory alone. It also has the digest of the rows read, noted more often than the
-checkpoint is saved. Then comes a ring, row ``n`` at ``n % ring``. Rows from the checkpoint's watermark to half a
-ring beyond it are read from it; the bytes of rows below the watermark are cleared after the checkpoint has been
-saved. So no byte that is still to be cleared, though the machine itself had died, is taken for one of a row a ring
-later.
+The header ties the file to its checkpoint and to the current boot, because a machine that fails may lose pages
+that were only in memory. It also has the digest of the rows read, which is newer than the checkpoint's. Then comes
+a ring, with row ``n`` at ``n % ring``. Rows from the checkpoint's watermark to half a ring beyond it are read; the
+bytes of rows below the watermark are cleared after the checkpoint has been saved. So a byte that has not been
+cleared is never read as that of a row one ring later, even if the machine failed.
 """
 
 from __future__ import annotations
@@ -28,20 +26,18 @@ from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome
 
 RING_ROWS = 1 << 20
 _TOKEN_BYTES = 16
-_NOTE = struct.Struct(f"<Q{DIGEST_BYTES}s")
-
-
+_DIGEST = struct.Struct(f"<Q{DIGEST_BYTES}s")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BOOT_BYTES = 36
-_NOTE_AT = _TOKEN_BYTES + _BOOT_BYTES
-_RING_AT = _NOTE_AT + _NOTE.size
+_DIGEST_AT = _TOKEN_BYTES + _BOOT_BYTES
+_RING_AT = _DIGEST_AT + _DIGEST.size
 
 
 class Journal:
     """The journal of a run; ``token`` ties it to the checkpoint.
 
-    It takes the place of the one before when it is published: until a checkpoint that names it has been saved, the
-    one before is still of use.
+    It replaces the previous journal when it is published: until a checkpoint with its token has been saved, the
+    previous one is still valid.
     """
 
     def __init__(self, path: Path, watermark: int, *, ring_rows: int = RING_ROWS) -> None:
@@ -52,35 +48,35 @@ class Journal:
         self._published = False
         self._new = new_path(path)
         self._file = create_private(self._new)
-        # mapping what a full disk lacks would kill us
-        self._file.write(_ties(self.token) + bytes(_NOTE.size + ring_rows))
+        # write all of it: with a full disk, access to an unwritten page would kill the process
+        self._file.write(_header(self.token) + bytes(_DIGEST.size + ring_rows))
         self._map = mmap.mmap(self._file.fileno(), _RING_AT + ring_rows)
 
     def settle(self, number: int, outcome: Outcome) -> None:
-        """Note the outcome of a row that the journal reaches."""
+        """Record the outcome of a row that the journal covers."""
         self._map[_RING_AT + number % self._ring_rows] = outcome
 
-    def note(self, read: int, digest: str) -> None:
-        """Note the digest of so many rows read."""
-        self._map[_NOTE_AT:_RING_AT] = _NOTE.pack(read, bytes.fromhex(digest))
+    def record_digest(self, read: int, digest: str) -> None:
+        """Record the digest of the first ``read`` rows."""
+        self._map[_DIGEST_AT:_RING_AT] = _DIGEST.pack(read, bytes.fromhex(digest))
 
     def covers(self, number: int) -> bool:
-        """Tell whether a row may be sent before the next checkpoint."""
+        """Return whether a row may be sent before the next checkpoint."""
         return number < self._watermark + self._ring_rows // 2
 
     def sync(self) -> None:
-        """Bring to the disk what has been cleared, before another checkpoint goes there."""
+        """Write cleared bytes to disk, before the next checkpoint is written."""
         if not self._file.closed:
             os.fsync(self._file.fileno())
 
     def publish(self) -> None:
-        """Take the place of the journal before."""
+        """Replace the previous journal."""
         if not self._published and not self._file.closed:
             self._new.replace(self._path)
             self._published = True
 
     def clear_below(self, watermark: int) -> None:
-        """Forget the rows that a saved checkpoint covers."""
+        """Clear the rows that a saved checkpoint covers."""
         if self._file.closed or watermark <= self._watermark:
             return
         ring = self._ring_rows
@@ -90,7 +86,7 @@ class Journal:
         self._watermark = watermark
 
     def close(self) -> None:
-        """Let go of the file, which stays for the next run if it was published."""
+        """Close the file, which stays for the next run if it was published."""
         self._map.close()
         self._file.close()
         if not self._published:
@@ -102,36 +98,36 @@ class Journal:
         self._path.unlink(missing_ok=True)
 
 
-def _ties(token: str) -> bytes:
-    """Return how a journal begins: token, and what changes when the machine starts, if that can be known."""
+def _header(token: str) -> bytes:
+    """Return the header: the token, and the boot id if the machine has one."""
     boot = _BOOT_ID.read_bytes()[:_BOOT_BYTES] if _BOOT_ID.exists() else b""
     return token.encode() + boot.ljust(_BOOT_BYTES)
 
 
-class Noted(NamedTuple):
-    """What a journal says: outcomes of rows, and the digest of the rows read."""
+class JournalContent(NamedTuple):
+    """Outcomes of rows, and the digest of the first ``read`` rows."""
 
     outcomes: dict[int, Outcome]
     read: int = 0
     digest: str = ""
 
 
-def noted_since(path: Path, token: str, watermark: int) -> Noted:
-    """Return what the journal with ``token`` says from ``watermark`` on; nothing if it is another's."""
-    nothing = Noted({})
+def read_journal(path: Path, token: str, watermark: int) -> JournalContent:
+    """Return the content from ``watermark`` on; nothing if the journal has another token."""
+    empty = JournalContent({})
     try:
         with open_regular(path) as file:
             content = file.read()
     except (OSError, InvalidRows):
-        return nothing
-    if content[:_NOTE_AT] != _ties(token) or len(content) <= _RING_AT:
-        return nothing
+        return empty
+    if content[:_DIGEST_AT] != _header(token) or len(content) <= _RING_AT:
+        return empty
     ring = content[_RING_AT:]
     begin = watermark % len(ring)
     ahead = (ring[begin:] + ring[:begin])[: len(ring) // 2]
     try:
-        outcomes = {watermark + place: Outcome(code) for place, code in enumerate(ahead) if code}
-    except ValueError:  # it was written over
-        return nothing
-    read, digest = _NOTE.unpack(content[_NOTE_AT:_RING_AT])
-    return Noted(outcomes, read, digest.hex())
+        outcomes = {watermark + offset: Outcome(code) for offset, code in enumerate(ahead) if code}
+    except ValueError:  # the file is damaged
+        return empty
+    read, digest = _DIGEST.unpack(content[_DIGEST_AT:_RING_AT])
+    return JournalContent(outcomes, read, digest.hex())

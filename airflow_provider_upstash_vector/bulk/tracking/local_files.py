@@ -1,4 +1,4 @@
-"""Local files that are safe to create and to read in a directory that others write to."""
+"""Local files that are safe to create and to read in a directory that other users can write to."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _MODE = 0o600
 
 
 def new_path(path: Path) -> Path:
-    """Return where the content is written that then replaces ``path``."""
+    """Return the path of the new content that then replaces ``path``."""
     return path.with_name(f"{path.name}.new")
 
 
 def create_private(path: Path) -> io.FileIO:
     """Create an unbuffered file that only this user can read, whatever the umask, in place of a stale one.
 
-    Raises ``FileExistsError`` if somebody else creates one there at the same time.
+    Raises ``FileExistsError`` if another process creates one at the same time.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
@@ -46,13 +46,15 @@ def _open_regular(name: str, flags: int) -> int:
 
 
 def temporary_path(name: str, ending: str) -> Path:
-    """Return the path that ``name`` has in a folder that only this user reads; the same each time."""
+    """Return a path derived from ``name`` in a directory that only this user can read."""
     user = os.getuid()
     folder = Path(tempfile.gettempdir()) / f"upstash-vector-{user}"
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != user:
-        raise PermissionError(f"{folder} is somebody else's")
+        raise PermissionError(
+            f"{folder} is owned by another user or is not a directory; set TMPDIR to another directory"
+        )
     if stat.S_IMODE(status.st_mode) != 0o700:
         folder.chmod(0o700)
     return folder / f"{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:24]}.{ending}"

@@ -1,4 +1,4 @@
-"""What looks at a run a few times a second: its time limit, its progress, its checkpoint."""
+"""Monitoring of a run: a few times a second its time limit is checked, and progress and checkpoint updated."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 from airflow_provider_upstash_vector.bulk.sending.engine import Engine
-from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason, for_time_limit
+from airflow_provider_upstash_vector.bulk.sending.stop_reasons import for_checkpoint, for_time_limit
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import CheckpointWriter
@@ -16,11 +16,11 @@ from airflow_provider_upstash_vector.bulk.tracking.progress import Progress, Sna
 
 _TICK_SECONDS = 0.25
 _SAVE_EVERY_SECONDS = 1.0
-_MAX_SECONDS_FOR_THE_LAST_SAVE = 1.0
+_LAST_SAVE_SECONDS = 1.0
 
 
 class RunMonitor:
-    """Watches a run that goes on from ``before``."""
+    """Monitors a run that resumes from the checkpoint ``before``."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class RunMonitor:
         self._started = time.monotonic()
 
     async def run(self) -> None:
-        """Look at the run until cancelled."""
+        """Check the run until cancelled."""
         saved = time.monotonic()
         while True:
             await asyncio.sleep(_TICK_SECONDS)
@@ -56,23 +56,22 @@ class RunMonitor:
                 saved = time.monotonic()
 
     def show(self) -> None:
-        """Show how far the run is, where that is wanted."""
+        """Show the progress, if it is to be shown."""
         if self._progress:
             self._progress.show(self.snapshot())
 
     async def _save(self, checkpoint_writer: CheckpointWriter) -> None:
         error = await checkpoint_writer.save(self.checkpoint())
         if error is not None:
-            told = f"the checkpoint cannot be saved: {type(error).__name__}: {error}"
-            self._engine.stop(StopReason(reason="checkpoint", explanation=told, cause=error))
+            self._engine.stop(for_checkpoint(error))
         self._engine.wait_queue.wake()  # rows that were too far ahead of the last checkpoint may go now
 
     async def save_last(self) -> None:
-        """Save the checkpoint of a run that is over."""
+        """Save the last checkpoint of the run, within a second."""
         if self._checkpoint_writer:
             await asyncio.wait(
                 [asyncio.ensure_future(self._save(self._checkpoint_writer))],
-                timeout=_MAX_SECONDS_FOR_THE_LAST_SAVE,
+                timeout=_LAST_SAVE_SECONDS,
             )
 
     def _seconds(self) -> float:
@@ -82,7 +81,7 @@ class RunMonitor:
         return sum(self._engine.recorder.counts().values())
 
     def snapshot(self) -> Snapshot:
-        """Return how far the run is."""
+        """Return the progress of the run."""
         return Snapshot(
             done=self._done(),
             done_before=self._done_before,
@@ -96,15 +95,15 @@ class RunMonitor:
         )
 
     def checkpoint(self) -> Checkpoint:
-        """Return the state to go on from, and the numbers of the report so far."""
+        """Return the state to resume from, with the numbers of the report so far."""
         engine, before = self._engine, self._before
         tracker = engine.recorder.tracker
         read, digest = self._digest.state() if self._digest else (0, "")
         return replace(
             before,
             watermark=tracker.watermark,
-            below=tracker.below,
-            above=dict(tracker.above),
+            counts_below_watermark=tracker.counts_below_watermark,
+            outcomes_above_watermark=dict(tracker.outcomes_above_watermark),
             read=read,
             digest=digest,
             retries=before.retries + engine.retries,

@@ -1,4 +1,4 @@
-"""What became of every row: counts, and the watermark below which all rows are settled. Pure."""
+"""The outcome of every row: counts, and the watermark below which all rows are settled. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import IntEnum
 
 
 class Outcome(IntEnum):
-    """What a settled row ended in; 0 stands for none."""
+    """Outcome of a settled row; 0 means none."""
 
     UPDATED = 1
     MISSING = 2
@@ -19,55 +19,59 @@ class Outcome(IntEnum):
 class OutcomeTracker:
     """Settled rows by number, counted from 0.
 
-    Below ``watermark`` every row is settled; of those above, ``above`` holds the outcomes.
+    Every row below ``watermark`` is settled; ``outcomes_above_watermark`` holds the settled rows above it.
     """
 
     def __init__(
-        self, watermark: int = 0, below: Iterable[int] = (0, 0, 0, 0), above: dict[int, Outcome] | None = None
+        self,
+        watermark: int = 0,
+        counts_below_watermark: Iterable[int] = (0, 0, 0, 0),
+        outcomes_above_watermark: dict[int, Outcome] | None = None,
     ) -> None:
         self.watermark = watermark
-        self.above = dict(above or {})
-        self._below = [0, *below]
-        if len(self._below) != 1 + len(Outcome) or min(self._below) < 0 or sum(self._below) != watermark:
-            raise ValueError(f"outcomes {self._below[1:]} of {watermark} rows")
-        if self.above and min(self.above) < watermark:
-            raise ValueError(f"row {min(self.above)} is settled already")
+        self.outcomes_above_watermark = dict(outcomes_above_watermark or {})
+        self._counts = [0, *counts_below_watermark]
+        if len(self._counts) != 1 + len(Outcome) or min(self._counts) < 0 or sum(self._counts) != watermark:
+            raise ValueError(f"the counts {self._counts[1:]} do not add up to {watermark} rows")
+        lowest = min(self.outcomes_above_watermark, default=watermark)
+        if lowest < watermark:
+            raise ValueError(f"row {lowest} is already settled")
         self._advance()
 
     def settle(self, number: int, outcome: Outcome) -> None:
-        """Note the outcome of a row."""
-        if number == self.watermark and not self.above:
+        """Record the outcome of a row. Raises ``ValueError`` if it has one."""
+        if number == self.watermark and not self.outcomes_above_watermark:
             self.watermark = number + 1
-            self._below[outcome] += 1
+            self._counts[outcome] += 1
             return
-        if number < self.watermark or number in self.above:
-            raise ValueError(f"row {number} is settled already")
-        self.above[number] = outcome
+        if self.is_settled(number):
+            raise ValueError(f"row {number} is already settled")
+        self.outcomes_above_watermark[number] = outcome
         if number == self.watermark:
             self._advance()
 
     def _advance(self) -> None:
-        above, watermark = self.above, self.watermark
+        above, watermark = self.outcomes_above_watermark, self.watermark
         while (outcome := above.pop(watermark, None)) is not None:
-            self._below[outcome] += 1
+            self._counts[outcome] += 1
             watermark += 1
         self.watermark = watermark
 
     def is_settled(self, number: int) -> bool:
-        """Tell whether a row is settled."""
-        return number < self.watermark or number in self.above
+        """Return whether a row is settled."""
+        return number < self.watermark or number in self.outcomes_above_watermark
 
     @property
     def end(self) -> int:
         """The number after that of the last settled row."""
-        return max(self.above, default=self.watermark - 1) + 1
+        return max(self.outcomes_above_watermark, default=self.watermark - 1) + 1
 
     @property
-    def below(self) -> tuple[int, ...]:
-        """How many of the rows below the watermark ended in each outcome."""
-        return tuple(self._below[1:])
+    def counts_below_watermark(self) -> tuple[int, ...]:
+        """The number of rows below the watermark with each outcome."""
+        return tuple(self._counts[1:])
 
     def counts(self) -> dict[Outcome, int]:
-        """Return how many rows ended in each outcome."""
-        above = Counter(self.above.values())
-        return {outcome: self._below[outcome] + above[outcome] for outcome in Outcome}
+        """Return the number of settled rows with each outcome."""
+        above = Counter(self.outcomes_above_watermark.values())
+        return {outcome: self._counts[outcome] + above[outcome] for outcome in Outcome}

@@ -1,4 +1,4 @@
-"""How a run shows that it goes on: a log line every ten seconds, or a bar where a terminal is attached."""
+"""Progress of a run: a log line every ten seconds, or a bar on a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOG_EVERY_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A moment of a run: ``done`` rows have an outcome; ``fraction`` of the input has been read, if known."""
+    """Progress at one moment: ``done`` rows have an outcome; ``fraction`` is how much input has been read."""
 
     done: int
     done_before: int
@@ -31,7 +31,7 @@ class Snapshot:
 
     @property
     def seconds_left(self) -> float | None:
-        """The time that the rest takes at this rate, where the size of the rest is known."""
+        """The time that the rest takes at this rate, if its size is known."""
         total: float | None = self.total
         if total is None and self.fraction:
             total = self.done / self.fraction
@@ -55,24 +55,24 @@ def _clock(seconds: float) -> str:
 
 
 class Log(Protocol):
-    """What takes log lines: a logger of the standard library or of Airflow."""
+    """A logger of the standard library or of Airflow."""
 
     def info(self, msg: str, /, *args: Any) -> Any:
         """Log a line."""
 
 
 class Progress(Protocol):
-    """Shows snapshots of a run, which come a few times a second."""
+    """Shows snapshots of a run, a few times a second."""
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show how far the run is."""
+        """Show a snapshot."""
 
     def close(self) -> None:
-        """Leave what is shown."""
+        """Stop; what is shown stays."""
 
 
 def open_progress(kind: ProgressKind, log: Log) -> Progress | None:
-    """Return what shows progress: with ``"auto"`` a bar where standard error is a terminal, else log lines."""
+    """Return a bar or log lines; with ``"auto"`` a bar if standard error is a terminal."""
     if kind not in get_args(ProgressKind):
         raise ValueError(f"progress must be one of {', '.join(get_args(ProgressKind))}, got {kind!r}")
     if kind == "none":
@@ -96,14 +96,14 @@ class LogLines:
             self._log.info("%s", snapshot)
 
     def close(self) -> None:
-        """Do nothing: what is logged stays."""
+        """Do nothing."""
 
 
 class _Bar:
-    """A bar, and under it what a log line says, on as many lines as the terminal needs."""
+    """A bar, with the text of a log line below it."""
 
     def __init__(self) -> None:
-        from rich.console import Console, Group  # noqa: PLC0415 - 0.1 s that only a terminal is worth
+        from rich.console import Console, Group  # noqa: PLC0415 - takes 0.1 s, which only a terminal needs
         from rich.live import Live  # noqa: PLC0415 - as above
         from rich.progress import BarColumn, Progress, TaskProgressColumn  # noqa: PLC0415 - as above
         from rich.text import Text  # noqa: PLC0415 - as above

@@ -1,4 +1,4 @@
-"""The accounts of a run: outcomes, the journal and the file of failures behind them, and the report."""
+"""Records outcomes in the tracker, the journal and the failures file, and makes the report of them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 from airflow_provider_upstash_vector.bulk.report import BulkReport, NamespaceCounts
 from airflow_provider_upstash_vector.bulk.sending.limits import FailureLimit
-from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile, failure_line
+from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile, UnknownId, failure_line
 from airflow_provider_upstash_vector.bulk.tracking.journal import Journal
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
-from airflow_provider_upstash_vector.client.errors import NotFound, UpstashVectorError
+from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ _MAX_LOGGED = 20
 
 @dataclass(slots=True)
 class NumberedRow:
-    """A row as it was read: its number, its value and where it stands."""
+    """A row as it was read: its number, its value, its file and its place in it."""
 
     number: int
     value: object
@@ -35,7 +35,7 @@ class NumberedRow:
 
 
 class OutcomeRecorder:
-    """Notes what becomes of each row; ``total`` is the number of all rows where it is known."""
+    """Records the outcome of each row; ``total`` is the number of all rows if it is known."""
 
     def __init__(
         self,
@@ -51,6 +51,7 @@ class OutcomeRecorder:
         self.tracker = tracker
         self.namespaces = namespaces
         self._limit = limit
+        self.max_failures = limit.max_failures
         self._total = total
         self._missing_fails = missing_fails
         self._failures_file = failures
@@ -62,7 +63,7 @@ class OutcomeRecorder:
         self._logged = 0
 
     def settle(self, number: int, outcome: Outcome) -> None:
-        """Note the outcome of a row, for good."""
+        """Record the final outcome of a row."""
         if self._failures_file is not None:
             self._failures_file.begin()
         self.tracker.settle(number, outcome)
@@ -70,19 +71,19 @@ class OutcomeRecorder:
             self._journal.settle(number, outcome)
 
     def updated(self, number: int, namespace: str) -> None:
-        """Note a row that was updated."""
+        """Record a row that was updated."""
         self.settle(number, Outcome.UPDATED)
         self.namespaces.add(namespace)
 
     def missing(self, row: NumberedRow, id: str) -> bool:
-        """Note a row whose id is unknown; tell whether that is too much."""
+        """Record a row whose id is unknown; return whether the failure limit is exceeded."""
         if not self._missing_fails:
             self.settle(row.number, Outcome.MISSING)
             return False
-        return self._fail(row, Outcome.MISSING, NotFound(200, f"there is no vector {id!r}"))
+        return self._fail(row, Outcome.MISSING, UnknownId(f"there is no vector {id!r}"))
 
     def rejected(self, row: NumberedRow, error: UpstashVectorError) -> bool:
-        """Note a row that cannot be sent; tell whether that is too much."""
+        """Record a row that cannot be sent; return whether the failure limit is exceeded."""
         return self._fail(row, Outcome.REJECTED, error)
 
     def count_unsent_rejection(self, row: NumberedRow, error: UpstashVectorError) -> None:
@@ -92,11 +93,11 @@ class OutcomeRecorder:
         self._write(row, error)
 
     def failed(self, row: NumberedRow, error: UpstashVectorError) -> bool:
-        """Note a row that was refused or not answered; tell whether that is too much."""
+        """Record a row whose request failed; return whether the failure limit is exceeded."""
         return self._fail(row, Outcome.FAILED, error)
 
     def fail_unsettled(self, row: NumberedRow, error: UpstashVectorError) -> None:
-        """Count a row as failed that another run, which goes on from the checkpoint, will send again."""
+        """Count a row as failed without settling it: a run that resumes sends it again."""
         self.unsettled_failures[Outcome.FAILED] += 1
         self._write(row, error)
 
@@ -104,14 +105,14 @@ class OutcomeRecorder:
         self._write(row, error)
         self.failures += 1
         if self.too_many(self.tracker.watermark):
-            # Not settled: a run that goes on begins with the row that was one too many.
+            # not settled: a run that resumes sends the row again
             self.unsettled_failures[outcome] += 1
             return True
         self.settle(row.number, outcome)
         return False
 
     def too_many(self, rows: int, *, all_rows: bool = False) -> bool:
-        """Tell whether there are more failures than allowed among ``rows`` read, or among all rows."""
+        """Return whether there are more failures than allowed among ``rows`` read, or among all rows."""
         if self._total is not None:
             rows, all_rows = self._total, True
         return self.failures > self._limit.allowed(rows, all_rows=all_rows)
@@ -124,16 +125,16 @@ class OutcomeRecorder:
         if self._logged <= _MAX_LOGGED:
             log.warning("%s: %s", row, error)
         elif self._logged == _MAX_LOGGED + 1:
-            log.warning("More failures are not logged.")
+            log.warning("Further failures are not logged.")
 
     def counts(self) -> dict[Outcome, int]:
-        """Return the rows by outcome, the abandoned ones included."""
+        """Return the number of rows by outcome, unsettled failures included."""
         return {
             outcome: n + self.unsettled_failures.get(outcome, 0) for outcome, n in self.tracker.counts().items()
         }
 
     def report(self, *, total: int, all_read: bool, failures_path: str | None, **numbers: Any) -> BulkReport:
-        """Return the report; what has no outcome was not attempted."""
+        """Return the report; rows without an outcome were not attempted."""
         counts = self.counts()
         return BulkReport(
             total=total,

@@ -61,7 +61,7 @@ def test_as_many_namespaces_as_there_are_rows() -> None:
     for number in [*range(10_050), 0, 10_049]:
         encoded = one.encode({"id": "a", "data": "x", "namespace": str(number)})
         assert (encoded.namespace, encoded.path) == (str(number), f"/update/{number}")
-    assert len(one._places) <= 10_000
+    assert len(one._namespaces) <= 10_000
 
 
 class Name(str, Enum):

@@ -45,17 +45,17 @@ class ThrottleMachine(RuleBasedStateMachine):
     def response(self, data: st.DataObject) -> None:
         epoch = self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1)))
         before = self.throttle.slots
-        self.throttle.answered(epoch)
+        self.throttle.responded(epoch)
         assert before <= self.throttle.slots <= before + 1
         if epoch == self.throttle.epoch:
-            assert self.throttle.seconds_refused(self.now) == 0
+            assert self.throttle.seconds_throttled(self.now) == 0
 
     @precondition(lambda self: self.in_flight)
     @rule(data=st.data(), retry_after=st.none() | st.floats(0, 20), random_value=st.floats(0, 1))
     def refuse(self, data: st.DataObject, retry_after: float | None, random_value: float) -> None:
         epoch = self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1)))
         before, first = self.throttle.slots, epoch == self.throttle.epoch
-        self.throttle.refused(epoch, retry_after, self.now, random_value)
+        self.throttle.throttled(epoch, retry_after, self.now, random_value)
         assert self.throttle.slots == (max(1.0, before / 2) if first else before)
         wait = self.throttle.wait_seconds(0, self.now) or 0.0
         if retry_after:
@@ -126,7 +126,7 @@ def test_a_rate_lets_a_tenth_of_a_second_go_at_once() -> None:
 def test_a_refusal_halves_the_slots_once_however_many_were_in_flight() -> None:
     throttle = Throttle(64, None)
     for _ in range(64):
-        throttle.refused(0, None, 10.0, 0.5)
+        throttle.throttled(0, None, 10.0, 0.5)
     assert throttle.slots == 32
     assert throttle.epoch == 1
 
@@ -134,51 +134,51 @@ def test_a_refusal_halves_the_slots_once_however_many_were_in_flight() -> None:
 def test_backoffs_double_up_to_half_a_minute_until_an_answer_comes() -> None:
     throttle, now, waits = Throttle(64, None), 1000.0, []
     for epoch in range(9):
-        throttle.refused(epoch, None, now, 1.0)
+        throttle.throttled(epoch, None, now, 1.0)
         wait = throttle.wait_seconds(0, now)
         assert wait is not None
         waits.append(wait)
         now += wait
     assert waits == pytest.approx([0.5, 1, 2, 4, 8, 16, 30, 30, 30])
-    assert throttle.seconds_refused(now) == pytest.approx(now - 1000)
+    assert throttle.seconds_throttled(now) == pytest.approx(now - 1000)
     assert throttle.slots == 1
-    throttle.answered(9)
-    assert throttle.seconds_refused(now) == 0
-    throttle.refused(9, None, now, 1.0)
+    throttle.responded(9)
+    assert throttle.seconds_throttled(now) == 0
+    throttle.throttled(9, None, now, 1.0)
     assert throttle.wait_seconds(0, now) == pytest.approx(0.5)
 
 
 def test_retry_after_holds_all_and_a_longer_one_of_the_same_epoch_holds_longer() -> None:
     throttle = Throttle(8, None)
-    throttle.refused(0, 3.0, 100.0, 0.5)
-    throttle.refused(0, 7.0, 101.0, 0.5)
-    throttle.refused(0, 1.0, 102.0, 0.5)
+    throttle.throttled(0, 3.0, 100.0, 0.5)
+    throttle.throttled(0, 7.0, 101.0, 0.5)
+    throttle.throttled(0, 1.0, 102.0, 0.5)
     assert throttle.wait_seconds(0, 102.0) == pytest.approx(6.0)
     assert throttle.held_seconds(200.0) == pytest.approx(8.0)
 
 
 def test_a_retry_after_of_nothing_is_no_leave_to_hammer() -> None:
     throttle = Throttle(8, None)
-    throttle.refused(0, 0.0, 100.0, 1.0)
+    throttle.throttled(0, 0.0, 100.0, 1.0)
     assert throttle.wait_seconds(0, 100.0) == pytest.approx(0.5)
 
 
 @given(st.integers(1, 100))
 def test_slots_grow_by_about_one_for_each_window_of_answers(most: int) -> None:
     throttle = Throttle(most, None)
-    throttle.refused(0, None, 0.0, 0.0)
+    throttle.throttled(0, None, 0.0, 0.0)
     before = throttle.slots
     for _ in range(int(before)):
-        throttle.answered(1)
+        throttle.responded(1)
     assert throttle.slots <= before + 1
     for _ in range(most * most):
-        throttle.answered(1)
+        throttle.responded(1)
     assert throttle.slots == most
 
 
 def test_answers_to_requests_from_before_a_refusal_say_nothing_new() -> None:
     throttle = Throttle(64, None)
-    throttle.refused(0, None, 0.0, 0.0)
-    throttle.answered(0)
+    throttle.throttled(0, None, 0.0, 0.0)
+    throttle.responded(0)
     assert throttle.slots == 32
-    assert throttle.seconds_refused(5.0) == 5.0
+    assert throttle.seconds_throttled(5.0) == 5.0

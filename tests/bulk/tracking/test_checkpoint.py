@@ -19,8 +19,8 @@ from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome
 STATE = Checkpoint(
     fingerprint="x",
     watermark=10,
-    below=(7, 1, 1, 1),
-    above={12: Outcome.FAILED, 10**6: Outcome.UPDATED},
+    counts_below_watermark=(7, 1, 1, 1),
+    outcomes_above_watermark={12: Outcome.FAILED, 10**6: Outcome.UPDATED},
     read=14,
     digest="ab" * 16,
     journal="0123456789abcdef",
@@ -36,7 +36,7 @@ STATE = Checkpoint(
 
 @given(
     watermark=st.integers(0, 10**13),
-    above=st.dictionaries(st.integers(1, 40_000), st.sampled_from(Outcome), max_size=30),
+    outcomes_above_watermark=st.dictionaries(st.integers(1, 40_000), st.sampled_from(Outcome), max_size=30),
     fingerprint=st.text(st.characters(codec="utf-8")),
     numbers=st.tuples(st.integers(0, 10**15), st.floats(0, 1e9), st.floats(0, 1e9)),
 )
@@ -46,8 +46,8 @@ def test_a_state_survives_json(
     state = Checkpoint(
         fingerprint=fingerprint,
         watermark=watermark,
-        below=(watermark, 0, 0, 0),
-        above={watermark + place: outcome for place, outcome in above.items()},
+        counts_below_watermark=(watermark, 0, 0, 0),
+        outcomes_above_watermark={watermark + place: outcome for place, outcome in above.items()},
         retries=numbers[0],
         seconds=numbers[1],
         throttled_seconds=numbers[2],
@@ -71,7 +71,9 @@ def test_thirty_thousand_rows_above_the_watermark_stay_small(share: float) -> No
     random_value = random.Random(1)
     rows = range(1, 32_768) if share == 1.0 else random_value.sample(range(1, 32_768), int(32_768 * share))
     above = {5 + place: random_value.choice([*Outcome]) for place in rows}
-    state = Checkpoint(fingerprint="f" * 200, watermark=5, below=(5, 0, 0, 0), above=above).to_json()
+    state = Checkpoint(
+        fingerprint="f" * 200, watermark=5, counts_below_watermark=(5, 0, 0, 0), outcomes_above_watermark=above
+    ).to_json()
     assert len(json.dumps(state)) < 16_000
 
 
@@ -88,14 +90,14 @@ def damaged(**changes: Any) -> dict[str, Any]:
         damaged(watermark="10"),
         damaged(watermark=11),
         damaged(watermark=-1),
-        damaged(below=[7, 1, 2]),
-        damaged(below=[7, 1, 1, "1"]),
-        damaged(below=[7.0, 1, 1, 1]),
-        damaged(below=[12, -1, -1, 0]),
-        damaged(below=None),
-        damaged(above="not base64 at all"),
-        damaged(above="AAAA"),
-        damaged(above=5),
+        damaged(counts_below_watermark=[7, 1, 2]),
+        damaged(counts_below_watermark=[7, 1, 1, "1"]),
+        damaged(counts_below_watermark=[7.0, 1, 1, 1]),
+        damaged(counts_below_watermark=[12, -1, -1, 0]),
+        damaged(counts_below_watermark=None),
+        damaged(outcomes_above_watermark="not base64 at all"),
+        damaged(outcomes_above_watermark="AAAA"),
+        damaged(outcomes_above_watermark=5),
         damaged(retries="3"),
         damaged(retries=1.5),
         damaged(seconds=None),
@@ -113,7 +115,7 @@ def test_a_damaged_state_is_none(state: dict[str, Any]) -> None:
 
 
 def test_more_above_than_outcomes_there_are_is_none() -> None:
-    worse = Checkpoint(fingerprint="x", above={3: 9})  # type: ignore[dict-item]  # the damage
+    worse = Checkpoint(fingerprint="x", outcomes_above_watermark={3: 9})  # type: ignore[dict-item]  # the damage
     assert Checkpoint.from_json(worse.to_json()) is None
 
 
@@ -172,4 +174,4 @@ def test_a_byte_that_has_changed_never_makes_it_raise(place: int, byte: int) -> 
     except ValueError:
         return
     found = Checkpoint.from_json(state)
-    assert found is None or sum(found.below) == found.watermark
+    assert found is None or sum(found.counts_below_watermark) == found.watermark

@@ -16,7 +16,11 @@ from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, Outc
 
 
 def state_of(tracker: OutcomeTracker, **changes: Any) -> Checkpoint:
-    state = {"watermark": tracker.watermark, "below": tracker.below, "above": dict(tracker.above)}
+    state = {
+        "watermark": tracker.watermark,
+        "counts_below_watermark": tracker.counts_below_watermark,
+        "outcomes_above_watermark": dict(tracker.outcomes_above_watermark),
+    }
     return Checkpoint(fingerprint="x", **{**state, **changes})
 
 
@@ -77,14 +81,14 @@ def test_a_run_goes_on_with_the_journal_s_rows_and_without_them_elsewhere(
     with caplog.at_level(logging.INFO):
         found = load_checkpoint(store, "x")
     assert found is not None
-    assert (found.watermark, found.below) == (2, (2, 0, 0, 0))
-    assert found.above == {4: Outcome.UPDATED, 5: Outcome.REJECTED}
+    assert (found.watermark, found.counts_below_watermark) == (2, (2, 0, 0, 0))
+    assert found.outcomes_above_watermark == {4: Outcome.UPDATED, 5: Outcome.REJECTED}
     assert (found.budget_day, found.budget_spent) == (5, 10)
-    assert caplog.messages == ["Going on after 4 settled rows."]
+    assert caplog.messages == ["Resuming after 4 completed rows."]
     store.journal_path.unlink()
     elsewhere = load_checkpoint(store, "x")
     assert elsewhere is not None
-    assert (elsewhere.watermark, elsewhere.above, elsewhere.budget_spent) == (0, {}, 7)
+    assert (elsewhere.watermark, elsewhere.outcomes_above_watermark, elsewhere.budget_spent) == (0, {}, 7)
 
 
 def test_a_save_that_ends_late_does_not_undo_a_later_one(store: SlowStore) -> None:
@@ -168,7 +172,7 @@ def test_a_run_that_could_not_begin_leaves_the_one_before_as_it_was(store: SlowS
     CheckpointWriter(store, OutcomeTracker()).close()
     found = load_checkpoint(store, "x")
     assert found is not None
-    assert (found.watermark, found.above) == (1, {3: Outcome.UPDATED})
+    assert (found.watermark, found.outcomes_above_watermark) == (1, {3: Outcome.UPDATED})
 
 
 def test_errors_of_loading_are_not_taken_for_no_checkpoint(store: SlowStore) -> None:

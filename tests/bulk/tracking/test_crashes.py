@@ -66,7 +66,7 @@ class CrashMachine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="upstash-vector-crashes-"))
         self.loop = asyncio.new_event_loop()
         self.start = start
-        first = Checkpoint(fingerprint=PRINT, watermark=start, below=(start, 0, 0, 0))
+        first = Checkpoint(fingerprint=PRINT, watermark=start, counts_below_watermark=(start, 0, 0, 0))
         self.text: str | None = json.dumps(first.to_json())
         self.saved = Saved(Run("nowhere", {}))
         self.copies = 0
@@ -82,11 +82,13 @@ class CrashMachine(RuleBasedStateMachine):
         if self.saved.run.machine == machine and self.saved.run.published:
             expected = self.saved.run.known
         known = {number: outcome for number, outcome in expected.items() if number >= found.watermark}
-        assert found.above == known
+        assert found.outcomes_above_watermark == known
         assert found.watermark == self.start + len(expected) - len(known)
         assert all(number in expected for number in range(self.start, found.watermark))
         self.run = Run(machine, dict(expected))
-        self.tracker = OutcomeTracker(found.watermark, found.below, found.above)
+        self.tracker = OutcomeTracker(
+            found.watermark, found.counts_below_watermark, found.outcomes_above_watermark
+        )
         assert sum(self.tracker.counts().values()) == self.start + len(expected)
         self.checkpoint_writer = CheckpointWriter(self.store, self.tracker, ring_rows=RING)
         self.store.failure = failure
@@ -104,7 +106,10 @@ class CrashMachine(RuleBasedStateMachine):
     def checkpoint(self) -> tuple[Checkpoint, dict[int, Outcome]]:
         tracker = self.tracker
         state = Checkpoint(
-            fingerprint=PRINT, watermark=tracker.watermark, below=tracker.below, above=dict(tracker.above)
+            fingerprint=PRINT,
+            watermark=tracker.watermark,
+            counts_below_watermark=tracker.counts_below_watermark,
+            outcomes_above_watermark=dict(tracker.outcomes_above_watermark),
         )
         return state, dict(self.run.known)
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, Unreadable, open_source
-from airflow_provider_upstash_vector.bulk.tracking.failures import failure_line
+from airflow_provider_upstash_vector.bulk.tracking.failures import UnknownId, failure_line
 from airflow_provider_upstash_vector.client import VectorUpdate
 from airflow_provider_upstash_vector.client.errors import (
     BadRequest,
@@ -31,7 +31,7 @@ from airflow_provider_upstash_vector.client.errors import (
     ServerError,
     UpstashVectorError,
 )
-from tests.bulk.conftest import prepared
+from tests.support.bulk_runs import prepared
 
 REASON = InvalidRequest("x", "wrong")
 
@@ -85,7 +85,7 @@ def test_a_line_is_the_row_and_what_happened_to_it() -> None:
         (ConnectionFailed("closed"), {"reason": "closed", "may_have_landed": False}),
         (InvalidResponse("<html>"), {"reason": "<html>", "may_have_landed": True}),
         (NotFound(404, "no such path"), {"outcome": "failed", "status": 404, "may_have_landed": False}),
-        (NotFound(200, "there is no vector 'a'"), {"outcome": "missing", "reason": "there is no vector 'a'"}),
+        (UnknownId("there is no vector 'a'"), {"outcome": "missing", "reason": "there is no vector 'a'"}),
     ],
 )
 def test_what_an_error_says(error: UpstashVectorError, expected: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from upath import UPath
 
 from airflow_provider_upstash_vector.bulk.tracking.failures import failure_line
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
-from tests.bulk.conftest import prepared
+from tests.support.bulk_runs import prepared
 
 
 def line(value: object, *, number: int = 0) -> bytes:
@@ -34,7 +34,7 @@ def test_a_line_that_is_written_in_part_is_an_error(path: Path) -> None:
     file.begin()
     file.close()
     file._file = NoSpace()  # type: ignore[assignment]  # no disk is full here
-    with pytest.raises(OSError, match="only written in part"):
+    with pytest.raises(OSError, match="written only in part"):
         file.write(b"{}\n")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_upstash_vector.bulk.tracking.journal import RING_ROWS, Journal, noted_since
+from airflow_provider_upstash_vector.bulk.tracking.journal import RING_ROWS, Journal, read_journal
 from airflow_provider_upstash_vector.bulk.tracking.local_files import temporary_path
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome
 
@@ -23,11 +23,11 @@ def test_rows_settled_are_known_to_who_has_the_token(path: Path) -> None:
     journal.publish()
     journal.settle(9, Outcome.FAILED)
     journal.settle(7, Outcome.UPDATED)
-    assert noted_since(path, journal.token, 7).outcomes == {7: Outcome.UPDATED, 9: Outcome.FAILED}
-    assert noted_since(path, "0" * 16, 7).outcomes == {}
-    assert noted_since(path, "", 7).outcomes == {}
+    assert read_journal(path, journal.token, 7).outcomes == {7: Outcome.UPDATED, 9: Outcome.FAILED}
+    assert read_journal(path, "0" * 16, 7).outcomes == {}
+    assert read_journal(path, "", 7).outcomes == {}
     journal.close()
-    assert noted_since(path, journal.token, 8).outcomes == {9: Outcome.FAILED}
+    assert read_journal(path, journal.token, 8).outcomes == {9: Outcome.FAILED}
 
 
 def test_the_journal_before_stays_until_the_new_one_is_published(path: Path) -> None:
@@ -35,11 +35,11 @@ def test_the_journal_before_stays_until_the_new_one_is_published(path: Path) -> 
     first.publish()
     first.settle(3, Outcome.UPDATED)
     second = Journal(path, 0)
-    assert noted_since(path, first.token, 0).outcomes == {3: Outcome.UPDATED}
+    assert read_journal(path, first.token, 0).outcomes == {3: Outcome.UPDATED}
     second.publish()
-    assert noted_since(path, first.token, 0).outcomes == {}
+    assert read_journal(path, first.token, 0).outcomes == {}
     first.settle(4, Outcome.UPDATED)  # one that was thought dead writes into its own
-    assert noted_since(path, second.token, 0).outcomes == {}
+    assert read_journal(path, second.token, 0).outcomes == {}
     first.close()
     second.close()
 
@@ -90,11 +90,11 @@ def test_a_damaged_journal_tells_nothing(path: Path, damage: bytes) -> None:
     journal.settle(1, Outcome.UPDATED)
     journal.close()
     path.write_bytes(damage and journal.token.encode() + damage)
-    assert noted_since(path, journal.token, 0).outcomes == {}
+    assert read_journal(path, journal.token, 0).outcomes == {}
     path.write_bytes(journal.token.encode())
-    assert noted_since(path, journal.token, 5).outcomes == {}
+    assert read_journal(path, journal.token, 5).outcomes == {}
     path.unlink()
-    assert noted_since(path, journal.token, 0).outcomes == {}
+    assert read_journal(path, journal.token, 0).outcomes == {}
 
 
 def test_what_was_settled_survives_a_killed_process(path: Path) -> None:
@@ -114,7 +114,7 @@ os.kill(os.getpid(), signal.SIGKILL)
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120
     )
     assert killed.returncode == -signal.SIGKILL
-    found = noted_since(path, killed.stdout.strip(), 100).outcomes
+    found = read_journal(path, killed.stdout.strip(), 100).outcomes
     assert found == {number: Outcome(1 + number % 4) for number in range(100, 5100)}
 
 
@@ -135,7 +135,7 @@ def test_a_temporary_folder_of_somebody_else_s_is_refused(tmp_path: Path, monkey
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / f"upstash-vector-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(PermissionError, match="somebody else's"):
+    with pytest.raises(PermissionError, match="owned by another user"):
         temporary_path("x", "journal")
 
 
@@ -150,16 +150,16 @@ def test_a_journal_from_before_the_machine_started_tells_nothing(
         journal.publish()
         journal.settle(1, Outcome.UPDATED)
         journal.close()
-        assert noted_since(path, journal.token, 0).outcomes == {1: Outcome.UPDATED}
+        assert read_journal(path, journal.token, 0).outcomes == {1: Outcome.UPDATED}
         boot_id.write_text(after)
-        assert noted_since(path, journal.token, 0).outcomes == {}
+        assert read_journal(path, journal.token, 0).outcomes == {}
 
 
 def test_the_digest_of_rows_read_is_known_to_who_has_the_token(path: Path) -> None:
     journal = Journal(path, 7)
     journal.publish()
-    assert noted_since(path, journal.token, 7)[1:] == (0, "00" * 16)
-    journal.note(10**12, "ab" * 16)
+    assert read_journal(path, journal.token, 7)[1:] == (0, "00" * 16)
+    journal.record_digest(10**12, "ab" * 16)
     journal.settle(7, Outcome.UPDATED)
     journal.close()
-    assert noted_since(path, journal.token, 7) == ({7: Outcome.UPDATED}, 10**12, "ab" * 16)
+    assert read_journal(path, journal.token, 7) == ({7: Outcome.UPDATED}, 10**12, "ab" * 16)

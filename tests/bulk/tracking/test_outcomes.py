@@ -26,10 +26,12 @@ def test_any_order_of_settling_gives_the_same_counts_and_watermark(
     for one in (tracker, sorted_ledger):
         numbers = {number for number, _ in settled}
         assert one.watermark == next(number for number in range(len(rows) + 1) if number not in numbers)
-        assert one.above == {number: outcome for number, outcome in settled if number >= one.watermark}
+        assert one.outcomes_above_watermark == {
+            number: outcome for number, outcome in settled if number >= one.watermark
+        }
         assert one.counts() == {outcome: sum(other == outcome for _, other in settled) for outcome in Outcome}
         assert all(one.is_settled(number) == (number in numbers) for number in range(len(rows) + 1))
-        assert sum(one.below) == one.watermark
+        assert sum(one.counts_below_watermark) == one.watermark
 
 
 @given(outcomes, st.randoms(use_true_random=False), st.integers(0, 60))
@@ -39,12 +41,16 @@ def test_a_ledger_goes_on_from_its_state(rows: list[Outcome], order: Any, cut: i
     first, whole = OutcomeTracker(), OutcomeTracker()
     for number, outcome in shuffled[:cut]:
         first.settle(number, outcome)
-    second = OutcomeTracker(first.watermark, first.below, first.above)
+    second = OutcomeTracker(first.watermark, first.counts_below_watermark, first.outcomes_above_watermark)
     for number, outcome in shuffled[cut:]:
         second.settle(number, outcome)
     for number, outcome in shuffled:
         whole.settle(number, outcome)
-    assert (second.watermark, second.below, second.above) == (whole.watermark, whole.below, whole.above)
+    assert (second.watermark, second.counts_below_watermark, second.outcomes_above_watermark) == (
+        whole.watermark,
+        whole.counts_below_watermark,
+        whole.outcomes_above_watermark,
+    )
     assert second.watermark == len(rows)
 
 
@@ -56,7 +62,7 @@ def test_no_row_is_settled_twice(rows: list[Outcome], order: Any) -> None:
     for number in numbers:
         tracker.settle(number, rows[number])
         before = tracker.counts()
-        with pytest.raises(ValueError, match=f"row {number} is settled already"):
+        with pytest.raises(ValueError, match=f"row {number} is already settled"):
             tracker.settle(number, Outcome.UPDATED)
         assert tracker.counts() == before
 
@@ -64,13 +70,13 @@ def test_no_row_is_settled_twice(rows: list[Outcome], order: Any) -> None:
 def test_rows_above_that_close_the_gap_at_once_count_as_below() -> None:
     tracker = OutcomeTracker(2, (2, 0, 0, 0), {2: Outcome.FAILED, 3: Outcome.MISSING, 5: Outcome.UPDATED})
     assert tracker.watermark == 4
-    assert tracker.below == (2, 1, 0, 1)
-    assert tracker.above == {5: Outcome.UPDATED}
+    assert tracker.counts_below_watermark == (2, 1, 0, 1)
+    assert tracker.outcomes_above_watermark == {5: Outcome.UPDATED}
 
 
 def test_the_given_outcomes_stay_the_caller_s() -> None:
     above = {0: Outcome.UPDATED}
-    OutcomeTracker(above=above)
+    OutcomeTracker(outcomes_above_watermark=above)
     assert above == {0: Outcome.UPDATED}
 
 
@@ -85,5 +91,5 @@ def test_the_given_outcomes_stay_the_caller_s() -> None:
     ],
 )
 def test_a_state_that_does_not_add_up_is_refused(watermark: int, below: Any, above: dict[int, Outcome]) -> None:
-    with pytest.raises(ValueError, match=r"outcomes \[.*\] of 3 rows|row 2 is settled already"):
+    with pytest.raises(ValueError, match=r"counts \[.*\] do not add up to 3 rows|row 2 is already settled"):
         OutcomeTracker(watermark, below, above)
