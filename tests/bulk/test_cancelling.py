@@ -6,57 +6,57 @@ import threading
 from airflow_provider_upstash_vector.bulk import CancelToken
 
 
-def test_listeners_are_told_once_asked() -> None:
-    cancel_token, told = CancelToken(), []
-    cancel_token.add_callback(lambda: told.append("a"))
-    cancel_token.add_callback(lambda: told.append("b"))
+def test_cancel_calls_the_callbacks() -> None:
+    cancel_token, calls = CancelToken(), []
+    cancel_token.add_callback(lambda: calls.append("a"))
+    cancel_token.add_callback(lambda: calls.append("b"))
     assert not cancel_token.cancelled
     cancel_token.cancel()
     assert cancel_token.cancelled
-    assert told == ["a", "b"]
+    assert calls == ["a", "b"]
 
 
-def test_who_listens_late_is_told_at_once() -> None:
-    cancel_token, told = CancelToken(), []
+def test_a_late_callback_is_called_at_once() -> None:
+    cancel_token, calls = CancelToken(), []
     cancel_token.cancel()
-    cancel_token.add_callback(lambda: told.append("late"))
-    assert told == ["late"]
+    cancel_token.add_callback(lambda: calls.append("late"))
+    assert calls == ["late"]
 
 
-def test_who_is_forgotten_is_not_told() -> None:
-    cancel_token, told = CancelToken(), []
+def test_a_removed_callback_is_not_called() -> None:
+    cancel_token, calls = CancelToken(), []
 
-    def listener() -> None:
-        told.append("x")
+    def callback() -> None:
+        calls.append("x")
 
-    cancel_token.add_callback(listener)
-    cancel_token.remove_callback(listener)
+    cancel_token.add_callback(callback)
+    cancel_token.remove_callback(callback)
     cancel_token.cancel()
-    assert told == []
+    assert calls == []
 
 
-def test_another_thread_may_ask() -> None:
+def test_another_thread_may_cancel() -> None:
     cancel_token, threads = CancelToken(), []
     cancel_token.add_callback(lambda: threads.append(threading.get_ident()))
-    asker = threading.Thread(target=cancel_token.cancel)
-    asker.start()
-    asker.join(60)
-    assert not asker.is_alive()
-    assert threads == [asker.ident]
+    thread = threading.Thread(target=cancel_token.cancel)
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert threads == [thread.ident]
 
 
-def test_a_signal_handler_may_ask_while_another_one_asks() -> None:
-    cancel_token, told = CancelToken(), []
+def test_a_signal_handler_may_cancel_during_a_cancellation() -> None:
+    cancel_token, calls = CancelToken(), []
 
-    def listener() -> None:
-        told.append("x")
-        if len(told) < 3:
+    def callback() -> None:
+        calls.append("x")
+        if len(calls) < 3:
             signal.raise_signal(signal.SIGUSR1)
 
     before = signal.signal(signal.SIGUSR1, lambda *_: cancel_token.cancel())
     try:
-        cancel_token.add_callback(listener)
+        cancel_token.add_callback(callback)
         cancel_token.cancel()
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert told == ["x"] * 3
+    assert calls == ["x"] * 3

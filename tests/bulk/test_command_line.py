@@ -78,7 +78,7 @@ def test_too_many_failures_end_with_1_and_the_report(server: DevServer, path: Pa
         (["s3://bucket/rows.jsonl", "--url", "http://127.0.0.1:1"], "only Airflow reads s3://"),
     ],
 )
-def test_what_cannot_be_run_ends_with_2_and_a_sentence(arguments: list[str], sentence: str) -> None:
+def test_invalid_arguments_end_with_2_and_a_message(arguments: list[str], sentence: str) -> None:
     done = command(*arguments, UPSTASH_VECTOR_REST_TOKEN="some-token")
     assert done.returncode == 2
     assert sentence in done.stderr

@@ -1,4 +1,4 @@
-"""``kill -9`` in a loop, with rows that are read more slowly than they are answered."""
+"""``kill -9`` in a loop, with rows that are read more slowly than they are updated."""
 
 from __future__ import annotations
 

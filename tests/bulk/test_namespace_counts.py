@@ -1,4 +1,4 @@
-"""What a report says besides its manifest: updated rows by namespace, and what this run alone has done."""
+"""The parts of a report outside its manifest: updated rows by namespace, and the work of this run alone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def index(server: DevServer) -> DevServer:
     return server
 
 
-def test_updated_rows_count_where_they_went(run: Run) -> None:
+def test_updated_rows_count_in_their_namespace(run: Run) -> None:
     mixed = [*rows(None, 3), *rows("archive", 2), *rows("", 1), *rows("nowhere", 4)]
     report = run(mixed, namespace="movies")
     assert report.updated_by_namespace == {"movies": 3, "archive": 2, "": 1}
@@ -45,7 +45,7 @@ def test_a_dry_run_updates_no_namespace(run: Run) -> None:
 
 
 @given(st.lists(st.text(), max_size=300))
-def test_however_many_there_are_it_stays_small(names: list[str]) -> None:
+def test_the_counts_are_exact_and_limited(names: list[str]) -> None:
     found = NamespaceCounts()
     for name in names:
         found.add(name)
@@ -54,7 +54,7 @@ def test_however_many_there_are_it_stays_small(names: list[str]) -> None:
     assert set(counts) == set([*dict.fromkeys(name for name in names if len(name) <= 256)][:100])
 
 
-def test_the_bounds() -> None:
+def test_the_limits() -> None:
     found = NamespaceCounts()
     found.add("n" * (MAX_NAMESPACE_CHARS + 1))
     for number in range(MAX_NAMESPACES + 5):
@@ -64,7 +64,7 @@ def test_the_bounds() -> None:
     assert found.counts()["0"] == 2
 
 
-def test_a_run_that_goes_on_counts_the_namespaces_of_both_and_adds_its_own(run: Run, tmp_path: Path) -> None:
+def test_a_run_that_resumes_reports_all_runs_and_its_own_work(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint"
     source = [*rows("archive", 30), *rows("movies", 20)]
     first = failed(lambda: run(source, checkpoint=path, daily_budget=40)).report
@@ -75,14 +75,14 @@ def test_a_run_that_goes_on_counts_the_namespaces_of_both_and_adds_its_own(run: 
     assert 0 < second.this_attempt.request_seconds < 10
 
 
-def test_retries_and_throttled_seconds_are_added_too(index: DevServer, run: Run) -> None:
+def test_the_work_of_this_run_has_retries_and_throttled_seconds(index: DevServer, run: Run) -> None:
     index.faults.add(Fault(kind="status", status=429, times=1, retry_after="0.2"))
     this_attempt = run(rows(None, 1), check_index=False).this_attempt
     assert (this_attempt.updated, this_attempt.requests, this_attempt.retries) == (1, 2, 1)
     assert this_attempt.throttled_seconds > 0
 
 
-def test_rows_that_only_the_journal_knows_count_as_in_the_runs_namespace(tmp_path: Path) -> None:
+def test_rows_of_the_journal_count_in_the_namespace_of_the_run(tmp_path: Path) -> None:
     store = FileCheckpoint(tmp_path / "checkpoint")
     checkpoint_writer = CheckpointWriter(store, OutcomeTracker())
     state = Checkpoint(
@@ -101,7 +101,7 @@ def test_rows_that_only_the_journal_knows_count_as_in_the_runs_namespace(tmp_pat
     assert again.unknown_namespace_rows == 1
 
 
-def test_the_namespaces_of_a_report_are_known_where_none_is_left_out_or_guessed(run: Run) -> None:
+def test_namespace_counts_are_exact_if_none_is_left_out_or_guessed(run: Run) -> None:
     report = run(rows("archive", 2))
     assert report.namespace_counts_exact
     assert not replace(report, unknown_namespace_rows=1).namespace_counts_exact

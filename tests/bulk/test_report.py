@@ -34,20 +34,20 @@ def names(five: tuple[int, ...]) -> dict[str, int]:
 
 @given(counts)
 def test_counts_that_add_up_are_a_report_small_as_json(five: tuple[int, ...]) -> None:
-    found = report(sum(five), **names(five))
-    told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert {name: told[name] for name in names(five)} == names(five)
-    assert len(json.dumps(told)) < 500
-    assert pickle.loads(pickle.dumps(found)) == found  # noqa: S301 - our own
+    result = report(sum(five), **names(five))
+    manifest = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert {name: manifest[name] for name in names(five)} == names(five)
+    assert len(json.dumps(manifest)) < 500
+    assert pickle.loads(pickle.dumps(result)) == result  # noqa: S301 - our own
 
 
 @given(counts, st.integers(-3, 3).filter(bool))
-def test_counts_that_do_not_add_up_are_refused(five: tuple[int, ...], off: int) -> None:
+def test_counts_that_do_not_add_up_are_an_error(five: tuple[int, ...], off: int) -> None:
     with pytest.raises(ValueError, match="rows, but outcomes"):
         report(sum(five) + off, **names(five))
 
 
-def test_a_negative_count_is_refused() -> None:
+def test_a_negative_count_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"10 rows, but outcomes \(11, 0, 0, 0, -1\)"):
         report(10, updated=11, not_attempted=-1)
 
@@ -71,7 +71,7 @@ def test_a_report_as_json() -> None:
     }
 
 
-def test_a_report_in_words() -> None:
+def test_a_report_as_text() -> None:
     assert str(report(12_345, updated=12_000, failed=45, not_attempted=300, all_read=False)) == (
         "12,000 of 12,345 rows updated, 0 missing, 0 rejected, 45 failed, 300 of those read not attempted, "
         "in 2.0 s (6,021/s, 1,234 retries, 0.2 s throttled)"
@@ -85,9 +85,9 @@ def test_a_run_that_took_no_time_has_no_rate() -> None:
     assert report(0, updated=0, seconds=0.0).rows_per_second == 0
 
 
-def test_a_failed_run_says_why_and_what_was_done_also_in_another_process() -> None:
+def test_the_error_of_a_run_says_why_and_pickles() -> None:
     error = BulkJobFailed("failures", "3 failures exceed max_failures=2", report(), False)
-    told = str(error)
-    assert told.startswith("3 failures exceed max_failures=2: 10 of 10 rows updated")
+    text = str(error)
+    assert text.startswith("3 failures exceed max_failures=2: 10 of 10 rows updated")
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
-    assert (copy.reason, copy.report, copy.retryable, str(copy)) == ("failures", report(), False, told)
+    assert (copy.reason, copy.report, copy.retryable, str(copy)) == ("failures", report(), False, text)

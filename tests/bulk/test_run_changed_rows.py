@@ -33,7 +33,7 @@ async def asynchronous(rows: list[Any]) -> AsyncIterator[Any]:
 
 
 def remote(rows: list[Any]) -> Any:
-    """Return a file of a store that keeps no time of change."""
+    """Return a file of a store that keeps no modification time."""
     path = UPath("memory://changed-rows/rows.jsonl")
     path.write_text(
         "".join(f'{{"id":"{row["id"]}","metadata":{{"n":{row["metadata"]["n"]:05}}}}}\n' for row in rows)
@@ -67,7 +67,7 @@ def test_the_same_rows_are_not_sent_again(index: DevServer, run: Run, tmp_path: 
 
 
 @pytest.mark.parametrize("kind", REREADABLE)
-def test_changed_rows_are_started_over(
+def test_changed_rows_start_over(
     index: DevServer, run: Run, tmp_path: Path, kind: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad = {"id": "", "metadata": {"n": 0}}
@@ -113,14 +113,14 @@ def test_a_file_of_a_store_without_times_is_compared(
 def test_rows_read_since_the_last_checkpoint_are_compared_after_a_kill(
     index: DevServer, run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Killed before any checkpoint but the first has been saved: the journal alone has the digest."""
+    """The run is killed before its second checkpoint: only the journal has the digest."""
     program = f"""
 import os, signal
 from airflow_provider_upstash_vector import bulk
-from airflow_provider_upstash_vector.bulk import watch
+from airflow_provider_upstash_vector.bulk.tracking import monitor
 from airflow_provider_upstash_vector.client import Endpoint
 from tests.bulk.test_run_changed_rows import ROWS
-watch._SAVE_EVERY_SECONDS = 1e9
+monitor._SAVE_EVERY_SECONDS = 1e9
 class Rows(list):
     def __getitem__(self, place):
         if place == 500:
@@ -143,7 +143,7 @@ def test_starting_over_keeps_the_budget_of_the_day(index: DevServer, run: Run, t
     assert index.requests["update"] == 700
 
 
-def test_the_report_of_a_run_that_has_read_less_than_is_settled_adds_up(
+def test_a_report_adds_up_if_fewer_rows_were_read_than_are_settled(
     index: DevServer, endpoint: Endpoint, run: Run, tmp_path: Path
 ) -> None:
     index.faults.add(Fault(kind="slow", seconds=0.8, command="update"))  # the first row holds the watermark

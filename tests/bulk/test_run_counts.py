@@ -1,4 +1,4 @@
-"""A count that is not one fails the row: the bulk engine's own reader of answers is as strict as the client's."""
+"""A response with an invalid count fails the row: the engine parses responses as strictly as the client."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_wrong_count_fails_the_row(server: DevServer, run: Run, count: str) ->
 
 
 @pytest.mark.parametrize(("count", "updated"), [(0, 0), (1, 1), (2, 1)])
-def test_any_other_count_is_one(server: DevServer, run: Run, count: int, updated: int) -> None:
+def test_a_valid_count_is_updated_or_missing(server: DevServer, run: Run, count: int, updated: int) -> None:
     fill(server, ["a"])
     text = json.dumps({"result": {"updated": count}})
     server.faults.add(Fault(kind="garbage", text=text, times=9, command="update"))

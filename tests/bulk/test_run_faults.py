@@ -1,4 +1,4 @@
-"""A bulk run while the service misbehaves: what is stored in the end is what the rows say, applied in order."""
+"""Bulk runs while the service misbehaves: in the end, all rows have been applied in order."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ ONE_SECOND = replace(PATIENT, request_timeout_seconds=1.0)
 
 FAULTS: dict[str, dict[str, Any]] = {
     "503": {"kind": "status", "status": 503, "probability": 0.2},
-    "503 but carried out": {"kind": "status", "status": 503, "applied": True, "probability": 0.2},
+    "503 but applied": {"kind": "status", "status": 503, "applied": True, "probability": 0.2},
     "502 from a proxy": {"kind": "status", "status": 502, "html": True, "probability": 0.1},
     "429": {"kind": "status", "status": 429, "retry_after": "0.01", "probability": 0.01},
     "cut": {"kind": "cut", "probability": 0.1},
-    "cut amid the answer": {"kind": "cut", "partial": True, "applied": True, "probability": 0.1},
+    "cut amid the response": {"kind": "cut", "partial": True, "applied": True, "probability": 0.1},
     "slower than the timeout": {"kind": "slow", "seconds": 1.2, "probability": 0.01},
     "byte after byte": {"kind": "drip", "headers": True, "seconds": 0.002, "probability": 0.01},
 }
@@ -31,7 +31,7 @@ UNREADABLE: dict[str, dict[str, Any]] = {
 
 
 def changes(count: int = ROWS) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return patches, about ten for each vector, and what they make of the metadata."""
+    """Return patches, about ten for each vector, and the metadata that they result in."""
     random_value = random.Random(7)
     rows: list[dict[str, Any]] = [
         {
@@ -65,7 +65,9 @@ def test_every_row_lands_in_order_whatever_goes_wrong(server: DevServer, run: Ru
 
 
 @pytest.mark.parametrize("fault", UNREADABLE.values(), ids=UNREADABLE)
-def test_rows_with_unreadable_answers_may_have_landed(server: DevServer, run: Run, fault: dict[str, Any]) -> None:
+def test_rows_with_unreadable_responses_may_have_landed(
+    server: DevServer, run: Run, fault: dict[str, Any]
+) -> None:
     fill(server, (f"v{n}" for n in range(IDS)))
     rows, after = changes(2_000)
     server.faults.add(Fault(**fault, times=10**9, command="update"))

@@ -1,4 +1,4 @@
-"""Runs that end before their input does: failures, permanent errors, budget, quota, time, a stop."""
+"""Runs that stop before the end of their input: failures, permanent errors, budget, quota, time, cancellation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_upstash_vector import bulk
-from airflow_provider_upstash_vector.bulk import monitor
+from airflow_provider_upstash_vector.bulk.tracking import monitor
 from airflow_provider_upstash_vector.client import Endpoint
 from airflow_provider_upstash_vector.client.errors import Unauthorized
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
@@ -25,7 +25,7 @@ def rows(count: int) -> list[dict[str, Any]]:
     return [{"id": f"v{n}", "metadata": {"n": n}} for n in range(count)]
 
 
-def refuse_updates(server: DevServer, **fault: Any) -> None:
+def fail_updates(server: DevServer, **fault: Any) -> None:
     server.faults.add(Fault(**{"kind": "status", "status": 422, "times": 10**9, "command": "update", **fault}))
 
 
@@ -73,7 +73,7 @@ def test_failures_up_to_a_count_or_a_fraction(
         assert (report.updated, report.rejected) == (80, 20)
 
 
-def test_a_fraction_of_an_unknown_number_of_rows_is_judged_at_the_end(server: DevServer, run: Run) -> None:
+def test_a_fraction_of_an_unknown_number_of_rows_is_checked_at_the_end(server: DevServer, run: Run) -> None:
     fill(server, [f"v{n}" for n in range(100)])
     changed = [row if n % 5 else {"id": ""} for n, row in enumerate(rows(100))]
     assert run(iter(changed), max_failures=0.2).rejected == 20
@@ -81,10 +81,10 @@ def test_a_fraction_of_an_unknown_number_of_rows_is_judged_at_the_end(server: De
     assert (error.report.updated, error.report.rejected, error.report.not_attempted) == (80, 20, 0)
 
 
-def test_refused_rows_are_written_and_can_be_fed_back(server: DevServer, run: Run, tmp_path: Path) -> None:
+def test_failed_rows_are_written_and_can_be_sent_again(server: DevServer, run: Run, tmp_path: Path) -> None:
     fill(server, [f"v{n}" for n in range(200)])
     path = tmp_path / "failures.jsonl"
-    refuse_updates(server, probability=0.2)
+    fail_updates(server, probability=0.2)
     named = [{"key": row["id"], "metadata": row["metadata"]} for row in rows(200)]
     report = run(named, id_field="key", max_failures=1.0, failures_path=path)
     assert 0 < report.failed < 200
@@ -121,7 +121,7 @@ def test_a_wrong_token_stops_before_the_first_row(server: DevServer) -> None:
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        ({"id": "a", "vector": [1, 2, 3]}, "has 3 dimensions, the index 2"),
+        ({"id": "a", "vector": [1, 2, 3]}, "has 3 dimensions, but the index has 2"),
         ({"id": "a", "sparse_vector": [[1], [1]]}, "is given, but the index is DENSE"),
     ],
 )
@@ -142,7 +142,7 @@ def test_a_wrong_dimension_further_on_is_one_rejected_row(server: DevServer, run
     assert (report.updated, report.rejected) == (1, 1)
 
 
-def test_a_daily_budget_holds_for_the_day_and_the_next_day_goes_on(
+def test_a_daily_budget_holds_for_the_day_and_the_run_resumes_the_next_day(
     server: DevServer, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(server, [f"v{n}" for n in range(25)])
@@ -168,8 +168,8 @@ def test_a_run_that_stops_with_nothing_in_flight_waits_for_nothing(
     server: DevServer, run: Run, concurrency: int
 ) -> None:
     fill(server, ["v0", "v1"])
-    answers_may_take = replace(PATIENT, request_timeout_seconds=3_600.0)  # longer than a test
-    error = failed(lambda: run(rows(2), daily_budget=1, concurrency=concurrency, policy=answers_may_take))
+    patient = replace(PATIENT, request_timeout_seconds=3_600.0)  # longer than a test
+    error = failed(lambda: run(rows(2), daily_budget=1, concurrency=concurrency, policy=patient))
     assert (error.reason, error.report.updated) == ("daily_budget", 1)
 
 
@@ -179,11 +179,11 @@ def test_a_budget_can_end_a_run_without_an_error(server: DevServer, run: Run) ->
     assert (report.updated, report.not_attempted) == (10, 15)
 
 
-def test_the_services_daily_quota_ends_a_run_the_same_way(server: DevServer, run: Run, tmp_path: Path) -> None:
+def test_the_services_daily_quota_stops_a_run_too(server: DevServer, run: Run, tmp_path: Path) -> None:
     fill(server, [f"v{n}" for n in range(50)])
-    ten_good_answers = Fault(kind="status", times=10, probability=0.0, command="update")
-    server.faults.add(ten_good_answers)
-    refuse_updates(server, kind="quota")
+    ten_responses = Fault(kind="status", times=10, probability=0.0, command="update")
+    server.faults.add(ten_responses)
+    fail_updates(server, kind="quota")
     error = failed(lambda: run(rows(50), checkpoint=tmp_path / "checkpoint", concurrency=3))
     assert (error.reason, error.retryable, error.report.failed) == ("daily_quota", True, 0)
     assert error.report.updated == 10
@@ -193,7 +193,7 @@ def test_the_services_daily_quota_ends_a_run_the_same_way(server: DevServer, run
 
 
 def test_a_long_retry_after_is_left_to_the_caller(server: DevServer, run: Run) -> None:
-    refuse_updates(server, status=429, retry_after="3600")
+    fail_updates(server, status=429, retry_after="3600")
     error = failed(lambda: run(rows(100)))
     assert (error.reason, error.retryable) == ("rate_limit", True)
     assert error.report.not_attempted == 100
@@ -206,7 +206,7 @@ def test_a_time_limit(server: DevServer, run: Run) -> None:
     assert 0 < error.report.updated == server.requests["update"] < 500
 
 
-def test_a_stop_settles_what_is_in_flight(server: DevServer, run: Run, tmp_path: Path) -> None:
+def test_a_cancelled_run_settles_what_is_in_flight(server: DevServer, run: Run, tmp_path: Path) -> None:
     fill(server, [f"v{n}" for n in range(1_000)])
     cancel_token = bulk.CancelToken()
     server.faults.add(Fault(kind="slow", seconds=0.5, times=100, command="update"))
@@ -221,7 +221,7 @@ def test_a_stop_settles_what_is_in_flight(server: DevServer, run: Run, tmp_path:
     assert server.requests["update"] == 1_000
 
 
-def test_what_does_not_settle_in_time_may_have_landed(
+def test_rows_not_settled_in_time_may_have_landed(
     server: DevServer, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("airflow_provider_upstash_vector.bulk.job.STOP_SECONDS", 0.2)

@@ -1,4 +1,4 @@
-"""What a bulk run sends, when: seen from a server that takes its time."""
+"""The order and the rate of requests, as a slow server receives them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def run(server: SlowServer, rows: object, **options: Any) -> bulk.BulkReport:
     return bulk.update(rows, endpoint, **{"check_index": False, "progress": "none", **options})
 
 
-def test_updates_of_one_vector_go_one_after_another_in_order(slow: SlowServer) -> None:
+def test_updates_of_one_vector_are_sent_one_after_another_in_order(slow: SlowServer) -> None:
     random_value = random.Random(3)
     rows = [
         {"id": f"v{random_value.randrange(20)}", "namespace": f"n{random_value.randrange(2)}", "data": str(n)}
         for n in range(2_000)
     ]
     run(slow, rows, concurrency=32)
-    assert slow.most_together_of_one_vector == 1
+    assert slow.max_in_flight_by_vector == 1
     for key, received in slow.received.items():
         expected = [row["data"] for row in rows if (row["namespace"], row["id"]) == key]
         assert received == expected
@@ -41,14 +41,14 @@ def test_512_requests_are_in_flight_together_and_no_more(slow: SlowServer) -> No
     slow.seconds = 0.5
     report = run(slow, [{"id": str(n), "data": "x"} for n in range(2_048)], concurrency=512)
     assert report.updated == 2_048
-    assert slow.most_together == 512
+    assert slow.max_in_flight == 512
     assert slow.connections == 512
 
 
 def test_a_window_of_one(slow: SlowServer) -> None:
     slow.seconds = 0.001
     assert run(slow, [{"id": str(n), "data": "x"} for n in range(50)], concurrency=1).updated == 50
-    assert slow.most_together == 1
+    assert slow.max_in_flight == 1
 
 
 def test_the_rate_is_kept(slow: SlowServer) -> None:

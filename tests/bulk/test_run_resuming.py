@@ -1,4 +1,4 @@
-"""Runs that are killed, or ended early, and go on from their checkpoint."""
+"""Runs that are killed or stopped, and resume from their checkpoint."""
 
 from __future__ import annotations
 
@@ -92,14 +92,14 @@ def test_killed_again_and_again(server: DevServer, path: Path, tmp_path: Path) -
 
 
 def stopped_after(run: Run, server: DevServer, rows: object, count: int, **options: Any) -> bulk.BulkReport:
-    """Run until so many updates have been sent; return the report of then."""
+    """Run until ``count`` updates have been sent; return the report."""
     cancel_token = bulk.CancelToken()
 
-    def stop_then() -> None:
+    def cancel() -> None:
         wait_for_updates(server, count)
         cancel_token.cancel()
 
-    thread = threading.Thread(target=stop_then, daemon=True)
+    thread = threading.Thread(target=cancel, daemon=True)
     thread.start()
     error = failed(lambda: run(rows, cancel_token=cancel_token, max_requests_per_second=1_000, **options))
     thread.join(60)
@@ -107,7 +107,7 @@ def stopped_after(run: Run, server: DevServer, rows: object, count: int, **optio
     return error.report
 
 
-def test_without_the_journal_a_run_goes_on_from_the_last_checkpoint(
+def test_without_the_journal_a_run_resumes_from_the_last_checkpoint(
     server: DevServer, path: Path, run: Run, tmp_path: Path
 ) -> None:
     checkpoint = tmp_path / "c"
@@ -121,7 +121,7 @@ def test_without_the_journal_a_run_goes_on_from_the_last_checkpoint(
 
 
 @pytest.mark.parametrize("kind", ["list", "generator", "shard"])
-def test_any_kind_of_rows_goes_on(server: DevServer, path: Path, run: Run, tmp_path: Path, kind: str) -> None:
+def test_any_kind_of_rows_resumes(server: DevServer, path: Path, run: Run, tmp_path: Path, kind: str) -> None:
     def rows() -> Any:
         parsed = [json.loads(line) for line in path.read_text().splitlines()]
         return {"list": parsed, "generator": iter(parsed), "shard": path}[kind]
@@ -134,7 +134,7 @@ def test_any_kind_of_rows_goes_on(server: DevServer, path: Path, run: Run, tmp_p
 
 
 @pytest.mark.parametrize("change", ["input", "content", "option", "version", "garbage"])
-def test_a_changed_input_starts_over_and_says_so(
+def test_a_run_with_changed_input_starts_over_with_a_warning(
     server: DevServer, path: Path, run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture, change: str
 ) -> None:
     checkpoint = tmp_path / "c"
@@ -159,9 +159,7 @@ def test_a_changed_input_starts_over_and_says_so(
     assert "starting over" in caplog.text
 
 
-def test_rows_that_were_too_many_failures_are_sent_again(
-    server: DevServer, path: Path, run: Run, tmp_path: Path
-) -> None:
+def test_rows_beyond_max_failures_are_sent_again(server: DevServer, path: Path, run: Run, tmp_path: Path) -> None:
     checkpoint, failures = tmp_path / "c", tmp_path / "failures.jsonl"
     good = Fault(kind="status", times=200, probability=0.0, command="update")
     server.faults.add(good, Fault(kind="status", status=422, times=3, command="update"))

@@ -1,4 +1,4 @@
-"""What may be given as rows, and how a run is started."""
+"""Kinds of rows, and the ways to start a run."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def tables() -> dict[str, Any]:
 @pytest.mark.parametrize("kind", ["list", "tuple", "generator", "async", "updates", *tables()])
 def test_rows_of_every_kind(server: DevServer, run: Run, kind: str) -> None:
     fill(server, IDS)
-    given: dict[str, Any] = {
+    inputs: dict[str, Any] = {
         "list": rows(),
         "tuple": tuple(rows()),
         "generator": iter(rows()),
@@ -61,7 +61,7 @@ def test_rows_of_every_kind(server: DevServer, run: Run, kind: str) -> None:
         "updates": [VectorUpdate(**row) for row in rows()],
         **tables(),
     }
-    assert run(given[kind]).updated == 100
+    assert run(inputs[kind]).updated == 100
     assert stored(server) == AFTER
 
 
@@ -97,15 +97,15 @@ def test_vectors_of_every_kind(server: DevServer, run: Run, tmp_path: Path, kind
     column = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), 2)
     table = pa.table({"key": IDS, "embedding": column})
     parquet.write_table(table, tmp_path / "rows.parquet", row_group_size=30)
-    given: dict[str, Any] = {
+    inputs: dict[str, Any] = {
         "parquet": tmp_path / "rows.parquet",
         "arrow": table,
         "numpy rows": [{"key": id, "embedding": vector} for id, vector in zip(IDS, matrix, strict=True)],
     }
-    assert run(given[kind], id_field="key", vector_field="embedding").updated == 100
+    assert run(inputs[kind], id_field="key", vector_field="embedding").updated == 100
     with VectorClient(Endpoint.of(server.url, server.token)) as client:
-        found = [vector.vector for vector in client.fetch(IDS, include_vectors=True) if vector]
-    assert np.array_equal(np.array(found, dtype=np.float32), matrix)
+        vectors = [vector.vector for vector in client.fetch(IDS, include_vectors=True) if vector]
+    assert np.array_equal(np.array(vectors, dtype=np.float32), matrix)
 
 
 def test_shards_of_a_file_together_are_the_file(server: DevServer, run: Run, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_slow_iterable_is_sent_as_it_comes(server: DevServer, run: Run) -> Non
     assert sent_before_the_last == [99]
 
 
-def test_an_iterable_that_hangs_does_not_keep_a_stopped_run(server: DevServer, run: Run) -> None:
+def test_an_iterable_that_hangs_does_not_delay_a_cancelled_run(server: DevServer, run: Run) -> None:
     fill(server, IDS)
     release = threading.Event()
     cancel_token = bulk.CancelToken()

@@ -85,14 +85,14 @@ def test_an_unusable_connection_does_not_show_its_token(
     monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str], read: Callable[[str], None]
 ) -> None:
     connect(monkeypatch, "my_index", **{"password": TOKEN, **wrong})
-    with pytest.raises(ValueError, match=r"The (extra|REST)|cannot be read") as caught:
+    with pytest.raises(ValueError, match=r"The (extra|REST)|cannot be parsed") as caught:
         read("my_index")
     assert_no_secret([TOKEN], caught.value)
 
 
 def test_an_environment_variable_that_is_not_a_connection_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_MY_INDEX", f'{{"password": "{TOKEN}"')
-    with pytest.raises(ValueError, match="AIRFLOW_CONN_MY_INDEX cannot be read") as caught:
+    with pytest.raises(ValueError, match="AIRFLOW_CONN_MY_INDEX cannot be parsed") as caught:
         by_asset("my_index")
     assert_not_shown(TOKEN, str(caught.value), frames_of(caught.value))
 

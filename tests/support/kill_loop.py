@@ -1,4 +1,4 @@
-"""Runs that are killed with ``kill -9`` at random moments until they complete, and what became of their rows."""
+"""Runs that are killed with ``kill -9`` at random moments until they complete."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DEADLINE_SECONDS = 120
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """Over all inputs: ``resent`` requests, and ids that are ``stale``, with an old value at the end.
+    """Counts over all inputs: ``resent`` requests, and ids that are ``stale``, with an old value at the end.
 
     Ids are ``overlapping`` with an old value after a newer one, or two requests of one process in flight at once.
     """
@@ -38,7 +38,7 @@ class Tally:
 
 
 def kill_in_a_loop(kind: str, kills: int, folder: Path, random_value: random.Random, *, rows: int) -> Tally:
-    """Process one input of ``rows`` rows after another until there were so many kills, each amid requests."""
+    """Process inputs of ``rows`` rows until there were so many kills, each amid requests."""
     tally = Tally()
     for number in count():
         if tally.kills >= kills:
@@ -50,7 +50,7 @@ def kill_in_a_loop(kind: str, kills: int, folder: Path, random_value: random.Ran
             _process(kind, folder / f"{kind}{number}", order, kills, server, random_value, tally)
             tally.resent += len(server.times) - rows
             _examine(server, tally)
-    raise AssertionError  # the count never ends
+    raise AssertionError  # the loop returns
 
 
 def _process(
@@ -91,10 +91,10 @@ def _process(
 
 
 def _kill_after(process: subprocess.Popen[str], server: SlowServer, requests: int) -> bool:
-    """Kill once there were so many requests; tell whether it still ran."""
+    """Kill after so many requests; return whether the process was still running."""
     end = time.monotonic() + _DEADLINE_SECONDS
     while len(server.times) < requests and process.poll() is None:
-        assert time.monotonic() < end, "the run does not get on"
+        assert time.monotonic() < end, "the run makes no progress"
         time.sleep(0.002)
     if process.poll() is not None:
         return False

@@ -19,7 +19,7 @@ BATCH_ROWS, PAUSE_SECONDS = 200, 0.03
 
 
 def cursor(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield rows as a database cursor does, which asks for the next batch now and then."""
+    """Yield rows as a database cursor does, with a pause before each batch."""
     for number, line in enumerate(path.read_text().splitlines()):
         if number % BATCH_ROWS == 0:
             time.sleep(PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""An index in memory whose requests are answered when, and in the order, that a test says."""
+"""An index in memory; a test decides when and in which order requests get their responses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Request:
 class ScriptedIndex:
     """Takes updates with the metadata ``{"n": row number}``; ``sending`` is called with each one that arrives.
 
-    ``handled`` holds the rows of each vector in the order in which they were carried out or refused.
+    ``handled`` holds the rows of each vector in the order in which they were applied or rejected.
     """
 
     def __init__(self, sending: Callable[[Request], None]) -> None:
@@ -47,7 +47,7 @@ class ScriptedIndex:
         self.handled.setdefault(request.id, []).append(request.number)
 
     def response(self, request: Request, kind: str) -> None:
-        """Answer ``updated``, ``missing``, ``refused`` or ``busy``, or let the answer be ``lost``."""
+        """Respond with ``updated``, ``missing``, ``refused`` or ``busy``, or let the response be ``lost``."""
         self.in_flight.remove(request)
         self.handle(request)
         if request.response.done():

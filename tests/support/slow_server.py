@@ -1,4 +1,4 @@
-"""A server that counts the requests in flight, in total and by vector."""
+"""A slow server that counts the requests in flight, in all and by vector."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class SlowServer:
-    """Answers every update after ``seconds``, a share of them after ``slow_seconds``.
+    """Responds to updates after ``seconds``, to a share of them after ``slow_seconds``.
 
     An asyncio server in a thread, on a free loopback port.
     """
@@ -29,9 +29,9 @@ class SlowServer:
         self.received: dict[tuple[str, str], list[str]] = defaultdict(list)
         self.times: list[float] = []
         self.connections = 0
-        self.most_together = 0
-        self.most_together_of_one_vector = 0
-        self._together = 0
+        self.max_in_flight = 0
+        self.max_in_flight_by_vector = 0
+        self._in_flight = 0
         self._by_vector: Counter[tuple[str, str]] = Counter()
         self._port = 0
         self._stopped = asyncio.Event()
@@ -71,19 +71,19 @@ class SlowServer:
     async def _updated(self, key: tuple[str, str], data: str) -> None:
         self.times.append(time.monotonic())
         self.received[key].append(data)
-        self._together += 1
+        self._in_flight += 1
         self._by_vector[key] += 1
         by_vector = self._by_vector
-        self.most_together = max(self.most_together, self._together)
-        self.most_together_of_one_vector = max(self.most_together_of_one_vector, by_vector[key])
+        self.max_in_flight = max(self.max_in_flight, self._in_flight)
+        self.max_in_flight_by_vector = max(self.max_in_flight_by_vector, by_vector[key])
         if by_vector[key] > 1:
             self.overlapping.add(key)
         await asyncio.sleep(self.slow_seconds if random.random() < self.slow_share else self.seconds)
-        self._together -= 1
+        self._in_flight -= 1
         by_vector[key] -= 1
 
     def begin_process(self) -> None:
-        """Count overlapping requests of another process: those of one that was killed have no client any more."""
+        """Forget the requests in flight of a process that was killed."""
         self._by_vector = Counter()
 
     def __enter__(self) -> Self:

@@ -121,7 +121,7 @@ class Encoder:
         if vector is not None:
             body["vector"] = array = validation.dense_vector(vector)
             if self._index is not None and array.size != self._index.dimension:
-                reason = f"has {array.size:,} dimensions, the index {self._index.dimension:,}"
+                reason = f"has {array.size:,} dimensions, but the index has {self._index.dimension:,}"
                 raise WrongIndex("vector", reason)
         if sparse is not None:
             body["sparseVector"] = SparseVector.from_parts(sparse).wire_fields()

@@ -20,7 +20,7 @@ def encoder(names: FieldNames | None = None, **options: Any) -> Encoder:
     return Encoder(names or FieldNames(), **options)
 
 
-def refusal(row: object, **options: Any) -> InvalidRequest:
+def rejection(row: object, **options: Any) -> InvalidRequest:
     with pytest.raises(InvalidRequest) as caught:
         encoder(**options).encode(row)
     return caught.value
@@ -48,7 +48,7 @@ def test_a_row_becomes_the_request_that_the_client_would_send() -> None:
     assert (encoded.namespace, encoded.id) == ("films & more", "a")
 
 
-def test_a_row_s_namespace_counts_before_the_run_s() -> None:
+def test_a_row_s_namespace_overrides_the_run_s() -> None:
     one = encoder(namespace="all")
     assert one.encode({"id": "a", "data": "x", "namespace": ".."}).path == "/update/%2E%2E"
     assert one.encode({"id": "a", "data": "x", "namespace": ""}).path == "/update"
@@ -97,12 +97,12 @@ def test_the_run_s_mode_is_for_rows_with_metadata_and_no_mode(row: Any, mode: st
 @pytest.mark.parametrize(
     "arguments", [{"metadata_update_mode": "MERGE"}, {"namespace": 5}, {"namespace": "n" * 8_000}]
 )
-def test_defaults_that_cannot_be_sent_are_refused_before_any_row(arguments: dict[str, Any]) -> None:
+def test_invalid_defaults_are_errors_before_any_row(arguments: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest, match=next(iter(arguments))):
         encoder(**arguments)
 
 
-def test_rows_under_names_of_their_own() -> None:
+def test_rows_with_their_own_field_names() -> None:
     names = FieldNames(id="pk", vector="embedding", namespace="tenant", metadata="attributes")
     row = {"pk": "a", "embedding": [1], "tenant": "t", "attributes": {}, "metadataUpdateMode": "PATCH"}
     assert encoder(names).encode(row) == (
@@ -111,11 +111,11 @@ def test_rows_under_names_of_their_own() -> None:
         "/update/t",
         b'{"id":"a","vector":[1.0],"metadata":{},"metadataUpdateMode":"PATCH"}',
     )
-    assert refusal({"id": "a", "data": "x"}, names=names).field == "id"
-    assert refusal({"pk": "a", "vector": [1]}, names=names).field == "vector"
+    assert rejection({"id": "a", "data": "x"}, names=names).field == "id"
+    assert rejection({"pk": "a", "vector": [1]}, names=names).field == "vector"
 
 
-def test_what_an_earlier_failure_said_is_left_out() -> None:
+def test_the_failure_of_an_earlier_run_is_ignored() -> None:
     row = {"id": "a", "data": "x", "failure": {"row": 3}}
     assert encoder().encode(row).body == b'{"id":"a","data":"x"}'
     with pytest.raises(InvalidRows, match="no field can be named 'failure'"):
@@ -145,8 +145,8 @@ def test_what_an_earlier_failure_said_is_left_out() -> None:
         (None, "row", "must be an object"),
     ],
 )
-def test_what_cannot_be_sent_is_refused_with_its_field(row: object, field: str, reason: str) -> None:
-    error = refusal(row)
+def test_a_row_that_cannot_be_sent_is_rejected_with_its_field(row: object, field: str, reason: str) -> None:
+    error = rejection(row)
     assert error.field == field
     assert reason in error.reason
 
@@ -161,8 +161,8 @@ class Silent:
         raise RuntimeError("no")
 
 
-def test_a_value_without_a_repr_is_refused_like_any_other() -> None:
-    assert refusal({"id": Silent(), "data": "x"}).reason == "must be text, got Silent that has no repr"
+def test_a_value_without_a_repr_is_rejected_like_any_other() -> None:
+    assert rejection({"id": Silent(), "data": "x"}).reason == "must be text, got Silent that has no repr"
 
 
 @pytest.mark.parametrize("make", [dict, OrderedDict, MappingProxyType])
@@ -176,18 +176,18 @@ DENSE, SPARSE = np.zeros(3), ([1], [0.5])
 @pytest.mark.parametrize(
     ("kind", "row", "field", "reason"),
     [
-        ("DENSE", {"vector": [1, 2]}, "vector", "has 2 dimensions, the index 3"),
-        ("DENSE", {"vector": np.zeros(1536)}, "vector", "has 1,536 dimensions, the index 3"),
-        ("HYBRID", {"vector": [1], "sparse_vector": SPARSE}, "vector", "has 1 dimensions, the index 3"),
+        ("DENSE", {"vector": [1, 2]}, "vector", "has 2 dimensions, but the index has 3"),
+        ("DENSE", {"vector": np.zeros(1536)}, "vector", "has 1,536 dimensions, but the index has 3"),
+        ("HYBRID", {"vector": [1], "sparse_vector": SPARSE}, "vector", "has 1 dimensions, but the index has 3"),
         ("DENSE", {"sparse_vector": SPARSE}, "sparse_vector", "is given, but the index is DENSE"),
         ("SPARSE", {"vector": DENSE}, "vector", "is given, but the index is SPARSE"),
         ("HYBRID", {"vector": DENSE}, "sparse_vector", "is missing: a HYBRID index takes both"),
         ("HYBRID", {"sparse_vector": SPARSE}, "vector", "is missing: a HYBRID index takes both"),
     ],
 )
-def test_a_vector_of_another_index_is_told(kind: str, row: dict[str, Any], field: str, reason: str) -> None:
+def test_a_vector_of_another_index_is_rejected(kind: str, row: dict[str, Any], field: str, reason: str) -> None:
     for given in ({"id": "a", **row}, VectorUpdate(id="a", **row)):
-        error = refusal(given, index=index(kind))
+        error = rejection(given, index=index(kind))
         assert isinstance(error, WrongIndex)
         assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - our own
         assert error.field == field
@@ -204,6 +204,6 @@ def test_a_vector_of_another_index_is_told(kind: str, row: dict[str, Any], field
         *[(kind, {"metadata": {"x": 1}}) for kind in ("DENSE", "SPARSE", "HYBRID")],
     ],
 )
-def test_what_fits_the_index_is_sent_as_without_a_check(kind: str, row: dict[str, Any]) -> None:
+def test_a_vector_that_fits_the_index_is_sent(kind: str, row: dict[str, Any]) -> None:
     given = {"id": "a", **row}
     assert encoder(index=index(kind)).encode(given) == encoder().encode(given)

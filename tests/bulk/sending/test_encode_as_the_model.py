@@ -1,4 +1,4 @@
-"""The encoder beside the models that the rest of the client uses: the same bytes, the same refusals."""
+"""The encoder and the client's models: the same bytes, the same errors."""
 
 from __future__ import annotations
 
@@ -108,9 +108,7 @@ def outcome(make: Any) -> tuple[Any, ...]:
 @example({"id": "a", "metadata": {"x": -0.0, "y": 1e16, "z": 5e-324}}, None)
 @example({"id": "a"}, "PATCH")
 @example({"id": "a", "vector": None}, None)
-def test_a_row_with_right_values_is_sent_or_refused_as_the_model_does(
-    row: dict[str, Any], mode: str | None
-) -> None:
+def test_a_valid_row_is_encoded_as_by_the_model(row: dict[str, Any], mode: str | None) -> None:
     row = {**row, "metadata_update_mode": mode}
     encoded = outcome(lambda: ENCODER.encode(row).body)
     assert encoded == outcome(lambda: VectorUpdate(**row).to_json())
@@ -121,7 +119,7 @@ def test_a_row_with_right_values_is_sent_or_refused_as_the_model_does(
 
 
 @given(st.data(), rows, st.sampled_from([*BAD]))
-def test_one_wrong_field_is_refused_as_the_model_does(
+def test_one_invalid_field_is_rejected_as_by_the_model(
     data: st.DataObject, row: dict[str, Any], field: str
 ) -> None:
     row = {**row, "metadata": row.get("metadata") or {}, field: data.draw(BAD[field])}
@@ -131,7 +129,9 @@ def test_one_wrong_field_is_refused_as_the_model_does(
 
 
 @given(st.data(), rows, st.sets(st.sampled_from([*BAD]), min_size=2))
-def test_of_several_wrong_fields_one_is_told(data: st.DataObject, row: dict[str, Any], fields: set[str]) -> None:
+def test_one_of_several_invalid_fields_is_named(
+    data: st.DataObject, row: dict[str, Any], fields: set[str]
+) -> None:
     row = {**row, **{field: data.draw(BAD[field]) for field in fields}}
     assert outcome(lambda: VectorUpdate(**row))[0] in fields
     assert outcome(lambda: ENCODER.encode(row))[0] in fields

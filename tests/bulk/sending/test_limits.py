@@ -15,7 +15,7 @@ DAY = 86_400
 
 
 @pytest.mark.parametrize(
-    ("most", "rows", "allowed"),
+    ("limit", "rows", "allowed"),
     [
         (0, 5_000, 0),
         (1, 5_000, 1),
@@ -28,30 +28,30 @@ DAY = 86_400
         (0.1, 9, 0),
     ],
 )
-def test_failures_allowed_among_all_rows(most: float, rows: int, allowed: int) -> None:
-    assert FailureLimit(most).allowed(rows, all_rows=True) == allowed
+def test_failures_allowed_among_all_rows(limit: float, rows: int, allowed: int) -> None:
+    assert FailureLimit(limit).allowed(rows, all_rows=True) == allowed
 
 
 @pytest.mark.parametrize(
-    ("most", "rows", "allowed"), [(0.01, 0, 10), (0.01, 999, 10), (0.01, 2_000, 20), (3, 0, 3)]
+    ("limit", "rows", "allowed"), [(0.01, 0, 10), (0.01, 999, 10), (0.01, 2_000, 20), (3, 0, 3)]
 )
-def test_a_fraction_of_few_rows_read_is_one_of_a_thousand(most: float, rows: int, allowed: int) -> None:
-    assert FailureLimit(most).allowed(rows, all_rows=False) == allowed
+def test_a_fraction_of_few_rows_is_taken_of_a_thousand(limit: float, rows: int, allowed: int) -> None:
+    assert FailureLimit(limit).allowed(rows, all_rows=False) == allowed
 
 
 @given(st.floats(0, 1), st.integers(0, 10**12))
-def test_a_fraction_is_rounded_down_exactly(most: float, rows: int) -> None:
-    assert FailureLimit(most).allowed(rows, all_rows=True) == math.floor(Fraction(str(most)) * rows)
+def test_a_fraction_is_rounded_down_exactly(limit: float, rows: int) -> None:
+    assert FailureLimit(limit).allowed(rows, all_rows=True) == math.floor(Fraction(str(limit)) * rows)
 
 
-@pytest.mark.parametrize("most", [-1, -0.5, 1.5, math.nan, math.inf, True, False, "3", None, [1]])
-def test_other_limits_are_refused_by_name(most: Any) -> None:
+@pytest.mark.parametrize("limit", [-1, -0.5, 1.5, math.nan, math.inf, True, False, "3", None, [1]])
+def test_invalid_limits_are_named(limit: Any) -> None:
     with pytest.raises(ValueError, match=r"max_failures must be a count, or a fraction from 0.0 to 1.0, got "):
-        FailureLimit(most)
+        FailureLimit(limit)
 
 
 @pytest.mark.parametrize("requests", [0, -5, True, 1.5, math.nan, "10", [1]])
-def test_other_budgets_are_refused_by_name(requests: Any) -> None:
+def test_invalid_budgets_are_named(requests: Any) -> None:
     with pytest.raises(ValueError, match="daily_budget must be a whole number of at least 1, got "):
         DailyBudget(requests)
 
@@ -64,7 +64,7 @@ class BudgetMachine(RuleBasedStateMachine):
         self.spent: dict[int, int] = {}
 
     @rule(seconds=st.floats(0, 2 * DAY))
-    def time_goes_on(self, seconds: float) -> None:
+    def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
     @rule()
@@ -81,14 +81,14 @@ class BudgetMachine(RuleBasedStateMachine):
             self.spent[day] = self.spent.get(day, 0) + 1
 
     @rule()
-    def go_on_from_a_checkpoint(self) -> None:
+    def resume_from_a_checkpoint(self) -> None:
         self.budget = DailyBudget(self.requests, day=self.budget.day, spent=self.budget.spent)
 
 
 TestBudget = BudgetMachine.TestCase
 
 
-def test_a_clock_that_is_set_back_does_not_bring_a_day_s_budget_twice() -> None:
+def test_a_clock_that_is_set_back_does_not_reset_the_budget() -> None:
     budget = DailyBudget(1)
     assert budget.left(10.0 * DAY + 1)
     budget.spend()
@@ -97,7 +97,7 @@ def test_a_clock_that_is_set_back_does_not_bring_a_day_s_budget_twice() -> None:
     assert budget.left(11.0 * DAY)
 
 
-def test_requests_without_a_budget_count_for_the_run_that_goes_on_with_one() -> None:
+def test_requests_without_a_budget_count_for_a_run_that_resumes_with_one() -> None:
     unlimited = DailyBudget(None)
     for _ in range(3):
         assert unlimited.left(5.0 * DAY)

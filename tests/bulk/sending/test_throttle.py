@@ -18,18 +18,18 @@ class ThrottleMachine(RuleBasedStateMachine):
     )
     def begin(self, slots: int, rate: float | None, now: float) -> None:
         self.throttle = Throttle(slots, rate)
-        self.most, self.rate, self.now = slots, rate, now
+        self.max_slots, self.rate, self.now = slots, rate, now
         self.in_flight: list[int] = []
         self.sent_at: list[float] = []
         self.holds: list[tuple[float, float]] = []
         self.held = 0.0
 
     @rule(seconds=moments)
-    def time_goes_on(self, seconds: float) -> None:
+    def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
     @rule(wish=st.integers(1, 60))
-    def send_as_many_as_it_lets(self, wish: int) -> None:
+    def send_as_many_as_allowed(self, wish: int) -> None:
         for _ in range(wish):
             wait = self.throttle.wait_seconds(len(self.in_flight), self.now)
             if wait != 0.0:
@@ -42,7 +42,7 @@ class ThrottleMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.in_flight)
     @rule(data=st.data())
-    def response(self, data: st.DataObject) -> None:
+    def respond(self, data: st.DataObject) -> None:
         epoch = self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1)))
         before = self.throttle.slots
         self.throttle.responded(epoch)
@@ -52,7 +52,7 @@ class ThrottleMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.in_flight)
     @rule(data=st.data(), retry_after=st.none() | st.floats(0, 20), random_value=st.floats(0, 1))
-    def refuse(self, data: st.DataObject, retry_after: float | None, random_value: float) -> None:
+    def throttle_one(self, data: st.DataObject, retry_after: float | None, random_value: float) -> None:
         epoch = self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1)))
         before, first = self.throttle.slots, epoch == self.throttle.epoch
         self.throttle.throttled(epoch, retry_after, self.now, random_value)
@@ -67,7 +67,7 @@ class ThrottleMachine(RuleBasedStateMachine):
 
     @invariant()
     def slots_stay_within_their_bounds(self) -> None:
-        assert 1 <= self.throttle.slots <= self.most
+        assert 1 <= self.throttle.slots <= self.max_slots
 
     @invariant()
     def the_time_held_is_the_union_of_the_holds(self) -> None:
@@ -123,7 +123,7 @@ def test_a_rate_lets_a_tenth_of_a_second_go_at_once() -> None:
     assert throttle.wait_seconds(sent, 50.0) == pytest.approx(0.01)
 
 
-def test_a_refusal_halves_the_slots_once_however_many_were_in_flight() -> None:
+def test_a_429_halves_the_slots_once_however_many_are_in_flight() -> None:
     throttle = Throttle(64, None)
     for _ in range(64):
         throttle.throttled(0, None, 10.0, 0.5)
@@ -131,7 +131,7 @@ def test_a_refusal_halves_the_slots_once_however_many_were_in_flight() -> None:
     assert throttle.epoch == 1
 
 
-def test_backoffs_double_up_to_half_a_minute_until_an_answer_comes() -> None:
+def test_backoffs_double_up_to_half_a_minute_until_a_response_comes() -> None:
     throttle, now, waits = Throttle(64, None), 1000.0, []
     for epoch in range(9):
         throttle.throttled(epoch, None, now, 1.0)
@@ -148,7 +148,7 @@ def test_backoffs_double_up_to_half_a_minute_until_an_answer_comes() -> None:
     assert throttle.wait_seconds(0, now) == pytest.approx(0.5)
 
 
-def test_retry_after_holds_all_and_a_longer_one_of_the_same_epoch_holds_longer() -> None:
+def test_retry_after_holds_all_requests_and_a_longer_one_holds_longer() -> None:
     throttle = Throttle(8, None)
     throttle.throttled(0, 3.0, 100.0, 0.5)
     throttle.throttled(0, 7.0, 101.0, 0.5)
@@ -157,26 +157,26 @@ def test_retry_after_holds_all_and_a_longer_one_of_the_same_epoch_holds_longer()
     assert throttle.held_seconds(200.0) == pytest.approx(8.0)
 
 
-def test_a_retry_after_of_nothing_is_no_leave_to_hammer() -> None:
+def test_a_retry_after_of_0_backs_off() -> None:
     throttle = Throttle(8, None)
     throttle.throttled(0, 0.0, 100.0, 1.0)
     assert throttle.wait_seconds(0, 100.0) == pytest.approx(0.5)
 
 
 @given(st.integers(1, 100))
-def test_slots_grow_by_about_one_for_each_window_of_answers(most: int) -> None:
-    throttle = Throttle(most, None)
+def test_slots_grow_by_about_one_for_each_window_of_responses(max_slots: int) -> None:
+    throttle = Throttle(max_slots, None)
     throttle.throttled(0, None, 0.0, 0.0)
     before = throttle.slots
     for _ in range(int(before)):
         throttle.responded(1)
     assert throttle.slots <= before + 1
-    for _ in range(most * most):
+    for _ in range(max_slots * max_slots):
         throttle.responded(1)
-    assert throttle.slots == most
+    assert throttle.slots == max_slots
 
 
-def test_answers_to_requests_from_before_a_refusal_say_nothing_new() -> None:
+def test_responses_to_requests_from_before_a_429_change_nothing() -> None:
     throttle = Throttle(64, None)
     throttle.throttled(0, None, 0.0, 0.0)
     throttle.responded(0)

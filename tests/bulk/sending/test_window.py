@@ -16,7 +16,7 @@ class Item:
 
 @dataclass
 class Model:
-    """All that was offered and not settled, told apart by where it is."""
+    """The rows offered and not settled, by their state."""
 
     fresh: list[Item] = field(default_factory=list)
     in_flight: list[Item] = field(default_factory=list)
@@ -24,10 +24,10 @@ class Model:
 
 
 class WindowMachine(RuleBasedStateMachine):
-    @initialize(slots=st.integers(1, 5), span=st.integers(1, 12))
-    def begin(self, slots: int, span: int) -> None:
-        self.slots, self.span = slots, span
-        self.window: Window[Item] = Window(slots, span)
+    @initialize(slots=st.integers(1, 5), max_lead=st.integers(1, 12))
+    def begin(self, slots: int, max_lead: int) -> None:
+        self.slots, self.max_lead = slots, max_lead
+        self.window: Window[Item] = Window(slots, max_lead)
         self.model = Model()
         self.next_number = 0
         self.settled: set[int] = set()
@@ -57,10 +57,10 @@ class WindowMachine(RuleBasedStateMachine):
     def take(self) -> None:
         item = self.window.take()
         if item is None:
-            assert all(any(one.key == row.key for one in self.model.in_flight) for row in self.model.fresh)
+            assert all(any(other.key == row.key for other in self.model.in_flight) for row in self.model.fresh)
             assert not self.model.again
             return
-        assert item.key not in {one.key for one in self.model.in_flight}
+        assert item.key not in {other.key for other in self.model.in_flight}
         if self.model.again:
             assert item is self.model.again.pop()
         else:
@@ -104,10 +104,10 @@ class WindowMachine(RuleBasedStateMachine):
         assert window.unsettled == len(model.fresh) + len(model.again) + len(model.in_flight)
         keys = {row.key for row in [*model.fresh, *model.again, *model.in_flight]}
         assert window.unsettled - len(keys) <= self.slots
-        assert self.next_number <= self.watermark + self.span
+        assert self.next_number <= self.watermark + self.max_lead
 
     @invariant()
-    def there_is_always_something_to_do(self) -> None:
+    def there_is_always_a_next_step(self) -> None:
         if not self.window.in_flight:
             assert self.window.has_ready == bool(self.window.unsettled)
         if not self.window.unsettled:
@@ -117,7 +117,7 @@ class WindowMachine(RuleBasedStateMachine):
 TestWindow = WindowMachine.TestCase
 
 
-def test_rows_of_one_vector_go_out_one_after_another() -> None:
+def test_rows_of_one_vector_are_sent_one_after_another() -> None:
     window: Window[Item] = Window(4, 100)
     rows = [Item(("", "a"), 0), Item(("", "a"), 1), Item(("other", "a"), 2), Item(("", "a"), 3)]
     for row in rows:
@@ -149,7 +149,7 @@ def test_no_more_rows_are_read_than_may_wait_behind_one_vector() -> None:
     assert number == 4
 
 
-def test_no_more_rows_are_read_than_the_span_reaches_beyond_the_first_unsettled_one() -> None:
+def test_no_row_is_read_beyond_the_max_lead() -> None:
     window: Window[Item] = Window(3, 10)
     assert window.has_room(9, 0)
     assert not window.has_room(10, 0)

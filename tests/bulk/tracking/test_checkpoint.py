@@ -36,7 +36,7 @@ STATE = Checkpoint(
 
 @given(
     watermark=st.integers(0, 10**13),
-    outcomes_above_watermark=st.dictionaries(st.integers(1, 40_000), st.sampled_from(Outcome), max_size=30),
+    above=st.dictionaries(st.integers(1, 40_000), st.sampled_from(Outcome), max_size=30),
     fingerprint=st.text(st.characters(codec="utf-8")),
     numbers=st.tuples(st.integers(0, 10**15), st.floats(0, 1e9), st.floats(0, 1e9)),
 )
@@ -59,11 +59,11 @@ def test_the_namespaces_survive_json() -> None:
     assert Checkpoint.from_json(json.loads(json.dumps(STATE.to_json()))) == STATE
 
 
-def test_whole_seconds_may_come_back_as_whole_numbers() -> None:
+def test_seconds_may_be_loaded_as_integers() -> None:
     state = {**STATE.to_json(), "seconds": 2}
-    found = Checkpoint.from_json(state)
-    assert found is not None
-    assert found.seconds == 2
+    loaded = Checkpoint.from_json(state)
+    assert loaded is not None
+    assert loaded.seconds == 2
 
 
 @pytest.mark.parametrize("share", [1.0, 0.9, 0.5])
@@ -114,7 +114,7 @@ def test_a_damaged_state_is_none(state: dict[str, Any]) -> None:
     assert Checkpoint.from_json(state) is None
 
 
-def test_more_above_than_outcomes_there_are_is_none() -> None:
+def test_an_unknown_outcome_is_none() -> None:
     worse = Checkpoint(fingerprint="x", outcomes_above_watermark={3: 9})  # type: ignore[dict-item]  # the damage
     assert Checkpoint.from_json(worse.to_json()) is None
 
@@ -155,7 +155,7 @@ WHOLE = json.dumps(STATE.to_json()).encode()
 @pytest.mark.parametrize(
     "content", [b"", b"null", b"[]", b"7", b"\xff\xfe", b"{", WHOLE[:-1], WHOLE[:100], b"id,vector\n1,2\n", b"{}"]
 )
-def test_a_file_that_is_no_checkpoint_is_started_over_with_a_warning(
+def test_a_run_starts_over_with_a_warning_if_the_file_is_not_a_checkpoint(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes
 ) -> None:
     (tmp_path / "state.json").write_bytes(content)
@@ -166,12 +166,12 @@ def test_a_file_that_is_no_checkpoint_is_started_over_with_a_warning(
 
 
 @given(st.integers(0, len(WHOLE) - 1), st.integers(0, 255))
-def test_a_byte_that_has_changed_never_makes_it_raise(place: int, byte: int) -> None:
+def test_a_changed_byte_raises_nothing(place: int, byte: int) -> None:
     content = bytearray(WHOLE)
     content[place] = byte
     try:
         state = json.loads(content)
     except ValueError:
         return
-    found = Checkpoint.from_json(state)
-    assert found is None or sum(found.counts_below_watermark) == found.watermark
+    loaded = Checkpoint.from_json(state)
+    assert loaded is None or sum(loaded.counts_below_watermark) == loaded.watermark

@@ -25,11 +25,11 @@ def state_of(tracker: OutcomeTracker, **changes: Any) -> Checkpoint:
 
 
 class SlowStore(FileCheckpoint):
-    """Waits with one save until it is let go."""
+    """Blocks one save until ``release`` is set."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self.reached, self.go_on = threading.Event(), threading.Event()
+        self.reached, self.release = threading.Event(), threading.Event()
         self.slow = False
         self.error: Exception | None = None
 
@@ -37,7 +37,7 @@ class SlowStore(FileCheckpoint):
         if self.slow:
             self.slow = False
             self.reached.set()
-            self.go_on.wait(30)
+            self.release.wait(30)
         if self.error is not None:
             raise self.error
         super().save(state)
@@ -54,14 +54,14 @@ def settle(checkpoint_writer: CheckpointWriter, tracker: OutcomeTracker, *number
         checkpoint_writer.journal.settle(number, Outcome.UPDATED)
 
 
-def test_without_a_checkpoint_a_run_begins_anew_in_silence(
+def test_a_run_without_a_checkpoint_starts_without_a_warning(
     store: SlowStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert load_checkpoint(store, "x") is None
     assert caplog.messages == []
 
 
-def test_a_changed_input_is_started_over_and_that_is_said(
+def test_a_run_with_changed_input_starts_over_with_a_warning(
     store: SlowStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.save(state_of(OutcomeTracker(2, (2, 0, 0, 0)), budget_day=5, budget_spent=7).to_json())
@@ -69,7 +69,7 @@ def test_a_changed_input_is_started_over_and_that_is_said(
     assert caplog.messages == ["The input or its options have changed since the checkpoint; starting over."]
 
 
-def test_a_run_goes_on_with_the_journal_s_rows_and_without_them_elsewhere(
+def test_a_run_resumes_with_the_rows_of_the_journal_if_it_is_there(
     store: SlowStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     tracker = OutcomeTracker()
@@ -104,9 +104,9 @@ def test_a_save_that_ends_late_does_not_undo_a_later_one(store: SlowStore) -> No
         settle(checkpoint_writer, tracker, 1)
         second = asyncio.create_task(checkpoint_writer.save(state_of(tracker)))
         await asyncio.sleep(0)
-        store.go_on.set()
+        store.release.set()
         assert await second is None
-        checkpoint_writer._save(state_of(OutcomeTracker()), 2)  # a thread that comes to its turn only now
+        checkpoint_writer._save(state_of(OutcomeTracker()), 2)  # a thread whose turn comes late
         checkpoint_writer.close()
 
     asyncio.run(save_two())
@@ -115,7 +115,7 @@ def test_a_save_that_ends_late_does_not_undo_a_later_one(store: SlowStore) -> No
     assert found.watermark == 2
 
 
-def test_a_save_that_ends_late_does_not_bring_a_finished_run_back(store: SlowStore) -> None:
+def test_a_save_that_ends_late_does_not_restore_a_deleted_checkpoint(store: SlowStore) -> None:
     async def finish() -> None:
         tracker = OutcomeTracker()
         checkpoint_writer = CheckpointWriter(store, tracker)
@@ -128,10 +128,10 @@ def test_a_save_that_ends_late_does_not_bring_a_finished_run_back(store: SlowSto
         await asyncio.sleep(0)
         clearing = asyncio.create_task(checkpoint_writer.clear())
         await asyncio.sleep(0)
-        store.go_on.set()
+        store.release.set()
         await clearing
         await another
-        checkpoint_writer._save(state_of(tracker), 4)  # a thread that comes to its turn only now
+        checkpoint_writer._save(state_of(tracker), 4)  # a thread whose turn comes late
 
     asyncio.run(finish())
     assert store.load() is None
@@ -163,7 +163,7 @@ def test_the_first_save_must_succeed_and_later_ones_may_fail_twice(
     assert len(caplog.messages) == 6
 
 
-def test_a_run_that_could_not_begin_leaves_the_one_before_as_it_was(store: SlowStore) -> None:
+def test_a_run_that_could_not_start_keeps_the_previous_checkpoint_and_journal(store: SlowStore) -> None:
     tracker = OutcomeTracker()
     checkpoint_writer = CheckpointWriter(store, tracker)
     asyncio.run(checkpoint_writer.save(state_of(tracker)))
@@ -175,7 +175,7 @@ def test_a_run_that_could_not_begin_leaves_the_one_before_as_it_was(store: SlowS
     assert (found.watermark, found.outcomes_above_watermark) == (1, {3: Outcome.UPDATED})
 
 
-def test_errors_of_loading_are_not_taken_for_no_checkpoint(store: SlowStore) -> None:
+def test_errors_of_loading_are_raised(store: SlowStore) -> None:
     class Unreachable(SlowStore):
         def load(self) -> Mapping[str, Any] | None:
             raise ConnectionError("no answer")

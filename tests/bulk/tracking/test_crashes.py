@@ -24,7 +24,7 @@ PRINT = "the same input"
 
 
 class SharedStore:
-    """Keeps JSON text, as Airflow's does; the next save may fail, before or after it has been carried out."""
+    """Keeps JSON text, as Airflow's does; the next save may fail, before or after it was applied."""
 
     def __init__(self, journal_path: Path, text: str | None) -> None:
         self.journal_path = journal_path
@@ -74,7 +74,7 @@ class CrashMachine(RuleBasedStateMachine):
         self.resume("a", "")
 
     def resume(self, machine: str, failure: str) -> None:
-        """Begin as a job does: load, make a keeper, save once; where that fails the run sends nothing."""
+        """Start as a job does: load, then save once; if that fails, the run sends nothing."""
         self.store = SharedStore(self.places[machine] / "x.journal", self.text)
         found = load_checkpoint(self.store, PRINT)
         assert found is not None
@@ -153,7 +153,7 @@ class CrashMachine(RuleBasedStateMachine):
     def crash(self, machine: str, copied: bool, failure: str) -> None:
         self.text = self.store.text
         self.checkpoint_writer.journal._file.close()
-        if copied:  # what is on the disk at this moment, and nothing that is in memory
+        if copied:  # what is on the disk now, without what is only in memory
             self.copies += 1
             for name, place in self.places.items():
                 if place.exists():

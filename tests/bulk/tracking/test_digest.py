@@ -38,7 +38,7 @@ def request_of(row: object) -> Encoded | InvalidRequest:
 
 def test_the_digest_of_rows_of_any_type_is_the_same_in_every_process() -> None:
     program = "from tests.bulk.tracking.test_digest import *; print(digest_of(ROWS)[0].state())"
-    found = {
+    states = {
         subprocess.run(
             [sys.executable, "-c", program],
             env={**os.environ, "PYTHONHASHSEED": seed},
@@ -49,7 +49,7 @@ def test_the_digest_of_rows_of_any_type_is_the_same_in_every_process() -> None:
         ).stdout.strip()
         for seed in ("1", "2")
     }
-    assert found == {str(digest_of(ROWS)[0].state())}
+    assert states == {str(digest_of(ROWS)[0].state())}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_the_digest_of_rows_of_any_type_is_the_same_in_every_process() -> None:
         [*ROWS[:4], {"id": "d", "namespace": "n", "data": "y"}],
     ],
 )
-def test_other_rows_are_noticed_at_the_end_of_those_expected(others: list[Any]) -> None:
+def test_changed_rows_are_detected_at_the_end_of_those_expected(others: list[Any]) -> None:
     state = digest_of(ROWS)[0].state()
     assert digest_of([*ROWS, "more"], *state)[1] == [True] * 6
     assert digest_of([*others, "more"], *state)[1] == [True] * 4 + [False, True]

@@ -40,7 +40,7 @@ def line(value: object, error: UpstashVectorError = REASON, number: int = 0) -> 
     return failure_line(value, error, number=number, file=None, place=None)
 
 
-def told(value: object, error: UpstashVectorError = REASON) -> Any:
+def parsed_line(value: object, error: UpstashVectorError = REASON) -> Any:
     written = line(value, error)
     assert written.endswith(b"\n")
     assert written.count(b"\n") == 1
@@ -88,12 +88,12 @@ def test_a_line_is_the_row_and_what_happened_to_it() -> None:
         (UnknownId("there is no vector 'a'"), {"outcome": "missing", "reason": "there is no vector 'a'"}),
     ],
 )
-def test_what_an_error_says(error: UpstashVectorError, expected: dict[str, Any]) -> None:
-    assert expected.items() <= told({"id": "a"}, error)["failure"].items()
+def test_the_failure_of_an_error(error: UpstashVectorError, expected: dict[str, Any]) -> None:
+    assert expected.items() <= parsed_line({"id": "a"}, error)["failure"].items()
 
 
 def sent(row: object, names: FieldNames) -> bytes | str:
-    """Return the bytes that go out for a row, or the field for which it is refused."""
+    """Return the body of a row's request, or the field for which the row is rejected."""
     try:
         return Encoder(names).encode(row).body
     except InvalidRequest as error:
@@ -103,7 +103,7 @@ def sent(row: object, names: FieldNames) -> bytes | str:
 def fed_back(path: Path, names: FieldNames | None = None) -> list[bytes | str]:
     names = names or FieldNames()
     rows = open_source(str(path), names).rows(0)
-    return [sent(value, names) for value, _, _ in rows]  # type: ignore[union-attr]  # a file is no async source
+    return [sent(value, names) for value, _, _ in rows]  # type: ignore[union-attr]  # a file is not an async source
 
 
 @dataclass
@@ -185,7 +185,9 @@ def test_a_row_that_could_be_sent_is_the_same_when_it_is_fed_back(path: Path, ro
 
 
 @pytest.mark.parametrize("row", BAD, ids=", ".join)
-def test_a_row_that_could_not_be_sent_is_refused_again_for_the_same_field(path: Path, row: dict[str, Any]) -> None:
+def test_a_row_that_could_not_be_sent_is_rejected_again_for_the_same_field(
+    path: Path, row: dict[str, Any]
+) -> None:
     file = prepared(path, None)
     file.write(line(row))
     file.close()
@@ -196,12 +198,12 @@ def test_a_row_that_could_not_be_sent_is_refused_again_for_the_same_field(path: 
 
 def test_an_integer_beyond_64_bits_is_written_as_it_is() -> None:
     row = {"id": "a", "metadata": {"n": [-(2**63) - 1, 2**64, 2**70], "é": 0.5}}
-    members = told(row)
+    members = parsed_line(row)
     del members["failure"]
     assert members == row
 
 
-def test_rows_of_other_kinds_are_refused_again(path: Path) -> None:
+def test_rows_of_other_kinds_are_rejected_again(path: Path) -> None:
     file = prepared(path, None)
     rows: list[object] = [
         Unreadable('{"id":', "no JSON"),
@@ -219,7 +221,7 @@ def test_rows_of_other_kinds_are_refused_again(path: Path) -> None:
     assert fed_back(path) == ["raw"] * 5 + ["('a',)", "\\ud800", "3"]
 
 
-def test_updates_are_written_with_all_they_hold(path: Path) -> None:
+def test_updates_are_written_with_all_their_fields(path: Path) -> None:
     update = VectorUpdate(
         id="a", vector=[0.1], sparse_vector=([1], [0.1]), metadata={"gone": None}, metadata_update_mode="PATCH"
     )
@@ -229,7 +231,7 @@ def test_updates_are_written_with_all_they_hold(path: Path) -> None:
     assert fed_back(path) == [update.to_json()]
 
 
-def test_names_of_the_rows_own_are_kept(path: Path) -> None:
+def test_field_names_of_the_rows_are_kept(path: Path) -> None:
     names = FieldNames(id="pk", metadata="attributes")
     file = prepared(path, None)
     file.write(line({"pk": "a", "attributes": {"x": 1}}))
@@ -237,7 +239,7 @@ def test_names_of_the_rows_own_are_kept(path: Path) -> None:
     assert fed_back(path, names) == [b'{"id":"a","metadata":{"x":1}}']
 
 
-def test_texts_that_utf_8_cannot_carry_are_told_escaped() -> None:
+def test_text_that_utf_8_cannot_encode_is_escaped() -> None:
     written = failure_line(
         {"id": "a"}, InvalidRequest("\ud800", "no \udcff"), number=0, file="f\udcff", place=None
     )
@@ -279,8 +281,8 @@ anything = st.recursive(
 @given(
     st.dictionaries(st.text() | st.integers() | st.sampled_from(["id", "vector"]), anything, max_size=4) | anything
 )
-def test_nothing_makes_it_raise(value: object) -> None:
-    members = told(value)
+def test_no_value_raises(value: object) -> None:
+    members = parsed_line(value)
     assert members.pop("failure")["row"] == 0
     if isinstance(value, Mapping):
         assert len(members) <= len(value)

@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 
 
 class NoSpace:
-    """A file that takes a part of each line, as one on a full disk does."""
+    """Writes a part of each line, as a full disk does."""
 
     def write(self, content: bytes) -> int:
         return len(content) - 1
@@ -42,18 +42,18 @@ def lines(path: Any) -> Iterator[int]:
     return (json.loads(text)["failure"]["row"] for text in path.read_bytes().splitlines())
 
 
-def test_a_run_that_goes_on_keeps_the_lines_of_settled_rows_and_drops_the_rest(path: Path) -> None:
+def test_a_run_that_resumes_keeps_only_the_lines_of_settled_rows(path: Path) -> None:
     file = prepared(path, None)
     for number in (0, 3, 5, 9):
         file.write(line({"id": "a"}, number=number))
     whole = line({"id": "a"}, number=3)
-    file.write(whole[:-1])  # a copy of a line that is settled, but without its end
+    file.write(whole[:-1])  # a second line of a settled row, without its end
     file.close()
     second = prepared(path, {0, 3, 9}.__contains__)
     second.write(line({"id": "b"}, number=5))
     second.close()
     assert [*lines(path)] == [0, 3, 9, 5]
-    assert [one.name for one in path.parent.iterdir()] == ["failures.jsonl"]
+    assert [file.name for file in path.parent.iterdir()] == ["failures.jsonl"]
 
 
 def begun(path: Path, is_settled: Callable[[int], bool] | None) -> None:
@@ -65,14 +65,14 @@ def begun(path: Path, is_settled: Callable[[int], bool] | None) -> None:
 @pytest.mark.parametrize(
     "stray", [b"{", b"\xff\n", b"[]\n", b"{}\n", b'{"failure":{"row":"1"}}\n', b'{"failure":{"row":1}}', b"\n"]
 )
-def test_what_is_no_line_of_a_failure_is_dropped(path: Path, stray: bytes) -> None:
+def test_a_line_without_a_failure_is_dropped(path: Path, stray: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(line({"id": "a"}, number=0) + stray)
     begun(path, lambda _: True)
     assert [*lines(path)] == [0]
 
 
-def test_a_run_that_begins_anew_begins_an_empty_file(path: Path) -> None:
+def test_a_run_that_starts_over_starts_an_empty_file(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(line({"id": "a"}))
     begun(path, None)
@@ -90,7 +90,7 @@ def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UPath]:
     path.unlink(missing_ok=True)
 
 
-def test_a_remote_file_is_there_when_it_is_closed(remote: UPath) -> None:
+def test_a_remote_file_is_written_when_it_is_closed(remote: UPath) -> None:
     file = prepared(remote, None)
     file.write(line({"id": "a"}, number=4))
     assert not remote.exists()
@@ -98,7 +98,7 @@ def test_a_remote_file_is_there_when_it_is_closed(remote: UPath) -> None:
     assert [*lines(remote)] == [4]
 
 
-def test_a_remote_file_goes_on_after_a_run_that_ended_and_one_that_died(remote: UPath) -> None:
+def test_a_remote_file_keeps_the_lines_of_a_run_that_ended_and_one_that_died(remote: UPath) -> None:
     ended = prepared(remote, None)
     ended.write(line({"id": "a"}, number=1))
     ended.close()
@@ -111,7 +111,7 @@ def test_a_remote_file_goes_on_after_a_run_that_ended_and_one_that_died(remote: 
     assert [*lines(remote)] == [1, 2, 3]
 
 
-def test_failures_that_cannot_be_copied_stay_here_and_it_is_said_where(
+def test_a_file_that_cannot_be_copied_stays_and_its_path_is_logged(
     remote: UPath, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = prepared(remote, None)
@@ -119,5 +119,5 @@ def test_failures_that_cannot_be_copied_stay_here_and_it_is_said_where(
     file._path = UPath("file:///proc/nowhere/rows.jsonl")
     with pytest.raises(OSError, match="nowhere"):
         file.close()
-    kept = Path(caplog.messages[0].rpartition(" in ")[2].rstrip("."))
+    kept = Path(caplog.messages[0].rpartition(" at ")[2].rstrip("."))
     assert [*lines(kept)] == [4]

@@ -18,7 +18,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "new folder" / "x.journal"
 
 
-def test_rows_settled_are_known_to_who_has_the_token(path: Path) -> None:
+def test_settled_rows_are_read_with_the_token(path: Path) -> None:
     journal = Journal(path, 7)
     journal.publish()
     journal.settle(9, Outcome.FAILED)
@@ -30,7 +30,7 @@ def test_rows_settled_are_known_to_who_has_the_token(path: Path) -> None:
     assert read_journal(path, journal.token, 8).outcomes == {9: Outcome.FAILED}
 
 
-def test_the_journal_before_stays_until_the_new_one_is_published(path: Path) -> None:
+def test_the_previous_journal_stays_until_the_new_one_is_published(path: Path) -> None:
     first = Journal(path, 0)
     first.publish()
     first.settle(3, Outcome.UPDATED)
@@ -38,7 +38,7 @@ def test_the_journal_before_stays_until_the_new_one_is_published(path: Path) -> 
     assert read_journal(path, first.token, 0).outcomes == {3: Outcome.UPDATED}
     second.publish()
     assert read_journal(path, first.token, 0).outcomes == {}
-    first.settle(4, Outcome.UPDATED)  # one that was thought dead writes into its own
+    first.settle(4, Outcome.UPDATED)  # a run that was thought dead writes into its own
     assert read_journal(path, second.token, 0).outcomes == {}
     first.close()
     second.close()
@@ -56,7 +56,7 @@ def test_a_removed_journal_leaves_nothing(path: Path) -> None:
     assert [*path.parent.iterdir()] == []
 
 
-def test_a_closed_journal_takes_no_part_in_a_save_that_comes_late(path: Path) -> None:
+def test_a_closed_journal_ignores_a_late_save(path: Path) -> None:
     journal = Journal(path, 0)
     journal.close()
     journal.sync()
@@ -65,7 +65,7 @@ def test_a_closed_journal_takes_no_part_in_a_save_that_comes_late(path: Path) ->
     assert not path.exists()
 
 
-def test_it_reaches_half_a_ring_beyond_the_last_checkpoint(path: Path) -> None:
+def test_it_covers_half_a_ring_beyond_the_last_checkpoint(path: Path) -> None:
     journal = Journal(path, 10**12)
     assert journal.covers(10**12 + RING_ROWS // 2 - 1)
     assert not journal.covers(10**12 + RING_ROWS // 2)
@@ -76,7 +76,7 @@ def test_it_reaches_half_a_ring_beyond_the_last_checkpoint(path: Path) -> None:
     journal.close()
 
 
-def test_only_this_user_reads_it(path: Path) -> None:
+def test_only_this_user_can_read_it(path: Path) -> None:
     journal = Journal(path, 0)
     journal.publish()
     assert path.stat().st_mode & 0o777 == 0o600
@@ -84,7 +84,7 @@ def test_only_this_user_reads_it(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff" * 40, b"{}"])
-def test_a_damaged_journal_tells_nothing(path: Path, damage: bytes) -> None:
+def test_a_damaged_journal_is_empty(path: Path, damage: bytes) -> None:
     journal = Journal(path, 0, ring_rows=32)
     journal.publish()
     journal.settle(1, Outcome.UPDATED)
@@ -118,9 +118,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert found == {number: Outcome(1 + number % 4) for number in range(100, 5100)}
 
 
-def test_a_temporary_path_is_the_same_each_time_and_this_user_s_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_temporary_path_is_stable_and_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     path = temporary_path("s3://bucket/a", "journal")
     assert path == temporary_path("s3://bucket/a", "journal")
@@ -131,7 +129,7 @@ def test_a_temporary_path_is_the_same_each_time_and_this_user_s_own(
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_temporary_folder_of_somebody_else_s_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_temporary_folder_of_another_user_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / f"upstash-vector-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
@@ -139,7 +137,7 @@ def test_a_temporary_folder_of_somebody_else_s_is_refused(tmp_path: Path, monkey
         temporary_path("x", "journal")
 
 
-def test_a_journal_from_before_the_machine_started_tells_nothing(
+def test_a_journal_from_before_the_last_boot_is_empty(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boot_id = tmp_path / "boot_id"
@@ -155,7 +153,7 @@ def test_a_journal_from_before_the_machine_started_tells_nothing(
         assert read_journal(path, journal.token, 0).outcomes == {}
 
 
-def test_the_digest_of_rows_read_is_known_to_who_has_the_token(path: Path) -> None:
+def test_the_digest_is_read_with_the_token(path: Path) -> None:
     journal = Journal(path, 7)
     journal.publish()
     assert read_journal(path, journal.token, 7)[1:] == (0, "00" * 16)

@@ -35,7 +35,7 @@ def test_any_order_of_settling_gives_the_same_counts_and_watermark(
 
 
 @given(outcomes, st.randoms(use_true_random=False), st.integers(0, 60))
-def test_a_ledger_goes_on_from_its_state(rows: list[Outcome], order: Any, cut: int) -> None:
+def test_a_tracker_resumes_from_its_state(rows: list[Outcome], order: Any, cut: int) -> None:
     shuffled = [*enumerate(rows)]
     order.shuffle(shuffled)
     first, whole = OutcomeTracker(), OutcomeTracker()
@@ -67,14 +67,14 @@ def test_no_row_is_settled_twice(rows: list[Outcome], order: Any) -> None:
         assert tracker.counts() == before
 
 
-def test_rows_above_that_close_the_gap_at_once_count_as_below() -> None:
+def test_rows_above_count_as_below_once_the_gap_is_closed() -> None:
     tracker = OutcomeTracker(2, (2, 0, 0, 0), {2: Outcome.FAILED, 3: Outcome.MISSING, 5: Outcome.UPDATED})
     assert tracker.watermark == 4
     assert tracker.counts_below_watermark == (2, 1, 0, 1)
     assert tracker.outcomes_above_watermark == {5: Outcome.UPDATED}
 
 
-def test_the_given_outcomes_stay_the_caller_s() -> None:
+def test_the_outcomes_passed_in_are_not_changed() -> None:
     above = {0: Outcome.UPDATED}
     OutcomeTracker(outcomes_above_watermark=above)
     assert above == {0: Outcome.UPDATED}
@@ -90,6 +90,6 @@ def test_the_given_outcomes_stay_the_caller_s() -> None:
         (3, (3, 0, 0, 0), {2: Outcome.UPDATED}),
     ],
 )
-def test_a_state_that_does_not_add_up_is_refused(watermark: int, below: Any, above: dict[int, Outcome]) -> None:
+def test_a_state_that_does_not_add_up_is_an_error(watermark: int, below: Any, above: dict[int, Outcome]) -> None:
     with pytest.raises(ValueError, match=r"counts \[.*\] do not add up to 3 rows|row 2 is already settled"):
         OutcomeTracker(watermark, below, above)

@@ -34,7 +34,7 @@ def snapshot(**changes: Any) -> Snapshot:
     return Snapshot(**{**numbers, **changes})
 
 
-def test_a_line_says_all_there_is_to_know() -> None:
+def test_the_text_of_a_snapshot() -> None:
     assert str(snapshot()) == (
         "12,345 of 100,000 rows done, 1,234/s, 64 in flight, 3 retries, 4 s throttled, 2 failed, 1:11 left"
     )
@@ -55,7 +55,7 @@ def test_a_line_says_all_there_is_to_know() -> None:
         ({"done": 50_000, "done_before": 49_000}, "2 failed, 8:20 left"),
     ],
 )
-def test_the_time_left_is_told_where_it_can_be_known(changes: dict[str, Any], end: str) -> None:
+def test_the_time_left_is_shown_if_it_can_be_known(changes: dict[str, Any], end: str) -> None:
     assert str(snapshot(**changes)).endswith(end)
 
 
@@ -82,7 +82,7 @@ def test_a_line_comes_late_rather_than_twice(caplog: pytest.LogCaptureFixture) -
     assert len(caplog.messages) == 2
 
 
-def test_the_kinds_of_progress_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kinds_of_progress_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert open_progress("none", LOG) is None
     assert isinstance(open_progress("log", LOG), LogLines)
     assert isinstance(open_progress("auto", LOG), LogLines)
@@ -115,7 +115,7 @@ def on_a_terminal(columns: int, total: int | None = 98_765_432, fraction: float 
     while select.select([ours], [], [], 60)[0]:
         try:
             piece = os.read(ours, 65_536)
-        except OSError:  # how Linux tells that the other side is closed
+        except OSError:  # how Linux reports that the other side is closed
             break
         if not piece:
             break

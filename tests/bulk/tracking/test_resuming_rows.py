@@ -1,4 +1,4 @@
-"""Runs that read rows at any pace, are answered in any order and die at any moment, again and again."""
+"""Runs that read at any pace, get responses in any order, and die at any moment, again and again."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SETTLES = {"updated": True, "missing": True, "refused": True, "busy": False, "lo
 
 
 class ReadingMachine(RuleBasedStateMachine):
-    """The model: ``settled`` are the rows that the run must know, ``saved`` those of its last checkpoint."""
+    """``settled`` are the rows that the run must know, ``saved`` those of its last checkpoint."""
 
     @initialize(
         ids=st.lists(st.sampled_from(["a", "b", "c", "d", ""]), min_size=8, max_size=40),
@@ -46,7 +46,7 @@ class ReadingMachine(RuleBasedStateMachine):
         self.saved: set[int] = set()
         self.patches = ExitStack()
         self.patches.enter_context(patch.object(job, "AsyncVectorClient", self.client))
-        self.patches.enter_context(patch.object(job, "Watch", self.watched))
+        self.patches.enter_context(patch.object(job, "RunMonitor", self.watched))
         self.settled: set[int] = set()
         self.wrong: list[str] = []
         self.start()
@@ -89,7 +89,7 @@ class ReadingMachine(RuleBasedStateMachine):
             yield row
 
     def spin(self, until: Callable[[], bool] = lambda: True) -> None:
-        """Let the run do all that it can, and go on until something is the case."""
+        """Let the run do all that it can, until a condition holds."""
 
         async def turns() -> None:
             for _ in range(40):
@@ -103,7 +103,7 @@ class ReadingMachine(RuleBasedStateMachine):
         assert not self.wrong, self.wrong
 
     def sending(self, request: Request) -> None:
-        """Note what must never be sent; an error raised here would only be one of the run's."""
+        """Record what must never be sent; an error raised here would only end the run."""
         newest = max((number for number in self.settled if self.rows[number]["id"] == request.id), default=-1)
         if request.number <= newest:
             self.wrong.append(f"row {request.number} of {request.id} is sent though row {newest} is settled")
@@ -119,9 +119,9 @@ class ReadingMachine(RuleBasedStateMachine):
         for _ in range(count):
             self.gate.release()
         self.spin()
-        self.note_rejected()
+        self.settle_rejected()
 
-    def note_rejected(self) -> None:
+    def settle_rejected(self) -> None:
         """A row without an id is settled as soon as it has been read."""
         self.settled |= {number for number in self.known() if not self.rows[number]["id"]}
 
@@ -142,11 +142,11 @@ class ReadingMachine(RuleBasedStateMachine):
                 self.settled.add(request.number)
             self.index.response(request, kind)
             self.spin()
-            self.note_given_up()
+            self.settle_failed()
 
-    def note_given_up(self) -> None:
-        """A row that was tried often enough is settled as failed."""
-        self.note_rejected()
+    def settle_failed(self) -> None:
+        """A row with no attempts left is settled as failed."""
+        self.settle_rejected()
         assert self.settled <= self.known()
         self.settled = self.known()
 
@@ -154,7 +154,7 @@ class ReadingMachine(RuleBasedStateMachine):
     def save(self) -> None:
         self.spin()
         if not self.run.done():
-            self.note_given_up()
+            self.settle_failed()
             rows = set(self.settled)
             self.loop.run_until_complete(self.watches[-1].save_last())
             self.saved = rows
@@ -163,7 +163,7 @@ class ReadingMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.busy)
     @rule(same_machine=st.sampled_from([True, True, False]), landed=st.lists(st.integers(0, 3), max_size=4))
     def die(self, *, same_machine: bool, landed: list[int]) -> None:
-        """Nothing is saved; of the requests in flight some are carried out after all."""
+        """Nothing is saved; some of the requests in flight are applied."""
         self.fail_unsettled()
         for place in landed:
             if place < len(self.index.in_flight):
@@ -177,7 +177,7 @@ class ReadingMachine(RuleBasedStateMachine):
         self.start()
 
     def fail_unsettled(self) -> None:
-        """End the run as ``kill -9`` does: what it does of its own when it is cancelled reaches no file."""
+        """End the run as ``kill -9`` does: what it does when it is cancelled reaches no file."""
         text = self.store.text
         self.run.cancel()
         self.loop.run_until_complete(asyncio.wait([self.run], timeout=30))
@@ -185,7 +185,7 @@ class ReadingMachine(RuleBasedStateMachine):
         self.store.text = text
 
     def finish(self) -> None:
-        """Read and answer what is left, row by row; then every vector has the newest value sent for it."""
+        """Read and respond to what is left, row by row; then every vector has the newest value."""
         for _ in range(len(self.rows) + 1):
             while self.index.in_flight:
                 self.index.response(self.index.in_flight[0], "updated")
