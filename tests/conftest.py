@@ -24,8 +24,8 @@ os.environ["AIRFLOW_HOME"] = _HOME
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = f"{_HOME}/dags"
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
-# Without -W, the import of Airflow puts `default::DeprecationWarning:airflow` before pytest's filters. This matches
-# our package's name too, so that the errors of pyproject.toml would become warnings.
+# Without -W, importing Airflow puts `default::DeprecationWarning:airflow` before pytest's filters. It also matches
+# our package's name, so that the errors of pyproject.toml would become warnings.
 sys.warnoptions.append("default::DeprecationWarning:__main__")  # as Python has it anyway
 
 pytest_plugins = ["tests.support.airflow_features", "tests.support.index_fixtures", "tests.support.airflow_home"]

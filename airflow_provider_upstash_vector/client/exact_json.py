@@ -1,4 +1,4 @@
-"""JSON with integers of any size, where orjson is limited to 64 bits."""
+"""JSON with integers of any size; orjson is limited to 64 bits."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Every call of both clients, against the dev server in each of its index types.
+"""Every call of both clients, with the dev server in each of its index types.
 
-And against a real one where ``UPSTASH_VECTOR_REST_URL`` and ``UPSTASH_VECTOR_REST_TOKEN`` are set: in a namespace
-of its own, which is deleted at the end.
+Also with a real index if ``UPSTASH_VECTOR_REST_URL`` and ``UPSTASH_VECTOR_REST_TOKEN`` are set: in a new
+namespace, which is deleted at the end.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Requests of several calls, and arguments that no call can be made of."""
+"""Operations of several calls, and invalid arguments."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def items(count: int, **more: Any) -> Iterator[dict[str, Any]]:
     return ({"id": str(number), "vector": [0.5], **more} for number in range(count))
 
 
-def drive(request: Any, answers: Iterator[wire.Response]) -> tuple[list[retry.Send], Any]:
-    """Answer each request of a flow in turn; return the requests and the result."""
+def drive(request: Any, responses: Iterator[wire.Response]) -> tuple[list[retry.Send], Any]:
+    """Send a response to each request of a flow; return the requests and the result."""
     flow = retry.flow(request, RetryPolicy(max_attempts=1), Redactor())
     sent = [next(flow)]
     try:
         while True:
-            sent.append(flow.send(next(answers)))
+            sent.append(flow.send(next(responses)))
     except StopIteration as end:
         return sent, end.value  # type: ignore[return-value]  # no waits with one attempt
 
@@ -66,9 +66,9 @@ def test_nothing_to_upsert_sends_nothing() -> None:
 
 
 def test_an_error_has_the_number_of_written_vectors() -> None:
-    answers = iter([SUCCESS, SUCCESS, wire.Response(422, {}, b'{"error": "no"}')])
+    responses = iter([SUCCESS, SUCCESS, wire.Response(422, {}, b'{"error": "no"}')])
     with pytest.raises(errors.BadRequest) as caught:
-        drive(wire.upsert(items(2_500), "ns"), answers)
+        drive(wire.upsert(items(2_500), "ns"), responses)
     assert caught.value.written == 2_000
     assert str(caught.value) == "upsert in namespace 'ns': 422 no (2,000 vectors were already written)"
 
@@ -100,14 +100,14 @@ def test_texts() -> None:
 def test_many_ids_are_sent_in_several_requests() -> None:
     ids = [str(number) for number in range(2_300)]
 
-    def answers(key: str) -> Iterator[wire.Response]:
+    def responses(key: str) -> Iterator[wire.Response]:
         for count in (1_000, 1_000, 300):
             result: Any = {"deleted": count} if key == "deleted" else [None] * count
             yield wire.Response(200, {}, json.dumps({"result": result}).encode())
 
-    sent, found = drive(wire.fetch(ids), answers("fetched"))
+    sent, found = drive(wire.fetch(ids), responses("fetched"))
     assert (len(sent), len(found)) == (3, 2_300)
-    sent, deleted = drive(wire.delete(iter(ids)), answers("deleted"))
+    sent, deleted = drive(wire.delete(iter(ids)), responses("deleted"))
     assert [len(json.loads(send.body)["ids"]) for send in sent] == [1_000, 1_000, 300]
     assert deleted == 2_300
 

@@ -1,4 +1,4 @@
-"""Both clients against the dev server and its faults."""
+"""Both clients with the dev server and its faults."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_a_resumable_query_is_always_ended(client: ClientOfEither, server: DevSe
     assert server.requests["resumable-query-end"] == 1
     with client.entered("resumable_query", [1, 0]) as query:
         assert [found.id for found in query.results] == ["a"]
-        server.clear()  # the query is gone before it is ended
+        server.clear()  # the query no longer exists when it is ended
     server.faults.add(Fault(kind="status", status=503, times=9, command="resumable-query-end"))
     with pytest.raises(errors.ServerError), client.entered("resumable_query", [1, 0]):
         pass
@@ -224,7 +224,7 @@ def test_range_reads_a_page_when_the_one_before_is_used_up(client: ClientOfEithe
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
-    """RFC 7396, section 2, as it is written there."""
+    """Apply a patch by the algorithm of RFC 7396, section 2."""
     if not isinstance(patch, dict):
         return patch
     result = dict(target) if isinstance(target, dict) else {}
@@ -241,7 +241,7 @@ def merge_patch(target: Any, patch: Any) -> Any:
 def test_patch_is_rfc_7396(shared_server: DevServer, before: dict[str, Any], patch: dict[str, Any]) -> None:
     with VectorClient(Endpoint.of(shared_server.url, shared_server.token)) as client:
         client.upsert([{"id": "p", "vector": [1, 2], "metadata": before}])
-        for _ in range(2):  # once more leaves the same
+        for _ in range(2):  # the patch is idempotent
             client.update(VectorUpdate(id="p", metadata=patch, metadata_update_mode="PATCH"))
         (after,) = client.fetch(["p"], include_metadata=True)
     assert after is not None

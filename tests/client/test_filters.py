@@ -1,4 +1,4 @@
-"""Filter expressions from Python values, and the dev server's language, each held against the other."""
+"""Filter expressions from Python values, checked with the dev server's parser, and the other way round."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text made fit for a message, and errors without frames."""
+"""Text without secrets, and errors without frames."""
 
 from __future__ import annotations
 

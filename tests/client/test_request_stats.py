@@ -1,4 +1,4 @@
-"""What the sync client counts of its own requests."""
+"""The request counts of the sync client."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def drive(
     random_value: float = 1.0,
     call: wire.Call[Any] | None = None,
 ) -> tuple[list[Any], Any]:
-    """Run the flow over these outcomes; return its steps and what it ended with."""
+    """Drive the flow with these outcomes; return its steps and its result or error."""
     clock = Clock()
     flow = retry.flow(
         call or wire.reset("ns"),
@@ -163,7 +163,7 @@ def test_very_many_attempts_do_not_overflow() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "tries"),
+    ("outcome", "attempts"),
     [
         (errors.ConnectionFailed("no"), 2),
         (wire.Response(429, {}, b""), 2),
@@ -173,10 +173,10 @@ def test_very_many_attempts_do_not_overflow() -> None:
     ],
 )
 def test_a_call_that_is_not_idempotent_is_retried_only_if_it_was_not_applied(
-    outcome: retry.Outcome, tries: int
+    outcome: retry.Outcome, attempts: int
 ) -> None:
     steps, error = drive([outcome, outcome], RetryPolicy(max_attempts=2), call=wire.rename_namespace("a", "b"))
-    assert sum(isinstance(step, Send) for step in steps) == tries
+    assert sum(isinstance(step, Send) for step in steps) == attempts
     assert isinstance(error, errors.UpstashVectorError)
 
 

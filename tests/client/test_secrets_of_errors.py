@@ -1,4 +1,4 @@
-"""The token is in no error of either client, nor of a bulk run, however a server over a real socket echoes it."""
+"""No error of a client or a bulk run contains the token, however a server echoes it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, VectorClient
 from airflow_provider_upstash_vector.client.errors import InvalidEndpoint, RateLimited, UpstashVectorError
 from tests.support.index_fixtures import ClientOfEither
-from tests.support.raw_server import RawServer, http_answer
+from tests.support.raw_server import RawServer, http_response
 from tests.support.secrecy import assert_no_secret, assert_not_shown, spellings
 from tests.support.transport_clients import CHANGE, ONCE
 
@@ -30,7 +30,7 @@ Response = Callable[[str], bytes]
 
 
 def of_text(text: str, status: str = "200 OK", *headers: str) -> bytes:
-    return http_answer(text.encode(), status, *headers)
+    return http_response(text.encode(), status, *headers)
 
 
 ECHOES: dict[str, Response] = {
@@ -52,7 +52,7 @@ ECHOES: dict[str, Response] = {
 
 
 class EchoServer(RawServer):
-    """Answers every request with ``answer`` and hangs up."""
+    """Sends ``response`` to every request and closes the connection."""
 
     def __init__(self) -> None:
         self.response = b""
@@ -138,7 +138,7 @@ def test_no_invalid_endpoint_shows_the_token(url: str, token: str | None) -> Non
 
 
 def silent(connection: socket.socket, _: bytes) -> None:
-    """Answer nothing until the other side hangs up."""
+    """Send nothing until the client closes the connection."""
     connection.recv(1)
 
 

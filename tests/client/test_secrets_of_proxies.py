@@ -1,4 +1,4 @@
-"""A proxy's credentials are in no error of either client, nor of a bulk run, whatever the proxy says."""
+"""No error of a client or a bulk run contains a proxy's credentials, whatever the proxy responds."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from airflow_provider_upstash_vector.client.errors import (
 )
 from airflow_provider_upstash_vector.client.proxies import environment_proxy
 from tests.support.proxies import PASSWORD, USER, tinyproxy
-from tests.support.raw_server import RawServer, http_answer
+from tests.support.raw_server import RawServer, http_response
 from tests.support.secrecy import assert_no_secret, assert_not_shown, spellings
-from tests.support.transport_clients import CHANGE, ONCE, answering, client_to
+from tests.support.transport_clients import CHANGE, ONCE, client_to, responding
 
 SPECIAL = "p4ss/w0rd+with=%and@more:of-it-4711"
 
@@ -41,7 +41,7 @@ def use_proxy(monkeypatch: pytest.MonkeyPatch, port: int, password: str = PASSWO
         ("https://index.test", "wr0ng-p4ssw0rd-of-length", "cannot connect: 401 Unauthorized"),
         ("https://index.test:8443", PASSWORD, "cannot connect: 403 Access violation"),
         ("https://index.test", PASSWORD, "cannot connect: 500 Unable to connect"),
-        # it hangs up without reading the request to the end, which may cost its answer
+        # it may close the connection before the request is read, which can lose its response
         ("http://index.test", "wr0ng-p4ssw0rd-of-length", ""),
         ("http://index.test", PASSWORD, ""),
     ],
@@ -65,7 +65,7 @@ def test_a_request_through_tinyproxy_is_authenticated(
     transport: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with (
-        RawServer(answering(http_answer())) as server,
+        RawServer(responding(http_response())) as server,
         tinyproxy(tmp_path, f"Upstream http 127.0.0.1:{server.port}") as port,
     ):
         use_proxy(monkeypatch, port)
@@ -79,7 +79,7 @@ def test_a_request_through_tinyproxy_is_authenticated(
 def test_credentials_with_any_character(
     transport: str, monkeypatch: pytest.MonkeyPatch, user: str, password: str
 ) -> None:
-    with RawServer(answering(http_answer())) as proxy:
+    with RawServer(responding(http_response())) as proxy:
         use_proxy(monkeypatch, proxy.port, password, user)
         either = client_to(transport, "http://index.test")
         assert either.update(CHANGE) == 1
@@ -97,9 +97,9 @@ def test_credentials_echoed_by_a_proxy_are_not_shown(
 
     def script(connection: socket.socket, _: bytes) -> None:
         answers = {
-            "reason": http_answer(b"", f"407 {echo}"),
-            "body": http_answer(f"<html>Proxy-Authorization: {echo}</html>".encode(), "502 Bad"),
-            "header": http_answer(b"", "302 Found", f"Location: http://login/?{echo}"),
+            "reason": http_response(b"", f"407 {echo}"),
+            "body": http_response(f"<html>Proxy-Authorization: {echo}</html>".encode(), "502 Bad"),
+            "header": http_response(b"", "302 Found", f"Location: http://login/?{echo}"),
             "garbage": f"{echo}\r\n\r\n".encode(),
         }
         connection.sendall(answers[where])
@@ -121,7 +121,7 @@ def test_credentials_echoed_by_a_proxy_are_not_shown(
 
 
 def test_a_user_name_alone_is_a_credential(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with RawServer(answering(http_answer(b'{"error": "who is t0ken-as-a-user?"}', "403 No"))) as proxy:
+    with RawServer(responding(http_response(b'{"error": "who is t0ken-as-a-user?"}', "403 No"))) as proxy:
         monkeypatch.setenv("ALL_PROXY", f"http://t0ken-as-a-user@127.0.0.1:{proxy.port}")
         either = client_to(transport, "http://index.test")
         with pytest.raises(UpstashVectorError, match=r"who is \*\*\*\?"):
@@ -158,7 +158,7 @@ def test_an_unusable_proxy_url_is_not_shown(transport: str, monkeypatch: pytest.
         client_to(transport, "https://index.test")
     assert_no_secret([PASSWORD], caught.value)
     monkeypatch.setenv("HTTPS_PROXY", form.format(user=USER, password=PASSWORD))
-    if form == "{password}":  # a name of a host, as far as anybody can see
+    if form == "{password}":  # it is a valid host name
         return
     with pytest.raises(InvalidEndpoint) as caught:
         client_to(transport, "https://index.test")

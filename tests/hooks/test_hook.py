@@ -1,4 +1,4 @@
-"""The hook on real Airflow connections against the dev server."""
+"""The hook with real Airflow connections and the dev server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The token of a connection: masked by Airflow as it is sent, and in no error of what reads connections."""
+"""The token of a connection: masked by Airflow in all its encodings, and not shown by errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_provider_upstash_vector.assets.upstash_vector import upstash_vector
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.triggers.upstash_vector import UpstashVectorTrigger
 from tests.support.proxies import tinyproxy
-from tests.support.secrecy import assert_not_shown, frames_of
+from tests.support.secrecy import assert_no_secret, assert_not_shown, frames_of
 
 TOKEN = "t0k/en+with=special~characters.in-it-"
 
@@ -48,7 +48,7 @@ def connect(monkeypatch: pytest.MonkeyPatch, name: str, **fields: Any) -> None:
 def test_a_token_is_masked_as_it_is_sent(
     monkeypatch: pytest.MonkeyPatch, stored: str, read: Callable[[str], None], request: pytest.FixtureRequest
 ) -> None:
-    token = f"{TOKEN}{abs(hash(request.node.name))}"  # one that no test before has masked
+    token = f"{TOKEN}{abs(hash(request.node.name))}"  # not masked by an earlier test
     connect(monkeypatch, "my_index", password=stored.format(token))
     read("my_index")
     encoded = base64.b64encode(f"Bearer {token}".encode()).decode()

@@ -1,7 +1,7 @@
 """Features that not every tested version of Airflow has, and the marks of tests that depend on them.
 
-``@pytest.mark.needs("retry_policies")`` marks tests of the feature, ``@pytest.mark.lacks("retry_policies")`` tests
-of versions without it. Installed versions decide, not whether an import succeeds: if a feature is broken, tests fail.
+``@pytest.mark.needs("retry_policies")`` marks tests of the feature, ``@pytest.mark.lacks("retry_policies")`` those
+of versions without it. Installed versions decide, not whether an import succeeds: if it is broken, tests fail.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A scripted peer on the test's own event loop, for Http1Transport alone."""
+"""A scripted HTTP/1.1 server on the test's own event loop, for Http1Transport."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def settings_for(
 
 @dataclass
 class Peer:
-    """Plays ``script(body, writer)`` for each request; counts connections, keeps the bodies in order."""
+    """Runs ``script(body, writer)`` for each request; counts connections, records the bodies in order."""
 
     script: Script
     connections: int = 0
@@ -47,7 +47,7 @@ class Peer:
             writer.close()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection; a test may put something else in its place."""
+        """Serve one connection; a test may replace it."""
         self.connections += 1
         self.open += 1
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -65,16 +65,16 @@ class Peer:
 async def peer_of(
     script: Script, *, tls: ssl.SSLContext | None = None, max_connections: int = 8
 ) -> AsyncIterator[tuple[Peer, Http1Transport]]:
-    """Yield a peer and an engine for it."""
+    """Yield a peer and a transport connected to it."""
     peer = Peer(script)
     server = await asyncio.start_server(peer.accept, "127.0.0.1", 0, ssl=tls, backlog=1024)
     peer.port = server.sockets[0].getsockname()[1]
     scheme, host = ("https", "localhost") if tls else ("http", "127.0.0.1")
-    engine = Http1Transport(settings_for(f"{scheme}://{host}:{peer.port}", max_connections=max_connections))
+    transport = Http1Transport(settings_for(f"{scheme}://{host}:{peer.port}", max_connections=max_connections))
     try:
-        yield peer, engine
+        yield peer, transport
     finally:
-        await engine.close()
+        await transport.close()
         server.close()
 
 
@@ -88,7 +88,7 @@ async def echo(body: bytes, writer: asyncio.StreamWriter) -> None:
     await writer.drain()
 
 
-def answering(response: bytes, *, close: bool = False) -> Script:
+def responding(response: bytes, *, close: bool = False) -> Script:
     async def script(_: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(response)
         await writer.drain()

@@ -1,4 +1,4 @@
-"""Debian's tinyproxy for the tests."""
+"""tinyproxy, Debian's HTTP proxy, for tests."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 USER = "pr0xy-us3r"
-PASSWORD = "p4ss-w0rd.of_s0me-length-4711"  # tinyproxy takes no others
+PASSWORD = "p4ss-w0rd.of_s0me-length-4711"  # tinyproxy accepts no other characters
 
 _TIMEOUT_SECONDS = 20.0
 
 
 @contextmanager
 def tinyproxy(folder: Path, *settings: str) -> Iterator[int]:
-    """Run tinyproxy, which wants a user name and password; yield its port."""
+    """Run tinyproxy with authentication; yield its port."""
     program = shutil.which("tinyproxy")
     assert program, "tinyproxy is missing: run scripts/install-tinyproxy"
     with socket.create_server(("127.0.0.1", 0)) as probe:

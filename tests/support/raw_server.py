@@ -1,4 +1,4 @@
-"""A server of raw bytes, for what no HTTP server would do: it accepts, records and plays a script."""
+"""A server of raw bytes, for responses that no HTTP server sends."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 Script = Callable[[socket.socket, bytes], None]
 
 
-def http_answer(body: bytes = b'{"result": {"updated": 1}}', status: str = "200 OK", *headers: str) -> bytes:
+def http_response(body: bytes = b'{"result": {"updated": 1}}', status: str = "200 OK", *headers: str) -> bytes:
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 
 
 class RawServer:
-    """Plays ``script(connection, request)`` for each request; records requests and connections."""
+    """Runs ``script(connection, request)`` for each request; records requests and connections."""
 
     def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
         self._script = script

@@ -1,4 +1,4 @@
-"""All that may show a secret of an error: its texts, its pickle, its causes, and the variables of its frames."""
+"""Checks that an error does not show a secret: in its texts, pickle, causes or the variables of its frames."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PART = 12
 
 
 def spellings(secret: str) -> dict[str, str]:
-    """Return ways in which servers and proxies echo a secret."""
+    """Return the encodings in which servers and proxies echo a secret."""
     return {
         "plain": secret,
         "json": json.dumps(secret)[1:-1].replace("/", "\\/").replace("-", "\\u002d"),
@@ -32,7 +32,7 @@ def spellings(secret: str) -> dict[str, str]:
 
 
 def forbidden(secret: str) -> set[str]:
-    """Return what no text may hold: any part of the secret, and of its whole encodings."""
+    """Return what no text may contain: any part of the secret or of its encodings."""
     texts = [secret, *spellings(secret).values()]
     return {text[start : start + PART * 2] for text in texts[1:] for start in range(len(text) - PART * 2 + 1)} | {
         secret[start : start + PART] for start in range(len(secret) - PART + 1)
@@ -40,31 +40,31 @@ def forbidden(secret: str) -> set[str]:
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and all that it came from."""
+    """Yield an error, its causes and its contexts."""
     seen: list[BaseException | None] = []
     waiting = [error]
     while waiting:
-        each = waiting.pop()
-        if each is not None and each not in seen:
-            seen.append(each)
-            yield each
-            waiting += [each.__cause__, each.__context__]
+        current = waiting.pop()
+        if current is not None and current not in seen:
+            seen.append(current)
+            yield current
+            waiting += [current.__cause__, current.__context__]
 
 
 def texts_of(error: BaseException) -> str:
-    """Return all that an error says, alone and in another process."""
+    """Return all texts of an error and its causes, also after unpickling."""
     texts: list[str] = []
-    for each in chain(error):
-        copy = pickle.loads(pickle.dumps(each))  # noqa: S301 - our own
-        texts += [str(each), repr(each), repr(each.args), repr(vars(each)), str(copy), repr(pickle.dumps(each))]
+    for link in chain(error):
+        copy = pickle.loads(pickle.dumps(link))  # noqa: S301 - our own
+        texts += [str(link), repr(link), repr(link.args), repr(vars(link)), str(copy), repr(pickle.dumps(link))]
     return "\n".join(texts)
 
 
 def frames_of(error: BaseException) -> str:
-    """Return the variables of all frames but the tests' own, as rich shows them with ``show_locals``."""
+    """Return the variables of all frames except the tests', as rich shows them with ``show_locals``."""
     texts: list[str] = []
-    for each in chain(error):
-        trace = each.__traceback__
+    for link in chain(error):
+        trace = link.__traceback__
         while trace is not None:
             if "/tests/" not in trace.tb_frame.f_code.co_filename:
                 for name, value in trace.tb_frame.f_locals.items():
@@ -74,14 +74,14 @@ def frames_of(error: BaseException) -> str:
 
 
 def assert_not_shown(secret: str, *texts: str) -> None:
-    """Assert that no text holds a part of a secret in any of its spellings."""
+    """Assert that no text contains a part of a secret in any of its encodings."""
     parts = forbidden(secret)
     for text in texts:
-        found = [part for part in parts if part in text]
-        assert not found, f"{sorted(found)[:3]} of the secret in {text[:2000]}"
+        shown = [part for part in parts if part in text]
+        assert not shown, f"{sorted(shown)[:3]} of the secret in {text[:2000]}"
 
 
-def none_of(secrets: Iterable[str], error: BaseException) -> None:
+def assert_no_secret(secrets: Iterable[str], error: BaseException) -> None:
     """Assert that an error and its frames show none of the secrets."""
     for secret in secrets:
         assert_not_shown(secret, texts_of(error), frames_of(error))

@@ -1,4 +1,4 @@
-"""Clients of any engine for a server of raw bytes."""
+"""Clients with any transport, connected to a server of raw bytes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from tests.support.index_fixtures import QUICK, ClientOfEither
 from tests.support.raw_server import RawServer, Script
 
 ONCE = replace(QUICK, max_attempts=1)
-
-
 CHANGE = VectorUpdate(id="a", data="x")
 
 
@@ -25,7 +23,7 @@ def client_of(transport: str, server: RawServer, policy: object = ONCE) -> Itera
         either.end()
 
 
-def answering(response: bytes) -> Script:
+def responding(response: bytes) -> Script:
     return lambda connection, _: connection.sendall(response)
 
 

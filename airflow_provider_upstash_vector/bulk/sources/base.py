@@ -90,7 +90,7 @@ class Source(Protocol):
     """Rows that can be read, from the start or from a given row.
 
     ``total`` is the number of rows if it is known without reading; ``fingerprint`` changes when the input does,
-    and is ``None`` if unknown; if ``fixed``, it changes with any row. ``rereadable`` rows can be read twice;
+    and is ``None`` if unknown; if ``fixed``, with any row. If ``rereadable``, the rows can be read twice;
     if ``blocking``, reading may wait for a network or a program.
     """
 

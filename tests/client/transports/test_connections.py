@@ -1,4 +1,4 @@
-"""The HTTP engines making connections: addresses, TLS, keeping alive."""
+"""How transports connect: addresses, TLS, keep-alive."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from airflow_provider_upstash_vector.client.transports.aiohttp import AiohttpTra
 from airflow_provider_upstash_vector.client.transports.http1.transport import Http1Transport
 from tests.support.http1_peer import settings_for
 from tests.support.index_fixtures import QUICK, ClientOfEither
-from tests.support.raw_server import RawServer, http_answer
-from tests.support.transport_clients import CHANGE, ONCE, answering, client_of, client_to
+from tests.support.raw_server import RawServer, http_response
+from tests.support.transport_clients import CHANGE, ONCE, client_of, client_to, responding
 
 
 def test_connections_are_kept_alive(transport: str) -> None:
-    with RawServer(answering(http_answer())) as server, client_of(transport, server) as client:
+    with RawServer(responding(http_response())) as server, client_of(transport, server) as client:
         for _ in range(5):
             client.update(CHANGE)
     assert (server.connections, len(server.requests)) == (1, 5)
@@ -40,7 +40,7 @@ def test_connections_are_kept_alive(transport: str) -> None:
 
 def test_a_connection_closed_while_idle_is_replaced(transport: str) -> None:
     def close_after(connection: socket.socket, _: bytes) -> None:
-        connection.sendall(http_answer())
+        connection.sendall(http_response())
         connection.close()
 
     with RawServer(close_after) as server, client_of(transport, server, QUICK) as client:
@@ -70,7 +70,7 @@ def test_an_unknown_host(transport: str) -> None:
 
 @contextmanager
 def full_listener() -> Iterator[int]:
-    """Yield a port on which a connection has to wait for ever, the backlog being full."""
+    """Yield a port on which a connection waits forever, because the backlog is full."""
     with socket.socket() as full, contextlib.ExitStack() as others:
         full.bind(("0.0.0.0", 0))  # noqa: S104 - all of 127.0.0.0/8, for a host with many addresses
         full.listen(0)
@@ -111,7 +111,7 @@ def test_ssl_cert_file_names_the_trusted_authority(
     authority.cert_pem.write_to_path(str(file))
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     with (
-        RawServer(answering(http_answer()), server_tls(authority)) as server,
+        RawServer(responding(http_response()), server_tls(authority)) as server,
         client_of(transport, server) as client,
     ):
         assert client.update(CHANGE) == 1
@@ -119,7 +119,7 @@ def test_ssl_cert_file_names_the_trusted_authority(
 
 def test_an_untrusted_certificate(transport: str, authority: trustme.CA) -> None:
     with (
-        RawServer(answering(http_answer()), server_tls(authority)) as server,
+        RawServer(responding(http_response()), server_tls(authority)) as server,
         client_of(transport, server) as client,
         pytest.raises(ConnectionFailed) as caught,
     ):
@@ -138,7 +138,7 @@ def test_a_certificate_for_another_host(
     authority.cert_pem.write_to_path(str(file))
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     with (
-        RawServer(answering(http_answer()), server_tls(authority, "elsewhere.test")) as server,
+        RawServer(responding(http_response()), server_tls(authority, "elsewhere.test")) as server,
         client_of(transport, server) as client,
         pytest.raises(ConnectionFailed) as caught,
     ):
@@ -174,7 +174,7 @@ def test_loading_the_authorities_does_not_block_the_loop(
 def test_python_without_authorities_uses_those_of_certifi(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
     none = ssl.DefaultVerifyPaths(None, None, "SSL_CERT_FILE", "", "SSL_CERT_DIR", "")  # type: ignore[arg-type]  # as on a Mac
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: none)
-    with RawServer(answering(http_answer())) as server, client_of(transport, server) as client:
+    with RawServer(responding(http_response())) as server, client_of(transport, server) as client:
         assert client.update(CHANGE) == 1
 
 
@@ -191,14 +191,14 @@ def test_all_addresses_of_a_host_share_one_connect_timeout(
         monkeypatch.setattr(socket, "getaddrinfo", find)
         either = client_to(transport, f"http://index.test:{port}", replace(ONCE, connect_timeout_seconds=0.5))
         started = time.monotonic()
-        with pytest.raises((ConnectionFailed, ResponseTimeout)):  # aiohttp's is that of the whole request
+        with pytest.raises((ConnectionFailed, ResponseTimeout)):  # aiohttp raises that of the whole request
             either.update(CHANGE)
         assert time.monotonic() - started < 15  # sixty times the limit would be 30 s
         either.end()
 
 
 def test_the_next_address_is_tried_if_one_refuses(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with RawServer(answering(http_answer())) as server:
+    with RawServer(responding(http_response())) as server:
         found = [
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, server.port)) for host in ("127.0.0.9", "127.0.0.1")
         ]

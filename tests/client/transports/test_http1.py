@@ -1,4 +1,4 @@
-"""Http1Transport's connections: how many, whose turn it is, time limits, giving up, closing."""
+"""Http1Transport's connections: their number and order, time limits, cancelling, closing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def never(_: bytes, __: asyncio.StreamWriter) -> None:
 
 
 async def echo_but_silence(body: bytes, writer: asyncio.StreamWriter) -> None:
-    """Answer all but the body ``silence``."""
+    """Respond to every body but ``silence``."""
     if body != b"silence":
         await echo(body, writer)
 
@@ -84,7 +84,7 @@ async def test_requests_over_the_limit_wait_for_a_slot() -> None:
         bodies = [b"%02d" % number for number in range(30)]
         await asyncio.gather(*(transport.send("/update", body, 5) for body in bodies))
         assert peer.connections == 3
-        # three are under way at a time, in whichever order the server reads those
+        # three are in flight at a time, in any order
         assert all(abs(peer.bodies.index(body) - place) < 3 for place, body in enumerate(bodies))
 
 
@@ -117,7 +117,7 @@ async def test_waiting_for_a_slot_times_out_and_leaks_no_slot() -> None:
 @asynchronous
 async def test_a_slow_response_ends_at_its_own_deadline_after_fast_ones() -> None:
     async with peer_of(echo_but_silence) as (peer, transport):
-        for first, second in [(0.2, 0.5), (30.0, 0.2)]:  # the timer is armed too early, and too late
+        for first, second in [(0.2, 0.5), (30.0, 0.2)]:  # the timer is set too early, and too late
             await transport.send("/update", b"fast", first)
             started = time.monotonic()
             with pytest.raises(ResponseTimeout):
@@ -173,7 +173,7 @@ async def test_a_connection_that_the_server_closes_while_idle_is_not_used() -> N
 
 
 async def unreachable() -> tuple[socket.socket, list[socket.socket]]:
-    """Return a listener that accepts nothing, its backlog being full."""
+    """Return a listener that accepts no connection, because its backlog is full."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=0)
     others = []
     for _ in range(4):
@@ -208,13 +208,13 @@ async def test_a_cancelled_request_releases_its_slot() -> None:
 @asynchronous
 async def test_a_request_cancelled_when_it_gets_a_slot_passes_it_on() -> None:
     async with peer_of(echo, max_connections=1) as (_, transport):
-        transport._free_slots = 0  # as with a request under way
-        given_up, other = (asyncio.create_task(transport.send("/update", body, 5)) for body in (b"a", b"b"))
+        transport._free_slots = 0  # as with a request in flight
+        cancelled, other = (asyncio.create_task(transport.send("/update", body, 5)) for body in (b"a", b"b"))
         await asyncio.sleep(0)
         transport._release_slot()
-        given_up.cancel()
+        cancelled.cancel()
         assert (await other).body == b"b"
-        assert given_up.cancelled()
+        assert cancelled.cancelled()
         assert transport._free_slots == 1
 
 
@@ -294,13 +294,13 @@ async def test_a_name_resolution_is_shared_and_its_failure_not_cached(monkeypatc
         transport = Http1Transport(settings_for(f"http://index.test:{peer.port}"))
         failures = await asyncio.gather(*(transport.send("/", b"", 5) for _ in range(8)), return_exceptions=True)
         assert [getattr(failure, "reason", failure) for failure in failures] == ["dns"] * 8
-        given_up = asyncio.create_task(transport.send("/", b"", 5))
+        cancelled = asyncio.create_task(transport.send("/", b"", 5))
         await asyncio.sleep(0.02)
         others = [asyncio.create_task(transport.send("/", b"", 5)) for _ in range(7)]
         await asyncio.sleep(0)
-        given_up.cancel()  # which began the look-up that the others wait for
+        cancelled.cancel()  # which started the name resolution that the others wait for
         await asyncio.gather(*others)
-        assert (look_ups, given_up.cancelled()) == (2, True)
+        assert (look_ups, cancelled.cancelled()) == (2, True)
         await transport.close()
 
 
@@ -361,9 +361,9 @@ def test_nothing_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
     async def use() -> None:
         async with peer_of(slow_echo) as (_, transport):
             await asyncio.gather(*(transport.send("/update", b"", 5) for _ in range(20)))
-            given_up = asyncio.create_task(transport.send("/update", b"", 5))
+            cancelled = asyncio.create_task(transport.send("/update", b"", 5))
             await asyncio.sleep(0.005)
-            given_up.cancel()
+            cancelled.cancel()
         await asyncio.sleep(0.05)
 
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Http1Transport reading answers: where they end, and whether the connection is used again."""
+"""Http1Transport reading responses: where they end, and whether the connection is reused."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from airflow_provider_upstash_vector.client.errors import InvalidResponse, Respo
 from airflow_provider_upstash_vector.client.transports.base import MAX_RESPONSE_BYTES
 from airflow_provider_upstash_vector.client.transports.http1.transport import Http1Transport
 from airflow_provider_upstash_vector.client.wire import Response
-from tests.support.http1_peer import Peer, Script, answering, echo, peer_of, with_body
+from tests.support.http1_peer import Peer, Script, echo, peer_of, responding, with_body
 
 Ask = Callable[[Peer, Http1Transport], Awaitable[None]]
 
 
 def played(script: Script, ask: Ask) -> Peer:
-    """Run ``ask`` with a peer that plays ``script``; return the peer."""
+    """Run ``ask`` with a peer that runs ``script``; return the peer."""
 
     async def play() -> Peer:
         async with peer_of(script) as (peer, transport):
@@ -29,7 +29,7 @@ def played(script: Script, ask: Ask) -> Peer:
     return asyncio.run(play())
 
 
-def answer_to(script: Script) -> Response:
+def response_to(script: Script) -> Response:
     answers = []
 
     async def ask(_: Peer, transport: Http1Transport) -> None:
@@ -64,17 +64,17 @@ BYTE_BY_BYTE = [
             200,
             b"a",
         ),
-        (answering(b"HTTP/1.1 102 Processing\r\n\r\n" + with_body(b"a")), 200, b"a"),
-        (answering(b"HTTP/1.1 204 No Content\r\n\r\n"), 204, b""),
-        (answering(b"HTTP/1.1 503 Busy\r\n\r\nto the end", close=True), 503, b"to the end"),
-        (answering(b"HTTP/1.1 200 OK\r\n\r\n", close=True), 200, b""),
-        (answering(b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na"), 200, b"a"),
-        (answering(b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nother"), 101, b""),
+        (responding(b"HTTP/1.1 102 Processing\r\n\r\n" + with_body(b"a")), 200, b"a"),
+        (responding(b"HTTP/1.1 204 No Content\r\n\r\n"), 204, b""),
+        (responding(b"HTTP/1.1 503 Busy\r\n\r\nto the end", close=True), 503, b"to the end"),
+        (responding(b"HTTP/1.1 200 OK\r\n\r\n", close=True), 200, b""),
+        (responding(b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na"), 200, b"a"),
+        (responding(b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nother"), 101, b""),
     ],
     ids=["byte by byte", "pieces", "interim", "interim at once", "204", "until closed", "empty", "1.0", "101"],
 )
 def test_a_response_is_read_to_its_end(script: Script, status: int, body: bytes) -> None:
-    response = answer_to(script)
+    response = response_to(script)
     assert (response.status, response.body) == (status, body)
 
 
@@ -98,7 +98,7 @@ def test_a_response_is_read_to_its_end(script: Script, status: int, body: bytes)
 )
 def test_an_unreadable_response_raises_response_lost(response: bytes, reason: str) -> None:
     with pytest.raises(ResponseLost, match=f"^the connection broke: .*{reason}") as caught:
-        answer_to(answering(response, close=True))
+        response_to(responding(response, close=True))
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 
@@ -116,22 +116,22 @@ def test_endless_headers_are_cut_off(segment: bytes) -> None:
             await writer.drain()
 
     with pytest.raises(ResponseLost, match="headers are larger than 64 KB"):
-        answer_to(script)
+        response_to(script)
 
 
 def test_a_last_segment_over_the_limit_is_rejected() -> None:
     body = b"x" * (MAX_RESPONSE_BYTES + 1)
     with pytest.raises(InvalidResponse, match="larger than 16 MB"):
-        answer_to(
-            answering(
+        response_to(
+            responding(
                 b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
             )
         )
 
 
 def test_headers_by_names_in_any_case() -> None:
-    response = answer_to(
-        answering(
+    response = response_to(
+        responding(
             b"HTTP/1.1 103 Early Hints\r\nLink: no\r\n\r\n"
             + with_body(b"", "Retry-After: 7", "RETRY-AFTER: 8", "Location: /caf\xe9", status="503 Busy")
             + b"HTTP/1.1 200 OK\r\nLink: no\r\n\r\n"
@@ -185,7 +185,7 @@ def test_whether_a_connection_is_used_again(response: bytes, *, close: bool, con
             assert (await transport.send("/update", b"", 5)).body in {b"", b"a"}
         assert peer.connections == connections
 
-    played(answering(response, close=close), ask)
+    played(responding(response, close=close), ask)
 
 
 def test_a_connection_is_not_reused_if_the_response_came_before_the_request_was_read() -> None:
@@ -249,4 +249,4 @@ def test_a_reset_connection_raises_response_lost() -> None:
         writer.transport.abort()
 
     with pytest.raises(UpstashVectorError, match="the connection broke"):
-        answer_to(script)
+        response_to(script)

@@ -1,4 +1,4 @@
-"""The deadline of the sync engine, at moments that a real connection meets only by chance."""
+"""The deadline of the httpx transport, at moments that a real connection reaches only by chance."""
 
 from __future__ import annotations
 

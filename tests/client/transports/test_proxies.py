@@ -1,4 +1,4 @@
-"""The HTTP engines and the environment's proxies."""
+"""The transports and the environment's proxies."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from airflow_provider_upstash_vector.client.errors import (
     ConnectionFailed,
     InvalidEndpoint,
 )
-from tests.support.raw_server import RawServer, http_answer
-from tests.support.transport_clients import CHANGE, answering, client_of, client_to
+from tests.support.raw_server import RawServer, http_response
+from tests.support.transport_clients import CHANGE, client_of, client_to, responding
 
 
 def test_http_proxy_of_the_environment(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with RawServer(answering(http_answer())) as proxy:
+    with RawServer(responding(http_response())) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"127.0.0.1:{proxy.port}")
         either = client_to(transport, "http://index.test")
         assert either.update(CHANGE) == 1
@@ -23,7 +23,7 @@ def test_http_proxy_of_the_environment(transport: str, monkeypatch: pytest.Monke
 
 
 def test_https_proxy_of_the_environment(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with RawServer(answering(http_answer(b"", "403 Forbidden"))) as proxy:
+    with RawServer(responding(http_response(b"", "403 Forbidden"))) as proxy:
         monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{proxy.port}")
         either = client_to(transport, "https://index.test")
         with pytest.raises(ConnectionFailed):
@@ -35,7 +35,7 @@ def test_https_proxy_of_the_environment(transport: str, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("exempt", ["index.test", "index.test:8079", ".test", "*"])
 def test_no_proxy_of_the_environment(transport: str, monkeypatch: pytest.MonkeyPatch, exempt: str) -> None:
-    with RawServer(answering(http_answer())) as proxy:
+    with RawServer(responding(http_response())) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
         monkeypatch.setenv("NO_PROXY", exempt)
         either = client_to(transport, "http://index.test:8079")
@@ -46,7 +46,7 @@ def test_no_proxy_of_the_environment(transport: str, monkeypatch: pytest.MonkeyP
 
 
 def test_loopback_addresses_are_never_proxied(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with RawServer(answering(http_answer())) as server, RawServer(answering(http_answer())) as proxy:
+    with RawServer(responding(http_response())) as server, RawServer(responding(http_response())) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
         with client_of(transport, server) as client:
             assert client.update(CHANGE) == 1

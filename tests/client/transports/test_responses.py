@@ -1,4 +1,4 @@
-"""The HTTP engines against answers that misbehave: one body of tests for all."""
+"""All transports with malformed, slow and oversized responses."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from airflow_provider_upstash_vector.client.errors import (
 )
 from airflow_provider_upstash_vector.client.transports.base import MAX_RESPONSE_BYTES
 from tests.support.index_fixtures import QUICK, ClientOfEither
-from tests.support.raw_server import RawServer, Script, http_answer
-from tests.support.transport_clients import CHANGE, ONCE, answering, client_of
+from tests.support.raw_server import RawServer, Script, http_response
+from tests.support.transport_clients import CHANGE, ONCE, client_of, responding
 
-# Linux lets the receive buffer of a connection grow to 32 MB where a reader falls behind
+# Linux lets the receive buffer of a connection grow to 32 MB if the reader is slow
 _BUFFERS = 48 * 1024 * 1024
 
 
@@ -37,7 +37,7 @@ def dripping(start: bytes, byte: bytes, *, pause_seconds: float = 0.05, times: i
 
 
 def test_the_request_as_it_is_sent(transport: str) -> None:
-    with RawServer(answering(http_answer())) as server, client_of(transport, server) as client:
+    with RawServer(responding(http_response())) as server, client_of(transport, server) as client:
         assert client.update(CHANGE, "a/b") == 1
     (request,) = server.requests
     head, body = request.split(b"\r\n\r\n")
@@ -54,7 +54,7 @@ def test_the_request_as_it_is_sent(transport: str) -> None:
 
 
 def test_one_response_takes_one_request(transport: str) -> None:
-    with RawServer(answering(http_answer())) as server, client_of(transport, server, QUICK) as client:
+    with RawServer(responding(http_response())) as server, client_of(transport, server, QUICK) as client:
         client.update(CHANGE)
         time.sleep(0.1)
     assert len(server.requests) == 1
@@ -63,7 +63,7 @@ def test_one_response_takes_one_request(transport: str) -> None:
 def test_a_request_is_sent_again_after_a_lost_response(transport: str) -> None:
     def first_is_lost(connection: socket.socket, _: bytes) -> None:
         if len(server.requests) > 1:
-            connection.sendall(http_answer())
+            connection.sendall(http_response())
         else:
             connection.close()
 
@@ -82,7 +82,7 @@ def reset_connection(connection: socket.socket, _: bytes) -> None:
     [
         reset_connection,
         lambda connection, _: connection.close(),
-        lambda connection, _: (connection.sendall(http_answer()[:-3]), connection.close()),
+        lambda connection, _: (connection.sendall(http_response()[:-3]), connection.close()),
         lambda connection, _: (connection.sendall(b"SSH-2.0-OpenSSH_9\r\n\r\n"), connection.close()),
     ],
     ids=["reset", "closed", "half an answer", "not HTTP"],
@@ -120,15 +120,15 @@ def test_an_endless_slow_response_times_out(
         started = time.monotonic()
         with pytest.raises(expected):
             client.update(CHANGE)
-        assert time.monotonic() - started < 30  # the script would go on for 60 s
+        assert time.monotonic() - started < 30  # the script continues for 60 s
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
 def test_no_redirect_is_followed(transport: str, status: str) -> None:
-    with RawServer(answering(http_answer())) as target:
-        moved = http_answer(b"", status, f"Location: {target.url}/update")
+    with RawServer(responding(http_response())) as target:
+        moved = http_response(b"", status, f"Location: {target.url}/update")
         with (
-            RawServer(answering(moved)) as server,
+            RawServer(responding(moved)) as server,
             client_of(transport, server) as client,
             pytest.raises(ApiError) as caught,
         ):
@@ -178,23 +178,23 @@ def test_a_response_of_16_mb_is_read(transport: str) -> None:
     start, end = b'{"result": {"updated": 1}, "rest": "', b'"}'
     body = start + b"x" * (MAX_RESPONSE_BYTES - len(start + end)) + end
     policy = replace(ONCE, request_timeout_seconds=30.0)
-    with RawServer(answering(http_answer(body))) as server, client_of(transport, server, policy) as client:
+    with RawServer(responding(http_response(body))) as server, client_of(transport, server, policy) as client:
         assert client.update(CHANGE) == 1
 
 
 def test_a_chunked_response_is_read(transport: str) -> None:
-    body = http_answer().partition(b"\r\n\r\n")[2]
+    body = http_response().partition(b"\r\n\r\n")[2]
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
-    with RawServer(answering(chunked)) as server, client_of(transport, server) as client:
+    with RawServer(responding(chunked)) as server, client_of(transport, server) as client:
         assert client.update(CHANGE) == 1
 
 
 @pytest.mark.parametrize(
     "response",
     [
-        http_answer(b'{"error": "' + b"x" * 280 + b'{token}"}', "401 Unauthorized"),
-        http_answer(b"", "301 Moved", "Location: https://elsewhere/?{token}"),
-        http_answer(b"you sent {token}", "200 OK"),
+        http_response(b'{"error": "' + b"x" * 280 + b'{token}"}', "401 Unauthorized"),
+        http_response(b"", "301 Moved", "Location: https://elsewhere/?{token}"),
+        http_response(b"you sent {token}", "200 OK"),
         b"HTTP/1.1 200 OK\r\n{token}\r\n\r\n",
         b"SSH-2.0-{token}\r\n\r\n",
     ],
@@ -239,9 +239,9 @@ def test_invalid_headers_raise_an_error_of_the_tree(transport: str, head: bytes)
 
 
 def test_a_compressed_response_is_not_decompressed(transport: str) -> None:
-    response = http_answer(b"\x1f\x8b\x08bomb", "200 OK", "Content-Encoding: gzip")
+    response = http_response(b"\x1f\x8b\x08bomb", "200 OK", "Content-Encoding: gzip")
     with (
-        RawServer(answering(response)) as server,
+        RawServer(responding(response)) as server,
         client_of(transport, server) as client,
         pytest.raises(InvalidResponse, match="is not JSON"),
     ):
@@ -249,7 +249,7 @@ def test_a_compressed_response_is_not_decompressed(transport: str) -> None:
 
 
 def test_closing_twice_is_allowed(transport: str) -> None:
-    with RawServer(answering(http_answer())) as server, client_of(transport, server) as client:
+    with RawServer(responding(http_response())) as server, client_of(transport, server) as client:
         client.update(CHANGE)
         client.close()
         client.close()
