@@ -27,13 +27,8 @@ from airflow_provider_upstash_vector.bulk.sources import (
 )
 from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFiles
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
-from airflow_provider_upstash_vector.bulk.tracking.checkpoint import (
-    CheckpointStore,
-    FileCheckpoint,
-    checkpoint_files,
-)
-from airflow_provider_upstash_vector.bulk.tracking.checkpointing import clear_checkpoint
-from airflow_provider_upstash_vector.bulk.tracking.digest import RowsChanged
+from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore, FileCheckpoint, own_files
+from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChanged, clear_checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile
 from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind
 from airflow_provider_upstash_vector.cancellation import CancelToken
@@ -94,15 +89,9 @@ async def update_async(
     failures = None if failures_path is None else FailuresFile(_path(failures_path, find_paths))
 
     def open_checked() -> Source | AsyncSource:
-        own = OwnFiles(failures.own_files() if failures else (), checkpoint_files(store) if store else ())
-        source = open_source(
-            rows,
-            options.names,
-            shard=options.part(),
-            format=options.format,
-            find_paths=find_paths,
-            own=own,
-        )
+        own = OwnFiles(failures.own_files() if failures else (), own_files(store) if store else ())
+        part, names = options.part(), options.names
+        source = open_source(rows, names, shard=part, format=options.format, find_paths=find_paths, own=own)
         for file in (failures, store):
             if isinstance(file, FailuresFile | FileCheckpoint):
                 file.check()

@@ -26,9 +26,10 @@ from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint,
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import (
     STARTING_OVER,
     CheckpointWriter,
+    RowsChanged,
+    RowsDigest,
     load_checkpoint,
 )
-from airflow_provider_upstash_vector.bulk.tracking.digest import RowsChanged, RowsDigest
 from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile
 from airflow_provider_upstash_vector.bulk.tracking.monitor import RunMonitor
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
@@ -140,7 +141,9 @@ class Job:
             progress = open_progress(self._environment.progress, self._environment.log)
             if progress:
                 closing.callback(progress.close)
-            client = await closing.enter_async_context(self._client())
+            policy, connections = self._environment.policy, self._options.concurrency
+            client = AsyncVectorClient(self._endpoint, policy=policy, max_connections=connections)
+            await closing.enter_async_context(client)
             index = await client.info() if self._options.check_index else None
             if self._checkpoint_writer and (error := await self._checkpoint_writer.save(self._before)):
                 raise error
@@ -180,10 +183,6 @@ class Job:
                 raise stop_reason.cause
         else:
             await monitor.save_last()
-
-    def _client(self) -> AsyncVectorClient:
-        concurrency = self._options.concurrency
-        return AsyncVectorClient(self._endpoint, policy=self._environment.policy, max_connections=concurrency)
 
     def _engine(self, client: AsyncVectorClient, reader: RowReader, wait_queue: WorkerWaitQueue) -> Engine:
         options, before = self._options, self._before

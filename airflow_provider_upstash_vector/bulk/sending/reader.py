@@ -10,7 +10,7 @@ from airflow_provider_upstash_vector.bulk.sending.prefetch import END, PENDING, 
 from airflow_provider_upstash_vector.bulk.sending.request import RowRequest
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sending.window import Window
-from airflow_provider_upstash_vector.bulk.tracking.digest import RowsDigest
+from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsDigest
 from airflow_provider_upstash_vector.bulk.tracking.journal import Journal
 from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow, OutcomeRecorder
 from airflow_provider_upstash_vector.client.errors import InvalidRequest

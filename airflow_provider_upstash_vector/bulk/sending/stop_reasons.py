@@ -8,7 +8,7 @@ from typing import NoReturn
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, Reason
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows, SourceBroken
-from airflow_provider_upstash_vector.bulk.tracking.digest import RowsChanged
+from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChanged
 from airflow_provider_upstash_vector.client.errors import (
     ConnectionFailed,
     QuotaExceeded,

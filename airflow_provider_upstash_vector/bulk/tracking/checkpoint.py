@@ -184,7 +184,7 @@ def temporary_journal(name: str) -> Path:
     return temporary_path(name, "journal")
 
 
-def checkpoint_files(store: CheckpointStore) -> list[OwnFile]:
+def own_files(store: CheckpointStore) -> list[OwnFile]:
     """Return the files that a run writes for its checkpoint."""
     beside = [store.journal_path, new_path(store.journal_path)]
     named = [store.path] if isinstance(store, FileCheckpoint) else []

@@ -1,17 +1,20 @@
-"""Resuming: load the checkpoint that a run resumes from, and save its own."""
+"""Resuming: load the checkpoint that a run resumes from, compare its rows, and save the next one."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import math
 import threading
 from dataclasses import replace
 
 from airflow_provider_upstash_vector.bulk.report import NamespaceCounts
+from airflow_provider_upstash_vector.bulk.sending.encode import Encoded
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint, CheckpointStore, FileCheckpoint
-from airflow_provider_upstash_vector.bulk.tracking.journal import RING_ROWS, Journal, read_journal
+from airflow_provider_upstash_vector.bulk.tracking.journal import DIGEST_BYTES, RING_ROWS, Journal, read_journal
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
+from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +77,46 @@ def clear_checkpoint(store: CheckpointStore) -> None:
         store.check()
     store.clear()
     store.journal_path.unlink(missing_ok=True)
+
+
+class RowsChanged(UpstashVectorError):
+    """The rows are not those of the checkpoint."""
+
+
+class RowsDigest:
+    """The digest of the ``rows`` rows read so far, by which a run that resumes detects changed rows.
+
+    It is of what is sent, so that it is the same in every process for equal rows of any type. The first
+    ``expected_rows``, those of a checkpoint, must have the digest ``expected``; ``compared`` is whether all have
+    been read.
+    """
+
+    def __init__(self, expected_rows: int = 0, expected: str = "") -> None:
+        self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES)
+        self._expected_rows = expected_rows
+        self._expected = expected
+        self.rows = 0
+        self.compared = expected_rows <= 0
+
+    def add(self, request: Encoded | InvalidRequest) -> bool:
+        """Add the next row; return whether the rows may still be those of the checkpoint."""
+        if isinstance(request, InvalidRequest):
+            self._hash.update(b"rejected\n")
+        else:
+            self._hash.update(b"%b %b\n" % (request.path.encode(), request.body))
+        self.rows += 1
+        if self.compared:
+            return True
+        self.compared = self.rows == self._expected_rows
+        return not self.compared or self._hash.hexdigest() == self._expected
+
+    def may_end(self, settled_rows: int) -> bool:
+        """Return whether the input may end here: not before the rows of the checkpoint, nor a settled one."""
+        return self.rows >= max(self._expected_rows, settled_rows)
+
+    def state(self) -> tuple[int, str]:
+        """Return the rows and their digest, or those of the checkpoint until as many have been read."""
+        return (self.rows, self._hash.hexdigest()) if self.compared else (self._expected_rows, self._expected)
 
 
 class CheckpointWriter:

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
-from airflow_provider_upstash_vector.bulk.tracking.digest import DIGEST_BYTES
 from airflow_provider_upstash_vector.bulk.tracking.local_files import create_private, new_path, open_regular
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome
 
 RING_ROWS = 1 << 20
+DIGEST_BYTES = 16
 _TOKEN_BYTES = 16
 _DIGEST = struct.Struct(f"<Q{DIGEST_BYTES}s")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

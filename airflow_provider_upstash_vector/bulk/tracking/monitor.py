@@ -10,8 +10,7 @@ from airflow_provider_upstash_vector.bulk.sending.engine import Engine
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import for_checkpoint, for_time_limit
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
-from airflow_provider_upstash_vector.bulk.tracking.checkpointing import CheckpointWriter
-from airflow_provider_upstash_vector.bulk.tracking.digest import RowsDigest
+from airflow_provider_upstash_vector.bulk.tracking.checkpointing import CheckpointWriter, RowsDigest
 from airflow_provider_upstash_vector.bulk.tracking.progress import Progress, Snapshot
 
 _TICK_SECONDS = 0.25
@@ -69,10 +68,8 @@ class RunMonitor:
     async def save_last(self) -> None:
         """Save the last checkpoint of the run, within a second."""
         if self._checkpoint_writer:
-            await asyncio.wait(
-                [asyncio.ensure_future(self._save(self._checkpoint_writer))],
-                timeout=_LAST_SAVE_SECONDS,
-            )
+            saving = asyncio.ensure_future(self._save(self._checkpoint_writer))
+            await asyncio.wait([saving], timeout=_LAST_SAVE_SECONDS)
 
     def _seconds(self) -> float:
         return time.monotonic() - self._started

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_upstash_vector.bulk.sending.encode import Encoded, Encoder
 from airflow_provider_upstash_vector.bulk.sources import FieldNames
-from airflow_provider_upstash_vector.bulk.tracking.digest import RowsDigest
+from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsDigest
 from airflow_provider_upstash_vector.client import VectorUpdate
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 
