@@ -1,7 +1,8 @@
 """Griffe extension: completes the signatures of the API reference, which griffe reads without running the code.
 
 It adds arguments that ``**kwargs`` passes to the ``__init__`` of a base, values of constants that are defaults,
-defaults of another signature, the fields of models and typed dicts, and methods that are generated from functions.
+defaults of another signature, the fields of models and typed dicts, methods that are generated from functions, and
+defaults and help of the options of a bulk run.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from typing import Any
 
 import griffe
 
+from airflow_provider_upstash_vector.bulk.options import BulkOptions, expand_option_docs
+
 _KEYWORD = griffe.ParameterKind("keyword-only")  # not a member access: mypy takes its type for str
 _REST = griffe.ParameterKind("variadic keyword")
 # the callable whose defaults replace "..."
 _DEFAULTS_OF = {
-    "bulk.options.BulkArguments.__init__": "operators.bulk.BulkUpdateVectorsOperator",
     "decorators.signatures.BulkUpdateTask.__call__": "operators.bulk.BulkUpdateVectorsOperator",
     "decorators.signatures.UpdateTask.__call__": "operators.update.UpdateVectorOperator",
 }
@@ -38,9 +40,20 @@ class Signatures(griffe.Extension):
             for parameter in pkg[name].parameters:
                 if parameter.default == "...":
                     parameter.default = documented[parameter.name].default
+        options = [
+            option for option in pkg["bulk.options.BulkArguments.__init__"].parameters if option.name != "self"
+        ]
+        for option in options:
+            option.default = repr(getattr(BulkOptions, option.name))
         for function in _functions(pkg):
+            _unpack_options(function, options)
             for parameter in function.parameters:
                 parameter.default = _constant(parameter.default, function)
+
+    def on_instance(self, *, obj: griffe.Object, **_: Any) -> None:
+        """Add the help of the options to a docstring that refers to them."""
+        if obj.docstring is not None:
+            obj.docstring.value = expand_option_docs(obj.docstring.value)
 
 
 def _classes(within: griffe.Object) -> Iterator[griffe.Class]:
@@ -156,10 +169,19 @@ def _add_arguments_of_bases(cls: griffe.Class) -> None:
     init.parameters = griffe.Parameters(*parameters)
 
 
+def _unpack_options(function: griffe.Function, options: list[griffe.Parameter]) -> None:
+    """Replace ``**options: Unpack[BulkArguments]`` by the options."""
+    rest = [*function.parameters][-1:]
+    if rest and str(rest[0].annotation) == "Unpack[BulkArguments]":
+        function.parameters = griffe.Parameters(*[*function.parameters][:-1], *options)
+
+
 def _constant(default: Any, function: griffe.Function) -> Any:
     """Return the value of a default that is a constant of the package, or the default itself."""
     if not isinstance(default, griffe.ExprName | griffe.ExprAttribute):
         return default
+    if str(default).startswith("BulkOptions."):
+        return repr(getattr(BulkOptions, str(default).removeprefix("BulkOptions.")))
     constant = _resolve(default.canonical_path, function)
     value = constant.value if isinstance(constant, griffe.Attribute) else None
     return value if isinstance(value, str) else default

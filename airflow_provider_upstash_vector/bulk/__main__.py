@@ -7,10 +7,13 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from airflow_provider_upstash_vector import bulk
+from airflow_provider_upstash_vector.bulk.options import OPTION_HELP, BulkOptions
 from airflow_provider_upstash_vector.client import Endpoint
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
@@ -19,39 +22,41 @@ URL_VARIABLE = "UPSTASH_VECTOR_REST_URL"
 _OK, _FAILED, _UNUSABLE = 0, 1, 2
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line; options are named as ``bulk.update``'s arguments."""
-    made = argparse.ArgumentParser(
+def create_parser() -> argparse.ArgumentParser:
+    """Return the parser; its options are named after the arguments of ``bulk.update``."""
+    parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_upstash_vector.bulk",
-        description="Update many vectors from files. Prints the report as JSON; ends with 1 where rows are "
-        "left or too many have failed.",
+        description="Update many vectors from files. Prints the report as JSON; exits with 1 if rows are left or "
+        "too many have failed, and with 2 if the run could not start.",
         epilog=f"The token is read from {TOKEN_VARIABLE}, or from the Airflow connection.",
     )
-    made.add_argument("rows", nargs="+", help="JSON Lines, CSV or Parquet files (.gz, .zst), globs")
-    where = made.add_mutually_exclusive_group()
-    where.add_argument("--url", help=f"the index's REST URL; else {URL_VARIABLE}")
-    where.add_argument("--conn-id", help="an Airflow connection; also reads URIs of object stores")
-    made.add_argument("--namespace", help="for rows that give none")
-    made.add_argument("--metadata-update-mode", choices=["OVERWRITE", "PATCH"], help="for rows that give none")
-    made.add_argument("--concurrency", type=int, metavar="N", help="requests in flight (64)")
-    made.add_argument("--max-requests-per-second", type=float, metavar="N")
-    made.add_argument(
-        "--max-failures", type=_count_or_fraction, metavar="N", help="a count, or a fraction as 0.01"
-    )
-    made.add_argument("--on-missing", choices=["count", "fail"])
-    made.add_argument("--failures-path", metavar="FILE", help="rows that were rejected or failed, as JSON Lines")
-    made.add_argument("--checkpoint", metavar="FILE", help="go on from here, if a run was ended early")
-    made.add_argument("--daily-budget", type=int, metavar="N", help="requests per day of UTC")
-    made.add_argument("--on-budget", choices=["fail", "return"])
-    made.add_argument("--time-limit-seconds", type=float, metavar="N")
-    made.add_argument("--no-check-index", dest="check_index", action="store_false", default=None)
-    made.add_argument("--dry-run", action="store_true", default=None, help="read and check, send nothing")
-    made.add_argument("--shard", type=_shard, metavar="I/N", help="part I, from 0, of N")
-    made.add_argument("--format", choices=["jsonl", "csv", "parquet"])
-    for field in ("id", "vector", "sparse-vector", "data", "metadata", "metadata-update-mode", "namespace"):
-        made.add_argument(f"--{field}-field", metavar="NAME", help=argparse.SUPPRESS if field != "id" else None)
-    made.add_argument("--progress", choices=["auto", "bar", "log", "none"])
-    return made
+    parser.add_argument("rows", nargs="+", help="JSON Lines, CSV or Parquet files (.gz, .zst), globs")
+    index = parser.add_mutually_exclusive_group()
+    index.add_argument("--url", help=f"the index's REST URL; {URL_VARIABLE} by default")
+    index.add_argument("--conn-id", help="an Airflow connection; also reads URIs of object stores")
+    parser.add_argument("--failures-path", metavar="FILE", help="JSON Lines file for rejected and failed rows")
+    parser.add_argument("--checkpoint", metavar="FILE", help="resume from here if a run stopped early")
+    parser.add_argument("--progress", choices=["auto", "bar", "log", "none"])
+    for name, kind in get_type_hints(BulkOptions).items():
+        default = getattr(BulkOptions, name)
+        text = OPTION_HELP[name].replace("``", "") + (
+            f" (default: {default})" if default not in {None, ""} else ""
+        )
+        _add_option(parser, f"--{name.replace('_', '-')}", kind, text)
+    return parser
+
+
+def _add_option(parser: argparse.ArgumentParser, flag: str, kind: Any, text: str) -> None:
+    kinds = [part for part in get_args(kind) if part is not NoneType]
+    if len(kinds) == 1:  # X | None
+        (kind,) = kinds
+    if kind is bool:
+        parser.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
+    elif get_origin(kind) is Literal:
+        parser.add_argument(flag, choices=get_args(kind), help=text)
+    else:
+        convert, metavar = _CONVERTERS[kind]
+        parser.add_argument(flag, type=convert, metavar=metavar, help=text)
 
 
 def _count_or_fraction(text: str) -> float:
@@ -63,22 +68,31 @@ def _shard(text: str) -> tuple[int, int]:
     return int(number), int(of)
 
 
-def _run(rows: list[str], url: str | None, conn_id: str | None, options: dict[str, Any]) -> bulk.BulkReport:
-    if conn_id is not None:  # the only thing here that needs Airflow
+_CONVERTERS: dict[Any, tuple[Callable[[str], Any], str]] = {
+    str: (str, "TEXT"),
+    int: (int, "N"),
+    float: (float, "N"),
+    int | float: (_count_or_fraction, "N"),
+    Sequence[int]: (_shard, "I/N"),
+}
+
+
+def _run(rows: list[str], url: str | None, conn_id: str | None, arguments: dict[str, Any]) -> bulk.BulkReport:
+    if conn_id is not None:  # the only part that needs Airflow
         hooks = import_module("airflow_provider_upstash_vector.hooks.upstash_vector")
-        report: bulk.BulkReport = hooks.UpstashVectorHook(conn_id).bulk_update(rows, **options)
+        report: bulk.BulkReport = hooks.UpstashVectorHook(conn_id).bulk_update(rows, **arguments)
         return report
     endpoint = Endpoint.of(url or os.environ.get(URL_VARIABLE), os.environ.get(TOKEN_VARIABLE))
-    return bulk.update(rows, endpoint, **options)
+    return bulk.update(rows, endpoint, **arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit code."""
-    given = vars(parser().parse_args(arguments))
-    rows, url, conn_id = (given.pop(name) for name in ("rows", "url", "conn_id"))
+    parsed = vars(create_parser().parse_args(arguments))
+    rows, url, conn_id = (parsed.pop(name) for name in ("rows", "url", "conn_id"))
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        report = _run(rows, url, conn_id, {name: value for name, value in given.items() if value is not None})
+        report = _run(rows, url, conn_id, {name: value for name, value in parsed.items() if value is not None})
     except bulk.BulkJobFailed as error:
         print(json.dumps(error.report.to_dict()))  # noqa: T201 - the program's output
         print(f"error: {error.args[1]}", file=sys.stderr)  # noqa: T201 - as above

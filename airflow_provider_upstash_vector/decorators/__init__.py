@@ -1,1 +1,1 @@
-"""TaskFlow decorators: functions whose results are sent to an index."""
+"""TaskFlow decorators: the result of a function is written to an index."""

@@ -1,4 +1,7 @@
-"""What the decorators may be given, for editors and type checkers: the operators' arguments and any task's."""
+"""Types of the decorators, for editors and type checkers.
+
+The options are spelled out because ``Unpack`` would reject the arguments of every task, e.g. ``retries``.
+"""
 
 from __future__ import annotations
 
@@ -36,9 +39,9 @@ class UpdateTask(Protocol):
         upstash_vector_conn_id: str = ...,
         **kwargs: Any,
     ) -> TaskDecorator:
-        """Make a task of a function that returns ``{"id": …}`` and what to change of that vector.
+        """Make a task of a function that returns a mapping with ``id`` and the fields to change.
 
-        What the function returns comes before the arguments. ``**kwargs`` are those of every task.
+        The mapping takes precedence over the arguments. ``**kwargs`` are those of every task.
         """
 
 
@@ -80,6 +83,6 @@ class BulkUpdateTask(Protocol):
     ) -> TaskDecorator:
         """Make a task of a function that returns or yields rows, paths of files, or a table.
 
-        With a checkpoint, the function must give the same rows again after a retry. ``**kwargs`` are those of
-        every task.
+        A retry that resumes from a checkpoint needs the same rows in the same order. ``**kwargs`` are those of every
+        task.
         """

@@ -1,7 +1,6 @@
 """``@task.upstash_vector_update`` and ``@task.upstash_vector_bulk_update``.
 
-The decorators' arguments are templates as the operators' are. What the function returns is sent as it is: no
-template in it is rendered.
+Their arguments are templates, as those of the operators. The function's result is never rendered.
 """
 
 from __future__ import annotations
@@ -32,19 +31,19 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
 _CHANGES = ("vector", "sparse_vector", "data", "metadata", "metadata_update_mode", "namespace")
 
 
-class _CallsFunction(DecoratedOperator):
-    """Calls the decorated function with its arguments and what it asks for of the context."""
+class _FunctionMixin(DecoratedOperator):
+    """Calls the decorated function with its arguments and the context variables that it takes."""
 
     def call_function(self, context: Context) -> Any:
-        """Return what the function returns or, if it is async, awaits; a generator's body has not begun then."""
+        """Return the function's result, awaited if it is async; a generator is returned unstarted."""
         context_merge(context, self.op_kwargs)
         kwargs = determine_kwargs(self.python_callable, self.op_args, context)
         result = self.python_callable(*self.op_args, **kwargs)
         return asyncio.run(result) if inspect.iscoroutine(result) else result
 
 
-class UpdateVectorDecoratedOperator(_CallsFunction, UpdateVectorOperator):
-    """Changes the vector that the function's result names."""
+class UpdateVectorDecoratedOperator(_FunctionMixin, UpdateVectorOperator):
+    """Updates one vector with the function's result."""
 
     template_fields: Sequence[str] = (
         *DecoratedOperator.template_fields,
@@ -57,7 +56,7 @@ class UpdateVectorDecoratedOperator(_CallsFunction, UpdateVectorOperator):
     custom_operator_name = "@task.upstash_vector_update"
 
     def execute(self, context: Context) -> int:
-        """Call the function and send the change that it returns; return the updated count."""
+        """Call the function and send the update that it returns; return the updated count."""
         change = self.call_function(context)
         with airflow_errors("update", namespace=self.namespace):
             self._take(change)
@@ -65,7 +64,9 @@ class UpdateVectorDecoratedOperator(_CallsFunction, UpdateVectorOperator):
 
     def _take(self, change: object) -> None:
         if not isinstance(change, Mapping):
-            raise InvalidRequest("result", f"must be a mapping with id and what to change, got {shown(change)}")
+            raise InvalidRequest(
+                "result", f"must be a mapping with id and the fields to change, got {shown(change)}"
+            )
         if "id" not in change:
             raise InvalidRequest("id", "is required")
         for name, value in change.items():
@@ -77,8 +78,8 @@ class UpdateVectorDecoratedOperator(_CallsFunction, UpdateVectorOperator):
                 setattr(self, name, value)
 
 
-class BulkUpdateVectorsDecoratedOperator(_CallsFunction, BulkUpdateVectorsOperator):
-    """Changes the vectors of the rows that the function returns or yields; a generator is read as they go."""
+class BulkUpdateVectorsDecoratedOperator(_FunctionMixin, BulkUpdateVectorsOperator):
+    """Sends the rows that the function returns or yields; a generator is consumed as they are sent."""
 
     template_fields: Sequence[str] = (
         *DecoratedOperator.template_fields,
@@ -94,16 +95,16 @@ class BulkUpdateVectorsDecoratedOperator(_CallsFunction, BulkUpdateVectorsOperat
 
 
 def _update_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
-    """Make a task of a function that returns ``{"id": …}`` and what to change of that vector."""
-    if kwargs.setdefault("multiple_outputs", False):  # by default, Airflow would take a dict for several outputs
-        raise ValueError("multiple_outputs has no meaning here: the task's result is the updated count")
+    """Make a task as :class:`UpdateTask` documents."""
+    if kwargs.setdefault("multiple_outputs", False):  # Airflow infers True from the annotation ``-> dict``
+        raise ValueError("multiple_outputs is not supported: the task's result is the updated count")
     return task_decorator_factory(
         python_callable, decorated_operator_class=UpdateVectorDecoratedOperator, vector_id="", **kwargs
     )
 
 
 def _bulk_update_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
-    """Make a task of a function that returns or yields rows, paths of files, or a table."""
+    """Make a task as :class:`BulkUpdateTask` documents."""
     kwargs.setdefault("multiple_outputs", False)  # as above
     return task_decorator_factory(
         python_callable, decorated_operator_class=BulkUpdateVectorsDecoratedOperator, rows=(), **kwargs

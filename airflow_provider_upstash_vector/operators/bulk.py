@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_upstash_vector import metrics
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
-from airflow_provider_upstash_vector.bulk.options import BulkArguments, BulkOptions, OnBudget, OnMissing
+from airflow_provider_upstash_vector.bulk.options import BulkOptions, OnBudget, OnMissing, documents_options
 from airflow_provider_upstash_vector.bulk.sources import Format
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.hooks.task_state import TaskStateCheckpoint
@@ -35,50 +36,32 @@ if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk import BulkReport, CheckpointStore
 
 _ROWS = "a path, a URI or a list of rows"
-# the options of a run that are not templates
-_OPTIONS = BulkArguments.__annotations__.keys() - {"metadata_update_mode", "shard", "dry_run"}
+_TEMPLATED_OPTIONS = {"namespace", "metadata_update_mode", "shard"}
+_OPTIONS = {option.name for option in fields(BulkOptions)} - _TEMPLATED_OPTIONS
 
 
+@documents_options
 class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
     """Change many stored vectors, one update each, from a list, a file or a table; return a small manifest.
 
-    The manifest goes to XCom also when the task fails. Errors that no retry can mend fail the task at once.
+    The manifest is also pushed to XCom when the task fails. Non-retryable errors fail the task immediately; after
+    others, a retry resumes where the previous attempt stopped.
 
     :param rows: a path or URI of a JSON Lines, CSV or Parquet file (``.gz``, ``.zst``), a glob, or a list of
-        these; a list of rows, from another task, a template or as it is; a DataFrame, an Arrow table, any
-        iterable. A row has ``id`` and any of ``vector``, ``sparse_vector``, ``data``, ``metadata``,
-        ``metadata_update_mode``, ``namespace``.
-    :param namespace: for rows that give none; ``None`` for the connection's, ``""`` for the index's default one.
-    :param metadata_update_mode: for rows that give none.
-    :param concurrency: requests in flight at a time.
-    :param max_requests_per_second: retries included; ``None`` for as many as the service takes.
-    :param max_failures: rejected and failed rows that are tolerated: a count, or a fraction of all (``0.01``).
-    :param on_missing: ``"count"`` rows whose id is unknown, or ``"fail"``: let them count as failures.
-    :param failures_path: a JSON Lines file for rows that were rejected or failed, which can be ``rows`` again.
-    :param checkpoint: ``"auto"``: in the task's state, from Airflow 3.3 on; a path, which also another DAG run
-        goes on from; or ``None``. A retry goes on where the task has stopped.
-    :param daily_budget: requests per day of UTC, over all runs with the same checkpoint.
-    :param on_budget: when that or the service's daily quota is spent: ``"fail"``, for a retry to go on, or
-        ``"return"``: succeed with what is left as ``not_attempted``.
-    :param time_limit_seconds: stop and fail after this time; ``execution_timeout`` does so too.
-    :param check_index: ask for the index's dimension and type first.
-    :param dry_run: read and check every row, and send nothing.
-    :param shard: ``(i, n)``: only part i, from 0, of n; see ``example_bulk_update_shards``.
-    :param format: ``"jsonl"``, ``"csv"`` or ``"parquet"`` where the ending does not say it.
-    :param id_field: what the rows call the id.
-    :param vector_field: what they call the vector.
-    :param sparse_vector_field: what they call the sparse vector.
-    :param data_field: what they call the raw text.
-    :param metadata_field: what they call the metadata.
-    :param metadata_update_mode_field: what they call the mode.
-    :param namespace_field: what they call the namespace.
+        these; a list of rows, or an XComArg or template of one; a DataFrame, an Arrow table, any iterable. A row
+        has ``id`` and any of ``vector``, ``sparse_vector``, ``data``, ``metadata``, ``metadata_update_mode``,
+        ``namespace``.
+    :param namespace: namespace of rows that have none; ``None`` for the connection's, ``""`` for the default one.
+    :param failures_path: a JSON Lines file for rejected and failed rows, which can be passed as ``rows`` again.
+    :param checkpoint: where a retry resumes: ``"auto"``, in the task's state (Airflow 3.3 and later); a path or
+        URI, which other DAG runs resume from too; or ``None``.
+    :param options: those of :class:`~airflow_provider_upstash_vector.bulk.options.BulkArguments`.
     :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.
-    :param wait_until_indexed: then wait until nothing is pending in the namespaces that were written to, so that
-        queries find it; a retry only waits.
-    :param deferrable: wait in the triggerer, without a worker; by default as ``[operators] default_deferrable``
-        says.
-    :param poke_interval: seconds between two looks of that wait; deferred, the first look comes after 10 s at
-        least.
+    :param wait_until_indexed: after the updates, wait until nothing is pending in the updated namespaces, so that
+        queries find the changes; a retry then only waits.
+    :param deferrable: wait in the triggerer, without a worker; ``[operators] default_deferrable`` by default.
+    :param poke_interval: seconds between two checks of that wait; in deferrable mode the first check happens no
+        sooner than 10 s.
     :param wait_timeout: seconds after which that wait fails the task.
     """
 
@@ -99,27 +82,27 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         *,
         rows: Any,
         namespace: str | XComArg | None = None,
-        metadata_update_mode: str | XComArg | None = None,
-        concurrency: int = 64,
-        max_requests_per_second: float | None = None,
-        max_failures: float = 0,
-        on_missing: OnMissing = "count",
+        metadata_update_mode: str | XComArg | None = BulkOptions.metadata_update_mode,
+        concurrency: int = BulkOptions.concurrency,
+        max_requests_per_second: float | None = BulkOptions.max_requests_per_second,
+        max_failures: float = BulkOptions.max_failures,
+        on_missing: OnMissing = BulkOptions.on_missing,
         failures_path: str | PathLike[str] | XComArg | None = None,
         checkpoint: str | PathLike[str] | XComArg | None = "auto",
-        daily_budget: int | None = None,
-        on_budget: OnBudget = "fail",
-        time_limit_seconds: float | None = None,
-        check_index: bool = True,
-        dry_run: bool = False,
-        shard: Sequence[int] | XComArg | None = None,
-        format: Format | None = None,
-        id_field: str = "id",
-        vector_field: str = "vector",
-        sparse_vector_field: str = "sparse_vector",
-        data_field: str = "data",
-        metadata_field: str = "metadata",
-        metadata_update_mode_field: str = "metadata_update_mode",
-        namespace_field: str = "namespace",
+        daily_budget: int | None = BulkOptions.daily_budget,
+        on_budget: OnBudget = BulkOptions.on_budget,
+        time_limit_seconds: float | None = BulkOptions.time_limit_seconds,
+        check_index: bool = BulkOptions.check_index,
+        dry_run: bool = BulkOptions.dry_run,
+        shard: Sequence[int] | XComArg | None = BulkOptions.shard,
+        format: Format | None = BulkOptions.format,
+        id_field: str = BulkOptions.id_field,
+        vector_field: str = BulkOptions.vector_field,
+        sparse_vector_field: str = BulkOptions.sparse_vector_field,
+        data_field: str = BulkOptions.data_field,
+        metadata_field: str = BulkOptions.metadata_field,
+        metadata_update_mode_field: str = BulkOptions.metadata_update_mode_field,
+        namespace_field: str = BulkOptions.namespace_field,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -140,7 +123,7 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         self.metadata_field = metadata_field
         self.metadata_update_mode_field = metadata_update_mode_field
         self.namespace_field = namespace_field
-        BulkOptions.of(self._options())  # wrong ones break the DAG, not the night's run
+        BulkOptions(**self._options())  # an invalid option fails when the DAG is parsed
         self.rows = SummarizedRows.of(rows)
         self.namespace = namespace
         self.metadata_update_mode = metadata_update_mode
@@ -156,7 +139,7 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         jinja_env: Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render ``content``; many rows from another task are kept from being stored once more."""
+        """Render ``content``; a long list of rows is summarized in the rendered fields that Airflow stores."""
         return SummarizedRows.of(super().render_template(content, context, jinja_env, seen_oids))
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -164,8 +147,8 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         self._stop = CancelToken()
         with airflow_errors("bulk_update", namespace=self.namespace), self.hook as hook:
             self.persist_link(context)
-            place = _path(self.checkpoint, "checkpoint")
-            checkpoint = self._store(context, place)
+            path = _path(self.checkpoint, "checkpoint")
+            checkpoint = self._checkpoint_store(context, path)
             try:
                 report = hook.bulk_update(
                     self._rows(),
@@ -181,19 +164,19 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
                     **self._options(),
                 )
             except BaseException as error:
-                # an execution_timeout interrupts the run, which then ends as its cause
-                failed = error if isinstance(error, BulkJobFailed) else error.__cause__
-                if isinstance(failed, BulkJobFailed):
-                    context["ti"].xcom_push(key="return_value", value=failed.report.to_dict())
-                    self._emit(context, hook, failed.report)
-                wanted = _airflow_error_from_rows(error)
-                if wanted is not None:
-                    raise wanted from wanted.__cause__
+                # an execution_timeout has the error of the interrupted run as its cause
+                failure = error if isinstance(error, BulkJobFailed) else error.__cause__
+                if isinstance(failure, BulkJobFailed):
+                    context["ti"].xcom_push(key="return_value", value=failure.report.to_dict())
+                    self._emit(context, hook, failure.report)
+                raised_by_rows = _airflow_error_from_rows(error)
+                if raised_by_rows is not None:
+                    raise raised_by_rows from raised_by_rows.__cause__
                 raise
             self._emit(context, hook, report)
             self.log.info("%s", report)
-            # with a part of the rows left, it is of use to the next run
-            kept = place if self.wait_until_indexed and checkpoint is not None and report.finished else None
+            # of an unfinished run, it stays anyway, for the next run
+            kept = path if self.wait_until_indexed and checkpoint is not None and report.finished else None
             if report.updated:
                 namespaces = [*report.updated_by_namespace] if report.namespace_counts_exact else None
                 self.when_indexed(namespaces, report.to_dict(), checkpoint=kept)
@@ -201,7 +184,7 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         return report.to_dict()
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Come back from the triggerer; return the manifest, and forget the checkpoint that was kept."""
+        """Resume after the deferral: forget the kept checkpoint; return the manifest."""
         manifest: dict[str, Any] = super().execute_complete(context, event)
         self._forget(context, event["resume_data"]["checkpoint"])
         return manifest
@@ -217,42 +200,41 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         self.emit_lineage(context, written)
 
     def on_kill(self) -> None:
-        """Send no more rows, nor wait; those in flight are settled and the checkpoint is saved within 5 s."""
+        """Stop sending and waiting; requests in flight are completed and the checkpoint is saved within 5 s."""
         super().on_kill()
         if self._stop is not None:
             self._stop.cancel()
 
     def _options(self) -> dict[str, Any]:
-        return {"dry_run": self._dry_run, **{name: getattr(self, name) for name in _OPTIONS}}
+        return {name: self._dry_run if name == "dry_run" else getattr(self, name) for name in _OPTIONS}
 
     def _rows(self) -> Any:
-        text = self.rows
-        if isinstance(text, str) and text.lstrip().startswith("["):
-            return rendered_value(text, "rows", _ROWS)
-        return text
+        if isinstance(self.rows, str) and self.rows.lstrip().startswith("["):
+            return rendered_value(self.rows, "rows", _ROWS)
+        return self.rows
 
     def _shard(self) -> Any:
         return rendered_value(self.shard, "shard", "two whole numbers (i, n)")
 
-    def _forget(self, context: Context, place: str | None) -> None:
-        """Forget a checkpoint that was kept while waiting, without which a retry would send every row again."""
-        checkpoint = self._store(context, place)
+    def _forget(self, context: Context, path: str | None) -> None:
+        """Forget the checkpoint that was kept so that a retry of the wait sends no row again."""
+        checkpoint = self._checkpoint_store(context, path)
         if checkpoint is not None:
             UpstashVectorHook.forget_checkpoint(checkpoint)
 
-    def _store(self, context: Context, path: str | None) -> str | CheckpointStore | None:
+    def _checkpoint_store(self, context: Context, path: str | None) -> str | CheckpointStore | None:
         if path != "auto":
             return path
         state = context.get("task_state_store")
         if state is None:
-            self.log.info("No checkpoint: this Airflow keeps no task state; give checkpoint a path for one.")
+            self.log.info("No checkpoint: this Airflow has no task state. Set checkpoint to a path to have one.")
             return None
         ti: Any = context["ti"]
         return TaskStateCheckpoint(state, f"{ti.dag_id} {ti.run_id} {ti.task_id} {ti.map_index}")
 
 
 def _airflow_error_from_rows(error: BaseException) -> AirflowException | None:
-    """Return what the rows' own code has raised for Airflow to skip or fail the task, where that ended the run."""
+    """Return the skip or fail exception of Airflow that ended the run when the rows' own code raised it."""
     cause = error.__cause__ if isinstance(error, BulkJobFailed) else None
     return cause if isinstance(cause, AirflowSkipException | AirflowFailException) else None
 

@@ -33,25 +33,25 @@ _OBJECT = 'a JSON object, e.g. {"genre": "drama"}'
 class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
     """Change the vector, the raw text or the metadata of one stored vector; return the updated count, 1 or 0.
 
-    At least one of ``vector``, ``sparse_vector``, ``data`` and ``metadata`` must be given. Errors that no
-    retry can mend fail the task at once; the others use the task's ``retries``.
+    At least one of ``vector``, ``sparse_vector``, ``data`` and ``metadata`` is required. Non-retryable errors fail
+    the task immediately; others use the task's ``retries``.
 
     :param vector_id: the id of the vector.
-    :param vector: as many numbers as the index has dimensions: a list, a numpy array, an XComArg, or a text that
+    :param vector: a number for each dimension of the index: a list, a numpy array, an XComArg, or a template that
         renders to a JSON or Python list.
     :param sparse_vector: ``{"indices": [...], "values": [...]}``, up to 1,000 of each.
-    :param data: the raw text, up to 1 MB; an index with an embedding model embeds it anew.
+    :param data: the raw text, up to 1 MB; an index with an embedding model embeds it again.
     :param metadata: a JSON object of up to 48 KB; ``None`` in it deletes a field under ``PATCH``.
     :param metadata_update_mode: ``"OVERWRITE"``, the service's default, or ``"PATCH"`` (RFC 7396); without
         ``metadata`` it has no effect.
     :param namespace: ``None`` for the connection's, ``""`` for the index's default one.
-    :param on_missing: what to do where there is no such id: ``"warn"`` and return 0, ``"fail"`` or ``"skip"``.
+    :param on_missing: what to do if there is no such id: ``"warn"`` and return 0, ``"fail"`` or ``"skip"``.
     :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.
-    :param wait_until_indexed: then wait until nothing is pending in the namespace, so that queries find it.
-    :param deferrable: wait in the triggerer, without a worker; by default as ``[operators] default_deferrable``
-        says.
-    :param poke_interval: seconds between two looks of that wait; deferred, the first look comes after 10 s at
-        least.
+    :param wait_until_indexed: after the update, wait until nothing is pending in the namespace, so that queries
+        find the change.
+    :param deferrable: wait in the triggerer, without a worker; ``[operators] default_deferrable`` by default.
+    :param poke_interval: seconds between two checks of that wait; in deferrable mode the first check happens no
+        sooner than 10 s.
     :param wait_timeout: seconds after which that wait fails the task.
     """
 
@@ -99,12 +99,12 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
         self.on_missing = on_missing
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
-        # render_template() does not know the field, and mapped tasks pass render_template_fields() by
+        # render_template() does not get the field's name, and render_template_fields() is not called for mapped tasks
         super()._do_render_template_fields(*args, **kwargs)
         self.vector = SummarizedVector.of(self.vector)
 
     def execute(self, context: Context) -> int:
-        """Send the update, as often as the connection allows; return the updated count."""
+        """Send the update, with the retries that the connection allows; return the updated count."""
         hook = self.hook
         with airflow_errors("update", id=self.vector_id):
             namespace = hook.resolve_namespace(optional_text(self.namespace, "namespace"))
@@ -118,7 +118,7 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
             if updated:
                 self.log.info("Updated vector %r in %s.", str(self.vector_id), place)
                 return int(self.when_indexed(namespace, updated))
-        self._tell_missing(f"There is no vector {str(self.vector_id)!r} in {place}; nothing was updated.")
+        self._handle_missing(f"There is no vector {str(self.vector_id)!r} in {place}; nothing was updated.")
         return updated
 
     def _update(self, hook: UpstashVectorHook, namespace: str) -> int:
@@ -126,7 +126,7 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
         try:
             updated = hook.update(
                 rendered_text(self.vector_id, "vector_id"),
-                vector=rendered_value(SummarizedVector.whole(self.vector), "vector", _NUMBERS),
+                vector=rendered_value(SummarizedVector.unwrap(self.vector), "vector", _NUMBERS),
                 sparse_vector=rendered_value(self.sparse_vector, "sparse_vector", _SPARSE),
                 data=optional_text(self.data, "data"),
                 metadata=rendered_value(self.metadata, "metadata", _OBJECT),
@@ -141,7 +141,7 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
             metrics.emit_update_metrics(outcome, hook.request_stats)
         return updated
 
-    def _tell_missing(self, message: str) -> None:
+    def _handle_missing(self, message: str) -> None:
         if self.on_missing == "fail":
             log_error(message)
             raise AirflowFailException(message)

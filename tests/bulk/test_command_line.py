@@ -6,10 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from airflow_provider_upstash_vector.bulk.__main__ import create_parser
+from airflow_provider_upstash_vector.bulk.options import BulkOptions
 from airflow_provider_upstash_vector.dev_server import DevServer
 from tests.support.bulk_runs import fill, stored
 from tests.support.index_fixtures import connection_json
@@ -36,39 +40,39 @@ def command(*arguments: object, **environment: str) -> subprocess.CompletedProce
 
 
 def test_a_file_is_sent_and_the_report_printed(server: DevServer, path: Path) -> None:
-    done = command(path, "--url", server.url, "--id-field=key", UPSTASH_VECTOR_REST_TOKEN=server.token)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["updated"] == 2
+    process = command(path, "--url", server.url, "--id-field=key", UPSTASH_VECTOR_REST_TOKEN=server.token)
+    assert process.returncode == 0, process.stderr
+    assert json.loads(process.stdout)["updated"] == 2
     assert stored(server) == {"a": {"n": 1}, "b": {"n": 2}}
 
 
 def test_shards_and_the_url_from_the_environment(server: DevServer, path: Path) -> None:
-    where = {"UPSTASH_VECTOR_REST_TOKEN": server.token, "UPSTASH_VECTOR_REST_URL": server.url}
+    environment = {"UPSTASH_VECTOR_REST_TOKEN": server.token, "UPSTASH_VECTOR_REST_URL": server.url}
     options = ("--id-field=key", "--metadata-update-mode=PATCH", "--max-failures=0.5", "--no-check-index")
-    reports = [json.loads(command(path, f"--shard={n}/2", *options, **where).stdout) for n in range(2)]
+    reports = [json.loads(command(path, f"--shard={n}/2", *options, **environment).stdout) for n in range(2)]
     assert [report["updated"] for report in reports] == [1, 1]
     assert "info" not in server.requests
 
 
 def test_an_airflow_connection(server: DevServer, path: Path) -> None:
     connection = {"AIRFLOW_CONN_MY_INDEX": connection_json(server)}
-    done = command(f"file://{path}", "--conn-id=my_index", "--id-field=key", **connection)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["updated"] == 2
+    process = command(f"file://{path}", "--conn-id=my_index", "--id-field=key", **connection)
+    assert process.returncode == 0, process.stderr
+    assert json.loads(process.stdout.splitlines()[-1])["updated"] == 2
 
 
-def test_too_many_failures_end_with_1_and_the_report(server: DevServer, path: Path) -> None:
-    done = command(path, "--url", server.url, UPSTASH_VECTOR_REST_TOKEN=server.token)
-    assert done.returncode == 1
-    assert json.loads(done.stdout)["rejected"] == 1
-    assert "row 0" in done.stderr
-    assert "key: there is no such field" in done.stderr
-    assert "1 failure exceeds max_failures=0" in done.stderr.splitlines()[-1]
-    assert server.token not in done.stdout + done.stderr
+def test_too_many_failures_exit_with_1_and_the_report(server: DevServer, path: Path) -> None:
+    process = command(path, "--url", server.url, UPSTASH_VECTOR_REST_TOKEN=server.token)
+    assert process.returncode == 1
+    assert json.loads(process.stdout)["rejected"] == 1
+    assert "row 0" in process.stderr
+    assert "key: there is no such field" in process.stderr
+    assert "1 failure exceeds max_failures=0" in process.stderr.splitlines()[-1]
+    assert server.token not in process.stdout + process.stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "message"),
     [
         (["/nowhere.jsonl", "--url", "http://127.0.0.1:1"], "there is no file /nowhere.jsonl"),
         (["rows.jsonl"], "The REST URL is missing"),
@@ -78,15 +82,42 @@ def test_too_many_failures_end_with_1_and_the_report(server: DevServer, path: Pa
         (["s3://bucket/rows.jsonl", "--url", "http://127.0.0.1:1"], "only Airflow reads s3://"),
     ],
 )
-def test_invalid_arguments_end_with_2_and_a_message(arguments: list[str], sentence: str) -> None:
-    done = command(*arguments, UPSTASH_VECTOR_REST_TOKEN="some-token")
-    assert done.returncode == 2
-    assert sentence in done.stderr
-    assert "Traceback" not in done.stderr
+def test_an_invalid_call_exits_with_2_and_a_message(arguments: list[str], message: str) -> None:
+    process = command(*arguments, UPSTASH_VECTOR_REST_TOKEN="some-token")
+    assert process.returncode == 2
+    assert message in process.stderr
+    assert "Traceback" not in process.stderr
 
 
 def test_an_index_that_cannot_be_reached(path: Path) -> None:
-    done = command(path, "--url=http://127.0.0.1:1", "--id-field=key", UPSTASH_VECTOR_REST_TOKEN="some-token")
-    assert done.returncode == 2
-    assert "cannot connect" in done.stderr
-    assert "Traceback" not in done.stderr
+    process = command(path, "--url=http://127.0.0.1:1", "--id-field=key", UPSTASH_VECTOR_REST_TOKEN="some-token")
+    assert process.returncode == 2
+    assert "cannot connect" in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+VALUES: dict[str, tuple[str, Any]] = {
+    "namespace": ("=ns", "ns"),
+    "metadata_update_mode": ("=PATCH", "PATCH"),
+    "concurrency": ("=8", 8),
+    "max_requests_per_second": ("=0.5", 0.5),
+    "max_failures": ("=3", 3),
+    "on_missing": ("=fail", "fail"),
+    "daily_budget": ("=10", 10),
+    "on_budget": ("=return", "return"),
+    "time_limit_seconds": ("=2.5", 2.5),
+    "dry_run": ("", True),
+    "shard": ("=1/3", (1, 3)),
+    "format": ("=csv", "csv"),
+}
+
+
+def test_every_option_of_a_run_is_an_option_of_the_command_line() -> None:
+    for option in fields(BulkOptions):
+        text, value = VALUES.get(option.name, ("=x", "x"))
+        flag = "--no-check-index" if option.name == "check_index" else f"--{option.name.replace('_', '-')}{text}"
+        parsed = vars(create_parser().parse_args(["rows.jsonl", flag]))
+        result = parsed[option.name]
+        assert result == (False if option.name == "check_index" else value)
+        assert type(result) is type(value) or option.name == "check_index"
+        assert [name for name, other in parsed.items() if other is not None] == ["rows", option.name]

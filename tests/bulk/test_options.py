@@ -1,13 +1,24 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from enum import Enum
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
-from airflow_provider_upstash_vector.bulk.options import BulkOptions
+from airflow_provider_upstash_vector.bulk.options import OPTION_HELP, BulkArguments, BulkOptions
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, Shard
+
+
+def test_the_keyword_arguments_have_the_types_of_the_options() -> None:
+    assert {"namespace": str, **get_type_hints(BulkArguments)} == get_type_hints(BulkOptions)
+
+
+def test_every_option_has_a_default_and_help_which_the_docstring_shows() -> None:
+    assert [option.name for option in fields(BulkOptions) if not hasattr(BulkOptions, option.name)] == []
+    documented = [f":param {name}: {text}." for name, text in OPTION_HELP.items() if name != "namespace"]
+    assert [line.strip() for line in (BulkArguments.__doc__ or "").splitlines()[2:-1]] == documented
 
 
 @pytest.mark.parametrize(
@@ -28,10 +39,10 @@ from airflow_provider_upstash_vector.bulk.sources import FieldNames, Shard
         ("shard", [(0, 0), (1, 1), (-1, 2), (0, 1, 2), (0.0, 2), (True, 2), "01", b"\0\1", 3, {0, 1}]),
     ],
 )
-def test_a_value_that_makes_no_sense_is_refused_by_name(name: str, values: list[Any]) -> None:
+def test_an_invalid_value_is_rejected_with_the_name_of_the_option(name: str, values: list[Any]) -> None:
     for value in values:
         with pytest.raises(ValueError, match=name):
-            BulkOptions.of({name: value})
+            BulkOptions(**{name: value})
 
 
 @pytest.mark.parametrize(
@@ -49,28 +60,27 @@ def test_a_value_that_makes_no_sense_is_refused_by_name(name: str, values: list[
         {"shard": [1, 2]},
     ],
 )
-def test_what_makes_sense_is_taken(arguments: dict[str, Any]) -> None:
-    BulkOptions.of(arguments)
+def test_a_valid_value_is_accepted(arguments: dict[str, Any]) -> None:
+    BulkOptions(**arguments)
 
 
-def test_an_unknown_option_is_refused_by_name() -> None:
+def test_an_unknown_option_is_rejected_by_name() -> None:
     for name in ("concurency", "speed_field"):
-        with pytest.raises(TypeError, match=name.removesuffix("_field")):
-            BulkOptions.of({name: "x"})
+        with pytest.raises(TypeError, match=name):
+            BulkOptions(**{name: "x"})  # type: ignore[arg-type]  # the mistake in question
 
 
-def test_names_of_fields_are_gathered() -> None:
-    options = BulkOptions.of({"id_field": "pk", "metadata_update_mode_field": "how", "concurrency": 3})
+def test_names_of_the_rows_fields() -> None:
+    options = BulkOptions(id_field="pk", metadata_update_mode_field="how")
     assert options.names == FieldNames(id="pk", metadata_update_mode="how")
-    assert options.concurrency == 3
 
 
-def test_a_shard_is_a_part_of_so_many() -> None:
+def test_the_part_of_a_shard() -> None:
     assert BulkOptions(shard=[1, 2]).part() == Shard(1, 2)
     assert BulkOptions().part() is None
 
 
-def test_the_fingerprint_changes_with_what_decides_on_rows_and_what_is_sent_for_them() -> None:
+def test_the_fingerprint_changes_with_options_that_select_rows_or_change_requests() -> None:
     different: list[dict[str, Any]] = [
         {},
         {"namespace": "a"},
@@ -81,16 +91,16 @@ def test_the_fingerprint_changes_with_what_decides_on_rows_and_what_is_sent_for_
         {"id_field": "a b", "vector_field": "c"},
         {"id_field": "a", "vector_field": "b c"},
     ]
-    assert len({BulkOptions.of(arguments).fingerprint() for arguments in different}) == len(different)
+    assert len({BulkOptions(**arguments).fingerprint() for arguments in different}) == len(different)
 
 
 class Name(str, Enum):
     A = "a"
 
 
-def test_the_fingerprint_is_the_same_for_what_means_the_same() -> None:
+def test_the_fingerprint_is_the_same_for_equivalent_options() -> None:
     def fingerprint(**arguments: Any) -> str:
-        return BulkOptions.of(arguments).fingerprint()
+        return BulkOptions(**arguments).fingerprint()
 
     assert fingerprint(metadata_update_mode="patch") == fingerprint(metadata_update_mode="PATCH")
     assert fingerprint(shard=[0, 2]) == fingerprint(shard=(0, 2)) == fingerprint(shard=Shard(0, 2))

@@ -28,7 +28,7 @@ from airflow_provider_upstash_vector.operators.base.arguments import rendered_te
         (None, None),
     ],
 )
-def test_texts_are_read_as_json_or_python_and_the_rest_is_kept(rendered: Any, value: Any) -> None:
+def test_texts_are_parsed_as_json_or_python(rendered: Any, value: Any) -> None:
     assert rendered_value(rendered, "metadata", "a JSON object") == value
 
 
@@ -44,7 +44,7 @@ def test_texts_are_read_as_json_or_python_and_the_rest_is_kept(rendered: Any, va
         "0.1, 0.2,"[:-1] + " x",
     ],
 )
-def test_other_texts_are_told_with_field_value_and_expectation(rendered: str) -> None:
+def test_other_texts_are_rejected_with_field_value_and_expectation(rendered: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         rendered_value(rendered, "vector", "a list of numbers")
     assert caught.value.field == "vector"
@@ -57,6 +57,6 @@ def test_texts_stay_as_they_are(value: Any, text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [1e5, True, None, ["a"], b"a"])
-def test_what_may_have_been_another_text_is_refused(value: Any) -> None:
+def test_values_of_unknown_original_text_are_rejected(value: Any) -> None:
     with pytest.raises(InvalidRequest, match="vector_id: must be text, got"):
         rendered_text(value, "vector_id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import threading
@@ -15,6 +16,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
 from airflow_provider_upstash_vector.bulk import BulkJobFailed
+from airflow_provider_upstash_vector.bulk.options import BulkArguments, BulkOptions
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.base.display import SummarizedRows
 from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
@@ -100,7 +102,7 @@ def test_texts_in_rows_stay_as_they_are_written(index: DevServer, native: bool) 
     assert stored(index)["None"] == {"a": "1_000"}
 
 
-def test_many_rows_are_no_template(index: DevServer) -> None:
+def test_many_rows_are_not_rendered(index: DevServer) -> None:
     task = Task(rows=[*ROWS, {"id": "v0", "metadata": {"n": "{{ params.no }}"}}])
     assert task.run()["updated"] == 201
     assert isinstance(task.operator.rows, SummarizedRows)
@@ -114,7 +116,7 @@ def test_many_rows_from_another_task_are_not_stored_again() -> None:
     assert repr(task.operator.rows) == "<200 rows>"
 
 
-def test_the_checkpoint_is_in_the_tasks_state_and_gone_in_the_end(index: DevServer, tmp_path: Path) -> None:
+def test_the_checkpoint_is_in_the_tasks_state_until_the_run_completes(index: DevServer, tmp_path: Path) -> None:
     path = file_of(ROWS, tmp_path)
     task = Task(rows=str(path), max_requests_per_second=200, concurrency=8)
 
@@ -149,7 +151,7 @@ def test_without_task_state_there_is_no_checkpoint_unless_it_has_a_path(
     del context["task_state_store"]
     with caplog.at_level(logging.INFO):
         assert task.operator.execute(context)["updated"] == 3
-    assert "give checkpoint a path" in caplog.text + capsys.readouterr().out
+    assert "Set checkpoint to a path" in caplog.text + capsys.readouterr().out
 
     path = tmp_path / "checkpoint"
     stopped = Task(rows=ROWS, daily_budget=50, checkpoint="{{ params.path }}")
@@ -159,7 +161,7 @@ def test_without_task_state_there_is_no_checkpoint_unless_it_has_a_path(
     assert Task(rows=ROWS, checkpoint=path).run()["updated"] == 200
 
 
-def test_rejected_rows_fail_the_task_at_once_with_the_manifest(tmp_path: Path) -> None:
+def test_rejected_rows_fail_the_task_immediately_with_the_manifest(tmp_path: Path) -> None:
     task = Task(rows=[{"id": "v0"}], failures_path="{{ params.folder }}/failures.jsonl")
     with pytest.raises(AirflowFailException, match="1 rejected"):
         task.run(folder=str(tmp_path))
@@ -168,7 +170,7 @@ def test_rejected_rows_fail_the_task_at_once_with_the_manifest(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "message"),
     [
         ({"rows": "/nowhere.jsonl"}, "there is no file /nowhere.jsonl"),
         ({"rows": "/nowhere*.jsonl"}, "no file matches"),
@@ -178,17 +180,46 @@ def test_rejected_rows_fail_the_task_at_once_with_the_manifest(tmp_path: Path) -
         ({"rows": ROWS, "namespace": 1.5}, "namespace: must be text"),
     ],
 )
-def test_what_can_never_succeed_is_not_tried_again(arguments: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(AirflowFailException, match=sentence.replace("*", r"\*").replace("[", r"\[")):
+def test_a_non_retryable_error_fails_the_task(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(AirflowFailException, match=message.replace("*", r"\*").replace("[", r"\[")):
         Task(**arguments).run()
 
 
 @pytest.mark.parametrize(
     "arguments", [{"concurrency": 0}, {"max_failures": 1.5}, {"on_missing": "skip"}, {"daily_budget": 0}]
 )
-def test_options_that_make_no_sense_break_the_dag(arguments: dict[str, Any]) -> None:
+def test_an_invalid_option_breaks_the_dag(arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(arguments))):
         Task(rows=ROWS, **arguments)
+
+
+def test_the_defaults_are_those_of_a_run() -> None:
+    parameters = inspect.signature(inspect.unwrap(BulkUpdateVectorsOperator.__init__)).parameters
+    defaults = {name: parameters[name].default for name in BulkArguments.__annotations__}
+    assert defaults == {name: getattr(BulkOptions, name) for name in defaults}
+
+
+def test_default_args_reach_every_option() -> None:
+    options: dict[str, Any] = {
+        **{name: f"the_{name}" for name in BulkArguments.__annotations__ if name.endswith("_field")},
+        "metadata_update_mode": "PATCH",
+        "concurrency": 8,
+        "max_requests_per_second": 5.0,
+        "max_failures": 0.5,
+        "on_missing": "fail",
+        "daily_budget": 10,
+        "on_budget": "return",
+        "time_limit_seconds": 60.0,
+        "check_index": False,
+        "dry_run": True,
+        "shard": (0, 2),
+        "format": "csv",
+    }
+    assert options.keys() == BulkArguments.__annotations__.keys()
+    with DAG("d", schedule=None, default_args=options):
+        operator = BulkUpdateVectorsOperator(task_id="t", rows="rows.csv")
+    values = {name: getattr(operator, "_dry_run" if name == "dry_run" else name) for name in options}
+    assert values == options
 
 
 def test_a_shard_from_a_template_or_as_it_is(index: DevServer, tmp_path: Path) -> None:
@@ -201,7 +232,7 @@ def test_a_shard_from_a_template_or_as_it_is(index: DevServer, tmp_path: Path) -
     assert sum(part.run(shard=[2, 3])["updated"] for part in parts) == 200 == index.requests["update"]
 
 
-def test_a_timeout_leaves_the_manifest(index: DevServer) -> None:
+def test_a_timeout_pushes_the_manifest(index: DevServer) -> None:
     task = Task(rows=ROWS * 20, concurrency=4, max_requests_per_second=1_000)
     with interrupted_after(index, 100), pytest.raises(Interruption):
         task.run()

@@ -1,4 +1,4 @@
-"""The TaskFlow decorators: functions whose results are sent."""
+"""The TaskFlow decorators."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_function_that_returns_a_change(index: DevServer, native: bool) -> Non
     assert stored(index)["v1"] == {"n": -1, "genre": "crime", "day": "2026-01-02", "text": "{{ no.template }}"}
 
 
-def test_what_the_function_says_comes_before_the_arguments(index: DevServer) -> None:
+def test_the_result_takes_precedence_over_the_arguments(index: DevServer) -> None:
     fill(index, ["x"], "ns")
 
     @upstash_vector_update_task(namespace="other")
@@ -65,25 +65,25 @@ def test_what_the_function_says_comes_before_the_arguments(index: DevServer) -> 
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"),
+    ("change", "message"),
     [
-        (None, "must be a mapping with id and what to change, got NoneType"),
+        (None, "must be a mapping with id and the fields to change, got NoneType"),
         ({"data": "x"}, "id: is required"),
         ({"id": "v1", "metdata": {}}, "metdata: there is no such field"),
         ({"id": "v1"}, "nothing to update"),
         ({"id": 1.5, "data": "x"}, "must be text"),
     ],
 )
-def test_a_result_that_is_no_change_fails_at_once(change: Any, sentence: str) -> None:
+def test_an_invalid_result_fails_immediately(change: Any, message: str) -> None:
     @upstash_vector_update_task
     def broken() -> Any:
         return change
 
-    with pytest.raises(AirflowFailException, match=sentence):
+    with pytest.raises(AirflowFailException, match=message):
         executed(broken)
 
 
-def test_rows_that_are_returned(index: DevServer) -> None:
+def test_returned_rows_are_sent(index: DevServer) -> None:
     @upstash_vector_bulk_update_task(concurrency=8)
     def rows(count: int) -> list[dict[str, Any]]:
         return [{"id": f"v{n}", "metadata": {"n": n}} for n in range(count)]
@@ -92,7 +92,7 @@ def test_rows_that_are_returned(index: DevServer) -> None:
     assert stored(index) == {f"v{n}": {"n": n} for n in range(300)}
 
 
-def test_rows_that_are_yielded_are_sent_as_they_come(index: DevServer) -> None:
+def test_yielded_rows_are_sent_before_the_generator_ends(index: DevServer) -> None:
     sent_at_the_end: list[int] = []
 
     @upstash_vector_bulk_update_task
@@ -115,9 +115,9 @@ def test_the_decorators_arguments_are_templates(index: DevServer) -> None:
     assert executed(change) == 1
     assert stored(index)["v1"] == {"genre": "crime"}
     with VectorClient(Endpoint.of(index.url, index.token)) as client:
-        (found,) = client.fetch(["v1"], include_vectors=True, include_data=True)
-    assert found is not None
-    assert (found.vector, found.data) == ([1, 2], "2026-01-02")
+        (fetched,) = client.fetch(["v1"], include_vectors=True, include_data=True)
+    assert fetched is not None
+    assert (fetched.vector, fetched.data) == ([1, 2], "2026-01-02")
 
 
 def test_async_functions(index: DevServer) -> None:
@@ -140,7 +140,7 @@ def test_async_functions(index: DevServer) -> None:
     assert [stored(index)[id] for id in ("v1", "v2", "v3")] == [{"n": 1}, {"n": 2}, {"n": 3}]
 
 
-def test_multiple_outputs_are_for_manifests() -> None:
+def test_only_a_manifest_can_be_split_into_multiple_outputs() -> None:
     bulk = upstash_vector_bulk_update_task(multiple_outputs=True)
     with DAG("d", schedule=None) as dag:
         bulk(list)()
@@ -159,11 +159,19 @@ def test_they_are_registered() -> None:
     ("protocol", "operator", "from_the_function"),
     [(UpdateTask, UpdateVectorOperator, {"vector_id"}), (BulkUpdateTask, BulkUpdateVectorsOperator, {"rows"})],
 )
-def test_type_checkers_see_all_arguments(protocol: Any, operator: Any, from_the_function: set[str]) -> None:
-    def keywords(function: Any) -> set[str]:
+def test_the_decorators_declare_the_operators_arguments(
+    protocol: Any, operator: Any, from_the_function: set[str]
+) -> None:
+    def keywords(function: Any) -> dict[str, str]:
+        """Return the type of each keyword argument; a decorator takes no XComArg."""
         parameters = inspect.signature(inspect.unwrap(function)).parameters.values()
-        return {one.name for one in parameters if one.kind is one.KEYWORD_ONLY}
+        return {
+            parameter.name: parameter.annotation.replace(" | XComArg", "").replace("options.", "")
+            for parameter in parameters
+            if parameter.kind is parameter.KEYWORD_ONLY
+        }
 
-    message = keywords(protocol.__call__)
-    bases = (operator, WaitUntilIndexedMixin, UpstashVectorOperator)
-    assert message == {name for base in bases for name in keywords(base.__init__)} - from_the_function
+    declared = {name: kind.replace("update.", "") for name, kind in keywords(protocol.__call__).items()}
+    bases = (UpstashVectorOperator, WaitUntilIndexedMixin, operator)
+    expected = {name: kind for base in bases for name, kind in keywords(base.__init__).items()}
+    assert declared == {name: kind for name, kind in expected.items() if name not in from_the_function}

@@ -1,4 +1,4 @@
-"""Long vectors: shown in short in the UI's table of rendered fields, and sent whole."""
+"""Long vectors: truncated in the rendered fields that Airflow stores, sent whole."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ NAMES = ["list", "tuple", "array", "text", "template"]
 
 @pytest.mark.parametrize("native", [False, True])
 @pytest.mark.parametrize("vector", FORMS, ids=NAMES)
-def test_a_long_vector_is_shown_in_short(vector: Any, native: bool) -> None:
+def test_a_long_vector_is_truncated_in_the_rendered_fields(vector: Any, native: bool) -> None:
     operator = rendered(native, {"vector": NUMBERS}, vector_id="a", vector=vector)
     assert serialize_template_field(operator.vector, "vector") == SHORT
 
 
 @pytest.mark.parametrize("vector", FORMS, ids=NAMES)
-def test_and_sent_whole(vector: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_vector_is_sent_whole(vector: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with DevServer(dimension=384) as server, VectorClient(Endpoint.of(server.url, server.token)) as client:
         monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", connection_json(server))
         client.upsert([{"id": "a", "vector": [1.0] * 384}])
         assert run(False, {"vector": NUMBERS}, vector_id="a", vector=vector) == 1
-        (found,) = client.fetch(["a"], include_vectors=True)
-    assert found is not None
-    assert found.vector == NUMBERS
+        (fetched,) = client.fetch(["a"], include_vectors=True)
+    assert fetched is not None
+    assert fetched.vector == NUMBERS
 
 
 @pytest.mark.parametrize("vector", [[0.1, 0.2], "[0.1, 0.2]", "no [vector", 5, np.array(0.5), None, ""])
-def test_what_is_short_or_no_vector_stays_as_it_is(vector: Any) -> None:
+def test_other_values_are_returned_as_they_are(vector: Any) -> None:
     assert SummarizedVector.of(vector) is vector
 
 
-def test_a_wrong_element_is_shown_too() -> None:
+def test_the_repr_shows_elements_of_the_wrong_type() -> None:
     assert repr(SummarizedVector.of(["x", None] * 6)) == "['x', None, 'x', None, … 12 numbers]"
 
 

@@ -1,4 +1,4 @@
-"""The forms of the example DAGs: a field that was emptied is refused, or changes nothing."""
+"""The forms of the example DAGs: an emptied field is rejected, or changes nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OPTIONAL = {"metadata": {"genre": "western"}, "vector": [0.5, 1], "data": "new",
 
 
 def accepted(file: Path, dag_id: str, name: str) -> list[Any]:
-    """Return what a field of a form may be of all that an emptied one is."""
+    """Return the empty values that a field of a form accepts."""
     param = load_dags(file)[dag_id].params.get_param(name)
     values = []
     for value in EMPTY:
@@ -53,7 +53,7 @@ def test_no_field_of_the_readme_s_forms_may_be_empty(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["PATCH", "OVERWRITE"])
 @pytest.mark.parametrize("emptied", [*OPTIONAL])
-def test_an_optional_field_that_was_emptied_changes_nothing(
+def test_an_emptied_optional_field_changes_nothing(
     server: DevServer, monkeypatch: pytest.MonkeyPatch, emptied: str, mode: str
 ) -> None:
     file = ROOT / "example_dags/example_trigger_from_ui.py"
@@ -69,7 +69,7 @@ def test_an_optional_field_that_was_emptied_changes_nothing(
             fetched = client.fetch(
                 ["movie-1"], "ns", include_vectors=True, include_metadata=True, include_data=True
             )
-        (found,) = fetched
-        assert found is not None
+        (vector,) = fetched
+        assert vector is not None
         if emptied != "namespace":
-            assert getattr(found, emptied) == before[emptied]
+            assert getattr(vector, emptied) == before[emptied]

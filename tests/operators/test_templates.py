@@ -1,4 +1,4 @@
-"""Values reach the service exactly as they were written, with and without native rendering."""
+"""Literal text reaches the service unchanged, with and without native rendering."""
 
 from __future__ import annotations
 
@@ -27,16 +27,15 @@ def native(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture
 def vectors(server: DevServer, connection: str) -> Any:
-    """Make vectors by id, and read them back."""
+    """Create vectors by id, and read them back."""
     client = VectorClient(Endpoint.of(server.url, server.token))
 
     class Vectors:
-        def make(self, id: str, namespace: str = "", **fields: Any) -> None:
+        def create(self, id: str, namespace: str = "", **fields: Any) -> None:
             client.upsert([{"id": id, "vector": [0, 0], **fields}], namespace)
 
         def read(self, id: str, namespace: str = "") -> Any:
-            found = client.fetch([id], namespace, include_vectors=True, include_metadata=True, include_data=True)
-            return found[0]
+            return client.fetch([id], namespace, include_vectors=True, include_metadata=True, include_data=True)[0]
 
     yield Vectors()
     client.close()
@@ -44,7 +43,7 @@ def vectors(server: DevServer, connection: str) -> Any:
 
 @pytest.mark.parametrize("id", IDS)
 def test_ids(vectors: Any, native: bool, id: str) -> None:
-    vectors.make(id)
+    vectors.create(id)
     assert run(native, vector_id=id, data="x") == 1
     assert run(native, {"id": id}, vector_id="{{ params.id }}", data="y") == 1
     assert vectors.read(id).data == "y"
@@ -53,13 +52,13 @@ def test_ids(vectors: Any, native: bool, id: str) -> None:
 @pytest.mark.parametrize("text", TEXTS)
 def test_namespaces_data_and_the_texts_in_metadata(vectors: Any, native: bool, text: str) -> None:
     for written in (text, "{{ params.text }}"):
-        vectors.make("a", text, metadata={"note": "before"})
+        vectors.create("a", text, metadata={"note": "before"})
         metadata = {"note": written, "deep": [{"note": written}]}
         values = {"data": written, "metadata": metadata, "metadata_update_mode": "PATCH", "namespace": written}
         assert run(native, {"text": text}, vector_id="a", **values) == 1
-        found = vectors.read("a", text)
-        assert found.data == text
-        assert found.metadata == {"note": text, "deep": [{"note": text}]}
+        stored = vectors.read("a", text)
+        assert stored.data == text
+        assert stored.metadata == {"note": text, "deep": [{"note": text}]}
 
 
 def test_a_template_within_a_text_keeps_the_rest_of_it(native: bool) -> None:
@@ -67,8 +66,8 @@ def test_a_template_within_a_text_keeps_the_rest_of_it(native: bool) -> None:
     assert (operator.vector_id, operator.data) == ("doc-7", "2026-01-02: 7\n")
 
 
-def test_a_whole_number_is_taken_as_its_digits(vectors: Any, native: bool) -> None:
-    vectors.make("5")
+def test_an_integer_id_becomes_its_digits(vectors: Any, native: bool) -> None:
+    vectors.create("5")
     assert run(native, {"id": 5}, vector_id="{{ params.id }}", data="x") == 1
     assert run(native, vector_id=5, data="x") == 1
 
@@ -78,13 +77,13 @@ def test_a_whole_number_is_taken_as_its_digits(vectors: Any, native: bool) -> No
     ["{{ params.v }}", "{{ params.v | tojson }}", "[{{ params.v[0] }}, {{ params.v[1] }}]", [0.5, 1], (0.5, 1)],
 )
 def test_vectors_from_templates(vectors: Any, native: bool, written: Any) -> None:
-    vectors.make("a")
+    vectors.create("a")
     assert run(native, {"v": [0.5, 1]}, vector_id="a", vector=written) == 1
     assert vectors.read("a").vector == [0.5, 1.0]
 
 
-def test_numpy_vectors_are_taken_as_they_are(vectors: Any, native: bool) -> None:
-    vectors.make("a")
+def test_numpy_vectors_are_accepted(vectors: Any, native: bool) -> None:
+    vectors.create("a")
     assert run(native, vector_id="a", vector=np.array([0.5, 1], dtype=np.float32)) == 1
     assert vectors.read("a").vector == [0.5, 1.0]
 
@@ -94,20 +93,20 @@ def test_numpy_vectors_are_taken_as_they_are(vectors: Any, native: bool) -> None
     ["{{ params.m }}", "{{ params.m | tojson }}", '{"note": "None", "n": {{ params.m.n }}, "gone": null}'],
 )
 def test_metadata_from_templates(vectors: Any, native: bool, written: str) -> None:
-    vectors.make("a", metadata={"gone": 1, "kept": 2})
+    vectors.create("a", metadata={"gone": 1, "kept": 2})
     params = {"m": {"note": "None", "n": 3, "gone": None}}
     assert run(native, params, vector_id="a", metadata=written, metadata_update_mode="PATCH") == 1
     assert vectors.read("a").metadata == {"kept": 2, "note": "None", "n": 3}
 
 
-def test_native_rendering_still_gives_the_values_of_whole_expressions() -> None:
+def test_native_rendering_keeps_the_types_of_single_expressions() -> None:
     metadata = {"n": "{{ params.n }}", "tags": "{{ params.tags }}", "text": "n is {{ params.n }}"}
     operator = rendered(True, {"n": 3, "tags": ["x"]}, vector_id="a", metadata=metadata)
     assert operator.metadata == {"n": 3, "tags": ["x"], "text": "n is 3"}
 
 
-def test_fields_whose_value_is_none_are_absent(vectors: Any, native: bool) -> None:
-    vectors.make("a", metadata={"x": 1}, data="old")
+def test_fields_that_render_to_none_are_not_set(vectors: Any, native: bool) -> None:
+    vectors.create("a", metadata={"x": 1}, data="old")
     none = "{{ params.none }}"
     empty = {"vector": none, "data": none, "metadata_update_mode": none, "namespace": none}
     assert run(native, {"none": None}, vector_id="a", metadata={"x": 2}, **empty) == 1
@@ -117,7 +116,7 @@ def test_fields_whose_value_is_none_are_absent(vectors: Any, native: bool) -> No
 
 
 @pytest.mark.usefixtures("connection")
-def test_an_id_whose_value_is_none_is_refused(native: bool) -> None:
+def test_an_id_that_renders_to_none_is_rejected(native: bool) -> None:
     with pytest.raises(AirflowFailException, match="vector_id: must be text, got NoneType None"):
         run(native, {"none": None}, vector_id="{{ params.none }}", data="x")
 
@@ -128,12 +127,12 @@ def test_none_within_metadata_or_a_text_is_text_unless_native(native: bool) -> N
     assert operator.metadata == {"whole": None if native else "None", "part": "is None"}
 
 
-def test_an_undefined_name_is_told(native: bool) -> None:
+def test_an_undefined_name_raises(native: bool) -> None:
     with pytest.raises(jinja2.UndefinedError, match="nothing"):
         rendered(native, vector_id="{{ nothing }}", data="x")
 
 
-def test_an_error_in_a_template_is_told(native: bool) -> None:
+def test_an_error_in_a_template_raises(native: bool) -> None:
     with pytest.raises(ZeroDivisionError):
         rendered(native, vector_id="{{ 1 // 0 }}", data="x")
     with pytest.raises(jinja2.TemplateSyntaxError):

@@ -35,7 +35,7 @@ def test_the_updated_count_is_returned() -> None:
 
 
 @pytest.mark.usefixtures("stored")
-def test_a_missing_id_is_warned_of_failed_or_skipped() -> None:
+def test_a_missing_id_warns_fails_or_skips() -> None:
     missing: dict[str, Any] = {"vector_id": "b", "data": "x", "namespace": "ns"}
     message = "There is no vector 'b' in namespace 'ns'; nothing was updated."
     assert run(PLAIN, **missing) == 0
@@ -47,7 +47,7 @@ def test_a_missing_id_is_warned_of_failed_or_skipped() -> None:
 
 @pytest.mark.usefixtures("stored")
 @pytest.mark.parametrize("mode", ["PATCH", "OVERWRITE"])
-def test_the_mode_of_default_args_suits_tasks_without_metadata(mode: str) -> None:
+def test_a_mode_in_default_args_does_not_affect_tasks_without_metadata(mode: str) -> None:
     defaults = {"metadata_update_mode": mode}
     with DAG("d", schedule=None, default_args=defaults):
         operator = UpdateVectorOperator(task_id="t", vector_id="a", vector=[1, 1])
@@ -57,10 +57,10 @@ def test_the_mode_of_default_args_suits_tasks_without_metadata(mode: str) -> Non
             return {"id": "a", "vector": [1, 2]}
 
         decorated: Any = change()
-    for one in (operator, decorated.operator):
-        assert one.metadata_update_mode == mode
-        one.render_template_fields(context({}))
-        assert one.execute(context({})) == 1
+    for instance in (operator, decorated.operator):
+        assert instance.metadata_update_mode == mode
+        instance.render_template_fields(context({}))
+        assert instance.execute(context({})) == 1
 
 
 def test_on_missing_is_checked_when_the_dag_is_parsed() -> None:
@@ -90,14 +90,14 @@ def test_on_missing_is_checked_when_the_dag_is_parsed() -> None:
         ({}, "nothing to update: give vector, sparse_vector, data or metadata"),
     ],
 )
-def test_bad_input_fails_at_once(values: dict[str, Any], message: str) -> None:
+def test_invalid_input_fails_immediately(values: dict[str, Any], message: str) -> None:
     with pytest.raises(AirflowFailException) as caught:
         run(PLAIN, vector_id="a", **values)
     assert message in str(caught.value)
 
 
 @pytest.mark.usefixtures("stored")
-def test_an_id_that_is_no_text_fails_at_once(server: DevServer) -> None:
+def test_an_id_that_is_not_text_fails_immediately(server: DevServer) -> None:
     with pytest.raises(AirflowFailException, match=r"vector_id: must be text, got float 100000\.0"):
         run(PLAIN, vector_id=1e5, data="x")
     assert not server.requests["update"]
@@ -105,7 +105,7 @@ def test_an_id_that_is_no_text_fails_at_once(server: DevServer) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 413, 422])
 @pytest.mark.usefixtures("stored")
-def test_permanent_errors_fail_at_once(server: DevServer, status: int) -> None:
+def test_permanent_errors_fail_immediately(server: DevServer, status: int) -> None:
     server.faults.add(Fault(kind="status", status=status, times=9))
     with pytest.raises(AirflowFailException, match=f"{status} Injected fault"):
         run(PLAIN, vector_id="a", data="x")
@@ -132,7 +132,7 @@ def test_transient_errors_are_left_to_the_tasks_retries(
 
 
 @pytest.mark.parametrize("fields", [{"password": ""}, {"host": ""}, {"password": "***"}])
-def test_an_unusable_connection_fails_at_once(monkeypatch: pytest.MonkeyPatch, fields: dict[str, str]) -> None:
+def test_an_invalid_connection_fails_immediately(monkeypatch: pytest.MonkeyPatch, fields: dict[str, str]) -> None:
     connection = {"conn_type": "upstash_vector", "host": "x.io", "password": "t", **fields}
     monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", str(connection).replace("'", '"'))
     with pytest.raises(AirflowFailException, match=r"The REST (URL|token) is"):
@@ -149,7 +149,7 @@ def test_an_unusable_connection_fails_at_once(monkeypatch: pytest.MonkeyPatch, f
         Fault(kind="status", status=503, times=9),
     ],
 )
-def test_no_exception_holds_the_token(
+def test_no_exception_contains_the_token(
     server: DevServer, monkeypatch: pytest.MonkeyPatch, fault: Fault | None
 ) -> None:
     token = server.token if fault else "a-wrong-token"
@@ -184,7 +184,7 @@ def test_the_connection_id_is_a_template_too(
     assert run(PLAIN, {"conn": "other"}, **values) == 1
 
 
-def test_making_an_operator_opens_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_creating_an_operator_opens_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("a socket was opened while the DAG was parsed")
 
@@ -195,7 +195,7 @@ def test_making_an_operator_opens_no_socket(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.usefixtures("stored")
 @pytest.mark.parametrize(
-    ("values", "sentence"),
+    ("values", "message"),
     [
         (
             {"vector_id": "a", "vector": [1]},
@@ -204,13 +204,13 @@ def test_making_an_operator_opens_no_socket(monkeypatch: pytest.MonkeyPatch) -> 
         ({"vector_id": "b", "data": "x", "on_missing": "fail"}, "There is no vector 'b' in the default namespace"),
     ],
 )
-def test_the_log_says_why_in_a_line_of_its_own(
-    caplog: pytest.LogCaptureFixture, values: dict[str, Any], sentence: str
+def test_the_error_is_logged_in_one_line(
+    caplog: pytest.LogCaptureFixture, values: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(AirflowFailException) as caught:
         run(PLAIN, **values)
-    (message,) = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert message.getMessage() == str(caught.value)
-    assert message.getMessage().startswith(sentence)
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert record.getMessage() == str(caught.value)
+    assert record.getMessage().startswith(message)
     cause = caught.value.__cause__
     assert cause is None or cause.__traceback__ is None

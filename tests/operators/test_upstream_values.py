@@ -1,4 +1,4 @@
-"""Values that other tasks returned are never templates; those that the DAG contains are."""
+"""Values that other tasks returned are never rendered; those written in the DAG are."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ DECORATORS = (upstash_vector_update_task, upstash_vector_bulk_update_task)
 
 @pytest.fixture(params=[False, True], ids=["plain", "native"])
 def dag(request: pytest.FixtureRequest) -> Any:
-    with DAG("d", schedule=None, render_template_as_native_obj=request.param) as made:
-        yield made
+    with DAG("d", schedule=None, render_template_as_native_obj=request.param) as dag:
+        yield dag
 
 
 @pytest.fixture
 def returned(dag: DAG, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a reference to the result of a task, which is as given."""
+    """Return a function that makes an XComArg with a given value."""
     reference = UpdateVectorOperator(task_id="upstream", vector_id="a").output
 
-    def make(value: object) -> Any:
+    def returning(value: object) -> Any:
         monkeypatch.setattr(type(reference), "resolve", lambda *_, **__: value)
         return reference
 
-    return make
+    return returning
 
 
 def mapped_instance(task: Any, values: Mapping[str, Any], *, seen: bool) -> Any:
-    """Render the first instance of a mapped task as Airflow does; ``seen``: it knows the values for a task's."""
+    """Render the first instance of a mapped task as Airflow does; ``seen``: it marks the values as a task's."""
     decorated = "op_kwargs" in task.partial_kwargs
     operator = task.unmap({"op_kwargs": values} if decorated else values)
     operator._do_render_template_fields(
@@ -59,24 +59,24 @@ def mapped_instance(task: Any, values: Mapping[str, Any], *, seen: bool) -> Any:
 
 
 def required(operator: type[BaseOperator], field: str) -> dict[str, str]:
-    """Return the arguments that an operator needs beside a field."""
+    """Return the other required arguments of an operator."""
     name = "rows" if operator is BulkUpdateVectorsOperator else "vector_id"
     return {} if field == name else {name: "a"}
 
 
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize(("operator", "field"), FIELDS)
-def test_every_field_keeps_what_a_task_returned(
+def test_no_field_renders_the_result_of_a_task(
     dag: DAG, returned: Any, operator: Any, field: str, text: str
 ) -> None:
-    more = required(operator, field)
-    one = operator(task_id="one", **{field: returned(text)}, **more)
-    one.render_template_fields({"params": {}})
-    expanded = operator.partial(task_id="expanded", **more).expand(**{field: returned([text])})
-    by_kwargs = operator.partial(task_id="kwargs", **more).expand_kwargs(returned([{field: text}]))
-    listed = operator.partial(task_id="listed", **more).expand_kwargs([returned({field: text})])
+    others = required(operator, field)
+    single = operator(task_id="single", **{field: returned(text)}, **others)
+    single.render_template_fields({"params": {}})
+    expanded = operator.partial(task_id="expanded", **others).expand(**{field: returned([text])})
+    by_kwargs = operator.partial(task_id="kwargs", **others).expand_kwargs(returned([{field: text}]))
+    listed = operator.partial(task_id="listed", **others).expand_kwargs([returned({field: text})])
     for rendered in (
-        one,
+        single,
         mapped_instance(expanded, {field: text}, seen=True),
         mapped_instance(by_kwargs, {field: text}, seen=False),
         mapped_instance(listed, {field: text}, seen=False),
@@ -88,7 +88,7 @@ def test_every_field_keeps_what_a_task_returned(
 
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("decorator", DECORATORS)
-def test_functions_get_what_a_task_returned(dag: DAG, returned: Any, decorator: Any, text: str) -> None:
+def test_functions_get_the_result_of_a_task_unrendered(dag: DAG, returned: Any, decorator: Any, text: str) -> None:
     @decorator  # type: ignore[untyped-decorator]
     def function(text: Any, other: Any = None) -> Any: ...
 
@@ -102,7 +102,7 @@ def test_functions_get_what_a_task_returned(dag: DAG, returned: Any, decorator: 
 
 @pytest.mark.usefixtures("dag")
 @pytest.mark.parametrize("value", [{"a": TEXTS}, TEXTS, [[TEXTS]], tuple(TEXTS)])
-def test_texts_within_what_a_task_returned(returned: Any, value: Any) -> None:
+def test_texts_within_the_result_of_a_task(returned: Any, value: Any) -> None:
     within: Any = UpdateVectorOperator(
         task_id="within", vector_id="a", metadata={"v": returned(value), "n": ANSWER}
     )
@@ -121,7 +121,7 @@ def test_rows_that_a_task_returned(returned: Any, rows: Any) -> None:
 
 
 @pytest.mark.usefixtures("dag")
-def test_what_the_dag_contains_is_rendered_beside_it(returned: Any) -> None:
+def test_values_written_in_the_dag_are_rendered_beside_it(returned: Any) -> None:
     defaults: Any = {"data": ANSWER}
     with TaskGroup("outer", default_args=defaults), TaskGroup("inner"):
         partial = UpdateVectorOperator.partial(task_id="t", namespace=ANSWER, vector_id=ANSWER)
@@ -132,7 +132,7 @@ def test_what_the_dag_contains_is_rendered_beside_it(returned: Any) -> None:
 
 
 @pytest.mark.usefixtures("dag")
-def test_mappings_that_the_dag_contains_are_rendered() -> None:
+def test_mappings_written_in_the_dag_are_rendered() -> None:
     partial = UpdateVectorOperator.partial(task_id="t", vector_id="a")
     literal = partial.expand_kwargs([{"data": ANSWER}])
     assert str(mapped_instance(literal, {"data": ANSWER}, seen=False).data) == "42"

@@ -1,4 +1,4 @@
-"""Template fields after rendering: what each may be, and how a rendered text is read. Pure."""
+"""Conversion of arguments: rendered template fields to text or structured values, durations to seconds. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from airflow_provider_upstash_vector.client.validation import shown
 
 
 def rendered_text(value: object, field: str) -> str:
-    """Return a text field. A whole number is taken as its digits; nothing else is converted.
+    """Return a text field; an integer becomes its digits. Raises ``InvalidRequest`` for any other type.
 
-    A float or a truth value is refused: what other text it came from, ``1e5`` or ``yes``, cannot be known.
+    A float or a boolean is rejected because the text that it was read from, ``1e5`` or ``yes``, is unknown.
     """
     if isinstance(value, str):
         return str.__str__(value)
@@ -25,14 +25,15 @@ def rendered_text(value: object, field: str) -> str:
 
 
 def optional_text(value: object, field: str) -> str | None:
-    """Return a text field that may be absent."""
+    """Return a text field, or ``None`` if it is not set."""
     return None if value is None else rendered_text(value, field)
 
 
 def rendered_value(value: Any, field: str, expected: str) -> Any:
-    """Return a structured field: what is no text as it is, a text read as JSON or as a Python literal.
+    """Return a structured field: a text is parsed as JSON or as a Python literal, other values stay as they are.
 
-    An empty text, ``None`` and ``null`` mean that the field is not given. ``expected`` says what is wanted.
+    An empty text, ``None`` and ``null`` are ``None``: the field is not set. Raises ``InvalidRequest`` with
+    ``expected`` for other text.
     """
     if not isinstance(value, str):
         return value
@@ -40,7 +41,7 @@ def rendered_value(value: Any, field: str, expected: str) -> Any:
     if not text:
         return None
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_reject_constant)
     except (ValueError, RecursionError):
         pass
     try:
@@ -49,14 +50,14 @@ def rendered_value(value: Any, field: str, expected: str) -> Any:
         raise InvalidRequest(field, f"must be {expected}, got the text {value[:60]!r}") from None
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
 def duration_seconds(value: object, name: str) -> float:
-    """Return a duration in seconds: a number of more than 0, or a ``timedelta``.
+    """Return a number or a ``timedelta`` in seconds.
 
-    Raises ``TypeError`` for anything else, texts among it, and ``ValueError`` for 0, less, NaN and infinity.
+    Raises ``TypeError`` for any other type, and ``ValueError`` if it is not positive and finite.
     """
     number = value.total_seconds() if isinstance(value, timedelta) else value
     if not isinstance(number, int | float) or isinstance(number, bool):

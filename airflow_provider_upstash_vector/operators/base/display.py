@@ -1,4 +1,4 @@
-"""A long list of rows as a template field: neither rendered row by row nor stored with the rendered fields."""
+"""Long template fields, summarized when Airflow stores and shows the rendered fields."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ MAX_TEMPLATED_ROWS = 100
 
 
 class SummarizedRows(Sequence[Any]):
-    """A list that shows itself by its length."""
+    """A list of rows whose repr is its length; its rows are not rendered."""
 
     def __init__(self, rows: Sequence[Any]) -> None:
         self._rows = rows
 
     @classmethod
     def of(cls, rows: Any) -> Any:
-        """Return a list of more than 100 rows as this; anything else as it is."""
+        """Wrap a list of more than 100 rows; return any other value as it is."""
         return cls(rows) if isinstance(rows, list | tuple) and len(rows) > MAX_TEMPLATED_ROWS else rows
 
     def __getitem__(self, position: Any) -> Any:
@@ -37,23 +37,23 @@ _FIRST_NUMBERS = 4
 
 
 class SummarizedVector(Sequence[Any]):
-    """A list or an array that shows itself in short; ``value`` is what it was made of."""
+    """A list or an array whose repr is truncated; ``value`` is the whole."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
 
     @classmethod
     def of(cls, value: Any) -> Any:
-        """Return more than ten numbers, also as text, as this; anything else as it is."""
+        """Wrap more than ten numbers, also if given as text; return any other value as it is."""
         try:
-            found = rendered_value(value, "vector", "")
+            vector = rendered_value(value, "vector", "")
         except InvalidRequest:
-            return value  # the task says what is wrong, when it runs
-        return cls(found) if _length(found) > MAX_SHOWN_NUMBERS else value
+            return value  # the update raises the same error
+        return cls(vector) if _length(vector) > MAX_SHOWN_NUMBERS else value
 
     @classmethod
-    def whole(cls, value: Any) -> Any:
-        """Return what ``of`` has shortened."""
+    def unwrap(cls, value: Any) -> Any:
+        """Undo :meth:`of`."""
         return value.value if isinstance(value, cls) else value
 
     def __getitem__(self, position: Any) -> Any:

@@ -1,13 +1,13 @@
-"""Templates that change nothing but what stands between their braces.
+"""Literal-safe templates: rendering changes nothing outside the braces.
 
 Airflow's native rendering evaluates every rendered text as a Python literal, also one without a template:
 the id ``1e5`` becomes 100000.0 and the metadata text ``None`` a null, which deletes a field under PATCH. And
-Jinja itself drops a trailing newline. Here
+Jinja drops a trailing newline. Here
 
 - a text without a template stays as it is, and text is never evaluated;
-- what another task has returned stays as it is, also in a mapped task;
-- a field that is one whole expression with the value ``None`` is ``None``, as if it had not been given;
-- with native rendering, one whole expression gives its value, in a field or within one.
+- the result of another task stays as it is, also in a mapped task;
+- a field that is a single expression with the value ``None`` is ``None``, the same as not set;
+- with native rendering, a single expression renders to its value, in a field or nested in one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class LiteralSafeTemplateMixin(BaseOperator):
-    """Renders template fields so that texts arrive as they were written, on every Airflow version."""
+    """Renders template fields without changing literal text, on every Airflow version."""
 
     _containers_around = 0
     _is_rendered = False
@@ -57,9 +57,9 @@ class LiteralSafeTemplateMixin(BaseOperator):
         jinja_env: Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render ``content``; everything but texts is left to Airflow, which comes back here for those within.
+        """Render ``content``; Airflow renders containers, and calls this method again for the texts in them.
 
-        ``seen_oids`` has the ids of values that are not templates: what other tasks returned.
+        ``seen_oids`` has the ids of values that are not templates: the results of other tasks.
         """
         if isinstance(content, str):
             if seen_oids and id(content) in seen_oids:
@@ -76,13 +76,13 @@ class LiteralSafeTemplateMixin(BaseOperator):
 def _rendered(text: str, context: Context, environment: Environment, *, whole_field: bool) -> Any:
     if not _has_template(text, environment):
         return text
-    # Native code generation, also for the plain environment, gives the values before they become text.
+    # Native code generation, also for the plain environment, yields the values before they become text.
     exact = environment.overlay(keep_trailing_newline=True)
     exact.code_generator_class = NativeCodeGenerator
     parts = _parts(exact.from_string(text), context)
     if len(parts) == 1:
         (value,) = parts
-        is_value = not isinstance(value, str | Undefined)  # an undefined value says so when it becomes text
+        is_value = not isinstance(value, str | Undefined)  # an undefined value raises when it becomes text
         if (value is None and whole_field) or (is_value and isinstance(environment, NativeEnvironment)):
             return value
     return "".join(str(part) for part in parts)
@@ -100,7 +100,7 @@ def _has_template(text: str, environment: Environment) -> bool:
 
 
 def _parts(template: Template, context: Context) -> list[Any]:
-    # Not Template.render(): it would copy Airflow's context, and so evaluate all its lazy values.
+    # Not Template.render(): it would copy Airflow's context and so evaluate all its lazy values.
     environment = template.environment
     variables = cast("dict[str, Any]", copy.copy(context))
     variables.update((name, value) for name, value in template.globals.items() if name not in variables)

@@ -1,6 +1,6 @@
-"""What ``expand_kwargs(<result of a task>)`` gives to a mapped task.
+"""Values that a mapped task gets from ``expand_kwargs(<result of a task>)``.
 
-Airflow renders these values as if the DAG contained them; those of ``expand(...)`` it marks as seen.
+Airflow renders them as if they were written in the DAG; those of ``expand(...)`` it marks as seen.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def values_of_expand_kwargs(operator: BaseOperator, context: Context) -> list[Any]:
-    """Return the template fields, and arguments of a function, that an unmapped operator has from a task."""
+    """Return the template fields and function arguments of an unmapped operator that are results of a task."""
     dag: Any = operator.get_dag()
     mapped = dag.task_dict.get(operator.task_id) if dag else None
     if not hasattr(mapped, "partial_kwargs") or not _is_from_task(mapped, context):
@@ -25,10 +25,10 @@ def values_of_expand_kwargs(operator: BaseOperator, context: Context) -> list[An
 
 
 def _is_from_task(mapped: Any, context: Any) -> bool:
-    given = mapped._get_specified_expand_input().value  # noqa: SLF001 - nothing public tells
-    if isinstance(given, Sequence):  # of expand_kwargs([...]): mappings and results of tasks
-        given = given[context["ti"].map_index]
-    return not isinstance(given, Mapping)
+    kwargs = mapped._get_specified_expand_input().value  # noqa: SLF001 - there is no public way
+    if isinstance(kwargs, Sequence):  # expand_kwargs([...]), with mappings and results of tasks
+        kwargs = kwargs[context["ti"].map_index]
+    return not isinstance(kwargs, Mapping)
 
 
 def _arguments_in_dag(mapped: Any) -> Iterator[Mapping[str, Any]]:
