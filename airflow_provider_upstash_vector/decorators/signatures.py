@@ -83,6 +83,6 @@ class BulkUpdateTask(Protocol):
     ) -> TaskDecorator:
         """Make a task of a function that returns or yields rows, paths of files, or a table.
 
-        A retry that resumes from a checkpoint needs the same rows in the same order. ``**kwargs`` are those of every
-        task.
+        A retry that resumes from a checkpoint needs the same rows in the same order. ``**kwargs`` are those of
+        every task.
         """

@@ -99,7 +99,7 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
         self.on_missing = on_missing
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
-        # render_template() does not get the field's name, and render_template_fields() is not called for mapped tasks
+        # not render_template(), which does not get the field's name
         super()._do_render_template_fields(*args, **kwargs)
         self.vector = SummarizedVector.of(self.vector)
 

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from html import unescape
 from importlib import import_module
 from pathlib import Path
@@ -20,8 +20,7 @@ from pydantic import BaseModel
 from typing_extensions import is_typeddict
 
 from airflow_provider_upstash_vector.bulk import errors as bulk_errors
-from airflow_provider_upstash_vector.bulk.options import BulkOptions
-from airflow_provider_upstash_vector.bulk.sources import FieldNames
+from airflow_provider_upstash_vector.bulk.options import OPTION_HELP, BulkArguments, BulkOptions
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.client import errors as client_errors
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
@@ -33,6 +32,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     UpdateVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
+from scripts.mkdocs_options import on_page_markdown
 from tests.support.airflow_home import ROOT, AirflowHome
 from tests.support.dag_runs import DagRun, load_dags
 
@@ -148,9 +148,15 @@ def entries() -> list[tuple[str, str]]:
 
 
 def own_parameters(target: Any) -> dict[str, inspect.Parameter]:
-    """Return the parameters of a class or function, with those that ``**kwargs`` pass to bases in this package."""
+    """Return the parameters of a class or function, with options and those that ``**kwargs`` pass to bases."""
     if not inspect.isclass(target):
-        return dict(inspect.signature(target).parameters)
+        parameters = dict(inspect.signature(target).parameters)
+        if list(parameters)[-1:] == ["arguments"]:
+            del parameters["arguments"]
+            keyword = inspect.Parameter.KEYWORD_ONLY
+            for name in BulkArguments.__annotations__:
+                parameters[name] = inspect.Parameter(name, keyword, default=getattr(BulkOptions, name))
+        return parameters
     if is_typeddict(target) or issubclass(target, BaseModel):
         names = getattr(target, "model_fields", target.__annotations__)
         return {name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names}
@@ -236,12 +242,32 @@ def test_the_reference_shows_the_arguments_of_a_decorator(site: Path, task: str,
 def test_the_reference_shows_the_defaults_of_a_bulk_run(site: Path) -> None:
     name = "airflow_provider_upstash_vector.bulk.options.BulkArguments"
     listed = entry_of(site, "bulk", name).parameters
-    used = {**vars_of(BulkOptions()), **{f"{field}_field": name for field, name in vars_of(FieldNames()).items()}}
-    assert {name: default for name, (_, default) in listed.items()} == {name: repr(used[name]) for name in listed}
+    assert {option: default for option, (_, default) in listed.items()} == {
+        option: repr(getattr(BulkOptions, option)) for option in BulkArguments.__annotations__
+    }
 
 
-def vars_of(options: Any) -> dict[str, Any]:
-    return {field.name: getattr(options, field.name) for field in fields(options)}
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [
+        ("reference/airflow", "operators.upstash_vector.BulkUpdateVectorsOperator"),
+        ("reference/bulk", "bulk.api.update_async"),
+        ("reference/bulk", "bulk.options.BulkArguments"),
+        ("how-to/bulk-update", ""),
+    ],
+)
+def test_the_help_of_every_option_is_shown(site: Path, page: str, name: str) -> None:
+    text = " ".join(text_of((site / f"{page}.html").read_text()).split())
+    assert name.rpartition(".")[2] in text
+    helps = {option: OPTION_HELP[option].replace("``", "") for option in BulkArguments.__annotations__}
+    assert [option for option, shown_help in helps.items() if shown_help not in text] == []
+
+
+def test_the_hooks_bulk_update_shows_the_options(site: Path) -> None:
+    name = "airflow_provider_upstash_vector.hooks.upstash_vector.UpstashVectorHook.bulk_update"
+    signature = entry_of(site, "airflow", name).signature.replace('"', "'")
+    for option in BulkArguments.__annotations__:
+        assert re.search(rf" {option}: [^=]+ = {re.escape(repr(getattr(BulkOptions, option)))}", signature), option
 
 
 @pytest.mark.parametrize("client", ["sync_client.VectorClient"])
@@ -297,9 +323,9 @@ def test_every_stop_reason_is_in_the_catalogue() -> None:
     ],
 )
 def test_every_argument_is_in_its_how_to(page: str, classes: tuple[Any, ...]) -> None:
-    text = (DOCS / "how-to" / page).read_text()
-    for kind in classes:
-        parameters = inspect.signature(inspect.unwrap(kind.__init__)).parameters.values()
-        names = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+    text = on_page_markdown((DOCS / "how-to" / page).read_text())
+    for one in classes:
+        parameters = inspect.signature(inspect.unwrap(one.__init__)).parameters.values()
+        names = {one.name for one in parameters if one.kind is one.KEYWORD_ONLY}
         assert names
         assert sorted(name for name in names if f"`{name}`" not in text) == []
