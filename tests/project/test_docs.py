@@ -160,7 +160,7 @@ def own_parameters(target: Any) -> dict[str, inspect.Parameter]:
     if is_typeddict(target) or issubclass(target, BaseModel):
         names = getattr(target, "model_fields", target.__annotations__)
         return {name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names}
-    parameters: dict[str, inspect.Parameter] = {}
+    parameters = {}
     for base in target.__mro__:
         if not base.__module__.startswith("airflow_provider") or "__init__" not in vars(base):
             continue
@@ -324,8 +324,8 @@ def test_every_stop_reason_is_in_the_catalogue() -> None:
 )
 def test_every_argument_is_in_its_how_to(page: str, classes: tuple[Any, ...]) -> None:
     text = on_page_markdown((DOCS / "how-to" / page).read_text())
-    for one in classes:
-        parameters = inspect.signature(inspect.unwrap(one.__init__)).parameters.values()
-        names = {one.name for one in parameters if one.kind is one.KEYWORD_ONLY}
+    for kind in classes:
+        parameters = inspect.signature(inspect.unwrap(kind.__init__)).parameters.values()
+        names = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
         assert names
         assert sorted(name for name in names if f"`{name}`" not in text) == []
