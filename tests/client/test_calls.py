@@ -105,8 +105,8 @@ def test_many_ids_are_sent_in_several_requests() -> None:
             result: Any = {"deleted": count} if key == "deleted" else [None] * count
             yield wire.Response(200, {}, json.dumps({"result": result}).encode())
 
-    sent, found = drive(wire.fetch(ids), responses("fetched"))
-    assert (len(sent), len(found)) == (3, 2_300)
+    sent, vectors = drive(wire.fetch(ids), responses("fetched"))
+    assert (len(sent), len(vectors)) == (3, 2_300)
     sent, deleted = drive(wire.delete(iter(ids)), responses("deleted"))
     assert [len(json.loads(send.body)["ids"]) for send in sent] == [1_000, 1_000, 300]
     assert deleted == 2_300
@@ -263,7 +263,7 @@ def test_which_calls_are_not_sent_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "result", "said"),
+    ("call", "result", "message"),
     [
         (wire.rename_namespace("a", "b"), {"renamed": 1}, '"renamed" must be of type bool'),
         (wire.list_namespaces(), ["", 5], "1: Input should be a valid string"),
@@ -271,6 +271,6 @@ def test_which_calls_are_not_sent_twice() -> None:
         (wire.random(), [], "Input should be a valid"),
     ],
 )
-def test_invalid_results(call: wire.Call[Any], result: Any, said: str) -> None:
-    with pytest.raises(errors.InvalidResponse, match=said):
+def test_invalid_results(call: wire.Call[Any], result: Any, message: str) -> None:
+    with pytest.raises(errors.InvalidResponse, match=message):
         wire.decode(call, wire.Response(200, {}, json.dumps({"result": result}).encode()), 0.0, Redactor())

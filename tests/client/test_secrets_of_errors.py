@@ -35,7 +35,7 @@ def of_text(text: str, status: str = "200 OK", *headers: str) -> bytes:
 
 ECHOES: dict[str, Response] = {
     "error": lambda echo: of_text(f'{{"error": "{echo}"}}', "401 Unauthorized"),
-    "refusal": lambda echo: of_text(f'{{"error": "{echo}"}}', "429 Slow", "Retry-After: 999"),
+    "throttled": lambda echo: of_text(f'{{"error": "{echo}"}}', "429 Slow", "Retry-After: 999"),
     "other JSON": lambda echo: of_text(f'{{"sent": {{"authorization": "{echo}"}}}}', "500 Oh"),
     "page": lambda echo: of_text(f"<html><p>sent</p><pre>{echo}</pre></html>", "502 Bad"),
     "text": lambda echo: of_text(f"\x1b[1mAuthorization: {echo}", "503 Busy"),
@@ -74,7 +74,7 @@ def test_no_error_of_a_client_shows_the_token(transport: str, call: str) -> None
             spelling=st.sampled_from([*spellings(TOKEN)]),
             padding=st.sampled_from([0, 1, 250, 280, 297, 2_300, 70_000]),
         )
-        @example(where="refusal", spelling="json, all escaped", padding=0)
+        @example(where="throttled", spelling="json, all escaped", padding=0)
         @example(where="error", spelling="plain", padding=280)
         def check(where: str, spelling: str, padding: int) -> None:
             server.response = ECHOES[where]("x" * padding + spellings(TOKEN)[spelling])
@@ -109,7 +109,7 @@ def test_no_bulk_run_shows_the_token(
             )
         assert server.requests
     assert_no_secret([TOKEN], caught.value)
-    if where == "refusal":
+    if where == "throttled":
         assert isinstance(caught.value.__cause__, RateLimited)
     written = failures.read_text() if failures.exists() else ""  # a row that was put back has not failed
     assert_not_shown(TOKEN, written, caplog.text, repr(caught.value.report), json.dumps(caplog.messages))

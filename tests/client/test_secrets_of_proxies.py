@@ -96,13 +96,13 @@ def test_credentials_echoed_by_a_proxy_are_not_shown(
     echo = ""
 
     def script(connection: socket.socket, _: bytes) -> None:
-        answers = {
+        responses = {
             "reason": http_response(b"", f"407 {echo}"),
             "body": http_response(f"<html>Proxy-Authorization: {echo}</html>".encode(), "502 Bad"),
             "header": http_response(b"", "302 Found", f"Location: http://login/?{echo}"),
             "garbage": f"{echo}\r\n\r\n".encode(),
         }
-        connection.sendall(answers[where])
+        connection.sendall(responses[where])
         if where == "garbage":
             connection.shutdown(socket.SHUT_RDWR)
 

@@ -68,7 +68,7 @@ def test_bodies() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         (b"<html><p>Sign in</p>", "is not JSON: 'Sign in'"),
         (b"", "is not JSON: ''"),
@@ -82,10 +82,10 @@ def test_bodies() -> None:
         ({"result": {"updated": -5}}, '"updated" must be at least 0'),
     ],
 )
-def test_an_undocumented_response_is_invalid(body: Any, said: str) -> None:
+def test_an_undocumented_response_is_invalid(body: Any, message: str) -> None:
     with pytest.raises(InvalidResponse) as caught:
         wire.decode(wire.update(VectorUpdate(id="a", data="x")), response(body), NOON, Redactor())
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_invalid_results_of_other_calls() -> None:
@@ -123,14 +123,14 @@ INFO = {
 )
 def test_a_count_of_an_index_is_an_integer_of_at_least_0(path: str, wrong: object) -> None:
     assert wire.decode(wire.info(), response({"result": INFO}), NOON, Redactor()).vector_count == 5
-    given: Any = json.loads(json.dumps(INFO))
+    result: Any = json.loads(json.dumps(INFO))
     *parents, name = path.split(".")
-    holder = given
+    holder = result
     for parent in parents:
         holder = holder[parent]
     holder[name] = wrong
     with pytest.raises(InvalidResponse):
-        wire.decode(wire.info(), response({"result": given}), NOON, Redactor())
+        wire.decode(wire.info(), response({"result": result}), NOON, Redactor())
 
 
 @pytest.mark.parametrize("wrong", [-5, 1.0, "1", True, None])
@@ -140,7 +140,7 @@ def test_a_count_of_deleted_vectors_is_an_integer_of_at_least_0(wrong: object) -
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("failed", "message"),
     [
         (response({"error": "Invalid vector dimension", "status": 422}, 422), "Invalid vector dimension"),
         (response(b"<html><h1>502 Bad &amp; ugly</h1>\n nginx</html>", 502), "502 Bad & ugly nginx"),
@@ -154,8 +154,8 @@ def test_a_count_of_deleted_vectors_is_an_integer_of_at_least_0(wrong: object) -
         (response(b"x" * 5000, 500), "x" * 300 + "…"),
     ],
 )
-def test_the_text_of_a_response_becomes_readable(given: wire.Response, message: str) -> None:
-    assert wire.api_error(given, NOON, Redactor()).server_message == message
+def test_the_text_of_a_response_becomes_readable(failed: wire.Response, message: str) -> None:
+    assert wire.api_error(failed, NOON, Redactor()).server_message == message
 
 
 @pytest.mark.parametrize(

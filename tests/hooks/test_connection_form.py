@@ -49,7 +49,7 @@ def test_names_have_no_terminal_sequences() -> None:
         (errors.ConnectionFailed("cannot connect", "refused"), "connection refused"),
         (errors.ConnectionFailed("cannot connect", "timeout"), "the connection timed out"),
         (errors.ConnectionFailed("cannot connect"), "check the REST URL and, if there is one, the proxy"),
-        (errors.ResponseTimeout("no answer"), 'raise the extra "timeout"'),
+        (errors.ResponseTimeout("no response"), 'raise the extra "timeout"'),
         (errors.ResponseLost("cut"), "try again"),
         (errors.InvalidResponse("not JSON"), "not from an Upstash Vector index"),
         (

@@ -181,12 +181,12 @@ def test_python_without_authorities_uses_those_of_certifi(transport: str, monkey
 def test_all_addresses_of_a_host_share_one_connect_timeout(
     transport: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look_up = socket.getaddrinfo
+    resolve = socket.getaddrinfo
     with full_listener() as port:
         many = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{last}", port)) for last in range(1, 61)]
 
         def find(host: str, *rest: Any, **options: Any) -> Any:
-            return many if host == "index.test" else look_up(host, *rest, **options)
+            return many if host == "index.test" else resolve(host, *rest, **options)
 
         monkeypatch.setattr(socket, "getaddrinfo", find)
         either = client_to(transport, f"http://index.test:{port}", replace(ONCE, connect_timeout_seconds=0.5))

@@ -54,7 +54,7 @@ def asynchronous(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...
 @asynchronous
 async def test_512_requests_over_512_connections_and_one_name_resolution(monkeypatch: pytest.MonkeyPatch) -> None:
     all_there = asyncio.Event()
-    look_ups = 0
+    resolutions = 0
 
     async def script(body: bytes, writer: asyncio.StreamWriter) -> None:
         if len(peer.bodies) == 512:
@@ -64,18 +64,18 @@ async def test_512_requests_over_512_connections_and_one_name_resolution(monkeyp
 
     found = socket.getaddrinfo
 
-    def look_up(*args: Any, **options: Any) -> Any:
-        nonlocal look_ups
-        look_ups += 1
+    def resolve(*args: Any, **options: Any) -> Any:
+        nonlocal resolutions
+        resolutions += 1
         return found(*args, **options)
 
     async with peer_of(script, max_connections=512) as (peer, transport):
-        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
         for _ in range(2):
-            answers = await asyncio.gather(*(transport.send("/update", b"%d" % n, 30) for n in range(512)))
-            assert [response.body for response in answers] == [b"%d" % n for n in range(512)]
+            responses = await asyncio.gather(*(transport.send("/update", b"%d" % n, 30) for n in range(512)))
+            assert [response.body for response in responses] == [b"%d" % n for n in range(512)]
         assert peer.connections == 512
-        assert look_ups == 1
+        assert resolutions == 1
 
 
 @asynchronous
@@ -278,19 +278,19 @@ async def test_a_connection_lost_before_the_request_raises_connection_failed() -
 
 @asynchronous
 async def test_a_name_resolution_is_shared_and_its_failure_not_cached(monkeypatch: pytest.MonkeyPatch) -> None:
-    look_ups = 0
+    resolutions = 0
     found = socket.getaddrinfo
 
-    def look_up(_: Any, *args: Any, **options: Any) -> Any:
-        nonlocal look_ups
-        look_ups += 1
+    def resolve(_: Any, *args: Any, **options: Any) -> Any:
+        nonlocal resolutions
+        resolutions += 1
         time.sleep(0.05)
-        if look_ups == 1:
+        if resolutions == 1:
             raise socket.gaierror(-3, "Temporary failure in name resolution")
         return found("127.0.0.1", *args, **options)
 
     async with peer_of(echo, max_connections=20) as (peer, _):
-        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
         transport = Http1Transport(settings_for(f"http://index.test:{peer.port}"))
         failures = await asyncio.gather(*(transport.send("/", b"", 5) for _ in range(8)), return_exceptions=True)
         assert [getattr(failure, "reason", failure) for failure in failures] == ["dns"] * 8
@@ -300,7 +300,7 @@ async def test_a_name_resolution_is_shared_and_its_failure_not_cached(monkeypatc
         await asyncio.sleep(0)
         cancelled.cancel()  # which started the name resolution that the others wait for
         await asyncio.gather(*others)
-        assert (look_ups, cancelled.cancelled()) == (2, True)
+        assert (resolutions, cancelled.cancelled()) == (2, True)
         await transport.close()
 
 
@@ -344,11 +344,11 @@ async def test_closing_ends_all_requests_in_flight() -> None:
 
 @asynchronous
 async def test_closing_cancels_a_name_resolution(monkeypatch: pytest.MonkeyPatch) -> None:
-    def look_up(*_: Any, **__: Any) -> Any:
+    def resolve(*_: Any, **__: Any) -> Any:
         time.sleep(0.1)
         return []
 
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     transport = Http1Transport(settings_for("http://index.test"))
     sending = asyncio.create_task(transport.send("/update", b"", 5))
     await asyncio.sleep(0.01)
@@ -393,8 +393,8 @@ def test_connections_over_tls_are_kept_and_closed(tls: ssl.SSLContext) -> None:
         async with peer_of(echo, tls=tls, max_connections=2) as (peer, transport):
             for size in (0, 10, 1_000_000, 10):
                 bodies = [bytes([number]) * size for number in range(6)]
-                answers = await asyncio.gather(*(transport.send("/update", body, 20) for body in bodies))
-                assert [response.body for response in answers] == bodies
+                responses = await asyncio.gather(*(transport.send("/update", body, 20) for body in bodies))
+                assert [response.body for response in responses] == bodies
             assert peer.connections == 2
         return peer
 

@@ -30,13 +30,13 @@ def played(script: Script, ask: Ask) -> Peer:
 
 
 def response_to(script: Script) -> Response:
-    answers = []
+    responses = []
 
     async def ask(_: Peer, transport: Http1Transport) -> None:
-        answers.append(await transport.send("/update", b"asked", 5))
+        responses.append(await transport.send("/update", b"asked", 5))
 
     played(script, ask)
-    return answers[0]
+    return responses[0]
 
 
 def in_segments(*segments: bytes) -> Script:
@@ -166,7 +166,7 @@ def test_bytes_after_a_response_are_not_a_response(surplus: bytes, *, late: bool
 
 
 @pytest.mark.parametrize(
-    ("answer", "close", "connections"),
+    ("response", "close", "connections"),
     [
         (with_body(b"a"), False, 1),
         (b"HTTP/1.1 204 No Content\r\n\r\n", False, 1),

@@ -85,7 +85,7 @@ def reset_connection(connection: socket.socket, _: bytes) -> None:
         lambda connection, _: (connection.sendall(http_response()[:-3]), connection.close()),
         lambda connection, _: (connection.sendall(b"SSH-2.0-OpenSSH_9\r\n\r\n"), connection.close()),
     ],
-    ids=["reset", "closed", "half an answer", "not HTTP"],
+    ids=["reset", "closed", "half a response", "not HTTP"],
 )
 def test_a_broken_connection_raises_response_lost(transport: str, script: Script) -> None:
     with (
@@ -211,13 +211,13 @@ def test_an_echoed_token_is_not_shown(transport: str, response: bytes) -> None:
         either = ClientOfEither(transport, Endpoint.of(server.url, token), ONCE)
         with pytest.raises(UpstashVectorError) as caught:
             either.update(CHANGE)
-        told = repr(either.client.__dict__)
+        shown = repr(either.client.__dict__)
         either.end()
     error: BaseException | None = caught.value
     while error is not None:
-        told += f"{error!r} {error} {error.args!r} {vars(error)!r}"
+        shown += f"{error!r} {error} {error.args!r} {vars(error)!r}"
         error = error.__cause__ or error.__context__
-    assert token[:20] not in told.replace(repr(token), "")  # the client itself holds it
+    assert token[:20] not in shown.replace(repr(token), "")  # the client itself holds it
 
 
 @pytest.mark.parametrize(
