@@ -33,12 +33,12 @@ class Index:
     def parts(self, name: str) -> dict[str, Any]:
         first, second = {"a": (1.0, 0.0), "b": (0.0, 1.0), "c": (0.6, 0.8)}[name]
         sparse = [(index, value) for index, value in ((1, first), (2, second)) if value]
-        found: dict[str, Any] = {}
+        parts: dict[str, Any] = {}
         if self.info.index_type != "SPARSE":
-            found["vector"] = [first, second, *[0.0] * (self.info.dimension - 2)]
+            parts["vector"] = [first, second, *[0.0] * (self.info.dimension - 2)]
         if self.info.index_type != "DENSE":
-            found["sparse_vector"] = ([index for index, _ in sparse], [value for _, value in sparse])
-        return found
+            parts["sparse_vector"] = ([index for index, _ in sparse], [value for _, value in sparse])
+        return parts
 
     def fill(self) -> None:
         vectors = [
@@ -65,8 +65,8 @@ class Index:
         """Return the ids of all vectors of the namespace, by range."""
         return [vector.id for vector in self.client.listed("range", self.namespace, **options)]
 
-    def ids(self, found: Any) -> list[Any]:
-        return [item and item.id for item in found]
+    def ids(self, results: Any) -> list[Any]:
+        return [item and item.id for item in results]
 
 
 @pytest.fixture(scope="module", params=INDEXES)
@@ -105,11 +105,11 @@ def test_fetch(index: Index) -> None:
 
 def test_query(index: Index) -> None:
     query = index.client.query
-    found = query(namespace=index.namespace, **index.parts("a"), top_k=2, include_metadata=True)
-    assert index.ids(found) == ["a", "c"]
-    assert found[0].score > found[1].score
-    assert found[0].metadata["name"] == "a"
-    assert found[0].vector is found[0].data is None
+    results = query(namespace=index.namespace, **index.parts("a"), top_k=2, include_metadata=True)
+    assert index.ids(results) == ["a", "c"]
+    assert results[0].score > results[1].score
+    assert results[0].metadata["name"] == "a"
+    assert results[0].vector is results[0].data is None
     assert query(namespace=f"{index.namespace}-unknown", **index.parts("a")) == []
 
 
@@ -117,18 +117,18 @@ def test_query(index: Index) -> None:
     "filter", [Field("length") >= 1, "length >= 1", Field("name").isin(["b", "c"]) & Field("tags").contains("all")]
 )
 def test_query_with_a_filter(index: Index, filter: Any) -> None:
-    found = index.client.query(namespace=index.namespace, **index.parts("c"), filter=filter)
-    assert sorted(index.ids(found)) == ["b", "c"]
+    results = index.client.query(namespace=index.namespace, **index.parts("c"), filter=filter)
+    assert sorted(index.ids(results)) == ["b", "c"]
 
 
 def test_query_many(index: Index) -> None:
     queries = [{**index.parts(name), "top_k": 1} for name in "abc"]
-    assert [index.ids(found) for found in index.client.query_many(queries, index.namespace)] == [
+    assert [index.ids(results) for results in index.client.query_many(queries, index.namespace)] == [
         ["a"],
         ["b"],
         ["c"],
     ]
-    assert [index.ids(found) for found in index.client.query_many(queries[:1], index.namespace)] == [["a"]]
+    assert [index.ids(results) for results in index.client.query_many(queries[:1], index.namespace)] == [["a"]]
 
 
 def test_update(index: Index) -> None:

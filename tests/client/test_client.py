@@ -184,7 +184,7 @@ def test_a_resumable_query_is_always_ended(client: ClientOfEither, server: DevSe
         _ = 1 // 0
     assert server.requests["resumable-query-end"] == 1
     with client.entered("resumable_query", [1, 0]) as query:
-        assert [found.id for found in query.results] == ["a"]
+        assert [result.id for result in query.results] == ["a"]
         server.clear()  # the query no longer exists when it is ended
     server.faults.add(Fault(kind="status", status=503, times=9, command="resumable-query-end"))
     with pytest.raises(errors.ServerError), client.entered("resumable_query", [1, 0]):
@@ -258,10 +258,10 @@ def test_any_namespace_and_id_reach_the_service_as_they_are(
 ) -> None:
     either = ClientOfEither(transport, Endpoint.of(shared_server.url, shared_server.token), QUICK)
     either.upsert([{"id": id, "vector": [1, 2]}], namespace)
-    (found,) = either.fetch([id], namespace)
+    (vector,) = either.fetch([id], namespace)
     names = either.info().namespaces
     either.end()
-    assert found.id == id
+    assert vector.id == id
     assert namespace in names
 
 

@@ -11,20 +11,20 @@ from airflow_provider_upstash_vector.client.wire.responses import error_class
 
 
 def all_errors() -> list[UpstashVectorError]:
-    found: list[UpstashVectorError] = []
+    instances: list[UpstashVectorError] = []
     kinds: list[type[UpstashVectorError]] = [UpstashVectorError]
     while kinds:
         kind = kinds.pop()
-        kinds += [each for each in kind.__subclasses__() if each.__module__ == errors.__name__]
+        kinds += [subclass for subclass in kind.__subclasses__() if subclass.__module__ == errors.__name__]
         if issubclass(kind, ApiError):
-            found.append(kind(429, "slow down", 1.5))
+            instances.append(kind(429, "slow down", 1.5))
         elif kind is errors.InvalidRequest:
-            found.append(kind("vector", "must not be empty"))
+            instances.append(kind("vector", "must not be empty"))
         elif kind is errors.ConnectionFailed:
-            found.append(kind("cannot connect", "dns"))
+            instances.append(kind("cannot connect", "dns"))
         else:
-            found.append(kind("went wrong"))
-    return found
+            instances.append(kind("went wrong"))
+    return instances
 
 
 @pytest.mark.parametrize("error", all_errors(), ids=lambda error: type(error).__name__)

@@ -241,12 +241,12 @@ def test_json_names_are_accepted() -> None:
 
 
 def test_equal_updates_have_equal_hashes() -> None:
-    one, same = VectorUpdate(id="a", vector=[0.1]), VectorUpdate(id="a", vector=np.array([0.1]))
-    assert one == same
-    assert hash(one) == hash(same)
-    assert one != VectorUpdate(id="a", vector=[0.2])
-    assert one != "a"
-    assert pickle.loads(pickle.dumps(one)) == one  # noqa: S301 - our own
+    update, same = VectorUpdate(id="a", vector=[0.1]), VectorUpdate(id="a", vector=np.array([0.1]))
+    assert update == same
+    assert hash(update) == hash(same)
+    assert update != VectorUpdate(id="a", vector=[0.2])
+    assert update != "a"
+    assert pickle.loads(pickle.dumps(update)) == update  # noqa: S301 - our own
 
 
 def test_a_vector_for_upsert_needs_a_dense_or_sparse_part() -> None:
