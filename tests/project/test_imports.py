@@ -19,6 +19,8 @@ ROOT = Path(__file__).parent.parent.parent / OURS
 COMPAT = "airflow.providers.common.compat"
 PAST_COMPAT = {
     ("assets/upstash_vector.py", "airflow.models.connection"),
+    ("hooks/connection_settings.py", "airflow.sdk.log"),
+    ("hooks/connection_settings.py", "airflow.utils.log.secrets_masker"),
     ("lineage.py", "airflow.providers.openlineage.extractors"),
     ("operators/base/lineage.py", "airflow.providers.openlineage.extractors"),
     ("retry_policies/upstash_vector.py", "airflow.sdk"),
