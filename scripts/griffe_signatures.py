@@ -7,12 +7,13 @@ defaults and help of the options of a bulk run.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import griffe
 
-from airflow_provider_upstash_vector.bulk.options import BulkOptions, expand_option_docs
+from airflow_provider_upstash_vector.bulk.options import OPTION_HELP, BulkOptions
 
 _KEYWORD = griffe.ParameterKind("keyword-only")  # not a member access: mypy takes its type for str
 _REST = griffe.ParameterKind("variadic keyword")
@@ -21,6 +22,7 @@ _DEFAULTS_OF = {
     "decorators.signatures.BulkUpdateTask.__call__": "operators.bulk.BulkUpdateVectorsOperator",
     "decorators.signatures.UpdateTask.__call__": "operators.update.UpdateVectorOperator",
 }
+_OPTIONS_LINE = re.compile(r"^:param \w+: those of .*BulkArguments`\.$", re.MULTILINE)
 _SELF = griffe.Parameter("self", kind=griffe.ParameterKind("positional or keyword"))
 
 
@@ -45,6 +47,7 @@ class Signatures(griffe.Extension):
         ]
         for option in options:
             option.default = repr(getattr(BulkOptions, option.name))
+        pkg["bulk.options.BulkArguments"].docstring.value += f"\n\n{_option_help()}"
         for function in _functions(pkg):
             _unpack_options(function, options)
             for parameter in function.parameters:
@@ -53,7 +56,16 @@ class Signatures(griffe.Extension):
     def on_instance(self, *, obj: griffe.Object, **_: Any) -> None:
         """Add the help of the options to a docstring that refers to them."""
         if obj.docstring is not None:
-            obj.docstring.value = expand_option_docs(obj.docstring.value)
+            obj.docstring.value = with_option_help(obj.docstring.value)
+
+
+def with_option_help(docstring: str) -> str:
+    """Replace the line that refers to ``BulkArguments`` by one for each option, except the namespace."""
+    return _OPTIONS_LINE.sub(lambda _: _option_help(), docstring)
+
+
+def _option_help() -> str:
+    return "\n".join(f":param {name}: {text}." for name, text in OPTION_HELP.items() if name != "namespace")
 
 
 def _classes(within: griffe.Object) -> Iterator[griffe.Class]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 from airflow_provider_upstash_vector.bulk.options import OPTION_HELP, BulkOptions
@@ -12,12 +11,13 @@ PLACEHOLDER = "| <!-- options of a bulk run --> | | |"
 
 def option_rows() -> str:
     """Return a table row for each option but the namespace, whose default is the connection's."""
-    return "\n".join(
-        f"| `{option.name}` | {'' if option.default is None else f'`{option.default!r}`'} "
-        f"| {OPTION_HELP[option.name].replace('``', '`')} |"
-        for option in fields(BulkOptions)
-        if option.name != "namespace"
-    )
+    rows = []
+    for name, text in OPTION_HELP.items():
+        default = getattr(BulkOptions, name)
+        if name != "namespace":
+            shown = "" if default is None else f"`{default!r}`"
+            rows.append(f"| `{name}` | {shown} | {text.replace('``', '`')} |")
+    return "\n".join(rows)
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

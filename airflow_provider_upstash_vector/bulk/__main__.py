@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -42,21 +42,16 @@ def create_parser() -> argparse.ArgumentParser:
         text = OPTION_HELP[name].replace("``", "") + (
             f" (default: {default})" if default not in {None, ""} else ""
         )
-        _add_option(parser, f"--{name.replace('_', '-')}", kind, text)
+        parser.add_argument(f"--{name.replace('_', '-')}", help=text, **_parsing(kind))
     return parser
 
 
-def _add_option(parser: argparse.ArgumentParser, flag: str, kind: Any, text: str) -> None:
+def _parsing(kind: Any) -> dict[str, Any]:
     kinds = [part for part in get_args(kind) if part is not NoneType]
-    if len(kinds) == 1:  # X | None
-        (kind,) = kinds
+    kind = kinds[0] if len(kinds) == 1 else kind  # of X | None
     if kind is bool:
-        parser.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
-    elif get_origin(kind) is Literal:
-        parser.add_argument(flag, choices=get_args(kind), help=text)
-    else:
-        convert, metavar = _CONVERTERS[kind]
-        parser.add_argument(flag, type=convert, metavar=metavar, help=text)
+        return {"action": argparse.BooleanOptionalAction}
+    return {"choices": get_args(kind)} if get_origin(kind) is Literal else _PARSING[kind]
 
 
 def _count_or_fraction(text: str) -> float:
@@ -68,12 +63,12 @@ def _shard(text: str) -> tuple[int, int]:
     return int(number), int(of)
 
 
-_CONVERTERS: dict[Any, tuple[Callable[[str], Any], str]] = {
-    str: (str, "TEXT"),
-    int: (int, "N"),
-    float: (float, "N"),
-    int | float: (_count_or_fraction, "N"),
-    Sequence[int]: (_shard, "I/N"),
+_PARSING: dict[Any, dict[str, Any]] = {
+    str: {"metavar": "TEXT"},
+    int: {"type": int, "metavar": "N"},
+    float: {"type": float, "metavar": "N"},
+    int | float: {"type": _count_or_fraction, "metavar": "N"},
+    Sequence[int]: {"type": _shard, "metavar": "I/N"},
 }
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
 from airflow_provider_upstash_vector.bulk.job import Job, RunEnvironment
-from airflow_provider_upstash_vector.bulk.options import BulkArguments, BulkOptions, documents_options
+from airflow_provider_upstash_vector.bulk.options import BulkArguments, BulkOptions
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sources import (
     AsyncSource,
@@ -44,7 +44,6 @@ P = ParamSpec("P")
 PathLike = str | os.PathLike[str] | OpenablePath
 
 
-@documents_options
 async def update_async(
     rows: object,
     endpoint: Endpoint,

@@ -1,16 +1,14 @@
-"""The options of a bulk run: default, help and check of each, once.
+"""The options of a bulk run: type, help, default and check of each.
 
-The command line, the operator's defaults, docstrings and the tables of the documentation derive from the fields of
-:class:`BulkOptions`.
+The command line, the operator's defaults, the reference and the how-to derive from :class:`BulkOptions`.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, TypedDict, TypeVar, get_args
+from dataclasses import asdict, dataclass
+from typing import Annotated, Literal, TypedDict, get_args, get_origin, get_type_hints
 
 from airflow_provider_upstash_vector.bulk.sending.limits import DailyBudget, FailureLimit
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, Format, Shard
@@ -20,74 +18,39 @@ OnMissing = Literal["count", "fail"]
 OnBudget = Literal["fail", "return"]
 MAX_CONCURRENCY = 4096
 
-T = TypeVar("T")
-_FIELD_NAMES = FieldNames()
-
-
-def _help(text: str) -> dict[str, str]:
-    return {"help": text}
-
-
-def _field_name(name: str) -> Any:
-    return field(default=getattr(_FIELD_NAMES, name), metadata=_help(f"name of ``{name}`` in the rows"))
-
 
 @dataclass(frozen=True, kw_only=True)  # without slots, so that a default can be read from the class
 class BulkOptions:
     """The options of a run. Raises ``ValueError`` for an invalid value."""
 
-    namespace: str = field(default="", metadata=_help("namespace of rows that have none"))
-    metadata_update_mode: str | None = field(
-        default=None,
-        metadata=_help("``OVERWRITE``, the service's default, or ``PATCH``, for rows that have none"),
+    namespace: Annotated[str, "namespace of rows that have none"] = ""
+    metadata_update_mode: Annotated[str | None, "``OVERWRITE`` or ``PATCH``, for rows that have none"] = None
+    concurrency: Annotated[int, "requests in flight, 1 to 4,096"] = 64
+    max_requests_per_second: Annotated[float | None, "retries included; unlimited by default"] = None
+    max_failures: Annotated[
+        int | float, "rejected or failed rows to tolerate: a count or a fraction (``0.01``)"
+    ] = 0
+    on_missing: Annotated[OnMissing, "``count`` unknown ids separately, or ``fail``: count them as failures"] = (
+        "count"
     )
-    concurrency: int = field(default=64, metadata=_help(f"requests in flight, 1 to {MAX_CONCURRENCY:,}"))
-    max_requests_per_second: float | None = field(
-        default=None, metadata=_help("limit of the request rate, retries included; unlimited by default")
-    )
-    max_failures: int | float = field(
-        default=0,
-        metadata=_help(
-            "rejected and failed rows to tolerate, a count or a fraction of all (``0.01``); one more stops the run"
-        ),
-    )
-    on_missing: OnMissing = field(
-        default="count",
-        metadata=_help("rows with an unknown id: ``count`` them separately, or as failures (``fail``)"),
-    )
-    daily_budget: int | None = field(
-        default=None,
-        metadata=_help("requests per day (UTC), over all runs that share a checkpoint; unlimited by default"),
-    )
-    on_budget: OnBudget = field(
-        default="fail",
-        metadata=_help(
-            "when the daily budget or the service's daily quota is spent: ``fail``, so that a retry resumes, or "
-            "``return`` with the remaining rows as ``not_attempted``"
-        ),
-    )
-    time_limit_seconds: float | None = field(
-        default=None,
-        metadata=_help("seconds after which the run, or dry run, stops and fails; unlimited by default"),
-    )
-    check_index: bool = field(
-        default=True,
-        metadata=_help("request the index's dimension and type first, to reject vectors that do not fit"),
-    )
-    dry_run: bool = field(default=False, metadata=_help("read and check every row, send nothing"))
-    shard: Sequence[int] | None = field(
-        default=None, metadata=_help("``(i, n)``: only part i, from 0, of n; all rows by default")
-    )
-    format: Format | None = field(
-        default=None, metadata=_help("``jsonl``, ``csv`` or ``parquet``; by default from the file's ending")
-    )
-    id_field: str = _field_name("id")
-    vector_field: str = _field_name("vector")
-    sparse_vector_field: str = _field_name("sparse_vector")
-    data_field: str = _field_name("data")
-    metadata_field: str = _field_name("metadata")
-    metadata_update_mode_field: str = _field_name("metadata_update_mode")
-    namespace_field: str = _field_name("namespace")
+    daily_budget: Annotated[int | None, "requests per day (UTC), over all runs that share a checkpoint"] = None
+    on_budget: Annotated[
+        OnBudget,
+        "when the daily budget or the service's daily quota is spent: ``fail``, so that a retry resumes, or "
+        "``return`` with the remaining rows as ``not_attempted``",
+    ] = "fail"
+    time_limit_seconds: Annotated[float | None, "seconds after which the run, or dry run, stops and fails"] = None
+    check_index: Annotated[bool, "request the index's dimension and type before the first update"] = True
+    dry_run: Annotated[bool, "read and check every row, send nothing"] = False
+    shard: Annotated[Sequence[int] | None, "``(i, n)``: only part i, from 0, of n; all rows by default"] = None
+    format: Annotated[Format | None, "``jsonl``, ``csv`` or ``parquet``; by default from the file's ending"] = None
+    id_field: str = "id"
+    vector_field: str = "vector"
+    sparse_vector_field: str = "sparse_vector"
+    data_field: str = "data"
+    metadata_field: str = "metadata"
+    metadata_update_mode_field: str = "metadata_update_mode"
+    namespace_field: str = "namespace"
 
     def __post_init__(self) -> None:
         if not _whole(self.concurrency) or not 1 <= self.concurrency <= MAX_CONCURRENCY:
@@ -119,7 +82,7 @@ class BulkOptions:
     @property
     def names(self) -> FieldNames:
         """The names of the rows' fields."""
-        return FieldNames(**{name: getattr(self, f"{name}_field") for name in asdict(_FIELD_NAMES)})
+        return FieldNames(**{name: getattr(self, f"{name}_field") for name in asdict(FieldNames())})
 
     def part(self) -> Shard | None:
         """Return the shard."""
@@ -148,30 +111,16 @@ def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-OPTION_HELP: dict[str, str] = {option.name: option.metadata["help"] for option in fields(BulkOptions)}
-_PLACEHOLDER = re.compile(r"^( *):param \w+: .*BulkArguments`\.$", re.MULTILINE)
+OPTION_HELP: dict[str, str] = {
+    name: kind.__metadata__[0]
+    if get_origin(kind) is Annotated
+    else f"name of ``{name.removesuffix('_field')}`` in the rows"
+    for name, kind in get_type_hints(BulkOptions, include_extras=True).items()
+}
 
 
-def expand_option_docs(docstring: str) -> str:
-    """Replace the ``:param`` line that refers to ``BulkArguments`` by a line for each option but the namespace."""
-    helps = {name: text for name, text in OPTION_HELP.items() if name != "namespace"}
-    return _PLACEHOLDER.sub(
-        lambda line: "\n".join(f"{line[1]}:param {name}: {text}." for name, text in helps.items()), docstring
-    )
-
-
-def documents_options(documented: T) -> T:
-    """Expand the docstring of a class or function, as :func:`expand_option_docs` does."""
-    documented.__doc__ = expand_option_docs(documented.__doc__ or "")
-    return documented
-
-
-@documents_options
 class BulkArguments(TypedDict, total=False):
-    """Keyword arguments of a bulk run: the types of :class:`BulkOptions` for ``Unpack``.
-
-    :param options: those of :class:`BulkArguments`.
-    """
+    """The keyword arguments of a bulk run, with the types of :class:`BulkOptions`, for ``Unpack``."""
 
     metadata_update_mode: str | None
     concurrency: int

@@ -64,9 +64,7 @@ class UpdateVectorDecoratedOperator(_FunctionMixin, UpdateVectorOperator):
 
     def _take(self, change: object) -> None:
         if not isinstance(change, Mapping):
-            raise InvalidRequest(
-                "result", f"must be a mapping with id and the fields to change, got {shown(change)}"
-            )
+            raise InvalidRequest("result", f"must be a mapping with id and fields to change, got {shown(change)}")
         if "id" not in change:
             raise InvalidRequest("id", "is required")
         for name, value in change.items():

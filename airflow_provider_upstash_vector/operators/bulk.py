@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_upstash_vector import metrics
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
-from airflow_provider_upstash_vector.bulk.options import BulkOptions, OnBudget, OnMissing, documents_options
+from airflow_provider_upstash_vector.bulk.options import OPTION_HELP, BulkOptions, OnBudget, OnMissing
 from airflow_provider_upstash_vector.bulk.sources import Format
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.hooks.task_state import TaskStateCheckpoint
@@ -36,11 +35,10 @@ if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk import BulkReport, CheckpointStore
 
 _ROWS = "a path, a URI or a list of rows"
-_TEMPLATED_OPTIONS = {"namespace", "metadata_update_mode", "shard"}
-_OPTIONS = {option.name for option in fields(BulkOptions)} - _TEMPLATED_OPTIONS
+# the options that are not templates
+_OPTIONS = OPTION_HELP.keys() - {"namespace", "metadata_update_mode", "shard"}
 
 
-@documents_options
 class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
     """Change many stored vectors, one update each, from a list, a file or a table; return a small manifest.
 

@@ -67,7 +67,7 @@ def test_the_result_takes_precedence_over_the_arguments(index: DevServer) -> Non
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (None, "must be a mapping with id and the fields to change, got NoneType"),
+        (None, "must be a mapping with id and fields to change, got NoneType"),
         ({"data": "x"}, "id: is required"),
         ({"id": "v1", "metdata": {}}, "metdata: there is no such field"),
         ({"id": "v1"}, "nothing to update"),
