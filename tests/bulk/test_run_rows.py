@@ -163,7 +163,9 @@ def test_a_slow_iterable_is_sent_as_it_comes(server: DevServer, run: Run) -> Non
     def slow() -> Iterator[dict[str, Any]]:
         for number, row in enumerate(rows()):
             if number == 99:
-                time.sleep(0.3)
+                deadline = time.monotonic() + 60
+                while server.requests["update"] < 99 and time.monotonic() < deadline:
+                    time.sleep(0.01)
                 sent_before_the_last.append(server.requests["update"])
             yield row
 
