@@ -151,8 +151,9 @@ def own_parameters(target: Any) -> dict[str, inspect.Parameter]:
     """Return the parameters of a class or function, with options and those that ``**kwargs`` pass to bases."""
     if not inspect.isclass(target):
         parameters = dict(inspect.signature(target).parameters)
-        if list(parameters)[-1:] == ["arguments"]:
-            del parameters["arguments"]
+        name, last = [*parameters.items()][-1]
+        if last.annotation == "Unpack[BulkArguments]":
+            del parameters[name]
             keyword = inspect.Parameter.KEYWORD_ONLY
             for name in BulkArguments.__annotations__:
                 parameters[name] = inspect.Parameter(name, keyword, default=getattr(BulkOptions, name))
