@@ -104,7 +104,9 @@ def test_the_test_button_shows_no_credential_of_a_proxy(monkeypatch: pytest.Monk
         monkeypatch.setenv("HTTPS_PROXY", f"http://us3r:{password}@127.0.0.1:{port}")
         ok, message = UpstashVectorHook("my_index").test_connection()
     assert not ok
-    assert message.startswith("Cannot connect: 401 Unauthorized: check the REST URL, and the proxy")
+    assert message.startswith(
+        "Cannot connect: 401 Unauthorized: check the REST URL and, if there is one, the proxy"
+    )
     monkeypatch.setenv("HTTPS_PROXY", f"http://us3r:{password}@127.0.0.1:port")
     ok, refused = UpstashVectorHook("my_index").test_connection()
     assert not ok

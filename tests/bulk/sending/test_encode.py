@@ -162,7 +162,7 @@ class Silent:
 
 
 def test_a_value_without_a_repr_is_rejected_like_any_other() -> None:
-    assert rejection({"id": Silent(), "data": "x"}).reason == "must be text, got Silent that has no repr"
+    assert rejection({"id": Silent(), "data": "x"}).reason == "must be text, got Silent without a repr"
 
 
 @pytest.mark.parametrize("make", [dict, OrderedDict, MappingProxyType])

@@ -271,7 +271,7 @@ async def test_a_connection_lost_before_the_request_raises_connection_failed() -
             return made
 
         transport._connector.connect = connect_and_lose  # type: ignore[method-assign]
-        with pytest.raises(ConnectionFailed, match="closed at once"):
+        with pytest.raises(ConnectionFailed, match="closed immediately"):
             await transport.send("/update", b"", 5)
         assert peer.bodies == []
 
