@@ -36,15 +36,15 @@ CONTENDERS = {
 
 def test_all_measurements_are_in_the_json_and_the_chart(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.bulk", "--quick", "--runs", "1", "--only", PARTS]
-    done = subprocess.run(
+    process = subprocess.run(
         [*command, "--results", tmp_path], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
 
-    assert "Traceback" not in done.stderr
-    assert (tmp_path / "bulk.json").exists(), done.stderr
+    assert "Traceback" not in process.stderr
+    assert (tmp_path / "bulk.json").exists(), process.stderr
     results = json.loads((tmp_path / "bulk.json").read_text())
-    assert [one["key"] for one in results["measurements"]] == MEASURED
-    assert done.returncode == (not all(one["ok"] for one in results["measurements"]))
+    assert [measured["key"] for measured in results["measurements"]] == MEASURED
+    assert process.returncode == (not all(measured["ok"] for measured in results["measurements"]))
     assert {part: [*runs] for part, runs in results["runs"].items()} == CONTENDERS
     assert {part: [*medians] for part, medians in results["medians"].items()} == CONTENDERS
     assert all(run["rows"] > 0 for runs in results["runs"].values() for own in runs.values() for run in own)
@@ -52,5 +52,5 @@ def test_all_measurements_are_in_the_json_and_the_chart(tmp_path: Path) -> None:
     assert results["machine"]["libraries"].keys() >= {"aiohttp", "orjson", "upstash-vector"}
     assert (tmp_path / "bulk.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "bulk.svg").read_text().rstrip().endswith("</svg>")
-    for one in results["measurements"]:
-        assert one["title"] in done.stdout
+    for measured in results["measurements"]:
+        assert measured["title"] in process.stdout

@@ -139,9 +139,9 @@ def test_exact_ids_mapped_and_from_xcom(
         client.upsert([{"id": id, "vector": [0, 0]} for id in ids])
         run = DagRun(dag)
         assert run.state == "success"
-        found = client.fetch(ids, include_metadata=True)
+        vectors = client.fetch(ids, include_metadata=True)
     assert len(run.tasks) == 3 * len(ids) + 2
-    written = [vector.metadata["note"] for vector in found if vector and vector.metadata]
+    written = [vector.metadata["note"] for vector in vectors if vector and vector.metadata]
     assert all(note in {"None", id} for note, id in zip(written, ids, strict=True))
     assert server.requests["update"] == 3 * len(ids)
 
