@@ -137,14 +137,14 @@ def _path(path: PathLike, find: FindPaths) -> OpenablePath:
 
 
 def _run_in_thread(job: Coroutine[Any, Any, BulkReport], cancel_token: CancelToken) -> BulkReport:
-    """Wait for the run in another thread.
+    """Run ``job`` in another thread, and wait for it.
 
     If the wait is interrupted, cancel the run, and raise the interruption when nothing is in flight; its cause is
     the error of the run, with the report.
 
     The loop has its own thread because Airflow raises a task's timeout in a signal handler, so anywhere in the
-    main thread: amid the recording of an outcome, or in a callback whose errors asyncio only logs. And this thread
-    may already have a loop.
+    main thread: while an outcome is being recorded, or in a callback whose errors asyncio only logs. Also, this
+    thread may already have a loop.
     """
     done: Future[BulkReport] = Future()
 

@@ -1,4 +1,4 @@
-"""A run from its first row to its report: what the engine needs is opened, monitored and closed."""
+"""A run from its first row to its report: opens, monitors and closes what the engine needs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, 
 
 log = logging.getLogger(__name__)
 
-# How far settled rows may be ahead of one that is being retried, 100 bytes of memory each.
+# How far completed rows may be ahead of one that is being retried; each takes 100 bytes of memory.
 _MAX_LEAD_ROWS = 32_768
 _COUNTING_SECONDS = 2.0
 _COUNTING_SECONDS_ON_STOP = 0.8
@@ -78,7 +78,7 @@ class Job:
         )
         self._counts_before = self._tracker.counts()
         self._checkpoint_writer = CheckpointWriter(store, self._tracker) if store else None
-        # if a row can change without the fingerprint, settled rows are read again and compared
+        # if a row can change without the fingerprint, completed rows are read again and compared
         compare = self._checkpoint_writer is not None and not source.fixed
         self._first_number = 0 if compare else self._tracker.watermark
         self._digest = RowsDigest(before.read, before.digest) if compare else None
@@ -239,7 +239,7 @@ class Job:
             stop_reason is None and self._before.watermark > 0 and self._recorder.counts() == self._counts_before
         )
         report = self._recorder.report(
-            total=max(reader.next_number + (rest or 0), self._tracker.end),  # not all settled rows were read again
+            total=max(reader.next_number + (rest or 0), self._tracker.end),  # completed rows may be unread
             all_read=rest is not None,
             failures_path=self._failures_path,
             retries=numbers.retries,

@@ -23,8 +23,8 @@ MAX_CONCURRENCY = 4096
 class BulkOptions:
     """The options of a run. Raises ``ValueError`` for an invalid value."""
 
-    namespace: Annotated[str, "namespace of rows that have none"] = ""
-    metadata_update_mode: Annotated[str | None, "``OVERWRITE`` or ``PATCH``, for rows that have none"] = None
+    namespace: Annotated[str, "for rows that set no namespace"] = ""
+    metadata_update_mode: Annotated[str | None, "``OVERWRITE`` or ``PATCH``, for rows that set none"] = None
     concurrency: Annotated[int, "requests in flight, 1 to 4,096"] = 64
     max_requests_per_second: Annotated[float | None, "retries included; unlimited by default"] = None
     max_failures: Annotated[
@@ -36,14 +36,14 @@ class BulkOptions:
     daily_budget: Annotated[int | None, "requests per day (UTC), over all runs that share a checkpoint"] = None
     on_budget: Annotated[
         OnBudget,
-        "when the daily budget or the service's daily quota is spent: ``fail``, so that a retry resumes, or "
+        "when the daily budget or the service's daily quota is exhausted: ``fail``, so that a retry resumes, or "
         "``return`` with the remaining rows as ``not_attempted``",
     ] = "fail"
     time_limit_seconds: Annotated[float | None, "seconds after which the run, or dry run, stops and fails"] = None
     check_index: Annotated[bool, "request the index's dimension and type before the first update"] = True
     dry_run: Annotated[bool, "read and check every row, send nothing"] = False
     shard: Annotated[Sequence[int] | None, "``(i, n)``: only part i, from 0, of n; all rows by default"] = None
-    format: Annotated[Format | None, "``jsonl``, ``csv`` or ``parquet``; by default from the file's ending"] = None
+    format: Annotated[Format | None, "``jsonl``, ``csv`` or ``parquet``; by default from the file's suffix"] = None
     id_field: str = "id"
     vector_field: str = "vector"
     sparse_vector_field: str = "sparse_vector"

@@ -23,17 +23,17 @@ class ThisAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkReport:
-    """Every row in exactly one of five counts; ``total`` is their sum.
+    """The counts of a run: every row is in exactly one of five, and ``total`` is their sum.
 
     ``rejected`` rows were never sent, ``failed`` rows may have been updated, ``not_attempted`` rows are left.
     ``all_read`` is false if a run that stopped early could not count the rest of its input. ``bytes_sent`` counts
     request bodies, repeated ones included; ``retries`` the requests beyond one per row. In a ``dry_run`` the rows
     that would be sent are those not attempted, and ``bytes_sent`` is their size. The report of a run that resumed
-    covers the earlier runs too; ``throttled_seconds`` is the part of ``seconds`` in which nothing was sent after a
-    429.
+    covers the earlier runs too; ``throttled_seconds`` is the part of ``seconds`` in which a 429 held back
+    all requests.
 
     ``updated_by_namespace`` has the first 100 namespaces with an updated row, without names of more than 256
-    characters; ``unknown_namespace_rows`` of its rows are guesses, because the run that settled them was killed.
+    characters; ``unknown_namespace_rows`` of its rows are guesses, because the run that updated them was killed.
     ``this_attempt`` is the work of this run alone. None of these is part of the manifest.
     """
 

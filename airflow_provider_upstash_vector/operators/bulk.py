@@ -49,7 +49,7 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         these; a list of rows, or an XComArg or template of one; a DataFrame, an Arrow table, any iterable. A row
         has ``id`` and any of ``vector``, ``sparse_vector``, ``data``, ``metadata``, ``metadata_update_mode``,
         ``namespace``.
-    :param namespace: namespace of rows that have none; ``None`` for the connection's, ``""`` for the default one.
+    :param namespace: for rows that set none; ``None`` for the connection's, ``""`` for the default one.
     :param failures_path: a JSON Lines file for rejected and failed rows, which can be passed as ``rows`` again.
     :param checkpoint: where a retry resumes: ``"auto"``, in the task's state (Airflow 3.3 and later); a path or
         URI, which other DAG runs resume from too; or ``None``.
@@ -173,7 +173,7 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
                 raise
             self._emit(context, hook, report)
             self.log.info("%s", report)
-            # of an unfinished run, it stays anyway, for the next run
+            # the checkpoint of an unfinished run is kept anyway, for the next run
             kept = path if self.wait_until_indexed and checkpoint is not None and report.finished else None
             if report.updated:
                 namespaces = [*report.updated_by_namespace] if report.namespace_counts_exact else None
@@ -225,7 +225,7 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
             return path
         state = context.get("task_state_store")
         if state is None:
-            self.log.info("No checkpoint: this Airflow has no task state. Set checkpoint to a path to have one.")
+            self.log.info("No checkpoint: this version of Airflow has no task state. Set checkpoint to a path.")
             return None
         ti: Any = context["ti"]
         return TaskStateCheckpoint(state, f"{ti.dag_id} {ti.run_id} {ti.task_id} {ti.map_index}")

@@ -101,8 +101,8 @@ class Poller:
 
 
 _ERRORS: dict[str, tuple[type[ApiError], int, str]] = {
-    "rate_limit": (RateLimited, 429, "too many requests for now"),
-    "daily_quota": (QuotaExceeded, 403, "the daily quota is used up"),
+    "rate_limit": (RateLimited, 429, "too many requests"),
+    "daily_quota": (QuotaExceeded, 403, "the daily quota is exhausted"),
 }
 
 

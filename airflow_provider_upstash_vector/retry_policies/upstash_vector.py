@@ -65,7 +65,7 @@ class UpstashVectorRetryPolicy(RetryPolicy):
         if is_permanent(error):
             return RetryDecision.fail(reason=f"a retry cannot help: {error}")
         if _is_quota(error):
-            return self._after(_until_midnight(context), "the daily quota is used up; retrying after 00:00 UTC")
+            return self._after(_until_midnight(context), "the daily quota is exhausted; retrying after 00:00 UTC")
         limited = _cause(error, RateLimited)
         if limited is not None and limited.retry_after is not None:
             wait = timedelta(seconds=limited.retry_after)

@@ -237,13 +237,13 @@ def test_what_is_refused_says_which_files_are_the_same(
     with pytest.raises(InvalidRows) as raised:
         run(folder.a, **options)
     assert str(raised.value) == (
-        f"rows ({folder.a}) and {argument} ({link}) are the same file; give {argument} another path, or leave the "
-        f"file out of rows"
+        f"rows ({folder.a}) and {argument} ({link}) are the same file; set {argument} to another path, or leave "
+        f"the file out of rows"
     )
     (tmp_path / "o.new").write_bytes(LINES)
     with pytest.raises(InvalidRows, match=rf"{argument} .*\.new.* are the same file"):
         run(tmp_path / "o.new", format="jsonl", **{**options, argument: tmp_path / "o"})
-    with pytest.raises(InvalidRows, match=r"no file matches '.*' but those that this run writes itself"):
+    with pytest.raises(InvalidRows, match=r"no file matches '.*' except those that this run writes itself"):
         run(f"{link[:-1]}[l]", **options)
     assert folder.content() == folder.input
     assert (tmp_path / "o.new").read_bytes() == LINES
@@ -347,7 +347,7 @@ def test_a_dry_run_keeps_to_its_time_limit_and_stops_while_it_waits_for_rows(run
         for rows in (waits(), endless()):
             error = failed(partial(run, rows, dry_run=True, time_limit_seconds=0.3))
             assert (error.reason, error.retryable, error.report.all_read) == ("time_limit", True, False)
-            assert "the time limit of 0.3 s is over" in str(error)
+            assert "the time limit of 0.3 s has passed" in str(error)
         assert failed(lambda: run(waits(), dry_run=True, cancel_token=cancel_token)).reason == "stopped"
     finally:
         go_on.set()

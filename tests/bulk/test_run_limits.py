@@ -154,7 +154,7 @@ def test_a_daily_budget_holds_for_the_day_and_the_run_resumes_the_next_day(
         assert (error.reason, error.retryable) == ("daily_budget", True)
         assert error.report.updated == 10 * (day + 1)
         assert error.report.not_attempted == 25 - error.report.updated
-        assert "it starts again at 00:00 UTC" in str(error)
+        assert "it is reset at 00:00 UTC" in str(error)
         assert failed(lambda: run(rows(25), **options)).report.updated == error.report.updated
     monkeypatch.setattr(time, "time", lambda: noon + 2 * 86_400)
     report = run(rows(25), **options)

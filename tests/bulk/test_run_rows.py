@@ -207,6 +207,6 @@ def test_progress_is_logged(
     fill(server, IDS)
     with caplog.at_level(logging.INFO):
         run(rows(), progress="log", max_requests_per_second=100)
-    lines = [record.message for record in caplog.records if "rows done" in record.message]
-    assert " of 100 rows done, " in lines[0]
+    lines = [record.message for record in caplog.records if "rows completed" in record.message]
+    assert " of 100 rows completed, " in lines[0]
     assert lines[0].endswith(" left")

@@ -109,7 +109,7 @@ def test_a_failed_wait_for_an_index() -> None:
         return raised.value
 
     assert decide(failed(Cause("rate_limit", 90.0)), jitter_seconds=0).retry_delay == timedelta(seconds=90)
-    assert decide(failed(Cause("daily_quota"))).reason == "the daily quota is used up; retrying after 00:00 UTC"
+    assert decide(failed(Cause("daily_quota"))).reason == "the daily quota is exhausted; retrying after 00:00 UTC"
     assert decide(failed(None)).action.value == "default"
 
 
@@ -163,7 +163,7 @@ def test_the_daily_quota_delays_the_retry_until_after_midnight(clock: type[Clock
     [
         ((21, 23, 59), (0, 1, 0), 0),  # yesterday's error, raised a minute late
         ((22, 0, 0), (0, 1, 0), 24),  # today's
-        ((21, 23, 59), (0, 6, 0), 24),  # today's quota is used up as well
+        ((21, 23, 59), (0, 6, 0), 24),  # today's quota is exhausted as well
     ],
 )
 def test_an_error_of_yesterday_does_not_cost_a_day(

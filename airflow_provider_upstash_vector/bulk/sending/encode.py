@@ -22,7 +22,7 @@ _NUMBERS = orjson.OPT_SERIALIZE_NUMPY
 
 
 class WrongIndex(InvalidRequest):
-    """The vector's dimension or type is not the index's: most likely in all other rows too."""
+    """The vector's dimension or type is not the index's, most likely in all other rows too."""
 
 
 class Encoded(NamedTuple):

@@ -2,7 +2,7 @@
 
 ``concurrency`` workers take rows in turn. A worker that may take none waits in the queue until it is woken.
 Memory: the rows of the window and those that wait behind one of the same vector, at most twice ``concurrency``,
-and the outcomes of rows that are settled before one read earlier.
+and the outcomes of rows that are completed before one read earlier.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from airflow_provider_upstash_vector.client.errors import (
 )
 from airflow_provider_upstash_vector.client.wire import Response
 
-# What is left of the five seconds that Airflow gives a task to stop: saving and counting take up to 2.
+# What remains of the five seconds that Airflow gives a task to stop, after up to 2 for saving and counting.
 STOP_SECONDS = 2.5
 _POLL_SECONDS = 0.25
 
@@ -89,13 +89,13 @@ class Engine:
             await asyncio.wait(workers)
             self.wait_queue.close()
         for request in self.window.drain():
-            if request.error is not None:  # it was sent and may have landed
+            if request.error is not None:  # it was sent and may have been applied
                 self.recorder.fail_unsettled(request.row, request.error)
         if self._crash is not None:
             raise self._crash
 
     def stop(self, stop_reason: StopReason, *, drain_seconds: float = STOP_SECONDS) -> None:
-        """Send no more; requests in flight have ``drain_seconds`` left, or less if an earlier call said so."""
+        """Send no more; requests in flight have ``drain_seconds`` left, or less as an earlier call allowed."""
         until = time.monotonic() + drain_seconds
         self._drain_until = min(self._drain_until, until) if self.stop_reason else until
         if self.stop_reason is None:
@@ -161,7 +161,7 @@ class Engine:
             return
         except asyncio.CancelledError:
             self.window.settle(request)
-            self.recorder.fail_unsettled(request.row, ResponseLost("the run was stopped before a response came"))
+            self.recorder.fail_unsettled(request.row, ResponseLost("the run stopped before a response arrived"))
             raise
         self.request_seconds += time.monotonic() - started
         updated = _updated(response)

@@ -17,7 +17,7 @@ _RESUME_BELOW = 64
 
 
 class Poll(Enum):
-    """The result of a poll without a row."""
+    """What ``poll`` returns instead of a row."""
 
     PENDING = "no row yet; the prefetcher wakes the run"
     END = "no more rows"

@@ -22,7 +22,7 @@ _ROWS_BETWEEN_DIGESTS = 32
 class RowReader:
     """Reads rows when the window has room for them.
 
-    ``next_number`` is the number of the next row. With a ``digest``, settled rows are read too, to be compared.
+    ``next_number`` is the number of the next row. With a ``digest``, completed rows are read too, to be compared.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class RowReader:
         self._journal = journal
         self._covers = journal.covers if journal else lambda _: True
         self._digest = digest
-        # rows read before all rows of the checkpoint were compared; the unsettled ones fit in a window
+        # rows read before all rows of the checkpoint were compared; those not completed fit in a window
         self._held: deque[tuple[NumberedRow, Encoded | InvalidRequest]] = deque()
         self._encoded_any = False
         self.next_number = first_number

@@ -43,7 +43,7 @@ class RowRequest:
     def wait_after(self, error: UpstashVectorError, client: AsyncVectorClient, clock: retry.Clock) -> float:
         """Return the seconds to wait before the request is sent again; raises ``error`` if it must not be.
 
-        ``clock`` stands still while the window is held.
+        ``clock`` stands still while requests are throttled.
         """
         self.error = error
         if self._flow is None:

@@ -22,7 +22,7 @@ _MAX_THROTTLED_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopReason:
-    """A reason to stop. ``retryable``: whether another run can get further."""
+    """A reason to stop; ``retryable`` is whether another run can get further."""
 
     reason: Reason
     explanation: str
@@ -44,12 +44,12 @@ def for_error(error: UpstashVectorError, *, responses: int) -> StopReason | None
 def for_throttling(
     error: RateLimited, *, seconds_throttled: float, max_retry_after_seconds: float
 ) -> StopReason | None:
-    """Return the reason if a 429 asks for too long a wait, or nothing else has come for too long."""
+    """Return the reason if a 429 asks for too long a wait, or if there have been only 429s for too long."""
     wait = error.retry_after or 0.0
     if wait > max_retry_after_seconds:
-        explanation = f"the service asks to wait for {wait:,.0f} s"
+        explanation = f"the service asks for a wait of {wait:,.0f} s"
     elif seconds_throttled > _MAX_THROTTLED_SECONDS:
-        explanation = f"nothing but 429 for {seconds_throttled:,.0f} s"
+        explanation = f"only 429 responses for {seconds_throttled:,.0f} s"
     else:
         return None
     return StopReason(reason="rate_limit", explanation=explanation, cause=error)
@@ -82,19 +82,19 @@ def for_changed_rows() -> StopReason:
 
 
 def for_budget(requests: int | None) -> StopReason:
-    """Return the reason for a daily budget that is spent."""
-    explanation = f"the daily budget of {requests:,} requests is spent; it starts again at 00:00 UTC"
+    """Return the reason for an exhausted daily budget."""
+    explanation = f"the daily budget of {requests:,} requests is exhausted; it is reset at 00:00 UTC"
     return StopReason(reason="daily_budget", explanation=explanation)
 
 
 def for_time_limit(seconds: float) -> StopReason:
     """Return the reason for a time limit that has passed."""
-    return StopReason(reason="time_limit", explanation=f"the time limit of {seconds:g} s is over")
+    return StopReason(reason="time_limit", explanation=f"the time limit of {seconds:g} s has passed")
 
 
 def for_cancellation(run: str = "run") -> StopReason:
     """Return the reason for a run, or ``"dry run"``, that was cancelled."""
-    return StopReason(reason="stopped", explanation=f"the {run} was stopped")
+    return StopReason(reason="stopped", explanation=f"the {run} was cancelled")
 
 
 def for_checkpoint(error: Exception) -> StopReason:

@@ -15,8 +15,8 @@ _MAX_DOUBLINGS = 10
 class Throttle:
     """Decides when the next request may be sent.
 
-    ``slots`` is the most requests in flight, ``rate`` the most requests per second, or ``None``. ``epoch`` counts
-    the 429s that were acted on: responses to requests sent before the last one say nothing new.
+    ``slots`` is the maximum of requests in flight, ``rate`` that of requests per second, or ``None``. ``epoch``
+    counts the 429s that were acted on: responses to requests sent before the last one are ignored.
     """
 
     def __init__(self, slots: int, rate: float | None) -> None:
@@ -60,7 +60,7 @@ class Throttle:
     def throttled(self, epoch: int, retry_after: float | None, now: float, random_value: float) -> None:
         """Record a 429 to a request of ``epoch``: hold for ``retry_after`` or a backoff, and halve the slots.
 
-        ``random_value`` is from 0 to 1. A ``retry_after`` of 0 says nothing.
+        ``random_value`` is from 0 to 1. A ``retry_after`` of 0 is ignored.
         """
         if epoch == self.epoch:
             self.epoch += 1

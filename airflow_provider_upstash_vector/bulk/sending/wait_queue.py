@@ -1,4 +1,4 @@
-"""A queue of workers that may send nothing for now."""
+"""A queue of workers that wait until they may send again."""
 
 from __future__ import annotations
 

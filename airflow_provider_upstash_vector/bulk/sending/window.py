@@ -1,7 +1,7 @@
-"""Which row may be sent next, so that no two of one vector are in flight together and the order stays. Pure.
+"""Which row may be sent next: rows of one vector stay in order and are never in flight together. Pure.
 
-A row's key, its namespace and id, is taken from the time it is offered to the time it is settled. Rows of a key
-that is taken wait behind it, at most as many as the window has slots.
+A row's key, its namespace and id, is taken from the time it is offered to the time it is settled, with or without
+an outcome. Later rows with that key wait behind it, at most as many as the window has slots.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Row = TypeVar("Row", bound=Keyed)
 class Window(Generic[Row]):
     """Rows between reading and settling.
 
-    ``max_lead`` limits how far the row read last may be ahead of the first one that is not settled, and so what
-    there is to remember about settled rows.
+    ``max_lead`` limits how far the row read last may be ahead of the first one that is not completed, and so
+    how many outcomes are kept in memory.
     """
 
     def __init__(self, slots: int, max_lead: int) -> None:
@@ -46,7 +46,7 @@ class Window(Generic[Row]):
         return bool(self._ready)
 
     def has_room(self, next_number: int, watermark: int) -> bool:
-        """Return whether the row ``next_number`` may be read while all rows below ``watermark`` are settled."""
+        """Return whether the row ``next_number`` may be read while all rows below ``watermark`` are completed."""
         return (
             not self._ready and self._waiting < self._max_waiting_rows and next_number < watermark + self._max_lead
         )

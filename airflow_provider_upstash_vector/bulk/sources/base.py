@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # the row's value, its file, and its place in that file: a line number or a description
 SourceRow: TypeAlias = tuple[object, "str | None", "int | str | None"]
 
-# The field that describes a written failure; a failure may be fed back as a row, and the field is not sent.
+# The field of a failures file that describes the failure; a run that reads the file as rows ignores it.
 FAILURE_FIELD = "failure"
 
 
@@ -90,8 +90,8 @@ class Source(Protocol):
     """Rows that can be read, from the start or from a given row.
 
     ``total`` is the number of rows if it is known without reading; ``fingerprint`` changes when the input does,
-    and is ``None`` if unknown; if ``fixed``, with any row. If ``rereadable``, the rows can be read twice;
-    if ``blocking``, reading may wait for a network or a program.
+    and is ``None`` if unknown. If ``fixed``, it changes with any row. If ``rereadable``, the rows can be read
+    twice; if ``blocking``, reading may wait for a network or a program.
     """
 
     total: int | None

@@ -1,4 +1,4 @@
-"""Records of a CSV text; if the quotes of one are wrong, the lines that it consumed are read again."""
+"""Records of a CSV text; if the quotes in one are wrong, the lines that it consumed are read again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_upstash_vector.bulk.sources.jsonl import MAX_LINE_BYTES, T
 
 # The text that is kept for reading again; no row of an update is as long.
 MAX_RECORD_CHARS: Final = MAX_LINE_BYTES
-# The limit of reading again, as a multiple of the text: quotes may be wrong on every line.
+# The limit of what is read again, as a multiple of the text, since quotes may be wrong on every line.
 _MAX_TIMES_AGAIN: Final = 8
 _CELL: Final = r'(?:"[^"]*(?:""[^"]*)*"|[^",]*)'
 _PLAIN_QUOTES: Final = re.compile(rf"{_CELL}(?:,{_CELL})*")
@@ -28,7 +28,7 @@ class Records:
     cells is not that of ``header``. Its first line is then a record of its own, and the lines after it are read
     again. In those, a quote within a cell is wrong too: such a line may be the end of a cell rather than a row.
 
-    ``first_line`` is the number of the present record's first line, ``text`` all of its text. Raises
+    ``first_line`` is the number of the current record's first line, ``text`` all of its text. Raises
     :class:`InvalidRows` if a line is too long, or if quotes are wrong on too many lines.
     """
 
@@ -37,26 +37,26 @@ class Records:
         self.first_line = 1
         self._readline = text.readline
         self._again: deque[str] = deque()
-        self._lines: list[str] = []  # of the present record
+        self._lines: list[str] = []  # of the current record
         self._again_to = 0  # the last line that was read before
         self._chars_read = self._chars_again = 0
         self._reader = csv.reader(self._next_lines(), strict=True)
 
     @property
     def text(self) -> str:
-        """Return the text of the present record."""
+        """Return the text of the current record."""
         return "".join(self._lines)
 
     def is_utf_8(self) -> bool:
-        """Return whether all bytes of the present record are UTF-8."""
+        """Return whether all bytes of the current record are UTF-8."""
         text = "".join(self._lines)
         try:
             return text.isascii() or bool(text.encode())
-        except UnicodeEncodeError:  # a byte that is not stands there as unpaired surrogate
+        except UnicodeEncodeError:  # a byte that is not UTF-8 was decoded to an unpaired surrogate
             return False
 
     def reason(self, cells: list[str] | str) -> str:
-        """Return what is wrong with the present record."""
+        """Return what is wrong with the current record."""
         if isinstance(cells, str):
             return cells
         if not self.is_utf_8():
@@ -86,7 +86,7 @@ class Records:
         return _PLAIN_QUOTES.fullmatch(self.text.rstrip("\r\n")) is not None
 
     def _next_lines(self) -> Iterator[str]:
-        """Yield line after line, those to be read again first, and record them as the present record's."""
+        """Yield line after line, those to be read again first, and record them as the current record's."""
         lines, again, readline = self._lines, self._again, self._readline
         size = 0
         while True:
@@ -101,7 +101,7 @@ class Records:
             if size > MAX_RECORD_CHARS:
                 if len(lines) == 1:
                     raise InvalidRows(f"line {self.first_line} {TOO_LONG}")
-                raise csv.Error(f"it would have more than {MAX_RECORD_CHARS // 1024**2} MB")
+                raise csv.Error(f"it would be larger than {MAX_RECORD_CHARS // 1024**2} MB")
             yield line
 
     def _first_line_alone(self, error: str) -> str:

@@ -1,4 +1,4 @@
-"""Rows that are skipped without being parsed: those settled before, or all of them to count them."""
+"""Rows that are skipped without being parsed: those completed before, or, to count them, all."""
 
 from __future__ import annotations
 

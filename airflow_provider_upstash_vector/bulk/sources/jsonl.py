@@ -18,7 +18,7 @@ from airflow_provider_upstash_vector.client.validation import shown
 # A row holds 1 MB of text, 48 KB of metadata and two vectors at most; JSON may take six characters for one.
 MAX_LINE_BYTES = 16 * 1024 * 1024
 TOO_LONG = (
-    f"is longer than {MAX_LINE_BYTES // 1024**2} MB, longer than any row: check the format and the line endings"
+    f"is longer than {MAX_LINE_BYTES // 1024**2} MB, more than a row can have: check the format and line endings"
 )
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -22,8 +22,8 @@ _SAME_SCHEMES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "az": "abfs", "abfss": "
 class OwnFile:
     """A file that a run writes for ``argument``.
 
-    One that is ``named`` is the argument's value, and any link to it is the same file. Others are beside it: they
-    are deleted or replaced unread, so what a link at their path leads to is not touched.
+    If it is ``named``, its path is the argument's value, and any link to it is the same file. Other files are
+    beside that one. They are deleted or replaced unread, so a file that a link at their path leads to is safe.
     """
 
     argument: str
@@ -44,14 +44,14 @@ class OwnFile:
 
 
 class OwnFiles:
-    """The files that a run writes for two arguments; raises :class:`InvalidRows` if one is of both."""
+    """The files that a run writes for two arguments; raises :class:`InvalidRows` if both have the same file."""
 
     def __init__(self, failures: Sequence[OwnFile] = (), checkpoint: Sequence[OwnFile] = ()) -> None:
         self._files = [*failures, *checkpoint]
         for one, other in product(failures, checkpoint):
             if one.is_at(other.path) or other.is_at(one.path):
                 raise InvalidRows(
-                    f"{_named(one)} and {_named(other)} are the same file; give one of them another path"
+                    f"{_named(one)} and {_named(other)} are the same file; change the path of one of them"
                 )
 
     def inputs(self, found: Sequence[OpenablePath], pattern: str | None) -> list[OpenablePath]:
@@ -66,13 +66,13 @@ class OwnFiles:
                 inputs.append(path)
             elif pattern is None or not own.is_named_by(path):
                 raise InvalidRows(
-                    f"rows ({path}) and {_named(own)} are the same file; give {own.argument} another path, or "
+                    f"rows ({path}) and {_named(own)} are the same file; set {own.argument} to another path, or "
                     f"leave the file out of rows"
                 )
             else:
                 log.info("%s matches %s, which is not read: it is %s.", pattern, path, _named(own))
         if found and not inputs:
-            raise InvalidRows(f"no file matches {pattern!r} but those that this run writes itself")
+            raise InvalidRows(f"no file matches {pattern!r} except those that this run writes itself")
         return inputs
 
 

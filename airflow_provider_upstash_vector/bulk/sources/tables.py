@@ -70,7 +70,7 @@ class TableRows(SizedSource):
         super().__init__(table.length, shard)
         self._table = table
         for _ in table.rows(0, min(table.length, BATCH_ROWS)):
-            pass  # what Arrow cannot read is refused before anything is sent
+            pass  # what Arrow cannot read is an error before anything is sent
         self.fingerprint: str | None = f"table of {table.length} rows {self._first}-{self._end}"
 
     def rows(self, skip: int) -> Iterator[SourceRow]:

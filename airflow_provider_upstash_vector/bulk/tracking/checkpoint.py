@@ -1,6 +1,6 @@
 """Checkpoints: the state that a later run resumes from, and the stores that keep it.
 
-A checkpoint is a watermark with the counts of the rows below it, the outcomes of the rows settled above it, a
+A checkpoint is a watermark with the counts of the rows below it, the outcomes of the rows completed above it, a
 fingerprint of the input and a digest of the rows read: if the input has changed, the run starts over.
 """
 
@@ -71,7 +71,7 @@ class Checkpoint:
     unknown_namespace_rows: int = 0  # rows in ``namespaces`` whose namespace is a guess
 
     def to_json(self) -> dict[str, Any]:
-        """Return the state as a JSON object: a few hundred bytes, and some per row settled above the watermark."""
+        """Return the state as a JSON object: a few hundred bytes, and some per row above the watermark."""
         return {
             **{name: getattr(self, name) for name in _PLAIN_FIELDS},
             "version": VERSION,
@@ -141,7 +141,7 @@ class FileCheckpoint:
             return
         if prefix.strip() and not _PREFIX.match(prefix):
             raise InvalidRows(
-                f"{self.path} exists and is not a checkpoint; delete it, or give checkpoint another path"
+                f"{self.path} exists and is not a checkpoint; delete it, or set checkpoint to another path"
             )
 
     def _open(self) -> Any:

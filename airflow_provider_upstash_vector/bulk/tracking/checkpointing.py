@@ -23,7 +23,7 @@ STARTING_OVER = "The input or its options have changed since the checkpoint; sta
 
 
 def load_checkpoint(store: CheckpointStore, fingerprint: str, namespace: str = "") -> Checkpoint | None:
-    """Return where the previous run stopped, rows of the journal included; ``None`` if it cannot be resumed.
+    """Return the state to resume from, rows of the journal included; ``None`` if it cannot be resumed.
 
     If the input has changed, the run starts over with what is left of the day's budget. The journal does not
     record namespaces: its updated rows count as in ``namespace``, and as ``unknown_namespace_rows``.
@@ -110,9 +110,9 @@ class RowsDigest:
         self.compared = self.rows == self._expected_rows
         return not self.compared or self._hash.hexdigest() == self._expected
 
-    def may_end(self, settled_rows: int) -> bool:
-        """Return whether the input may end here: not before the rows of the checkpoint, nor a settled one."""
-        return self.rows >= max(self._expected_rows, settled_rows)
+    def may_end(self, completed_rows: int) -> bool:
+        """Return whether the input may end here: after the rows of the checkpoint and all completed ones."""
+        return self.rows >= max(self._expected_rows, completed_rows)
 
     def state(self) -> tuple[int, str]:
         """Return the rows and their digest, or those of the checkpoint until as many have been read."""
@@ -135,7 +135,7 @@ class CheckpointWriter:
         self.journal = Journal(store.journal_path, tracker.watermark, ring_rows=ring_rows)
 
     async def save(self, checkpoint: Checkpoint) -> Exception | None:
-        """Save a checkpoint; return the error of the first save, or of the third in a row, which stop the run."""
+        """Save a checkpoint; return the error of the first or the third consecutive save, which stops the run."""
         self._requested += 1
         try:
             await asyncio.to_thread(self._save, checkpoint, self._requested)

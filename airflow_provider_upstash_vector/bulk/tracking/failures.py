@@ -3,7 +3,7 @@
 A line is the row with one more field, ``failure``, that says what happened and where the row was; a run that
 reads the line ignores that field. A value that JSON cannot hold exactly, such as NaN or a set, is replaced by a
 list with its ``repr``, which no field accepts: the row is rejected again rather than sent with another value. A
-line is written before its row is settled.
+line is written before the outcome of its row is recorded.
 """
 
 from __future__ import annotations
@@ -85,12 +85,12 @@ class FailuresFile:
             return
         if not valid:
             raise InvalidRows(
-                f"{self._path} exists and its last line is not a failure of a run; delete it, or give "
-                f"failures_path another path"
+                f"{self._path} exists and its last line is not a failure of a run; delete it, or "
+                f"set failures_path to another path"
             )
 
     def prepare(self, is_settled: Callable[[int], bool] | None) -> None:
-        """Create an empty file, or, if ``is_settled`` is given, one with the lines of settled rows."""
+        """Create an empty file, or, if ``is_settled`` is given, one with the lines of completed rows."""
         self._begun = False
         self._file = create_private(self._new)
         if is_settled is not None:
@@ -173,7 +173,7 @@ def _failure_of(line: bytes) -> dict[str, Any] | None:
 
 
 def _settled_lines(lines: Iterable[bytes], is_settled: Callable[[int], bool]) -> Iterable[bytes]:
-    """Yield the first complete line of each settled row; other rows are sent again."""
+    """Yield the first complete line of each completed row; other rows are sent again."""
     seen: set[int] = set()
     for line in lines:
         number = (_failure_of(line) or {}).get("row")

@@ -41,7 +41,7 @@ def _open_regular(name: str, flags: int) -> int:
     descriptor = os.open(name, flags | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise InvalidRows(f"{name} is not a regular file; give another path")
+        raise InvalidRows(f"{name} is not a regular file; use another path")
     return descriptor
 
 

@@ -1,4 +1,4 @@
-"""The outcome of every row: counts, and the watermark below which all rows are settled. Pure."""
+"""The outcome of every row: counts, and the watermark below which all rows are completed. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import IntEnum
 
 
 class Outcome(IntEnum):
-    """Outcome of a settled row; 0 means none."""
+    """Outcome of a completed row; 0 means none."""
 
     UPDATED = 1
     MISSING = 2
@@ -17,9 +17,9 @@ class Outcome(IntEnum):
 
 
 class OutcomeTracker:
-    """Settled rows by number, counted from 0.
+    """Completed rows by number, counted from 0.
 
-    Every row below ``watermark`` is settled; ``outcomes_above_watermark`` holds the settled rows above it.
+    Every row below ``watermark`` is completed; ``outcomes_above_watermark`` holds the completed rows above it.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class OutcomeTracker:
             raise ValueError(f"the counts {self._counts[1:]} do not add up to {watermark} rows")
         lowest = min(self.outcomes_above_watermark, default=watermark)
         if lowest < watermark:
-            raise ValueError(f"row {lowest} is already settled")
+            raise ValueError(f"row {lowest} is already completed")
         self._advance()
 
     def settle(self, number: int, outcome: Outcome) -> None:
@@ -45,7 +45,7 @@ class OutcomeTracker:
             self._counts[outcome] += 1
             return
         if self.is_settled(number):
-            raise ValueError(f"row {number} is already settled")
+            raise ValueError(f"row {number} is already completed")
         self.outcomes_above_watermark[number] = outcome
         if number == self.watermark:
             self._advance()
@@ -58,12 +58,12 @@ class OutcomeTracker:
         self.watermark = watermark
 
     def is_settled(self, number: int) -> bool:
-        """Return whether a row is settled."""
+        """Return whether a row is completed."""
         return number < self.watermark or number in self.outcomes_above_watermark
 
     @property
     def end(self) -> int:
-        """The number after that of the last settled row."""
+        """The number after that of the last completed row."""
         return max(self.outcomes_above_watermark, default=self.watermark - 1) + 1
 
     @property
@@ -72,6 +72,6 @@ class OutcomeTracker:
         return tuple(self._counts[1:])
 
     def counts(self) -> dict[Outcome, int]:
-        """Return the number of settled rows with each outcome."""
+        """Return the number of completed rows with each outcome."""
         above = Counter(self.outcomes_above_watermark.values())
         return {outcome: self._counts[outcome] + above[outcome] for outcome in Outcome}

@@ -42,8 +42,9 @@ class Snapshot:
         of_total = "" if self.total is None else f" of {self.total:,}"
         left = self.seconds_left
         return (
-            f"{self.done:,}{of_total} rows done, {self.rows_per_second:,.0f}/s, {self.in_flight:,} in flight, "
-            f"{self.retries:,} retries, {self.throttled_seconds:,.0f} s throttled, {self.failures:,} failed"
+            f"{self.done:,}{of_total} rows completed, {self.rows_per_second:,.0f}/s, "
+            f"{self.in_flight:,} in flight, {self.retries:,} retries, "
+            f"{self.throttled_seconds:,.0f} s throttled, {self.failures:,} failed"
             + ("" if left is None else f", {_clock(left)} left")
         )
 
@@ -110,7 +111,7 @@ class _Bar:
 
         self._bar: Any = Progress(BarColumn(bar_width=None), TaskProgressColumn(), expand=True)
         self._task = self._bar.add_task("", total=None)
-        self._text: Any = Text("0 rows done")
+        self._text: Any = Text("0 rows completed")
         self._live: Any = Live(Group(self._bar, self._text), console=Console(stderr=True))
         self._live.start()
 

@@ -1,4 +1,4 @@
-"""Records outcomes in the tracker, the journal and the failures file, and makes the report of them."""
+"""Records outcomes in the tracker, the journal and the failures file, and makes the report from them."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class OutcomeRecorder:
         return self._fail(row, Outcome.FAILED, error)
 
     def fail_unsettled(self, row: NumberedRow, error: UpstashVectorError) -> None:
-        """Count a row as failed without settling it: a run that resumes sends it again."""
+        """Count a row as failed, but record no outcome: a run that resumes sends it again."""
         self.unsettled_failures[Outcome.FAILED] += 1
         self._write(row, error)
 
@@ -105,7 +105,7 @@ class OutcomeRecorder:
         self._write(row, error)
         self.failures += 1
         if self.too_many(self.tracker.watermark):
-            # not settled: a run that resumes sends the row again
+            # without an outcome: a run that resumes sends the row again
             self.unsettled_failures[outcome] += 1
             return True
         self.settle(row.number, outcome)
@@ -128,7 +128,7 @@ class OutcomeRecorder:
             log.warning("Further failures are not logged.")
 
     def counts(self) -> dict[Outcome, int]:
-        """Return the number of rows by outcome, unsettled failures included."""
+        """Return the number of rows by outcome, including failures that are not recorded."""
         return {
             outcome: n + self.unsettled_failures.get(outcome, 0) for outcome, n in self.tracker.counts().items()
         }

@@ -32,7 +32,7 @@ def fetch(
     Ids are sent in requests of 1,000. Safe to send again.
     """
     if (ids is None) == (prefix is None):
-        raise InvalidRequest("fetch", "set set exactly one of ids and prefix")
+        raise InvalidRequest("fetch", "set exactly one of ids and prefix")
     include = _include(include_vectors, include_metadata, include_data)
     if ids is None:
         return _fetch_all([_fetch_call({"prefix": _prefix(prefix), **include}, namespace)])

@@ -104,7 +104,7 @@ def delete(
     are not counted.
     """
     if sum(value is not None for value in (ids, prefix, filter)) != 1:
-        raise InvalidRequest("delete", "set set exactly one of ids, prefix and filter")
+        raise InvalidRequest("delete", "set exactly one of ids, prefix and filter")
     if ids is not None:
         return _delete_ids(ids, namespace)
     text = None if filter is None else validation.text(filter_text(filter), "filter")

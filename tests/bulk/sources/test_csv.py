@@ -126,7 +126,7 @@ def test_a_quote_that_is_open_for_too_long_costs_one_row(tmp_path: Path, monkeyp
     found = values(written(tmp_path, f'id,data\na,"x\n{rows}'.encode()))
     assert found[0].reason == (
         "the row is not CSV: the quote opened in column data is never closed "
-        "(line 160: it would have more than 0 MB)"
+        "(line 160: it would be larger than 0 MB)"
     )
     assert [value["id"] for value in found[1:]] == [f"r{number}" for number in range(1000)]
 

@@ -62,7 +62,7 @@ def test_no_row_is_settled_twice(rows: list[Outcome], order: Any) -> None:
     for number in numbers:
         tracker.settle(number, rows[number])
         before = tracker.counts()
-        with pytest.raises(ValueError, match=f"row {number} is already settled"):
+        with pytest.raises(ValueError, match=f"row {number} is already completed"):
             tracker.settle(number, Outcome.UPDATED)
         assert tracker.counts() == before
 
@@ -91,5 +91,5 @@ def test_the_outcomes_passed_in_are_not_changed() -> None:
     ],
 )
 def test_a_state_that_does_not_add_up_is_an_error(watermark: int, below: Any, above: dict[int, Outcome]) -> None:
-    with pytest.raises(ValueError, match=r"counts \[.*\] do not add up to 3 rows|row 2 is already settled"):
+    with pytest.raises(ValueError, match=r"counts \[.*\] do not add up to 3 rows|row 2 is already completed"):
         OutcomeTracker(watermark, below, above)

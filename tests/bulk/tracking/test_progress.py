@@ -36,7 +36,7 @@ def snapshot(**changes: Any) -> Snapshot:
 
 def test_the_text_of_a_snapshot() -> None:
     assert str(snapshot()) == (
-        "12,345 of 100,000 rows done, 1,234/s, 64 in flight, 3 retries, 4 s throttled, 2 failed, 1:11 left"
+        "12,345 of 100,000 rows completed, 1,234/s, 64 in flight, 3 retries, 4 s throttled, 2 failed, 1:11 left"
     )
 
 
@@ -130,7 +130,7 @@ def test_on_a_terminal_there_is_a_bar_and_nothing_is_cut_off(columns: int) -> No
     shown = on_a_terminal(columns)
     last = " ".join(shown[shown.rindex("49,382,716") :].split())
     assert last == (
-        "49,382,716 of 98,765,432 rows done, 100,000/s, 64 in flight, 12,345 retries, 123 s throttled, "
+        "49,382,716 of 98,765,432 rows completed, 100,000/s, 64 in flight, 12,345 retries, 123 s throttled, "
         "17 failed, 8:14 left"
     )
     assert "\u2501" * 40 in shown
@@ -141,5 +141,5 @@ def test_on_a_terminal_there_is_a_bar_and_nothing_is_cut_off(columns: int) -> No
 def test_the_bar_of_an_input_of_unknown_length() -> None:
     assert " 25%" in on_a_terminal(80, total=None, fraction=0.25)
     unknown = on_a_terminal(80, total=None)
-    assert "49,382,716 rows done" in unknown
+    assert "49,382,716 rows completed" in unknown
     assert "%" not in unknown

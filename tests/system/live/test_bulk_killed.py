@@ -88,6 +88,6 @@ def test_a_task_that_is_marked_failed_settles_what_is_in_flight(
 
     wait_for_end(airflow, run_id, "failed")
     log = airflow.logs(run_id)
-    assert f"the run was stopped: {sent:,} of {ROWS:,} rows updated" in log
+    assert f"the run was cancelled: {sent:,} of {ROWS:,} rows updated" in log
     assert f"{ROWS - sent:,} not attempted" in log
     assert server.requests["update"] == sent < ROWS
