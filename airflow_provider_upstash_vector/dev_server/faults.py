@@ -33,7 +33,7 @@ class Fault:
         time, ``seconds`` apart; ``"garbage"``: 200 with ``text``; ``"huge"``: 200 with ``size_bytes``.
     :param times: how many requests it applies to.
     :param command: apply it only to requests of this command, e.g. ``"update"``.
-    :param probability: the chance that a request gets the fault; one that does not counts towards ``times`` too.
+    :param probability: the chance that a request gets the fault; requests without it count towards ``times`` too.
     :param applied: run the command first, as if its response was lost; ``slow`` and ``drip`` always do.
     :param status: the HTTP status of ``status``.
     :param html: for ``status``: respond with a proxy's HTML page instead of JSON.

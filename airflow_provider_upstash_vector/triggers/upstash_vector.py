@@ -44,7 +44,7 @@ class UpstashVectorTrigger(BaseTrigger):
 
     :param upstash_vector_conn_id: the Airflow connection with the REST URL and token, which may be read-only.
     :param namespace: one or several; ``""`` is the index's default one; ``None`` is the whole index, or with
-        ``vector_id`` the default namespace. For the connection's see :meth:`UpstashVectorHook.resolve_namespace`.
+        ``vector_id`` the default namespace. :meth:`UpstashVectorHook.resolve_namespace` gives the connection's.
     :param vector_id: wait until this vector can be fetched.
     :param metadata: wait until the vector's metadata contains this, at every level.
     :param poke_interval: seconds between two checks.

@@ -95,7 +95,7 @@ class Engine:
             raise self._crash
 
     def stop(self, stop_reason: StopReason, *, drain_seconds: float = STOP_SECONDS) -> None:
-        """Send no more; requests in flight have ``drain_seconds`` left, or less as an earlier call allowed."""
+        """Send no more; requests in flight have ``drain_seconds`` left, which a later call can only shorten."""
         until = time.monotonic() + drain_seconds
         self._drain_until = min(self._drain_until, until) if self.stop_reason else until
         if self.stop_reason is None:

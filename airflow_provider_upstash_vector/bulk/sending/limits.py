@@ -24,8 +24,8 @@ class FailureLimit:
     def allowed(self, rows: int, *, all_rows: bool) -> int:
         """Return how many failures are allowed.
 
-        ``rows`` counts all rows, or, without ``all_rows``, those read so far: a fraction is then taken of at least
-        1,000.
+        ``rows`` counts all rows, or, without ``all_rows``, those read so far: a fraction then applies to at
+        least 1,000 rows.
         """
         if isinstance(self.max_failures, int):
             return self.max_failures
@@ -36,7 +36,7 @@ class FailureLimit:
 class DailyBudget:
     """The number of requests that may be sent per day of UTC, as the service counts them.
 
-    ``day`` counts from 1970. They are counted even without a limit (``None``), for a run that resumes with one.
+    ``day`` counts from 1970. Requests are counted even without a limit (``None``): a later run may have one.
     """
 
     def __init__(self, requests: int | None, *, day: int = 0, spent: int = 0) -> None:

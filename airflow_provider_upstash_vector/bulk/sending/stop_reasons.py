@@ -31,7 +31,7 @@ class StopReason:
 
 
 def for_error(error: UpstashVectorError, *, responses: int) -> StopReason | None:
-    """Return the reason if an error concerns every row, after ``responses`` successful ones."""
+    """Return the reason if an error concerns every row; ``responses`` counts the successful requests so far."""
     if isinstance(error, QuotaExceeded):
         return StopReason(reason="daily_quota", explanation=str(error), cause=error)
     if isinstance(error, Unauthorized):

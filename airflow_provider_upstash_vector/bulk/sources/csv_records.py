@@ -105,7 +105,7 @@ class Records:
             yield line
 
     def _first_line_alone(self, error: str) -> str:
-        """Leave the first line alone in the record, to read the others again; return what is wrong with it."""
+        """Keep only the first line in the record, to read the others again; return what is wrong with it."""
         first, *others = self._lines
         last_line = self.first_line + len(others)
         column = self._open_column(first)

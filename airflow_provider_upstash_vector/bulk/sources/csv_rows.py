@@ -23,10 +23,10 @@ from airflow_provider_upstash_vector.bulk.sources.jsonl import UTF_16
 def rows(
     file: BinaryIO, names: Mapping[str, str], skip: RowCursor, shard: Shard | None = None
 ) -> Iterator[tuple[object, int]]:
-    """Yield the fields that ``names`` knows and the line number of each row of the shard that is not skipped.
+    """Yield the fields and the line number of each row of the shard that is not skipped.
 
-    ``names`` gives the update's field for a column. Raises :class:`InvalidRows` if the header cannot be read
-    or has no id column; see :class:`Records` for others.
+    ``names`` gives the update's field for a column; other columns are ignored. Raises :class:`InvalidRows`
+    if the header cannot be read or has no id column; :class:`Records` raises it too.
     """
     # a process-wide limit, of 128 KB by default
     csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD_CHARS))

@@ -1,4 +1,4 @@
-"""Rows that are skipped without being parsed: those completed before, or, to count them, all."""
+"""Skips rows without parsing them: those completed before, or all of them, to count the rows."""
 
 from __future__ import annotations
 

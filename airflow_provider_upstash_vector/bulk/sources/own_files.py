@@ -23,7 +23,7 @@ class OwnFile:
     """A file that a run writes for ``argument``.
 
     If it is ``named``, its path is the argument's value, and any link to it is the same file. Other files are
-    beside that one. They are deleted or replaced unread, so a file that a link at their path leads to is safe.
+    beside it; they are deleted or replaced unread, so the target of a link at their path is not changed.
     """
 
     argument: str

@@ -26,7 +26,7 @@ def load_checkpoint(store: CheckpointStore, fingerprint: str, namespace: str = "
     """Return the state to resume from, rows of the journal included; ``None`` if it cannot be resumed.
 
     If the input has changed, the run starts over with what is left of the day's budget. The journal does not
-    record namespaces: its updated rows count as in ``namespace``, and as ``unknown_namespace_rows``.
+    record namespaces: its updated rows are counted in ``namespace``, and in ``unknown_namespace_rows``.
     """
     state = store.load()
     if state is None:
@@ -86,7 +86,7 @@ class RowsChanged(UpstashVectorError):
 class RowsDigest:
     """The digest of the ``rows`` rows read so far, by which a run that resumes detects changed rows.
 
-    It is of what is sent, so that it is the same in every process for equal rows of any type. The first
+    It covers what is sent, so equal rows have the same digest in every process, whatever their type. The first
     ``expected_rows``, those of a checkpoint, must have the digest ``expected``; ``compared`` is whether all have
     been read.
     """

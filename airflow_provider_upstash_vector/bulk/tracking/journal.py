@@ -1,7 +1,7 @@
 """The journal: outcomes of the rows since the last checkpoint, in a memory-mapped file.
 
-Setting one byte per row takes 40 ns, and the byte survives the death of the process. So although the checkpoint is
-saved only once a second, a run that resumes after ``kill -9`` on the same machine knows every completed row.
+Setting one byte per row takes 40 ns, and the byte survives the death of the process. So, although the checkpoint
+is saved only once a second, a run that resumes after ``kill -9`` on the same machine knows every completed row.
 
 The header ties the file to its checkpoint and to the current boot, because a machine that fails may lose pages
 that were only in memory. It also has the digest of the rows read, which is newer than the checkpoint's. Then comes

@@ -1,6 +1,6 @@
 """Literal-safe templates: rendering changes nothing outside the braces.
 
-Airflow's native rendering evaluates every rendered text as a Python literal, also one without a template:
+Airflow's native rendering evaluates every rendered text as a Python literal, even one without a template:
 the id ``1e5`` becomes 100000.0 and the metadata text ``None`` a null, which deletes a field under PATCH. And
 Jinja drops a trailing newline. Here
 

@@ -1,6 +1,6 @@
 """Values that a mapped task gets from ``expand_kwargs(<result of a task>)``.
 
-Airflow renders them as if they were written in the DAG; those of ``expand(...)`` it marks as seen.
+Airflow renders them as if they were written in the DAG. It marks those of ``expand(...)`` itself, as seen.
 """
 
 from __future__ import annotations
