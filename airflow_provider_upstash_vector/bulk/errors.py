@@ -13,7 +13,7 @@ Reason = Literal[
     "daily_budget",
     "daily_quota",
     "rate_limit",
-    "stopped",
+    "cancelled",
     "time_limit",
     "source",
     "checkpoint",

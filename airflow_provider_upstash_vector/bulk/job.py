@@ -264,7 +264,7 @@ class Job:
         reason = stop_reason.reason if stop_reason else None
         if reason == "source":
             return None
-        seconds = _COUNTING_SECONDS_ON_STOP if reason in {"stopped", "time_limit"} else _COUNTING_SECONDS
+        seconds = _COUNTING_SECONDS_ON_STOP if reason in {"cancelled", "time_limit"} else _COUNTING_SECONDS
         return await asyncio.to_thread(self._source.count_from, next_number, seconds)
 
     def _raise_for_failures(self, report: BulkReport) -> None:

@@ -348,7 +348,7 @@ def test_a_dry_run_keeps_to_its_time_limit_and_stops_while_it_waits_for_rows(run
             error = failed(partial(run, rows, dry_run=True, time_limit_seconds=0.3))
             assert (error.reason, error.retryable, error.report.all_read) == ("time_limit", True, False)
             assert "the time limit of 0.3 s has passed" in str(error)
-        assert failed(lambda: run(waits(), dry_run=True, cancel_token=cancel_token)).reason == "stopped"
+        assert failed(lambda: run(waits(), dry_run=True, cancel_token=cancel_token)).reason == "cancelled"
     finally:
         go_on.set()
         timer.join(60)

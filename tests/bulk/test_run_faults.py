@@ -65,7 +65,7 @@ def test_every_row_lands_in_order_whatever_goes_wrong(server: DevServer, run: Ru
 
 
 @pytest.mark.parametrize("fault", UNREADABLE.values(), ids=UNREADABLE)
-def test_rows_with_unreadable_responses_may_have_landed(
+def test_rows_with_unreadable_responses_may_have_been_applied(
     server: DevServer, run: Run, fault: dict[str, Any]
 ) -> None:
     fill(server, (f"v{n}" for n in range(IDS)))

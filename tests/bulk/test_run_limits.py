@@ -92,7 +92,7 @@ def test_failed_rows_are_written_and_can_be_sent_again(server: DevServer, run: R
     failures = [json.loads(line) for line in path.read_text().splitlines()]
     assert len(failures) == report.failed
     assert {failure["failure"]["status"] for failure in failures} == {422}
-    assert not any(failure["failure"]["may_have_landed"] for failure in failures)
+    assert not any(failure["failure"]["may_have_been_applied"] for failure in failures)
 
     server.faults.clear()
     assert run(path, id_field="key").updated == report.failed
@@ -214,14 +214,14 @@ def test_a_cancelled_run_settles_what_is_in_flight(server: DevServer, run: Run, 
     error = failed(
         lambda: run(rows(1_000), cancel_token=cancel_token, checkpoint=tmp_path / "checkpoint", concurrency=8)
     )
-    assert error.reason == "stopped"
+    assert error.reason == "cancelled"
     assert (error.report.updated, error.report.failed) == (8, 0)
     server.faults.clear()
     assert run(rows(1_000), checkpoint=tmp_path / "checkpoint").updated == 1_000
     assert server.requests["update"] == 1_000
 
 
-def test_rows_not_settled_in_time_may_have_landed(
+def test_rows_not_settled_in_time_may_have_been_applied(
     server: DevServer, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("airflow_provider_upstash_vector.bulk.job.STOP_SECONDS", 0.2)
@@ -233,7 +233,7 @@ def test_rows_not_settled_in_time_may_have_landed(
     options: dict[str, Any] = {"checkpoint": tmp_path / "checkpoint", "failures_path": path, "concurrency": 8}
     error = failed(lambda: run(rows(100), cancel_token=cancel_token, **options))
     assert (error.report.updated, error.report.failed, error.report.not_attempted) == (0, 8, 92)
-    assert all(json.loads(line)["failure"]["may_have_landed"] for line in path.read_text().splitlines())
+    assert all(json.loads(line)["failure"]["may_have_been_applied"] for line in path.read_text().splitlines())
     server.faults.clear()
     report = run(rows(100), **options)
     assert (report.total, report.updated, report.failed) == (100, 100, 0)

@@ -185,7 +185,7 @@ def test_an_iterable_that_hangs_does_not_delay_a_cancelled_run(server: DevServer
 
     error = failed(lambda: run(hanging(), cancel_token=cancel_token))
     release.set()
-    assert (error.reason, error.report.updated) == ("stopped", 1)
+    assert (error.reason, error.report.updated) == ("cancelled", 1)
 
 
 def test_an_interruption_settles_what_is_in_flight(server: DevServer, run: Run, tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_an_interruption_settles_what_is_in_flight(server: DevServer, run: Run, 
         run(rows() * 100, checkpoint=tmp_path / "c", concurrency=8, max_requests_per_second=2_000)
     cause = interruption.value.__cause__
     assert isinstance(cause, bulk.BulkJobFailed)
-    assert cause.reason == "stopped"
+    assert cause.reason == "cancelled"
     assert cause.report.updated == server.requests["update"] < 10_000
     assert run(rows() * 100, checkpoint=tmp_path / "c").updated == 10_000
     assert server.requests["update"] == 10_000

@@ -132,7 +132,7 @@ def test_the_checkpoint_is_in_the_tasks_state_until_the_run_completes(index: Dev
         task.run()
     thread.join(60)
     assert not thread.is_alive()
-    assert stopped.value.reason == "stopped"
+    assert stopped.value.reason == "cancelled"
     assert task.xcoms["return_value"] == stopped.value.report.to_dict()
     (state,) = task.state.values.values()
     assert json.loads(state)["watermark"] == stopped.value.report.updated

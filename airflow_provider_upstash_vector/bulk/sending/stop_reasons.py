@@ -94,7 +94,7 @@ def for_time_limit(seconds: float) -> StopReason:
 
 def for_cancellation(run: str = "run") -> StopReason:
     """Return the reason for a run, or ``"dry run"``, that was cancelled."""
-    return StopReason(reason="stopped", explanation=f"the {run} was cancelled")
+    return StopReason(reason="cancelled", explanation=f"the {run} was cancelled")
 
 
 def for_checkpoint(error: Exception) -> StopReason:

@@ -208,7 +208,7 @@ def describe(error: UpstashVectorError) -> dict[str, Any]:
         failure["status"] = error.status
     unknown = isinstance(error, TransportError) and not isinstance(error, ConnectionFailed)
     landed = unknown or isinstance(error, InvalidResponse) or failure.get("status", 0) >= 500
-    return {**failure, "may_have_landed": landed}
+    return {**failure, "may_have_been_applied": landed}
 
 
 def _fields(value: object) -> Mapping[Any, Any]:

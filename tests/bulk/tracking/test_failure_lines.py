@@ -77,14 +77,14 @@ def test_a_line_is_the_row_and_what_happened_to_it() -> None:
     [
         (
             BadRequest(400, "no"),
-            {"outcome": "failed", "reason": "400 no", "status": 400, "may_have_landed": False},
+            {"outcome": "failed", "reason": "400 no", "status": 400, "may_have_been_applied": False},
         ),
-        (ServerError(503, "no"), {"status": 503, "may_have_landed": True}),
-        (RateLimited(429, "no"), {"status": 429, "may_have_landed": False}),
-        (ResponseLost("gone"), {"reason": "gone", "may_have_landed": True}),
-        (ConnectionFailed("closed"), {"reason": "closed", "may_have_landed": False}),
-        (InvalidResponse("<html>"), {"reason": "<html>", "may_have_landed": True}),
-        (NotFound(404, "no such path"), {"outcome": "failed", "status": 404, "may_have_landed": False}),
+        (ServerError(503, "no"), {"status": 503, "may_have_been_applied": True}),
+        (RateLimited(429, "no"), {"status": 429, "may_have_been_applied": False}),
+        (ResponseLost("gone"), {"reason": "gone", "may_have_been_applied": True}),
+        (ConnectionFailed("closed"), {"reason": "closed", "may_have_been_applied": False}),
+        (InvalidResponse("<html>"), {"reason": "<html>", "may_have_been_applied": True}),
+        (NotFound(404, "no such path"), {"outcome": "failed", "status": 404, "may_have_been_applied": False}),
         (UnknownId("there is no vector 'a'"), {"outcome": "missing", "reason": "there is no vector 'a'"}),
     ],
 )
