@@ -20,7 +20,7 @@ def test_a_deferred_writer_keeps_its_result_and_the_counts_of_its_event(
     airflow_home: AirflowHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        waiting, "_MIN_SECONDS_DEFERRED", 1.0
+        waiting, "_MIN_DEFERRED_SECONDS", 1.0
     )  # 10 s are for a scheduler, which dag.test() does not have
     with (
         DevServer(indexing_delay=1.5, clock=lambda: float(index.requests["info"])) as index,

@@ -10,7 +10,7 @@ import pytest
 from airflow.serialization import serialized_objects
 
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
-from airflow_provider_upstash_vector.dev_server import DevServer
+from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.links.upstash_vector import UpstashConsoleLink
 from tests.support.airflow_features import AIRFLOW
 from tests.support.airflow_home import AirflowHome
@@ -54,7 +54,9 @@ def deserialized(dag: Any) -> Any:
 @pytest.mark.parametrize("succeeds", [True, False])
 def test_the_ui_has_the_link_of_a_task(airflow_home: AirflowHome, movies: DevServer, succeeds: bool) -> None:
     (dag,) = load_dags(airflow_home.dags / "example_update_vector.py").values()
-    run = DagRun(dag, {"vector_id": "movie-1" if succeeds else ""})
+    if not succeeds:
+        movies.faults.add(Fault(kind="status", status=422, times=9))
+    run = DagRun(dag, {"vector_id": "movie-1"})
     assert run.state == ("success" if succeeds else "failed")
     (instance,) = run.instances
     link = deserialized(dag).get_task(instance.task_id).get_extra_links(instance, UpstashConsoleLink.name)

@@ -35,7 +35,7 @@ CASES = [
     Case("native", "Updated vector '1e5'", dag="exact_ids_native", file="exact_ids"),
     Case("wrong token", "Invalid auth token", valid_token=False),
     Case("echoed by the service", "bad token ***", echo=True),
-    Case("server error", "503 A fault", Fault(kind="status", status=503, times=9), {"max_attempts": 1}),
+    Case("server error", "503 Injected fault", Fault(kind="status", status=503, times=9), {"max_attempts": 1}),
     Case("cut", "the connection broke", Fault(kind="cut", times=9), {"max_attempts": 1}),
     Case("bad extra", 'The extra "timeout"', extra={"timeout": "soon"}),
 ]

@@ -21,7 +21,7 @@ def test_text_of_upstream_tasks_is_never_rendered(
     airflow_home: AirflowHome, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        waiting, "_MIN_SECONDS_DEFERRED", 0.2
+        waiting, "_MIN_DEFERRED_SECONDS", 0.2
     )  # 10 s are for a scheduler, which dag.test() does not have
     monkeypatch.setenv("UPSTREAM_TEXT_FOLDER", str(tmp_path))
     dag = load_dags(airflow_home.dags / "upstream_text.py")[f"upstream_text_{kind}"]
