@@ -95,6 +95,10 @@ async def update_async(
         for file in (failures, store):
             if isinstance(file, FailuresFile | FileCheckpoint):
                 file.check()
+        if options.dry_run and failures and store and store.load():
+            raise InvalidRows(
+                f"{failures} has the failures of a run that can be resumed; give the dry run another failures_path"
+            )
         return source
 
     # in a thread, since it may ask an object store for sizes
@@ -130,7 +134,7 @@ def _store(checkpoint: PathLike | CheckpointStore | None, find: FindPaths) -> Ch
 def _path(path: PathLike, find: FindPaths) -> OpenablePath:
     if isinstance(path, Path) or (isinstance(path, OpenablePath) and not isinstance(path, str)):
         return path
-    paths = find(os.fspath(path))
+    paths = find(os.fspath(path)) if os.fspath(path) else ()
     if len(paths) != 1:
         raise InvalidRows(f"{path!r} must name one file")
     return paths[0]

@@ -16,7 +16,6 @@ from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow, 
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 
 _MAX_ROWS_AT_ONCE = 500
-_ROWS_BETWEEN_DIGESTS = 32
 
 
 class RowReader:
@@ -104,7 +103,7 @@ class RowReader:
             return self._offer(row, request, window, recorder)
         if not self._digest.add(request):
             return stop_reasons.for_changed_rows()
-        if self._journal is not None and not self._digest.rows % _ROWS_BETWEEN_DIGESTS:
+        if self._journal is not None:  # before the row can be settled: what is settled must be comparable
             self._journal.record_digest(*self._digest.state())
         if not self._digest.compared:
             if not settled:

@@ -26,20 +26,31 @@ class Column(NamedTuple):
 def used_columns(columns: Sequence[str], names: Mapping[str, str]) -> list[Column]:
     """Return the columns that hold fields of an update; ``names`` gives the field for a column.
 
-    Raises :class:`InvalidRows` if none is the id, or if two hold the same field.
+    Raises :class:`InvalidRows` if none is the id, if two hold the same field, or if one has almost the name of a
+    field that no other holds.
     """
     used: dict[str, Column] = {}
+    similar = {_normalized(name): field for name, field in names.items()}
+    misspelled: dict[str, str] = {}
     for position, name in enumerate(columns):
         field = names.get(name)
         if field is None:
+            if almost := similar.get(_normalized(name)):
+                misspelled[almost] = name
             continue
         if field in used:
             raise InvalidRows(f"two columns hold the {field}: {used[field].name} and {name}")
         used[field] = Column(position, name, field)
+    for field in misspelled.keys() - used.keys():
+        raise InvalidRows(f"column {misspelled[field]!r} is not used: rename it, or set {field}_field to its name")
     if "id" not in used:
         found = printable(", ".join(filter(None, columns))[:_MAX_CHARACTERS])
         raise InvalidRows(f"there is no id column; found {found or 'columns without a name'}")
     return list(used.values())
+
+
+def _normalized(name: str) -> str:
+    return name.strip().casefold().replace("-", "_")
 
 
 def json_value(text: str, field: str) -> object:

@@ -172,9 +172,9 @@ def test_a_stream_is_sharded_and_skipped_by_rows(shard: tuple[int, int] | None, 
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
-        (pa.table({"doc": ["a"]}), "there is no id column, only doc"),
+        (pa.table({"doc": ["a"]}), "there is no id column; found doc"),
         (pa.table([["a"], ["b"]], names=["id", "id"]), "two columns hold the id: id and id"),
-        (pa.table({"doc": ["a"]}).to_reader(), "there is no id column, only doc"),
+        (pa.table({"doc": ["a"]}).to_reader(), "there is no id column; found doc"),
         (pa.array([1, 2]), "the table cannot be read: "),
     ],
 )

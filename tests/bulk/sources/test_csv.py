@@ -150,6 +150,22 @@ def test_an_integer_of_metadata_is_exact(tmp_path: Path, number: int) -> None:
     assert row == {"id": "a", "metadata": {"n": [number]}}
 
 
+@pytest.mark.parametrize("name", ["Namespace", "NAMESPACE", " Namespace "])
+def test_a_column_with_almost_the_name_of_a_field_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(f"id,data,{name}\nr1,x,movies\n")
+    with pytest.raises(
+        InvalidRows, match=r"column .N.*. is not used: rename it, or set namespace_field to its name"
+    ):
+        read(path)
+
+
+def test_a_column_beside_the_field_with_almost_its_name_is_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("id,data,Data\nr1,x,y\n")
+    assert [row for row, *_ in read(path)] == [{"id": "r1", "data": "x"}]
+
+
 def test_spaces_around_the_name_of_a_column_do_not_lose_it(tmp_path: Path) -> None:
     assert values(written(tmp_path, b"id, metadata ,data\na,{},x\n")) == [{"id": "a", "metadata": {}, "data": "x"}]
 
@@ -186,7 +202,7 @@ def test_a_larger_limit_of_the_process_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "reason"),
     [
-        (b"doc,vector", "there is no id column, only doc, vector"),
+        (b"doc,vector", "there is no id column; found doc, vector"),
         (b"caf\xe9,d", "the header cannot be read: the row is not UTF-8"),
         (b'"a"b,c', "the header cannot be read: the row is not CSV: "),
         (b"id,vector,vector", "two columns hold the vector: vector and vector"),

@@ -151,7 +151,7 @@ def test_data_that_is_wrong_breaks_the_source_after_the_rows_before(tmp_path: Pa
 @pytest.mark.parametrize(
     ("names", "reason"),
     [
-        (["doc", "vector"], "there is no id column, only doc, vector"),
+        (["doc", "vector"], "there is no id column; found doc, vector"),
         (["id", "id"], "two columns hold the id: id and id"),
         (["metadata", "metadata"], "two columns hold the metadata: "),
     ],
