@@ -82,7 +82,7 @@ async def update_async(
     :param progress: ``"log"``, ``"bar"``, ``"none"``, or ``"auto"`` for a bar on a terminal.
     :param find_paths: turns a path, glob or URI into paths; by default those of this machine's disk.
     :param log: the logger for the lines of progress.
-    :param arguments: see :class:`~.options.BulkArguments`.
+    :param arguments: those of :class:`~.options.BulkArguments`.
     """
     options = BulkOptions(namespace=namespace, **arguments)
     store = _store(checkpoint, find_paths)

@@ -90,7 +90,7 @@ INVALID = [
     ("upstash-vector://x.io/ns?token=abc", "have no query"),
     ("upstash-vector:///ns", "The REST URL is missing"),
     ("upstash-vector://x y/ns", "has no valid host"),
-    ("upstash-vector://x.io:port/ns", "cannot be read"),
+    ("upstash-vector://x.io:port/ns", "is not a valid URL"),
     ("upstash-vector://x.io/%FF", "is not percent-encoded UTF-8"),
 ]
 WITH_A_USER = ["upstash-vector://token@x.io/ns", "upstash-vector://:@x.io/ns"]
