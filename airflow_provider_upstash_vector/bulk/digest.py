@@ -18,13 +18,17 @@ class RowsChanged(UpstashVectorError):
 
 
 class RowsDigest:
-    """The digest of ``rows`` rows. The first ``expected_rows``, those of a checkpoint, must have ``expected``."""
+    """The digest of ``rows`` rows. The first ``expected_rows``, those of a checkpoint, must have ``expected``.
+
+    ``compared`` says whether as many have been added.
+    """
 
     def __init__(self, expected_rows: int = 0, expected: str = "") -> None:
         self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES)
         self._expected_rows = expected_rows
         self._expected = expected
         self.rows = 0
+        self.compared = expected_rows <= 0
 
     def add(self, request: Encoded | InvalidUpdate) -> bool:
         """Add what becomes of the next row; return whether the rows may still be those of the checkpoint."""
@@ -33,12 +37,10 @@ class RowsDigest:
         else:
             self._hash.update(b"%b %b\n" % (request.path.encode(), request.body))
         self.rows += 1
-        return self.rows != self._expected_rows or self._hash.hexdigest() == self._expected
-
-    @property
-    def compared(self) -> bool:
-        """Whether all rows of the checkpoint have been read."""
-        return self.rows >= self._expected_rows
+        if self.compared:
+            return True
+        self.compared = self.rows == self._expected_rows
+        return not self.compared or self._hash.hexdigest() == self._expected
 
     def may_end(self, settled_rows: int) -> bool:
         """Return whether the input may end here: not before the rows of the checkpoint or one that is settled."""

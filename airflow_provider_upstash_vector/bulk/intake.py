@@ -106,12 +106,14 @@ class Intake:
             return for_changed_rows()
         if self._journal is not None and not self._digest.rows % _ROWS_BETWEEN_NOTES:
             self._journal.note(*self._digest.state())
-        if not settled:
-            self._held.append((origin, request))
-        while self._held and self._digest.compared:
+        if not self._digest.compared:
+            if not settled:
+                self._held.append((origin, request))
+            return None
+        while self._held:
             if halt := self._offer(*self._held.popleft(), window, books):
                 return halt
-        return None
+        return None if settled else self._offer(origin, request, window, books)
 
     def _offer(
         self, origin: Origin, request: Encoded | InvalidUpdate, window: Window[Row], books: Books

@@ -61,13 +61,18 @@ def _process(
     path.write_text("".join(f'{{"id":"v{id}","data":"{number}"}}\n' for number, id in enumerate(order)))
     tally.inputs += 1
     for _ in range(kills + 20):
+        killing = tally.kills < kills
+        # slower than rows are settled, so that a resumed run reads those above the watermark bit by bit
+        rate = 0 if kind == "generator" else chance.choice([1_000, 40]) if killing else 1_000
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.bulk.killed_run", kind, server.url, str(path), str(checkpoint)],
+            [sys.executable, "-m", "tests.bulk.killed_run", server.url, str(path), str(checkpoint)]
+            + ([str(rate)] if rate else []),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        if tally.kills < kills and _kill_after(process, server, len(server.times) + chance.randrange(1, 600)):
+        requests = chance.randrange(1, 60 if rate == 40 else 600)
+        if killing and _kill_after(process, server, len(server.times) + requests):
             tally.kills += 1
             process.communicate()
         else:

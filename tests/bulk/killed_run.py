@@ -1,4 +1,7 @@
-"""A bulk run to be killed: ``python -m tests.bulk.killed_run KIND URL ROWS CHECKPOINT``; prints its report."""
+"""A bulk run to be killed: ``python -m tests.bulk.killed_run URL ROWS CHECKPOINT [RATE]``; prints its report.
+
+Without a rate the rows come from a generator.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +26,15 @@ def cursor(path: Path) -> Iterator[dict[str, Any]]:
         yield json.loads(line)
 
 
-def main(kind: str, url: str, rows: str, checkpoint: str) -> None:
+def main(url: str, rows: str, checkpoint: str, rate: str | None = None) -> None:
     """Run once."""
-    options: dict[str, Any] = {"max_requests_per_second": 250} if kind == "file" else {}
     report = bulk.run(
-        rows if kind == "file" else cursor(Path(rows)),
+        rows if rate else cursor(Path(rows)),
         Endpoint.of(url, "token"),
         checkpoint=checkpoint,
         check_index=False,
+        max_requests_per_second=float(rate) if rate else None,
         progress="none",
-        **options,
     )
     sys.stdout.write(json.dumps(report.to_dict()))
 
