@@ -26,7 +26,7 @@ class BulkArguments(TypedDict, total=False):
     :param on_missing: ``"count"`` rows whose id is unknown, or let them ``"fail"``.
     :param daily_budget: requests in a day of UTC, over all runs that share a checkpoint.
     :param on_budget: when that or the service's daily quota is spent: ``"fail"`` or ``"return"``.
-    :param time_limit_seconds: then the run stops.
+    :param time_limit_seconds: then the run, or dry run, stops.
     :param check_index: ask for ``info`` first, so that a wrong dimension is told at the first row.
     :param dry_run: read and check all rows and send nothing.
     :param shard: ``(i, n)``: part i, from 0, of n.

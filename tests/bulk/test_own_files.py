@@ -249,24 +249,6 @@ def test_what_is_refused_says_which_files_are_the_same(
     assert not server.requests
 
 
-@pytest.mark.parametrize(
-    ("uri", "other"),
-    [
-        ("s3://bucket/a/b.jsonl", "s3://conn@bucket/a/b.jsonl"),
-        ("s3://bucket/a/b.jsonl", "s3a://other@bucket/a/b.jsonl"),
-        ("gs://bucket/b.jsonl", "gcs://bucket/b.jsonl"),
-        ("file:///a/b.jsonl", "file://conn@/a/b.jsonl"),
-    ],
-)
-def test_an_object_is_the_same_through_another_connection(run: Run, uri: str, other: str) -> None:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath  # noqa: PLC0415 - slow to import
-
-    with pytest.raises(InvalidRows, match=r"rows \(.*\) and failures_path \(.*\) are the same file"):
-        run([ObjectStoragePath(uri)], failures_path=ObjectStoragePath(other))
-    with pytest.raises(InvalidRows, match=r"failures_path \(.*\) and checkpoint \(.*\) are the same file"):
-        run([], checkpoint=ObjectStoragePath(uri), failures_path=ObjectStoragePath(other))
-
-
 NOT_OURS = [
     b'{"id":"a"}\n',
     b'{"id":"a"}',
