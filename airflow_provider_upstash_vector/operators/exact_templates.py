@@ -31,6 +31,7 @@ class ExactTemplatesOperator(BaseOperator):
     """Renders template fields so that texts arrive as they were written, on every Airflow version."""
 
     _containers_around = 0
+    _is_rendered = False
 
     def _do_render_template_fields(
         self,
@@ -42,8 +43,12 @@ class ExactTemplatesOperator(BaseOperator):
     ) -> None:
         # not render_template_fields(), which is not called for mapped tasks
         if parent is self:
+            if self._is_rendered:  # Airflow 2 renders again when dag.test() resumes a deferred task
+                return
             seen_oids.update(map(id, values_of_expand_kwargs(self, context)))
         super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+        if parent is self:
+            self._is_rendered = True
 
     def render_template(
         self,

@@ -82,6 +82,8 @@ def test_every_field_keeps_what_a_task_returned(
         mapped_instance(listed, {field: text}, seen=False),
     ):
         assert getattr(rendered, field) == text
+        rendered.render_template_fields({"params": {}})
+        assert getattr(rendered, field) == text
 
 
 @pytest.mark.parametrize("text", TEXTS)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import sys
 from pathlib import Path
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG
+
+from tests.airflow_features import AIRFLOW
+
+if (3, 0) <= AIRFLOW < (3, 3):  # later ones do so themselves: it takes seconds, for every task
+    from airflow.sdk.execution_time import supervisor
+
+    _in_process_api_server: Any = supervisor.in_process_api_server
+    supervisor.in_process_api_server = functools.cache(_in_process_api_server)
 
 
 def load_dags(file: Path) -> dict[str, DAG]:

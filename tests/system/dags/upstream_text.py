@@ -112,7 +112,7 @@ def _bulk(name: str) -> Any:
 
 def _mapped() -> None:
     found = texts()
-    # deferred, so that Airflow renders twice
+    # deferred: dag.test() of Airflow 2 renders it a second time
     fields = UpdateVectorOperator.partial(
         task_id="fields", on_missing="fail", wait_until_indexed=True, deferrable=True, poke_interval=1
     ).expand(
