@@ -10,7 +10,7 @@ from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from tests.bulk.conftest import Run, failed, fill
 
 
-@pytest.mark.parametrize("count", ["-5", "-1", "true", "1.0", '"1"', "null", "[1]", str(2**64)])
+@pytest.mark.parametrize("count", ["-5", "-1", "true", "1.0", '"1"', "null", "[1]"])
 def test_a_wrong_count_fails_the_row(server: DevServer, run: Run, count: str) -> None:
     fill(server, ["a"])
     server.faults.add(

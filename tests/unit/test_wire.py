@@ -79,7 +79,6 @@ def test_bodies() -> None:
         ({"result": {"updated": "1"}}, '"updated" must be of type int'),
         ({"result": {"updated": True}}, '"updated" must be of type int'),
         ({"result": {"updated": 1.0}}, '"updated" must be of type int'),
-        ({"result": {"updated": 2**64}}, '"updated" must be of type int'),
         ({"result": {"updated": -5}}, '"updated" must be at least 0'),
     ],
 )
@@ -109,7 +108,7 @@ INFO = {
 }
 
 
-@pytest.mark.parametrize("wrong", [-1, -0.5, 1.0, "1", True, None, 2**64])
+@pytest.mark.parametrize("wrong", [-1, -0.5, 1.0, "1", True, None])
 @pytest.mark.parametrize(
     "path",
     [
