@@ -39,6 +39,7 @@ class Intake:
         self._encoder = encoder
         self._timeout_seconds = timeout_seconds
         self._journal = journal
+        self._reaches = journal.reaches if journal else lambda _: True
         self._digest = digest
         # until all rows of the checkpoint are compared; no more of them are unsettled than a window holds
         self._held: deque[tuple[Origin, Encoded | InvalidUpdate]] = deque()
@@ -90,9 +91,6 @@ class Intake:
             return for_changed_rows()
         self.exhausted = True
         return None
-
-    def _reaches(self, number: int) -> bool:
-        return self._journal is None or self._journal.reaches(number)
 
     def _take_in(self, origin: Origin, window: Window[Row], books: Books, *, settled: bool) -> Halt | None:
         request: Encoded | InvalidUpdate
