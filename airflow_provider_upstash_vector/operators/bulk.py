@@ -151,7 +151,7 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
                 report = hook.bulk_update(
                     self._rows(),
                     namespace=optional_text(self.namespace, "namespace"),
-                    metadata_update_mode=optional_text(self.metadata_update_mode, "metadata_update_mode") or None,
+                    metadata_update_mode=optional_text(self.metadata_update_mode, "metadata_update_mode"),
                     failures_path=_path(self.failures_path, "failures_path"),
                     checkpoint=checkpoint,
                     keep_checkpoint=self.wait_until_indexed,

@@ -130,7 +130,7 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
                 sparse_vector=rendered_value(self.sparse_vector, "sparse_vector", _SPARSE),
                 data=optional_text(self.data, "data"),
                 metadata=rendered_value(self.metadata, "metadata", _OBJECT),
-                metadata_update_mode=optional_text(self.metadata_update_mode, "metadata_update_mode") or None,
+                metadata_update_mode=optional_text(self.metadata_update_mode, "metadata_update_mode"),
                 namespace=namespace,
             )
             outcome = "updated" if updated else "missing"
