@@ -23,7 +23,7 @@ pytest: $(VENV)
 	@scripts/install-chromium
 	@scripts/install-nginx
 	@scripts/install-tinyproxy
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=
 	$(BIN)/coverage report --include='*/client/*' --fail-under=100
 	$(BIN)/coverage report --skip-covered --sort=cover | tail -20
 

@@ -36,15 +36,22 @@ sys.warnoptions.append("default::DeprecationWarning:__main__")  # as Python has 
 pytest_plugins = ["tests.support.airflow_features", "tests.support.index_fixtures", "tests.support.airflow_home"]
 
 
+LIVE_AIRFLOW = ("tests/system/live/", "tests/system/ui/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests with a live Airflow first: they take longest, and xdist keeps the order of files."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LIVE_AIRFLOW))
+
+
 @pytest.hookimpl(optionalhook=True)  # `make test-matrix` has no xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Run the tests of a folder with a live Airflow in one process, and those of any other file in one."""
+    """Run all tests with a live Airflow in one process, one at a time, and those of any other file in one."""
     from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415 - as above
 
     class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # without types
         def _split_scope(self, nodeid: str) -> str:
-            folder = nodeid.rpartition("/")[0]
-            return folder if folder in {"tests/system/live", "tests/system/ui"} else super()._split_scope(nodeid)
+            return "live Airflow" if nodeid.startswith(LIVE_AIRFLOW) else super()._split_scope(nodeid)
 
     return Scheduling(config, log)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -76,6 +77,14 @@ async def peer_of(
     finally:
         await transport.close()
         server.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until ``condition`` holds, however slow the machine is."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
 
 
 def with_body(body: bytes, *headers: str, status: str = "200 OK") -> bytes:

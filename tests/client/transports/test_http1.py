@@ -24,7 +24,7 @@ from airflow_provider_upstash_vector.client.transports.http1 import connection a
 from airflow_provider_upstash_vector.client.transports.http1 import transport as http1_transport
 from airflow_provider_upstash_vector.client.transports.http1.connection import Http1Connection
 from airflow_provider_upstash_vector.client.transports.http1.transport import Http1Transport
-from tests.support.http1_peer import Peer, echo, peer_of, settings_for
+from tests.support.http1_peer import Peer, echo, peer_of, settings_for, until
 
 
 async def never(_: bytes, __: asyncio.StreamWriter) -> None:
@@ -149,9 +149,8 @@ async def test_an_idle_connection_expires(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(http1_connection, "KEEP_ALIVE_SECONDS", 0.1)
     async with peer_of(echo) as (peer, transport):
         await transport.send("/update", b"", 5)
-        assert peer.open == 1
-        await asyncio.sleep(0.3)
-        assert peer.open == 0
+        assert peer.connections == 1
+        await until(lambda: peer.open == 0)
         await transport.send("/update", b"", 5)
         time.sleep(0.3)  # noqa: ASYNC251 - the loop is busy, so that no timer fires
         await transport.send("/update", b"", 5)
@@ -167,9 +166,8 @@ async def test_a_connection_that_the_server_closes_while_idle_is_not_used() -> N
     async with peer_of(script) as (peer, transport):
         for number in range(3):
             await transport.send("/update", b"", 5)
-            await asyncio.sleep(0.05)
+            await until(lambda: not transport._open)
             assert peer.connections == number + 1
-            assert not transport._open
 
 
 async def unreachable() -> tuple[socket.socket, list[socket.socket]]:
@@ -201,8 +199,7 @@ async def test_a_cancelled_request_releases_its_slot() -> None:
         assert (await last).body == b"last"
         assert peer.bodies == [b"silence", b"last"]
         assert [connecting.cancelled(), waiting.cancelled(), reading.cancelled()] == [True] * 3
-        await asyncio.sleep(0.05)
-        assert (peer.open, transport._free_slots, len(transport._open)) == (1, 1, 1)
+        await until(lambda: (peer.open, transport._free_slots, len(transport._open)) == (1, 1, 1))
 
 
 @asynchronous

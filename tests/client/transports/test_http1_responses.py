@@ -13,7 +13,7 @@ from airflow_provider_upstash_vector.client.errors import InvalidResponse, Respo
 from airflow_provider_upstash_vector.client.transports.base import MAX_RESPONSE_BYTES
 from airflow_provider_upstash_vector.client.transports.http1.transport import Http1Transport
 from airflow_provider_upstash_vector.client.wire import Response
-from tests.support.http1_peer import Peer, Script, echo, peer_of, responding, with_body
+from tests.support.http1_peer import Peer, Script, echo, peer_of, responding, until, with_body
 
 Ask = Callable[[Peer, Http1Transport], Awaitable[None]]
 
@@ -159,7 +159,9 @@ def test_bytes_after_a_response_are_not_a_response(surplus: bytes, *, late: bool
         for body in (b"1", b"2", b"3"):
             response = await transport.send("/update", body, 5)
             assert (response.status, response.body) == (200, body)
-            await asyncio.sleep(0.05 if late else 0)
+            if late:
+                await until(lambda: not transport._open)
+            await asyncio.sleep(0)
         assert peer.connections == 3
 
     played(script, ask)
