@@ -13,6 +13,7 @@ Reason = Literal[
     "daily_budget",
     "daily_quota",
     "rate_limit",
+    "service_unavailable",
     "cancelled",
     "time_limit",
     "source",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -190,8 +191,8 @@ class Job:
             client,
             reader=reader,
             wait_queue=wait_queue,
-            window=Window(options.concurrency, _MAX_LEAD_ROWS),
-            throttle=Throttle(options.concurrency, options.max_requests_per_second),
+            window=Window(_MAX_LEAD_ROWS),
+            throttle=Throttle(options.concurrency, options.max_requests_per_second, time.monotonic()),
             budget=DailyBudget(options.daily_budget, day=before.budget_day, spent=before.budget_spent),
             recorder=self._recorder,
             concurrency=options.concurrency,

@@ -28,9 +28,11 @@ from airflow_provider_upstash_vector.client.errors import (
     ApiError,
     RateLimited,
     ResponseLost,
+    ServerError,
+    TransportError,
     UpstashVectorError,
 )
-from airflow_provider_upstash_vector.client.wire import Response
+from airflow_provider_upstash_vector.client.wire import Response, info
 
 # What remains of the five seconds that Airflow gives a task to stop, after up to 2 for saving and counting.
 STOP_SECONDS = 2.5
@@ -153,6 +155,7 @@ class Engine:
         self.bytes_sent += len(request.body)
         self.requests += 1
         started = time.monotonic()
+        request.unproven_since = request.unproven_since or started
         try:
             response = await self._send_request(request.path, request.body, request.timeout_seconds)
         except UpstashVectorError as error:
@@ -171,7 +174,8 @@ class Engine:
             except UpstashVectorError as error:
                 await self._after_error(request, error, epoch)
                 return
-        self.throttle.responded(epoch)
+        self.throttle.responded(epoch, time.monotonic())
+        self.window.restore()
         self.responses += 1
         self.window.settle(request)
         if updated:
@@ -183,8 +187,12 @@ class Engine:
         if isinstance(error, RateLimited):
             self._throttled(request, error, epoch)
             return
-        if isinstance(error, ApiError):
-            self.throttle.responded(epoch)
+        if isinstance(error, TransportError | ServerError):
+            if await self._is_outage(request):
+                self._hold_for_outage(request, error, epoch)
+                return
+        elif isinstance(error, ApiError):
+            self.throttle.responded(epoch, time.monotonic())
         try:
             wait = request.wait_after(error, self._client, self._unheld_clock)
             await self._pause(wait)
@@ -195,9 +203,40 @@ class Engine:
         else:
             self.window.put_back(request)
 
+    async def _is_outage(self, request: RowRequest) -> bool:
+        """Return whether a failure is the service's: no request had a response since this one began to fail.
+
+        A row that has failed often, perhaps the last one left, is at fault if the service responds to ``info``.
+        """
+        if self.throttle.responded_at > request.unproven_since:
+            request.unproven_since, request.unproven_tries = time.monotonic(), 0
+            return False
+        request.unproven_tries += 1
+        return request.unproven_tries < self._client.policy.max_attempts or not await self._service_responds()
+
+    async def _service_responds(self) -> bool:
+        call = info()
+        try:
+            response = await self._send_request(call.path, call.body, self._client.policy.request_timeout_seconds)
+            self._client.decode(call, response)
+        except (TransportError, ServerError):
+            return False
+        except UpstashVectorError:
+            return True
+        return True
+
+    def _hold_for_outage(self, request: RowRequest, error: UpstashVectorError, epoch: int) -> None:
+        now = time.monotonic()
+        self.throttle.failed(epoch, now, random.random())  # noqa: S311 - jitter
+        self.window.put_aside(request)
+        seconds = now - self.throttle.responded_at
+        if seconds >= self._client.policy.total_timeout_seconds:
+            self._stop_for(stop_reasons.for_outage(error, seconds))
+
     def _throttled(self, request: RowRequest, error: RateLimited, epoch: int) -> None:
         now = time.monotonic()
         self.throttle.throttled(epoch, error.retry_after, now, random.random())  # noqa: S311 - jitter
+        request.unproven_since = 0.0
         self.window.put_back(request)
         self._stop_for(
             stop_reasons.for_throttling(

@@ -22,6 +22,8 @@ class RowRequest:
         "row",
         "sends",
         "timeout_seconds",
+        "unproven_since",
+        "unproven_tries",
     )
 
     def __init__(self, row: NumberedRow, encoded: Encoded, timeout_seconds: float) -> None:
@@ -33,6 +35,9 @@ class RowRequest:
         self.body = encoded.body
         self.timeout_seconds = timeout_seconds
         self.sends = 0
+        # failures since which no other request had a response: they may be the service's
+        self.unproven_since = 0.0
+        self.unproven_tries = 0
         self.error: UpstashVectorError | None = None
         self._flow: retry.Flow[int] | None = None
 

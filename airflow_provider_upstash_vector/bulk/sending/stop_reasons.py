@@ -55,6 +55,12 @@ def for_throttling(
     return StopReason(reason="rate_limit", explanation=explanation, cause=error)
 
 
+def for_outage(error: UpstashVectorError, seconds: float) -> StopReason:
+    """Return the reason for a service that has not responded for so many ``seconds``."""
+    explanation = f"no response from the service for {seconds:,.0f} s; last error: {error.message}"
+    return StopReason(reason="service_unavailable", explanation=explanation, cause=error)
+
+
 def for_failures(failures: int, max_failures: float) -> StopReason:
     """Return the reason for more failures than ``max_failures`` allows, a count or a fraction."""
     exceed = "failure exceeds" if failures == 1 else "failures exceed"

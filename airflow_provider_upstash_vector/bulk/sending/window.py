@@ -1,7 +1,8 @@
 """Which row may be sent next: rows of one vector stay in order and are never in flight together. Pure.
 
 A row's key, its namespace and id, is taken from the time it is offered to the time it is settled, with or without
-an outcome. Later rows with that key wait behind it, at most as many as the window has slots.
+an outcome. Later rows with that key wait behind it, within limits of rows and of bytes: rows sorted by id must not
+keep others from being read.
 """
 
 from __future__ import annotations
@@ -9,12 +10,17 @@ from __future__ import annotations
 from collections import deque
 from typing import Generic, Protocol, TypeVar
 
+MAX_WAITING_ROWS = 16_384
+MAX_WAITING_BYTES = 64 * 1024 * 1024
+_MAX_ASIDE_ROWS = 64
+
 
 class Keyed(Protocol):
-    """A row with a key, and its number in the input."""
+    """A row with a key, its number in the input, and what is sent for it."""
 
     key: tuple[str, str]
     number: int
+    body: bytes
 
 
 Row = TypeVar("Row", bound=Keyed)
@@ -27,10 +33,19 @@ class Window(Generic[Row]):
     how many outcomes are kept in memory.
     """
 
-    def __init__(self, slots: int, max_lead: int) -> None:
-        self._max_waiting_rows = slots
+    def __init__(
+        self,
+        max_lead: int,
+        *,
+        max_waiting_rows: int = MAX_WAITING_ROWS,
+        max_waiting_bytes: int = MAX_WAITING_BYTES,
+    ) -> None:
         self._max_lead = max_lead
+        self._max_waiting_rows = max_waiting_rows
+        self._max_waiting_bytes = max_waiting_bytes
+        self._waiting_bytes = 0
         self._ready: deque[Row] = deque()
+        self._aside: deque[Row] = deque()
         self._behind: dict[tuple[str, str], deque[Row] | None] = {}
         self._waiting = 0
         self.in_flight = 0
@@ -43,12 +58,16 @@ class Window(Generic[Row]):
     @property
     def has_ready(self) -> bool:
         """Whether a row may be sent."""
-        return bool(self._ready)
+        return bool(self._ready or self._aside)
 
     def has_room(self, next_number: int, watermark: int) -> bool:
         """Return whether the row ``next_number`` may be read while all rows below ``watermark`` are completed."""
         return (
-            not self._ready and self._waiting < self._max_waiting_rows and next_number < watermark + self._max_lead
+            not self._ready
+            and len(self._aside) < _MAX_ASIDE_ROWS
+            and self._waiting < self._max_waiting_rows
+            and self._waiting_bytes < self._max_waiting_bytes
+            and next_number < watermark + self._max_lead
         )
 
     def offer(self, row: Row) -> None:
@@ -63,18 +82,30 @@ class Window(Generic[Row]):
             rows = self._behind[key] = deque()
         rows.append(row)
         self._waiting += 1
+        self._waiting_bytes += len(row.body)
 
     def take(self) -> Row | None:
         """Return a row to send now, or ``None`` if none is ready."""
-        if not self._ready:
+        rows = self._ready or self._aside
+        if not rows:
             return None
         self.in_flight += 1
-        return self._ready.popleft()
+        return rows.popleft()
 
     def put_back(self, row: Row) -> None:
-        """Return a row in flight that is to be sent again; it comes before all others."""
+        """Return a row in flight that is to be sent again, before all others."""
         self.in_flight -= 1
         self._ready.appendleft(row)
+
+    def put_aside(self, row: Row) -> None:
+        """Return a row in flight that is to be sent again, after all others, until :meth:`restore`."""
+        self.in_flight -= 1
+        self._aside.append(row)
+
+    def restore(self) -> None:
+        """Let the rows put aside be sent before all others."""
+        self._ready.extendleft(reversed(self._aside))
+        self._aside.clear()
 
     def settle(self, row: Row) -> bool:
         """Remove a row in flight; return whether one behind it has become ready."""
@@ -83,14 +114,17 @@ class Window(Generic[Row]):
         if not rows:
             del self._behind[row.key]
             return False
+        following = rows.popleft()
         self._waiting -= 1
-        self._ready.append(rows.popleft())
+        self._waiting_bytes -= len(following.body)
+        self._ready.append(following)
         return True
 
     def drain(self) -> list[Row]:
         """Remove the rows that are not in flight and return them; they will not be sent."""
-        rows = [*self._ready, *(row for behind in self._behind.values() for row in behind or ())]
-        self._behind = dict.fromkeys(self._behind.keys() - {row.key for row in self._ready})
+        rows = [*self._ready, *self._aside, *(row for behind in self._behind.values() for row in behind or ())]
+        self._behind = dict.fromkeys(self._behind.keys() - {row.key for row in [*self._ready, *self._aside]})
         self._ready.clear()
-        self._waiting = 0
+        self._aside.clear()
+        self._waiting = self._waiting_bytes = 0
         return rows

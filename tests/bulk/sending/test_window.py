@@ -12,6 +12,7 @@ from airflow_provider_upstash_vector.bulk.sending.window import Window
 class Item:
     key: tuple[str, str]
     number: int
+    body: bytes = b"body"
 
 
 @dataclass
@@ -24,10 +25,12 @@ class Model:
 
 
 class WindowMachine(RuleBasedStateMachine):
-    @initialize(slots=st.integers(1, 5), max_lead=st.integers(1, 12))
-    def begin(self, slots: int, max_lead: int) -> None:
-        self.slots, self.max_lead = slots, max_lead
-        self.window: Window[Item] = Window(slots, max_lead)
+    @initialize(
+        slots=st.integers(1, 5), max_lead=st.integers(1, 12), rows=st.integers(1, 5), size=st.integers(1, 20)
+    )
+    def begin(self, slots: int, max_lead: int, rows: int, size: int) -> None:
+        self.slots, self.max_lead, self.max_rows, self.max_bytes = slots, max_lead, rows, size
+        self.window: Window[Item] = Window(max_lead, max_waiting_rows=rows, max_waiting_bytes=size)
         self.model = Model()
         self.next_number = 0
         self.settled: set[int] = set()
@@ -88,6 +91,19 @@ class WindowMachine(RuleBasedStateMachine):
         self.window.put_back(item)
         self.model.again.append(item)
 
+    @precondition(lambda self: self.model.in_flight)
+    @rule(data=st.data())
+    def put_aside(self, data: st.DataObject) -> None:
+        item = data.draw(st.sampled_from(self.model.in_flight))
+        self.model.in_flight.remove(item)
+        self.window.put_aside(item)
+        self.model.fresh.insert(0, item)  # before the others of its key
+        self.taken.pop(item.key)
+
+    @rule()
+    def restore(self) -> None:
+        self.window.restore()
+
     @rule()
     def drain(self) -> None:
         left = self.window.drain()
@@ -103,7 +119,9 @@ class WindowMachine(RuleBasedStateMachine):
         assert window.in_flight == len(model.in_flight) <= self.slots
         assert window.unsettled == len(model.fresh) + len(model.again) + len(model.in_flight)
         keys = {row.key for row in [*model.fresh, *model.again, *model.in_flight]}
-        assert window.unsettled - len(keys) <= self.slots
+        waiting = window.unsettled - len(keys)
+        assert waiting <= self.max_rows
+        assert (waiting - 1) * len(Item.body) < self.max_bytes
         assert self.next_number <= self.watermark + self.max_lead
 
     @invariant()
@@ -118,7 +136,7 @@ TestWindow = WindowMachine.TestCase
 
 
 def test_rows_of_one_vector_are_sent_one_after_another() -> None:
-    window: Window[Item] = Window(4, 100)
+    window: Window[Item] = Window(100)
     rows = [Item(("", "a"), 0), Item(("", "a"), 1), Item(("other", "a"), 2), Item(("", "a"), 3)]
     for row in rows:
         window.offer(row)
@@ -129,7 +147,7 @@ def test_rows_of_one_vector_are_sent_one_after_another() -> None:
 
 
 def test_a_row_put_back_goes_before_those_of_its_vector_and_all_others() -> None:
-    window: Window[Item] = Window(4, 100)
+    window: Window[Item] = Window(100)
     first, second, other = Item(("", "a"), 0), Item(("", "a"), 1), Item(("", "b"), 2)
     window.offer(first)
     window.take()
@@ -140,7 +158,7 @@ def test_a_row_put_back_goes_before_those_of_its_vector_and_all_others() -> None
 
 
 def test_no_more_rows_are_read_than_may_wait_behind_one_vector() -> None:
-    window: Window[Item] = Window(3, 1_000)
+    window: Window[Item] = Window(1_000, max_waiting_rows=3)
     number = 0
     while window.has_room(number, 0):
         window.offer(Item(("", "hot"), number))
@@ -150,7 +168,7 @@ def test_no_more_rows_are_read_than_may_wait_behind_one_vector() -> None:
 
 
 def test_no_row_is_read_beyond_the_max_lead() -> None:
-    window: Window[Item] = Window(3, 10)
+    window: Window[Item] = Window(10)
     assert window.has_room(9, 0)
     assert not window.has_room(10, 0)
     assert window.has_room(10, 1)
