@@ -153,7 +153,7 @@ class Job:
             prefetcher = open_prefetcher(self._source, self._first_number, wait_queue.wake)
             closing.push_async_callback(prefetcher.close)
             reader = self._reader(prefetcher, self._encoder(index))
-            engine = self._engine(client, reader, wait_queue)
+            engine = self._engine(client, reader, wait_queue, time.monotonic() if index else None)
             monitor = RunMonitor(
                 engine,
                 before=self._before,
@@ -185,14 +185,22 @@ class Job:
         else:
             await monitor.save_last()
 
-    def _engine(self, client: AsyncVectorClient, reader: RowReader, wait_queue: WorkerWaitQueue) -> Engine:
-        options, before = self._options, self._before
+    def _engine(
+        self, client: AsyncVectorClient, reader: RowReader, wait_queue: WorkerWaitQueue, worked_at: float | None
+    ) -> Engine:
+        options, before, policy = self._options, self._before, self._environment.policy
         return Engine(
             client,
             reader=reader,
             wait_queue=wait_queue,
             window=Window(_MAX_LEAD_ROWS),
-            throttle=Throttle(options.concurrency, options.max_requests_per_second, time.monotonic()),
+            throttle=Throttle(
+                options.concurrency,
+                options.max_requests_per_second,
+                worked_at=worked_at,
+                first_probe_backoff_seconds=policy.first_backoff_seconds,
+                max_probe_backoff_seconds=policy.max_backoff_seconds,
+            ),
             budget=DailyBudget(options.daily_budget, day=before.budget_day, spent=before.budget_spent),
             recorder=self._recorder,
             concurrency=options.concurrency,

@@ -1,8 +1,11 @@
 """The loop that sends the rows that ``window`` and ``throttle`` allow.
 
 ``concurrency`` workers take rows in turn. A worker that may take none waits in the queue until it is woken.
-Memory: the rows of the window and those that wait behind one of the same vector, at most twice ``concurrency``,
-and the outcomes of rows that are completed before one read earlier.
+Memory: the rows in flight, those that wait in the window, within its limits of rows and bytes, and the outcomes
+of rows that are completed before one read earlier.
+
+A row uses up an attempt if it fails while others get responses. If none does, the service is down: the row waits
+aside, and one request at a time probes the service until it responds.
 """
 
 from __future__ import annotations
@@ -32,11 +35,15 @@ from airflow_provider_upstash_vector.client.errors import (
     TransportError,
     UpstashVectorError,
 )
-from airflow_provider_upstash_vector.client.wire import Response, info
+from airflow_provider_upstash_vector.client.models import IndexInfo
+from airflow_provider_upstash_vector.client.wire import Call, Response, info
 
 # What remains of the five seconds that Airflow gives a task to stop, after up to 2 for saving and counting.
 STOP_SECONDS = 2.5
 _POLL_SECONDS = 0.25
+_NO_RESPONSE = (TransportError, ServerError)  # what an outage looks like
+# After so many failed probes with the only rows left, ``info`` shows whether it is the service or the rows.
+_ROW_PROBES = 3
 
 
 class Engine:
@@ -62,11 +69,13 @@ class Engine:
         self.budget = budget
         self.recorder = recorder
         self._concurrency = concurrency
+        self._paused = 0
+        self._row_probes = _ROW_PROBES
+        self._asking = asyncio.Lock()
         self._stopped = asyncio.Event()
         self._crash: BaseException | None = None
         self._drain_until = 0.0
         self._send_request = client.open().send
-        self.responses = 0
         self.retries = 0
         self.bytes_sent = 0
         self.requests = 0
@@ -90,8 +99,9 @@ class Engine:
                 worker.cancel()
             await asyncio.wait(workers)
             self.wait_queue.close()
+        down = self.stop_reason is not None and self.stop_reason.reason == "service_unavailable"
         for request in self.window.drain():
-            if request.error is not None:  # it was sent and may have been applied
+            if request.error is not None and not down:  # it was sent and may have been applied
                 self.recorder.fail_unsettled(request.row, request.error)
         if self._crash is not None:
             raise self._crash
@@ -112,7 +122,7 @@ class Engine:
                 request = self._take()
                 if request is not None:
                     self.wait_queue.wake()
-                    await self._send(request)
+                    await (self._send(request) if isinstance(request, RowRequest) else self._probe(request))
                 elif self.stop_reason is not None or (self._reader.ended and not self.window.unsettled):
                     break  # a worker that stops the run itself has woken only the others
                 else:
@@ -124,9 +134,10 @@ class Engine:
             self.stop(stop_reasons.for_crash(error))
         self.wait_queue.wake()
 
-    def _take(self) -> RowRequest | None:
+    def _take(self) -> RowRequest | Call[IndexInfo] | None:
+        """Return a row to send, or ``info`` as a probe."""
         now = time.monotonic()
-        wait = self.throttle.wait_seconds(self.window.in_flight, now)
+        wait = self.throttle.wait_seconds(self.window.in_flight - self._paused, now)
         if wait is None:
             return None
         if wait > 0:
@@ -135,6 +146,9 @@ class Engine:
         self._fill()
         if self.stop_reason is not None or not self.window.has_ready:
             return None
+        if self.throttle.failed_probes >= self._row_probes and self.window.only_aside:
+            self.throttle.sent()
+            return info()
         if not self.budget.left(time.time()):
             self._stop_for(stop_reasons.for_budget(self.budget.requests))
             return None
@@ -160,82 +174,96 @@ class Engine:
             response = await self._send_request(request.path, request.body, request.timeout_seconds)
         except UpstashVectorError as error:
             self.request_seconds += time.monotonic() - started
-            await self._after_error(request, error, epoch)
+            await self._after_error(request, error, epoch, started)
             return
         except asyncio.CancelledError:
             self.window.settle(request)
             self.recorder.fail_unsettled(request.row, ResponseLost("the run stopped before a response arrived"))
             raise
-        self.request_seconds += time.monotonic() - started
+        now = time.monotonic()
+        self.request_seconds += now - started
         updated = _updated(response)
         if updated is None:
             try:
                 updated = self._client.decode(request.call(), response)
             except UpstashVectorError as error:
-                await self._after_error(request, error, epoch)
+                await self._after_error(request, error, epoch, started)
                 return
-        self.throttle.responded(epoch, time.monotonic())
-        self.window.restore()
-        self.responses += 1
+        self._responded(epoch, now)
+        self._row_probes = _ROW_PROBES
         self.window.settle(request)
         if updated:
             self.recorder.updated(request.number, request.encoded.namespace)
         elif self.recorder.missing(request.row, request.encoded.id):
             self._stop_for(stop_reasons.for_failures(self.recorder.failures, self.recorder.max_failures))
 
-    async def _after_error(self, request: RowRequest, error: UpstashVectorError, epoch: int) -> None:
+    async def _after_error(
+        self, request: RowRequest, error: UpstashVectorError, epoch: int, sent_at: float
+    ) -> None:
+        now = time.monotonic()
         if isinstance(error, RateLimited):
-            self._throttled(request, error, epoch)
+            self._throttled(request, error, epoch, now)
             return
-        if isinstance(error, TransportError | ServerError):
-            if await self._is_outage(request):
-                self._hold_for_outage(request, error, epoch)
-                return
-        elif isinstance(error, ApiError):
-            self.throttle.responded(epoch, time.monotonic())
+        if not isinstance(error, _NO_RESPONSE):
+            self._responded(epoch, now)
+        elif self._failed(error, request.unproven_since, sent_at, now):
+            request.error = error
+            self.window.put_aside(request)
+            return
+        request.unproven_since = now
         try:
             wait = request.wait_after(error, self._client, self._unheld_clock)
             await self._pause(wait)
             request.after_wait()
         except UpstashVectorError as last:
-            self.window.settle(request)
-            self._give_up(request, last)
+            await self._give_up(request, last)
         else:
             self.window.put_back(request)
 
-    async def _is_outage(self, request: RowRequest) -> bool:
-        """Return whether a failure is the service's: no request had a response since this one began to fail.
+    def _responded(self, epoch: int, now: float) -> None:
+        """Act on a response other than 429."""
+        self.throttle.responded(epoch, now)
+        self.window.restore()
 
-        A row that has failed often, perhaps the last one left, is at fault if the service responds to ``info``.
-        """
-        if self.throttle.responded_at > request.unproven_since:
-            request.unproven_since, request.unproven_tries = time.monotonic(), 0
-            return False
-        request.unproven_tries += 1
-        return request.unproven_tries < self._client.policy.max_attempts or not await self._service_responds()
-
-    async def _service_responds(self) -> bool:
-        call = info()
-        try:
-            response = await self._send_request(call.path, call.body, self._client.policy.request_timeout_seconds)
-            self._client.decode(call, response)
-        except (TransportError, ServerError):
-            return False
-        except UpstashVectorError:
-            return True
-        return True
-
-    def _hold_for_outage(self, request: RowRequest, error: UpstashVectorError, epoch: int) -> None:
-        now = time.monotonic()
-        self.throttle.failed(epoch, now, random.random())  # noqa: S311 - jitter
-        self.window.put_aside(request)
-        seconds = now - self.throttle.responded_at
-        if seconds >= self._client.policy.total_timeout_seconds:
+    def _failed(self, error: UpstashVectorError, unproven_since: float, sent_at: float, now: float) -> bool:
+        """Act on a request without a response; return whether the service is down, too long or not."""
+        policy = self._client.policy
+        left = policy.total_timeout_seconds - self.throttle.seconds_down(now)
+        asked = error.retry_after or 0.0 if isinstance(error, ApiError) else 0.0
+        wait = max(0.0, min(asked, policy.max_retry_after_seconds, left))
+        down = self.throttle.failed(unproven_since, sent_at, wait, now, random.random())  # noqa: S311 - jitter
+        seconds = self.throttle.seconds_down(now)
+        if down and seconds >= policy.total_timeout_seconds:
             self._stop_for(stop_reasons.for_outage(error, seconds))
+        return down
 
-    def _throttled(self, request: RowRequest, error: RateLimited, epoch: int) -> None:
-        now = time.monotonic()
+    async def _probe(self, call: Call[IndexInfo]) -> UpstashVectorError | None:
+        """Ask the service for something other than a row; return the error if it does not respond."""
+        epoch, started = self.throttle.epoch, time.monotonic()
+        sending = asyncio.ensure_future(
+            self._send_request(call.path, call.body, self._client.policy.request_timeout_seconds)
+        )
+        stopping = asyncio.ensure_future(self._stopped.wait())
+        try:
+            await asyncio.wait({sending, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not sending.done():
+                return ResponseLost("the run stopped before a response arrived")
+            self._client.decode(call, sending.result())
+        except _NO_RESPONSE as error:
+            self._failed(error, started, started, time.monotonic())
+            return error
+        except UpstashVectorError:
+            pass
+        finally:
+            sending.cancel()
+            stopping.cancel()
+        self._responded(epoch, time.monotonic())
+        self._row_probes = 1  # it is the rows, until one of them is updated
+        return None
+
+    def _throttled(self, request: RowRequest, error: RateLimited, epoch: int, now: float) -> None:
         self.throttle.throttled(epoch, error.retry_after, now, random.random())  # noqa: S311 - jitter
+        self.window.restore()
         request.unproven_since = 0.0
         self.window.put_back(request)
         self._stop_for(
@@ -246,8 +274,12 @@ class Engine:
             )
         )
 
-    def _give_up(self, request: RowRequest, error: UpstashVectorError) -> None:
-        stop_reason = stop_reasons.for_error(error, responses=self.responses)
+    async def _give_up(self, request: RowRequest, error: UpstashVectorError) -> None:
+        if isinstance(error, _NO_RESPONSE) and await self._never_responds():
+            self.window.put_aside(request)  # not attempted
+            return
+        self.window.settle(request)
+        stop_reason = stop_reasons.for_error(error)
         if stop_reason is None:
             if self.recorder.failed(request.row, error):
                 self._stop_for(stop_reasons.for_failures(self.recorder.failures, self.recorder.max_failures))
@@ -256,14 +288,29 @@ class Engine:
             self.recorder.fail_unsettled(request.row, error)
         self._stop_for(stop_reason)
 
+    async def _never_responds(self) -> bool:
+        """Return whether the service has responded to nothing in this run, not to ``info`` either; then stop."""
+        if self.throttle.worked_at is None:
+            async with self._asking:
+                if self.throttle.worked_at is None and self.stop_reason is None:
+                    error = await self._probe(info())
+                    if error is not None:
+                        self._stop_for(stop_reasons.for_outage(error))
+        return self.throttle.worked_at is None
+
     def _stop_for(self, stop_reason: StopReason | None) -> None:
         """Stop if there is a reason to, with time for requests in flight to complete."""
         if stop_reason is not None:
             self.stop(stop_reason, drain_seconds=self._client.policy.request_timeout_seconds)
 
     async def _pause(self, seconds: float) -> None:
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._stopped.wait(), seconds)
+        self._paused += 1
+        self.wait_queue.wake()
+        try:
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), seconds)
+        finally:
+            self._paused -= 1
 
     def _unheld_clock(self) -> float:
         now = time.monotonic()

@@ -23,7 +23,6 @@ class RowRequest:
         "sends",
         "timeout_seconds",
         "unproven_since",
-        "unproven_tries",
     )
 
     def __init__(self, row: NumberedRow, encoded: Encoded, timeout_seconds: float) -> None:
@@ -35,9 +34,8 @@ class RowRequest:
         self.body = encoded.body
         self.timeout_seconds = timeout_seconds
         self.sends = 0
-        # failures since which no other request had a response: they may be the service's
+        # when it was sent first, or failed last by itself; later failures may be the service's
         self.unproven_since = 0.0
-        self.unproven_tries = 0
         self.error: UpstashVectorError | None = None
         self._flow: retry.Flow[int] | None = None
 

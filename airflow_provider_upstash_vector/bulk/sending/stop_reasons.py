@@ -10,7 +10,6 @@ from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows, SourceBroken
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChanged
 from airflow_provider_upstash_vector.client.errors import (
-    ConnectionFailed,
     QuotaExceeded,
     RateLimited,
     Unauthorized,
@@ -30,14 +29,12 @@ class StopReason:
     cause: BaseException | None = None
 
 
-def for_error(error: UpstashVectorError, *, responses: int) -> StopReason | None:
-    """Return the reason if an error concerns every row; ``responses`` counts the successful requests so far."""
+def for_error(error: UpstashVectorError) -> StopReason | None:
+    """Return the reason if an error concerns every row."""
     if isinstance(error, QuotaExceeded):
         return StopReason(reason="daily_quota", explanation=str(error), cause=error)
     if isinstance(error, Unauthorized):
         return StopReason(reason="error", explanation=str(error), retryable=False, cause=error)
-    if isinstance(error, ConnectionFailed) and not responses:
-        return StopReason(reason="error", explanation=str(error), cause=error)
     return None
 
 
@@ -55,9 +52,10 @@ def for_throttling(
     return StopReason(reason="rate_limit", explanation=explanation, cause=error)
 
 
-def for_outage(error: UpstashVectorError, seconds: float) -> StopReason:
-    """Return the reason for a service that has not responded for so many ``seconds``."""
-    explanation = f"no response from the service for {seconds:,.0f} s; last error: {error.message}"
+def for_outage(error: UpstashVectorError, seconds: float | None = None) -> StopReason:
+    """Return the reason for a service that has not responded for so many ``seconds``, or at all."""
+    silence = "at all" if seconds is None else f"for {seconds:,.0f} s"
+    explanation = f"the service has not responded {silence}; last error: {error.message}"
     return StopReason(reason="service_unavailable", explanation=explanation, cause=error)
 
 

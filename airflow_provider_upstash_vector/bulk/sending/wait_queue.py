@@ -37,9 +37,14 @@ class WorkerWaitQueue:
         asyncio.get_running_loop().call_soon(self.wake)
 
     def wake_after(self, seconds: float) -> None:
-        """Wake one worker after so many seconds, unless a timer is already set."""
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._time_out)
+        """Wake one worker after so many seconds, unless a timer is set for an earlier time."""
+        loop = asyncio.get_running_loop()
+        when = loop.time() + seconds
+        if self._timer is not None:
+            if self._timer.when() <= when:
+                return
+            self._timer.cancel()  # the hold that it was set for has ended early
+        self._timer = loop.call_at(when, self._time_out)
 
     def _time_out(self) -> None:
         self._timer = None

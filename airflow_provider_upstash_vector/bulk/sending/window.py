@@ -1,8 +1,9 @@
 """Which row may be sent next: rows of one vector stay in order and are never in flight together. Pure.
 
 A row's key, its namespace and id, is taken from the time it is offered to the time it is settled, with or without
-an outcome. Later rows with that key wait behind it, within limits of rows and of bytes: rows sorted by id must not
-keep others from being read.
+an outcome. Later rows with that key wait behind it. Rows that failed in an outage wait aside, and are sent before
+the end of it only if no others can be read. Both are limited in rows and bytes: rows sorted by id must not keep
+others from being read.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import Generic, Protocol, TypeVar
 
 MAX_WAITING_ROWS = 16_384
 MAX_WAITING_BYTES = 64 * 1024 * 1024
-_MAX_ASIDE_ROWS = 64
 
 
 class Keyed(Protocol):
@@ -53,21 +53,29 @@ class Window(Generic[Row]):
     @property
     def unsettled(self) -> int:
         """Rows offered and not settled."""
-        return len(self._behind) + self._waiting
+        return len(self._behind) + self._waiting - len(self._aside)
 
     @property
     def has_ready(self) -> bool:
         """Whether a row may be sent."""
         return bool(self._ready or self._aside)
 
+    @property
+    def only_aside(self) -> bool:
+        """Whether every row that may be sent has been put aside."""
+        return bool(self._aside) and not self._ready
+
+    def waits_for(self, watermark: int, next_number: int) -> bool:
+        """Return whether no row is read until the row ``watermark`` is completed."""
+        return next_number >= watermark + self._max_lead
+
     def has_room(self, next_number: int, watermark: int) -> bool:
         """Return whether the row ``next_number`` may be read while all rows below ``watermark`` are completed."""
         return (
             not self._ready
-            and len(self._aside) < _MAX_ASIDE_ROWS
             and self._waiting < self._max_waiting_rows
             and self._waiting_bytes < self._max_waiting_bytes
-            and next_number < watermark + self._max_lead
+            and not self.waits_for(watermark, next_number)
         )
 
     def offer(self, row: Row) -> None:
@@ -81,16 +89,23 @@ class Window(Generic[Row]):
         if rows is None:
             rows = self._behind[key] = deque()
         rows.append(row)
-        self._waiting += 1
-        self._waiting_bytes += len(row.body)
+        self._count_waiting(row, 1)
+
+    def _count_waiting(self, row: Row, change: int) -> None:
+        self._waiting += change
+        self._waiting_bytes += change * len(row.body)
 
     def take(self) -> Row | None:
         """Return a row to send now, or ``None`` if none is ready."""
-        rows = self._ready or self._aside
-        if not rows:
-            return None
-        self.in_flight += 1
-        return rows.popleft()
+        if self._ready:
+            self.in_flight += 1
+            return self._ready.popleft()
+        if self._aside:
+            self.in_flight += 1
+            row = self._aside.popleft()
+            self._count_waiting(row, -1)
+            return row
+        return None
 
     def put_back(self, row: Row) -> None:
         """Return a row in flight that is to be sent again, before all others."""
@@ -101,11 +116,14 @@ class Window(Generic[Row]):
         """Return a row in flight that is to be sent again, after all others, until :meth:`restore`."""
         self.in_flight -= 1
         self._aside.append(row)
+        self._count_waiting(row, 1)
 
     def restore(self) -> None:
         """Let the rows put aside be sent before all others."""
-        self._ready.extendleft(reversed(self._aside))
-        self._aside.clear()
+        while self._aside:
+            row = self._aside.pop()
+            self._count_waiting(row, -1)
+            self._ready.appendleft(row)
 
     def settle(self, row: Row) -> bool:
         """Remove a row in flight; return whether one behind it has become ready."""
@@ -115,8 +133,7 @@ class Window(Generic[Row]):
             del self._behind[row.key]
             return False
         following = rows.popleft()
-        self._waiting -= 1
-        self._waiting_bytes -= len(following.body)
+        self._count_waiting(following, -1)
         self._ready.append(following)
         return True
 

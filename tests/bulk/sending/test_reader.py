@@ -32,7 +32,7 @@ def test_the_journal_has_the_digest_of_every_row_that_can_be_sent(tmp_path: Path
         digest=RowsDigest(),
     )
     recorder: Any = SimpleNamespace(tracker=OutcomeTracker())
-    window: Window[RowRequest] = Window(64, 1_000)
+    window: Window[RowRequest] = Window(1_000)
     rows_of_the_digest = []
     for _ in range(100):
         reader.fill(window, recorder)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,16 +12,37 @@ from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
 moments = st.floats(0, 5)
 
 
+@dataclass
+class Sent:
+    """A request in flight."""
+
+    epoch: int
+    at: float
+    unproven_since: float
+
+
 class ThrottleMachine(RuleBasedStateMachine):
     @initialize(
         slots=st.integers(1, 40),
         rate=st.none() | st.floats(0.1, 5_000),
         now=st.floats(0, 1e6),
+        responded=st.booleans(),
     )
-    def begin(self, slots: int, rate: float | None, now: float) -> None:
-        self.throttle = Throttle(slots, rate)
+    def begin(self, slots: int, rate: float | None, now: float, responded: bool) -> None:
+        self.worked_at = now if responded else None
+        self.throttle = Throttle(
+            slots,
+            rate,
+            worked_at=self.worked_at,
+            first_probe_backoff_seconds=1.0,
+            max_probe_backoff_seconds=4.0,
+        )
         self.max_slots, self.rate, self.now = slots, rate, now
-        self.in_flight: list[int] = []
+        self.in_flight: list[Sent] = []
+        self.again: list[float] = []
+        self.outage: list[float] = []  # when it began, and its failures
+        self.probes: list[Sent] = []
+        self.probe_at = 0.0
         self.sent_at: list[float] = []
         self.holds: list[tuple[float, float]] = []
         self.held = 0.0
@@ -35,27 +58,65 @@ class ThrottleMachine(RuleBasedStateMachine):
             if wait != 0.0:
                 break
             assert all(end <= self.now for _, end in self.holds)
+            assert not self.outage or (not self.probes and self.now >= self.probe_at)
             self.throttle.sent()
             self.sent_at.append(self.now)
-            self.in_flight.append(self.throttle.epoch)
+            self.now += 1e-6
+            since = self.again.pop() if self.again else self.now
+            request = Sent(self.throttle.epoch, self.now, since)
+            self.in_flight.append(request)
+            if self.outage:
+                self.probes.append(request)
             assert len(self.in_flight) <= int(self.throttle.slots)
+
+    def end_one(self, data: st.DataObject) -> Sent:
+        return self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1)))
+
+    def end_outage(self) -> None:
+        if self.outage:
+            self.holds.append((self.outage[0], self.now))
+        self.outage, self.probes = [], []
 
     @precondition(lambda self: self.in_flight)
     @rule(data=st.data())
     def respond(self, data: st.DataObject) -> None:
-        epoch = self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1)))
+        epoch = self.end_one(data).epoch
         before = self.throttle.slots
-        self.throttle.responded(epoch)
+        self.throttle.responded(epoch, self.now)
+        self.worked_at = self.now
+        self.end_outage()
         assert before <= self.throttle.slots <= before + 1
         if epoch == self.throttle.epoch:
             assert self.throttle.seconds_throttled(self.now) == 0
 
     @precondition(lambda self: self.in_flight)
+    @rule(data=st.data(), retry_after=st.just(0.0) | st.floats(0, 20), random_value=st.floats(0, 1))
+    def fail(self, data: st.DataObject, retry_after: float, random_value: float) -> None:
+        request, before = self.end_one(data), self.throttle.slots
+        down = self.throttle.failed(request.unproven_since, request.at, retry_after, self.now, random_value)
+        assert down == (self.worked_at is not None and self.worked_at <= request.unproven_since)
+        self.again.append(request.unproven_since if down else self.now)
+        if request in self.probes:
+            self.probes.remove(request)
+            self.hold_for_a_probe(retry_after)
+        elif self.throttle.failed_probes and not self.outage:
+            assert down
+            self.hold_for_a_probe(retry_after)
+        assert self.throttle.failed_probes == len(self.outage)
+        assert self.throttle.slots == before
+
+    def hold_for_a_probe(self, retry_after: float) -> None:
+        self.outage.append(self.now)
+        backoff = min(4.0, 2.0 ** (len(self.outage) - 1))
+        self.probe_at = self.now + max(retry_after, backoff / 2)
+
+    @precondition(lambda self: self.in_flight)
     @rule(data=st.data(), retry_after=st.none() | st.floats(0, 20), random_value=st.floats(0, 1))
     def throttle_one(self, data: st.DataObject, retry_after: float | None, random_value: float) -> None:
-        epoch = self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1)))
+        epoch = self.end_one(data).epoch
         before, first = self.throttle.slots, epoch == self.throttle.epoch
         self.throttle.throttled(epoch, retry_after, self.now, random_value)
+        self.end_outage()
         assert self.throttle.slots == (max(1.0, before / 2) if first else before)
         wait = self.throttle.wait_seconds(0, self.now) or 0.0
         if retry_after:
@@ -72,7 +133,8 @@ class ThrottleMachine(RuleBasedStateMachine):
     @invariant()
     def the_time_held_is_the_union_of_the_holds(self) -> None:
         union, reached = 0.0, 0.0
-        for begin, end in sorted(self.holds):
+        outage = [(self.outage[0], self.now)] if self.outage else []
+        for begin, end in sorted([*self.holds, *outage]):
             begin, end = max(begin, reached), min(end, self.now)  # noqa: PLW2901 - the part not counted yet
             union += max(0.0, end - begin)
             reached = max(reached, end)
@@ -83,6 +145,9 @@ class ThrottleMachine(RuleBasedStateMachine):
 
     @invariant()
     def waiting_as_long_as_it_says_is_enough(self) -> None:
+        if self.probes:
+            assert self.throttle.wait_seconds(0, self.now + 100) is None
+            return
         now = self.now
         for _ in range(3):  # the hold, then a token, then what floats have lost
             wait = self.throttle.wait_seconds(0, now)
@@ -142,7 +207,7 @@ def test_backoffs_double_up_to_half_a_minute_until_a_response_comes() -> None:
     assert waits == pytest.approx([0.5, 1, 2, 4, 8, 16, 30, 30, 30])
     assert throttle.seconds_throttled(now) == pytest.approx(now - 1000)
     assert throttle.slots == 1
-    throttle.responded(9)
+    throttle.responded(9, now)
     assert throttle.seconds_throttled(now) == 0
     throttle.throttled(9, None, now, 1.0)
     assert throttle.wait_seconds(0, now) == pytest.approx(0.5)
@@ -169,16 +234,38 @@ def test_slots_grow_by_about_one_for_each_window_of_responses(max_slots: int) ->
     throttle.throttled(0, None, 0.0, 0.0)
     before = throttle.slots
     for _ in range(int(before)):
-        throttle.responded(1)
+        throttle.responded(1, 1.0)
     assert throttle.slots <= before + 1
     for _ in range(max_slots * max_slots):
-        throttle.responded(1)
+        throttle.responded(1, 1.0)
     assert throttle.slots == max_slots
 
 
 def test_responses_to_requests_from_before_a_429_change_nothing() -> None:
     throttle = Throttle(64, None)
     throttle.throttled(0, None, 0.0, 0.0)
-    throttle.responded(0)
+    throttle.responded(0, 1.0)
     assert throttle.slots == 32
     assert throttle.seconds_throttled(5.0) == 5.0
+
+
+def test_an_outage_is_probed_by_one_request_at_a_time_until_any_responds() -> None:
+    throttle = Throttle(64, None, worked_at=0.0)
+    assert not throttle.failed(-1.0, -1.0, 0.0, 1.0, 1.0), "another request had a response since"
+    assert all(throttle.failed(1.0, 1.0, 0.0, 2.0, 1.0) for _ in range(64))
+    assert throttle.failed_probes == 1
+    assert throttle.wait_seconds(0, 2.0) == pytest.approx(0.5)
+    throttle.sent()
+    assert throttle.wait_seconds(1, 3.0) is None
+    assert throttle.failed(1.0, 2.5, 0.0, 3.0, 1.0)
+    assert throttle.wait_seconds(0, 3.0) == pytest.approx(1.0)
+    assert throttle.seconds_down(3.0) == pytest.approx(2.0)
+    throttle.responded(0, 3.5)
+    assert throttle.wait_seconds(63, 3.5) == 0
+    assert throttle.held_seconds(9.0) == pytest.approx(1.5)
+
+
+def test_before_the_first_response_no_failure_is_the_services() -> None:
+    throttle = Throttle(64, None)
+    assert not throttle.failed(1.0, 1.0, 0.0, 2.0, 1.0)
+    assert throttle.wait_seconds(0, 2.0) == 0
