@@ -22,6 +22,7 @@ class Model:
     fresh: list[Item] = field(default_factory=list)
     in_flight: list[Item] = field(default_factory=list)
     again: list[Item] = field(default_factory=list)
+    aside: list[Item] = field(default_factory=list)
 
 
 class WindowMachine(RuleBasedStateMachine):
@@ -40,9 +41,18 @@ class WindowMachine(RuleBasedStateMachine):
     def watermark(self) -> int:
         return next(number for number in range(self.next_number + 1) if number not in self.settled)
 
+    def waiting(self) -> int:
+        """Count the rows behind another and those put aside."""
+        model = self.model
+        rows = [*model.fresh, *model.again, *model.in_flight]
+        return len(rows) - len({row.key for row in rows} - {row.key for row in model.aside}) + len(model.aside)
+
     @rule(key=st.sampled_from([("", "a"), ("", "b"), ("x", "a"), ("x", "c"), ("", "d")]))
     def offer(self, key: tuple[str, str]) -> None:
         if self.window.has_room(self.next_number, self.watermark):
+            waiting = self.waiting()
+            assert waiting < self.max_rows
+            assert waiting * len(Item.body) < self.max_bytes
             item = Item(key, self.next_number)
             self.next_number += 1
             self.window.offer(item)
@@ -58,14 +68,20 @@ class WindowMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.window.in_flight < self.slots)
     @rule()
     def take(self) -> None:
+        only_aside = self.window.only_aside
         item = self.window.take()
+        taken = {other.key for other in [*self.model.in_flight, *self.model.aside]}
+        waits = not self.model.again and all(row.key in taken for row in self.model.fresh)
+        assert only_aside == (waits and bool(self.model.aside))
         if item is None:
-            assert all(any(other.key == row.key for other in self.model.in_flight) for row in self.model.fresh)
-            assert not self.model.again
+            assert waits
+            assert not self.model.aside
             return
         assert item.key not in {other.key for other in self.model.in_flight}
         if self.model.again:
             assert item is self.model.again.pop()
+        elif waits:
+            assert item is self.model.aside.pop(0)
         else:
             first = next(row for row in self.model.fresh if row.key == item.key)
             assert item is first
@@ -97,31 +113,29 @@ class WindowMachine(RuleBasedStateMachine):
         item = data.draw(st.sampled_from(self.model.in_flight))
         self.model.in_flight.remove(item)
         self.window.put_aside(item)
-        self.model.fresh.insert(0, item)  # before the others of its key
-        self.taken.pop(item.key)
+        self.model.aside.append(item)
 
     @rule()
     def restore(self) -> None:
         self.window.restore()
+        self.model.again.extend(reversed(self.model.aside))
+        self.model.aside = []
 
     @rule()
     def drain(self) -> None:
         left = self.window.drain()
         assert sorted(row.number for row in left) == sorted(
-            row.number for row in [*self.model.fresh, *self.model.again]
+            row.number for row in [*self.model.fresh, *self.model.again, *self.model.aside]
         )
         self.settled |= {row.number for row in left}
-        self.model.fresh, self.model.again = [], []
+        self.model.fresh, self.model.again, self.model.aside = [], [], []
 
     @invariant()
     def counts_are_right_and_bounded(self) -> None:
         model, window = self.model, self.window
         assert window.in_flight == len(model.in_flight) <= self.slots
-        assert window.unsettled == len(model.fresh) + len(model.again) + len(model.in_flight)
-        keys = {row.key for row in [*model.fresh, *model.again, *model.in_flight]}
-        waiting = window.unsettled - len(keys)
-        assert waiting <= self.max_rows
-        assert (waiting - 1) * len(Item.body) < self.max_bytes
+        rows = [*model.fresh, *model.again, *model.in_flight, *model.aside]
+        assert window.unsettled == len(rows)
         assert self.next_number <= self.watermark + self.max_lead
 
     @invariant()
