@@ -61,6 +61,9 @@ async def update_async(
 ) -> BulkReport:
     """Send an update for each row, many at a time, on the running event loop; return the report.
 
+    Updates of one vector are sent in the order of the rows, one after another. After a timeout or a lost response
+    the service may still apply the request later than newer ones, which no client can prevent.
+
     Raises :class:`~.errors.BulkJobFailed`, with the report, if the run stopped early or had more failures than
     allowed; ``InvalidRows`` or ``ValueError`` before anything is sent; and the errors of ``info``, which is
     requested first.
@@ -71,7 +74,8 @@ async def update_async(
         of them.
     :param endpoint: URL and token of the index.
     :param namespace: for rows that set none; ``""`` for the index's default one.
-    :param policy: the retries and timeouts of one row.
+    :param policy: the retries and timeouts of one row. While no request at all gets a response, rows use up no
+        attempts; after ``total_timeout_seconds`` of that, the run stops as ``service_unavailable``.
     :param failures_path: a JSON Lines file for rows that were rejected or failed. It and the checkpoint's file are
         never read as rows, and get mode 0600; a file there that no run has written is an error, and a symbolic
         link is replaced.

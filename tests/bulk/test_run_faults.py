@@ -61,7 +61,8 @@ def test_every_row_lands_in_order_whatever_goes_wrong(server: DevServer, run: Ru
     retries = server.requests["update"] - ROWS
     # in a second, a busy machine may not even have received a request
     assert 0 < retries <= report.retries if slow else 0 < retries == report.retries
-    assert (report.throttled_seconds > 0) == (fault.get("status") == 429)
+    if fault.get("status") == 429:
+        assert report.throttled_seconds > 0
 
 
 @pytest.mark.parametrize("fault", UNREADABLE.values(), ids=UNREADABLE)

@@ -129,6 +129,7 @@ def test_the_jitter_is_no_longer_than_the_delay() -> None:
         errors.InvalidResponse("no JSON"),
         errors.RateLimited(429, "slow down"),
         bulk("rate_limit", errors.RateLimited(429, "slow down")),
+        bulk("service_unavailable", errors.ServerError(503, "busy")),
         bulk("cancelled"),
         bulk("failures"),
         bulk("error", errors.ConnectionFailed("no route")),

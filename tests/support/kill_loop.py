@@ -49,7 +49,7 @@ def kill_in_a_loop(kind: str, kills: int, folder: Path, random_value: random.Ran
             random_value.shuffle(order)
             _process(kind, folder / f"{kind}{number}", order, kills, server, random_value, tally)
             tally.resent += len(server.times) - rows
-            _examine(server, tally)
+            examine(server, tally)
     raise AssertionError  # the loop returns
 
 
@@ -102,7 +102,8 @@ def _kill_after(process: subprocess.Popen[str], server: SlowServer, requests: in
     return True
 
 
-def _examine(server: SlowServer, tally: Tally) -> None:
+def examine(server: SlowServer, tally: Tally) -> None:
+    """Count the stale and overlapping ids of an input; the data of each row is its number."""
     for key, received in server.received.items():
         numbers = [*map(int, received)]
         tally.stale += numbers[-1] != max(numbers)

@@ -1,4 +1,4 @@
-"""A slow server that counts the requests in flight, in all and by vector."""
+"""A slow server that counts the requests in flight, in all and by vector, and can be down."""
 
 from __future__ import annotations
 
@@ -9,15 +9,26 @@ import threading
 import time
 from collections import Counter, defaultdict
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+Outage = Literal["503", "refused", "timeouts"]
+
+_INFO = (
+    b'{"result":{"vectorCount":1,"pendingVectorCount":0,"indexSize":1,"dimension":2,"similarityFunction":"COSINE",'
+    b'"namespaces":{"":{"vectorCount":1,"pendingVectorCount":0}}}}'
+)
+
+
+def _response(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
 
 class SlowServer:
-    """Responds to updates after ``seconds``, to a share of them after ``slow_seconds``.
+    """Responds to updates after ``seconds``, to a share after ``slow_seconds``, to those of ``poison`` ids with 500.
 
     An asyncio server in a thread, on a free loopback port.
     """
@@ -25,6 +36,8 @@ class SlowServer:
     def __init__(self) -> None:
         self.seconds = 0.002
         self.slow_share, self.slow_seconds = 0.0, 0.0
+        self.outage: Outage | None = None
+        self.poison: set[str] = set()
         self.overlapping: set[tuple[str, str]] = set()
         self.received: dict[tuple[str, str], list[str]] = defaultdict(list)
         self.times: list[float] = []
@@ -35,6 +48,8 @@ class SlowServer:
         self._by_vector: Counter[tuple[str, str]] = Counter()
         self._port = 0
         self._stopped = asyncio.Event()
+        self._server: asyncio.Server
+        self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -45,28 +60,61 @@ class SlowServer:
 
     def _serve(self) -> None:
         async def main() -> None:
-            server = await asyncio.start_server(self._connected, "127.0.0.1", 0, backlog=2048)
-            self._port = server.sockets[0].getsockname()[1]
+            await self._listen()
+            self._port = self._server.sockets[0].getsockname()[1]
             self._started.set()
             await self._stopped.wait()
-            server.close()
+            self._server.close()
 
         self._loop.run_until_complete(main())
 
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._port, backlog=2048)
+
+    def be_down(self, outage: Outage, seconds: float) -> None:
+        """Be down for so many seconds: respond with 503, refuse connections, or respond to nothing."""
+
+        async def down() -> None:
+            self.outage = outage
+            if outage == "refused":
+                self._server.close()
+                for writer in self._writers:
+                    writer.transport.abort()
+            await asyncio.sleep(seconds)
+            if outage == "refused":
+                await self._listen()
+            self.outage = None
+
+        asyncio.run_coroutine_threadsafe(down(), self._loop).result(seconds + 60)
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._writers.add(writer)
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
                 path = head.split()[1]
-                length = int(head.partition("content-length:")[2].split("\r\n")[0])
-                update = json.loads(await reader.readexactly(length))
+                length = int(head.partition("content-length:")[2].split("\r\n")[0] or 0)
+                update = json.loads(await reader.readexactly(length)) if length else {}
+                if self.outage == "503":
+                    writer.write(b"HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\n")
+                    continue
+                if path == "/info":
+                    if self.outage is None:
+                        writer.write(_response(_INFO))
+                    continue
+                if update["id"] in self.poison:
+                    self.times.append(time.monotonic())
+                    writer.write(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
+                    continue
                 namespace = unquote(path.partition("/update")[2].strip("/"))
                 await self._updated((namespace, update["id"]), update.get("data", ""))
-                body = b'{"result":{"updated":1}}'
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+                if self.outage != "timeouts":
+                    writer.write(_response(b'{"result":{"updated":1}}'))
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
+        finally:
+            self._writers.discard(writer)
 
     async def _updated(self, key: tuple[str, str], data: str) -> None:
         self.times.append(time.monotonic())

@@ -82,6 +82,13 @@ class Engine:
         self.request_seconds = 0.0
         self.stop_reason: StopReason | None = None
 
+    @property
+    def reading_waits(self) -> bool:
+        """Whether no row is read until the first one that is not completed is."""
+        return not self._reader.ended and self.window.waits_for(
+            self.recorder.tracker.watermark, self._reader.next_number
+        )
+
     async def run(self) -> None:
         """Send rows until none are left or the run stops; nothing is in flight afterwards."""
         workers = [asyncio.create_task(self._work()) for _ in range(self._concurrency)]

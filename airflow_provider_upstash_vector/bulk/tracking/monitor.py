@@ -41,6 +41,7 @@ class RunMonitor:
         self._time_limit_seconds = time_limit_seconds
         self._done_before = self._done()
         self._started = time.monotonic()
+        self._awaited = (-1, 0.0)
 
     async def run(self) -> None:
         """Check the run until cancelled."""
@@ -77,8 +78,20 @@ class RunMonitor:
     def _done(self) -> int:
         return sum(self._engine.recorder.counts().values())
 
+    def _awaited_row(self, now: float) -> tuple[int | None, float]:
+        """Return the row that reading waits for, and for how long it has been seen to."""
+        watermark = self._engine.recorder.tracker.watermark
+        if not self._engine.reading_waits:
+            self._awaited = (-1, now)
+            return None, 0.0
+        if self._awaited[0] != watermark:
+            self._awaited = (watermark, now)
+        return watermark, now - self._awaited[1]
+
     def snapshot(self) -> Snapshot:
         """Return the progress of the run."""
+        now = time.monotonic()
+        awaited_row, awaited_seconds = self._awaited_row(now)
         return Snapshot(
             done=self._done(),
             done_before=self._done_before,
@@ -88,7 +101,10 @@ class RunMonitor:
             in_flight=self._engine.window.in_flight,
             retries=self._engine.retries,
             failures=self._engine.recorder.failures,
-            throttled_seconds=self._engine.throttle.held_seconds(time.monotonic()),
+            throttled_seconds=self._engine.throttle.held_seconds(now),
+            seconds_down=self._engine.throttle.seconds_down(now),
+            awaited_row=awaited_row,
+            awaited_seconds=awaited_seconds,
         )
 
     def checkpoint(self) -> Checkpoint:

@@ -12,7 +12,11 @@ LOG_EVERY_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Progress at one moment: ``done`` rows have an outcome; ``fraction`` is how much input has been read."""
+    """Progress at one moment: ``done`` rows have an outcome; ``fraction`` is how much input has been read.
+
+    ``seconds_down`` is how long no request has had a response, in an outage. ``awaited_row`` is the row that
+    must be completed before more are read, since ``awaited_seconds``.
+    """
 
     done: int
     done_before: int
@@ -23,6 +27,9 @@ class Snapshot:
     retries: int
     failures: int
     throttled_seconds: float
+    seconds_down: float = 0.0
+    awaited_row: int | None = None
+    awaited_seconds: float = 0.0
 
     @property
     def rows_per_second(self) -> float:
@@ -46,7 +53,14 @@ class Snapshot:
             f"{self.in_flight:,} in flight, {self.retries:,} retries, "
             f"{self.throttled_seconds:,.0f} s throttled, {self.failures:,} failed"
             + ("" if left is None else f", {_clock(left)} left")
+            + (f"; no response for {self.seconds_down:,.0f} s" if self.seconds_down else "")
+            + self._awaited()
         )
+
+    def _awaited(self) -> str:
+        if self.awaited_row is None:
+            return ""
+        return f"; reading has waited {self.awaited_seconds:,.0f} s for row {self.awaited_row}"
 
 
 def _clock(seconds: float) -> str:

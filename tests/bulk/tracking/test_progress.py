@@ -53,6 +53,8 @@ def test_the_text_of_a_snapshot() -> None:
         ({"done": 100_000}, "2 failed, 0:00 left"),
         ({"done": 100_001}, "2 failed, 0:00 left"),
         ({"done": 50_000, "done_before": 49_000}, "2 failed, 8:20 left"),
+        ({"done": 0, "seconds_down": 12.3}, "2 failed; no response for 12 s"),
+        ({"done": 0, "awaited_row": 17, "awaited_seconds": 40.2}, "; reading has waited 40 s for row 17"),
     ],
 )
 def test_the_time_left_is_shown_if_it_can_be_known(changes: dict[str, Any], end: str) -> None:
