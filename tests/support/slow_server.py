@@ -28,7 +28,7 @@ def _response(body: bytes) -> bytes:
 
 
 class SlowServer:
-    """Responds to updates after ``seconds``, to a share after ``slow_seconds``, to those of ``poison`` ids with 500.
+    """Responds after ``seconds``, to a share after ``slow_seconds``, and with 500 to updates of ``poison`` ids.
 
     An asyncio server in a thread, on a free loopback port.
     """
