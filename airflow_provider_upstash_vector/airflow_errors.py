@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
+from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, Superseded
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
@@ -28,7 +28,7 @@ def is_permanent(error: UpstashVectorError) -> bool:
     """
     if isinstance(error, QuotaExceeded):
         return False
-    permanent = InvalidEndpoint | InvalidRequest | InvalidRows | BulkJobFailed | ApiError
+    permanent = InvalidEndpoint | InvalidRequest | InvalidRows | BulkJobFailed | Superseded | ApiError
     return isinstance(error, permanent) and not error.retryable
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk.api import forget, update, update_async
-    from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
+    from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, CheckpointInUse, Superseded
     from airflow_provider_upstash_vector.bulk.report import BulkReport
     from airflow_provider_upstash_vector.bulk.sources import InvalidRows
     from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore, FileCheckpoint
@@ -21,6 +21,8 @@ _LAZY_EXPORTS = {
     "BulkReport": ".report",
     "CancelToken": "..cancellation",
     "BulkJobFailed": ".errors",
+    "CheckpointInUse": ".errors",
+    "Superseded": ".errors",
     "CheckpointStore": ".tracking.checkpoint",
     "FileCheckpoint": ".tracking.checkpoint",
     "InvalidRows": ".sources",
@@ -33,9 +35,11 @@ __all__ = [
     "BulkJobFailed",
     "BulkReport",
     "CancelToken",
+    "CheckpointInUse",
     "CheckpointStore",
     "FileCheckpoint",
     "InvalidRows",
+    "Superseded",
     "forget",
     "update",
     "update_async",

@@ -28,7 +28,7 @@ from airflow_provider_upstash_vector.bulk.sources import (
 from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFiles
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore, FileCheckpoint, own_files
-from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChanged, clear_checkpoint
+from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChanged, clear_checkpoint, locked
 from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile
 from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind
 from airflow_provider_upstash_vector.cancellation import CancelToken
@@ -66,7 +66,7 @@ async def update_async(
 
     Raises :class:`~.errors.BulkJobFailed`, with the report, if the run stopped early or had more failures than
     allowed; ``InvalidRows`` or ``ValueError`` before anything is sent; and the errors of ``info``, which is
-    requested first.
+    requested first; :class:`~.errors.CheckpointInUse` if another run has the local checkpoint.
 
     :param rows: mappings with ``id`` and any of ``vector``, ``sparse_vector``, ``data``, ``metadata``,
         ``metadata_update_mode`` and ``namespace``, or ``VectorUpdate`` objects, in a list, any iterable or async
@@ -107,19 +107,21 @@ async def update_async(
 
     # in a thread, since it may ask an object store for sizes
     source = await asyncio.to_thread(open_checked)
-    environment = RunEnvironment(
-        policy=policy or RetryPolicy(),
-        cancel_token=cancel_token or CancelToken(),
-        store=store,
-        keep_checkpoint=keep_checkpoint,
-        failures=failures,
-        progress=progress,
-        log=log,
-    )
-    try:
-        return await Job(source, endpoint, options, environment).run()
-    except RowsChanged:
-        return await Job(source, endpoint, options, environment).run()
+    with locked(None if options.dry_run else store) as lock:
+        environment = RunEnvironment(
+            policy=policy or RetryPolicy(),
+            cancel_token=cancel_token or CancelToken(),
+            store=store,
+            lock=lock,
+            keep_checkpoint=keep_checkpoint,
+            failures=failures,
+            progress=progress,
+            log=log,
+        )
+        try:
+            return await Job(source, endpoint, options, environment).run()
+        except RowsChanged:
+            return await Job(source, endpoint, options, environment).run()
 
 
 def forget(checkpoint: PathLike | CheckpointStore, find_paths: FindPaths = local_paths) -> None:
@@ -129,10 +131,15 @@ def forget(checkpoint: PathLike | CheckpointStore, find_paths: FindPaths = local
         clear_checkpoint(store)
 
 
+def open_checkpoint(path: PathLike, find_paths: FindPaths = local_paths, *, owner: str = "") -> FileCheckpoint:
+    """Return the checkpoint in a file, whose runs of the same ``owner`` take over from one another."""
+    return FileCheckpoint(_path(path, find_paths), owner)
+
+
 def _store(checkpoint: PathLike | CheckpointStore | None, find: FindPaths) -> CheckpointStore | None:
     if checkpoint is None or isinstance(checkpoint, CheckpointStore):
         return checkpoint
-    return FileCheckpoint(_path(checkpoint, find))
+    return open_checkpoint(checkpoint, find)
 
 
 def _path(path: PathLike, find: FindPaths) -> OpenablePath:

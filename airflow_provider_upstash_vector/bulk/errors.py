@@ -1,4 +1,4 @@
-"""The error of a run that stopped early or had too many failures."""
+"""The errors of a run: it stopped early, had too many failures, or is not the only one on its checkpoint."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ Reason = Literal[
     "time_limit",
     "source",
     "checkpoint",
+    "superseded",
+    "index_changed",
 ]
 
 
@@ -45,3 +47,17 @@ class BulkJobFailed(UpstashVectorError):
     def message(self) -> str:
         """Why it stopped, and the counts."""
         return f"{self.explanation}: {self.report}"
+
+
+class CheckpointInUse(UpstashVectorError):
+    """Another run on this machine's disk has the local checkpoint; nothing was sent. Retryable: it may end."""
+
+    retryable = True
+
+
+class Superseded(UpstashVectorError):
+    """The checkpoint has been taken over by a newer run, or deleted, so this run must not save it again."""
+
+    def __init__(self, message: str, retryable: bool = False) -> None:  # noqa: FBT001, FBT002 - so that it pickles
+        super().__init__(message, retryable)
+        self.retryable = retryable  # type: ignore[misc]  # a run whose checkpoint was deleted can start over

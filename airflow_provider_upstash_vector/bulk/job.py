@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from airflow_provider_upstash_vector.bulk.dry_run import check_rows
+from airflow_provider_upstash_vector.bulk.errors import Superseded
 from airflow_provider_upstash_vector.bulk.options import BulkOptions
 from airflow_provider_upstash_vector.bulk.report import BulkReport, NamespaceCounts, ThisAttempt
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
@@ -32,6 +33,7 @@ from airflow_provider_upstash_vector.bulk.tracking.checkpointing import (
     load_checkpoint,
 )
 from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile
+from airflow_provider_upstash_vector.bulk.tracking.lock import CheckpointLock
 from airflow_provider_upstash_vector.bulk.tracking.monitor import RunMonitor
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
 from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind, open_progress
@@ -54,6 +56,7 @@ class RunEnvironment:
     policy: RetryPolicy
     cancel_token: CancelToken
     store: CheckpointStore | None
+    lock: CheckpointLock | None
     keep_checkpoint: bool
     failures: FailuresFile | None
     progress: ProgressKind
@@ -72,13 +75,17 @@ class Job:
         self._environment = environment
         fingerprint = f"{endpoint.url} {source.fingerprint} {options.fingerprint()}"
         store = None if options.dry_run else environment.store
-        loaded = load_checkpoint(store, fingerprint, options.namespace) if store else None
+        loaded = load_checkpoint(store, fingerprint, options.namespace, options.resume) if store else None
         self._before = before = loaded or Checkpoint(fingerprint=fingerprint)
         self._tracker = OutcomeTracker(
             before.watermark, before.counts_below_watermark, before.outcomes_above_watermark
         )
         self._counts_before = self._tracker.counts()
-        self._checkpoint_writer = CheckpointWriter(store, self._tracker) if store else None
+        self._checkpoint_writer = (
+            CheckpointWriter(store, self._tracker, previous_run=before.run, lock=environment.lock)
+            if store
+            else None
+        )
         # if a row can change without the fingerprint, completed rows are read again and compared
         compare = self._checkpoint_writer is not None and not source.fixed
         self._first_number = 0 if compare else self._tracker.watermark
@@ -115,8 +122,15 @@ class Job:
     async def _close(self) -> None:
         if self._checkpoint_writer:
             self._checkpoint_writer.close()
-        if self._failures:
+        if self._failures and self._superseded:
+            self._failures.abandon()
+        elif self._failures:
             await asyncio.to_thread(self._failures.close)
+
+    @property
+    def _superseded(self) -> bool:
+        """Whether another run has the checkpoint, and so the failures file."""
+        return self._checkpoint_writer is not None and self._checkpoint_writer.superseded is not None
 
     async def _prepare_failures(self) -> None:
         if self._failures:
@@ -146,6 +160,8 @@ class Job:
             client = AsyncVectorClient(self._endpoint, policy=policy, max_connections=connections)
             await closing.enter_async_context(client)
             index = await client.info() if self._options.check_index else None
+            if index:
+                await self._check_index(index)
             if self._checkpoint_writer and (error := await self._checkpoint_writer.save(self._before)):
                 raise error
             await self._prepare_failures()
@@ -174,6 +190,26 @@ class Job:
                 if engine.stop_reason:
                     await self._leave_checkpoint(engine.stop_reason, monitor)
         return await self._conclude(engine, reader, monitor.checkpoint())
+
+    async def _check_index(self, index: IndexInfo) -> None:
+        """Discard a checkpoint that the index contradicts, and raise :class:`BulkJobFailed`."""
+        before = self._before
+        stop_reason = stop_reasons.for_index(before, self._counts_before[Outcome.UPDATED], index)
+        self._before = replace(before, index=index.identity)
+        if stop_reason is None or self._checkpoint_writer is None:
+            return
+        await self._checkpoint_writer.discard(before)
+        report = self._recorder.report(
+            total=self._source.total or self._tracker.end,
+            all_read=self._source.total is not None,
+            failures_path=self._failures_path,
+            retries=before.retries,
+            bytes_sent=before.bytes_sent,
+            seconds=before.seconds,
+            throttled_seconds=before.throttled_seconds,
+            unknown_namespace_rows=before.unknown_namespace_rows,
+        )
+        stop_reasons.raise_for_stop(stop_reason, report)
 
     async def _leave_checkpoint(self, stop_reason: StopReason, monitor: RunMonitor) -> None:
         """Save the checkpoint, or discard it if the rows have changed."""
@@ -260,7 +296,10 @@ class Job:
             this_attempt=self._this_attempt(engine, numbers),
         )
         if stop_reason is None:
-            await self._end_checkpoint(report, replace(numbers, seconds=report.seconds))
+            try:
+                await self._end_checkpoint(report, replace(numbers, seconds=report.seconds))
+            except Superseded as error:
+                stop_reasons.raise_for_stop(stop_reasons.for_checkpoint(error), report)
             self._raise_for_failures(report)
         elif self._options.on_budget == "fail" or stop_reason.reason not in {"daily_budget", "daily_quota"}:
             stop_reasons.raise_for_stop(stop_reason, report)

@@ -41,6 +41,7 @@ class BulkOptions:
     ] = "fail"
     time_limit_seconds: Annotated[float | None, "seconds after which the run, or dry run, stops and fails"] = None
     check_index: Annotated[bool, "request the index's dimension and type before the first update"] = True
+    resume: Annotated[bool, "resume from the checkpoint; ``False`` to start over"] = True
     dry_run: Annotated[bool, "read and check every row, send nothing"] = False
     shard: Annotated[Sequence[int] | None, "``(i, n)``: only part i, from 0, of n; all rows by default"] = None
     format: Annotated[Format | None, "``jsonl``, ``csv`` or ``parquet``; by default from the file's suffix"] = None
@@ -59,7 +60,7 @@ class BulkOptions:
             value = getattr(self, name)
             if value is not None and not _positive(value):
                 raise ValueError(f"{name} must be a number greater than 0, got {value!r}")
-        for name in ("check_index", "dry_run"):
+        for name in ("check_index", "resume", "dry_run"):
             validation.flag(getattr(self, name), name)
         for name, choices in (
             ("on_missing", get_args(OnMissing)),
@@ -131,6 +132,7 @@ class BulkArguments(TypedDict, total=False):
     on_budget: OnBudget
     time_limit_seconds: float | None
     check_index: bool
+    resume: bool
     dry_run: bool
     shard: Sequence[int] | None
     format: Format | None

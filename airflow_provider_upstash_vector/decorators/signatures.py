@@ -64,6 +64,7 @@ class BulkUpdateTask(Protocol):
         on_budget: options.OnBudget = ...,
         time_limit_seconds: float | None = ...,
         check_index: bool = ...,
+        resume: bool | str = ...,
         dry_run: bool = ...,
         shard: Sequence[int] | None = ...,
         format: Format | None = ...,

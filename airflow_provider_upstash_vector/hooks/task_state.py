@@ -33,6 +33,9 @@ class TaskStateCheckpoint:
         self._state = state
         self.journal_path = temporary_journal(name)
 
+    def __str__(self) -> str:
+        return "Clear All in Storage > Task State Store of the task instance"
+
     def load(self) -> Mapping[str, Any] | None:
         """Return the checkpoint, or ``None``."""
         state: Mapping[str, Any] | None = self._state.get(_KEY)

@@ -22,7 +22,7 @@ from airflow_provider_upstash_vector.hooks.object_storage import object_paths
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-    from airflow_provider_upstash_vector.bulk import BulkReport, CancelToken, CheckpointStore
+    from airflow_provider_upstash_vector.bulk import BulkReport, CancelToken, CheckpointStore, FileCheckpoint
     from airflow_provider_upstash_vector.bulk.api import PathLike
     from airflow_provider_upstash_vector.bulk.options import BulkArguments
     from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind
@@ -176,6 +176,13 @@ class UpstashVectorHook(BaseHook):
             log=log or self.log,
             **arguments,
         )
+
+    @staticmethod
+    def open_checkpoint(path: PathLike, owner: str) -> FileCheckpoint:
+        """Return the checkpoint at a path or URI, which a retry of ``owner``, a task instance, may take over."""
+        from airflow_provider_upstash_vector.bulk.api import open_checkpoint  # noqa: PLC0415 - as above
+
+        return open_checkpoint(path, object_paths, owner=owner)
 
     @staticmethod
     def forget_checkpoint(checkpoint: PathLike | CheckpointStore) -> None:

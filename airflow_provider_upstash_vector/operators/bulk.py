@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_upstash_vector import metrics
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
-from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
+from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, CheckpointInUse
 from airflow_provider_upstash_vector.bulk.options import OPTION_HELP, BulkOptions, OnBudget, OnMissing
 from airflow_provider_upstash_vector.bulk.sources import Format
 from airflow_provider_upstash_vector.cancellation import CancelToken
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _ROWS = "a path, a URI or a list of rows"
 # the options that are not templates
-_OPTIONS = OPTION_HELP.keys() - {"namespace", "metadata_update_mode", "shard"}
+_OPTIONS = OPTION_HELP.keys() - {"namespace", "metadata_update_mode", "resume", "shard"}
 
 
 class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
@@ -69,6 +69,7 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         "metadata_update_mode",
         "failures_path",
         "checkpoint",
+        "resume",
         "shard",
         "upstash_vector_conn_id",
     )
@@ -91,6 +92,7 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         on_budget: OnBudget = BulkOptions.on_budget,
         time_limit_seconds: float | None = BulkOptions.time_limit_seconds,
         check_index: bool = BulkOptions.check_index,
+        resume: bool | str | XComArg = BulkOptions.resume,
         dry_run: bool = BulkOptions.dry_run,
         shard: Sequence[int] | XComArg | None = BulkOptions.shard,
         format: Format | None = BulkOptions.format,
@@ -127,6 +129,7 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         self.metadata_update_mode = metadata_update_mode
         self.failures_path = failures_path
         self.checkpoint = checkpoint
+        self.resume = resume
         self.shard = shard
         self._stop: CancelToken | None = None
 
@@ -155,6 +158,7 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
                     failures_path=_path(self.failures_path, "failures_path"),
                     checkpoint=checkpoint,
                     keep_checkpoint=self.wait_until_indexed,
+                    resume=rendered_value(self.resume, "resume", "true or false"),
                     shard=self._shard(),
                     cancel_token=self._stop,
                     progress="log",
@@ -218,17 +222,23 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         """Forget the checkpoint that was kept so that a retry of the wait sends no row again."""
         checkpoint = self._checkpoint_store(context, path)
         if checkpoint is not None:
-            UpstashVectorHook.forget_checkpoint(checkpoint)
+            try:
+                UpstashVectorHook.forget_checkpoint(checkpoint)
+            except CheckpointInUse as error:
+                self.log.info("The checkpoint is kept: %s", error)
 
-    def _checkpoint_store(self, context: Context, path: str | None) -> str | CheckpointStore | None:
+    def _checkpoint_store(self, context: Context, path: str | None) -> CheckpointStore | None:
+        if path is None:
+            return None
+        ti: Any = context["ti"]
+        name = f"{ti.dag_id} {ti.run_id} {ti.task_id} {ti.map_index}"
         if path != "auto":
-            return path
+            return UpstashVectorHook.open_checkpoint(path, owner=name)
         state = context.get("task_state_store")
         if state is None:
             self.log.info("No checkpoint: this version of Airflow has no task state. Set checkpoint to a path.")
             return None
-        ti: Any = context["ti"]
-        return TaskStateCheckpoint(state, f"{ti.dag_id} {ti.run_id} {ti.task_id} {ti.map_index}")
+        return TaskStateCheckpoint(state, name)
 
 
 def _airflow_error_from_rows(error: BaseException) -> AirflowException | None:

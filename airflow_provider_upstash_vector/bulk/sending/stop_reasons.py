@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NoReturn
 
-from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, Reason
+from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, Reason, Superseded
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows, SourceBroken
+from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChanged
 from airflow_provider_upstash_vector.client.errors import (
     QuotaExceeded,
@@ -15,6 +16,7 @@ from airflow_provider_upstash_vector.client.errors import (
     Unauthorized,
     UpstashVectorError,
 )
+from airflow_provider_upstash_vector.client.models import IndexInfo, NamespaceInfo
 
 _MAX_THROTTLED_SECONDS = 600.0
 
@@ -102,9 +104,38 @@ def for_cancellation(run: str = "run") -> StopReason:
 
 
 def for_checkpoint(error: Exception) -> StopReason:
-    """Return the reason for a checkpoint that cannot be saved."""
+    """Return the reason for a checkpoint that cannot be saved, or is another run's by now."""
+    if isinstance(error, Superseded):
+        return StopReason(reason="superseded", explanation=str(error), retryable=error.retryable, cause=error)
     explanation = f"the checkpoint cannot be saved: {type(error).__name__}: {error}"
     return StopReason(reason="checkpoint", explanation=explanation, cause=error)
+
+
+def for_index(before: Checkpoint, updated: int, index: IndexInfo) -> StopReason | None:
+    """Return the reason if the index contradicts a checkpoint with ``updated`` rows: they are not in it."""
+    present = {name for name, counts in index.namespaces.items() if _vectors(counts)}
+    # a response without namespaces, and rows whose namespace is a guess, contradict nothing
+    known = before.namespaces if index.namespaces and not before.unknown_namespace_rows else {}
+    emptied = [name for name in known if name not in present]
+    if not updated:
+        return None
+    if before.index and before.index != index.identity:
+        change = f"the index was {before.index} and is {index.identity} now"
+    elif not _vectors(index):
+        change = "the index has no vectors"
+    elif emptied:
+        change = f"namespace {emptied[0]!r} has no vectors"
+    else:
+        return None
+    explanation = (
+        f"{change}, although the checkpoint says that {updated:,} rows were updated, so it is discarded; when the "
+        f"index has its vectors, run again to send all rows"
+    )
+    return StopReason(reason="index_changed", explanation=explanation, retryable=False)
+
+
+def _vectors(counts: IndexInfo | NamespaceInfo) -> int:
+    return counts.vector_count + counts.pending_vector_count
 
 
 def for_crash(error: BaseException) -> StopReason:

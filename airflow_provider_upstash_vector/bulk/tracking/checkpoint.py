@@ -27,6 +27,7 @@ from airflow_provider_upstash_vector.bulk.tracking.local_files import (
     open_regular,
     temporary_path,
 )
+from airflow_provider_upstash_vector.bulk.tracking.lock import CheckpointLock, lock_path
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
 
 VERSION = 2
@@ -61,6 +62,9 @@ class Checkpoint:
     read: int = 0  # number of rows that ``digest`` covers
     digest: str = ""
     journal: str = ""
+    run: str = ""  # the token of the run that saved it
+    index: str = ""  # what identifies the index beside its URL
+    completed_at: float = 0.0  # when the last row was completed, seconds since 1970
     retries: int = 0
     bytes_sent: int = 0
     seconds: float = 0.0
@@ -94,6 +98,7 @@ class Checkpoint:
         if not isinstance(state, Mapping) or state.get("version") != VERSION:
             return None
         try:
+            state = {**_LATER_FIELDS, **state}
             values = {name: _checked(state[name], kind) for name, kind in _PLAIN_FIELDS.items()}
             below = tuple(_checked(count, "int") for count in state["counts_below_watermark"])
             packed = state["outcomes_above_watermark"]
@@ -111,6 +116,8 @@ class Checkpoint:
 _CONVERTED = {"outcomes_above_watermark", "counts_below_watermark", "namespaces"}
 # the types of the fields that are stored as they are
 _PLAIN_FIELDS = {field.name: str(field.type) for field in fields(Checkpoint) if field.name not in _CONVERTED}
+# those that a checkpoint of this version may lack
+_LATER_FIELDS: dict[str, Any] = {"run": "", "index": "", "completed_at": 0.0}
 
 
 def _checked(value: Any, kind: str) -> Any:
@@ -125,11 +132,15 @@ class FileCheckpoint:
 
     Both are readable by this user only. A symbolic link at the path is replaced by the file: its target is read,
     and never written.
+
+    :param path: the file.
+    :param owner: whose runs take over from one another instead of being refused: the task instance.
     """
 
-    def __init__(self, path: OpenablePath) -> None:
+    def __init__(self, path: OpenablePath, owner: str = "") -> None:
         local = local_path(path)
         self.path: Any = local or path
+        self._owner = owner
         self.journal_path = local.with_name(f"{local.name}.journal") if local else temporary_journal(str(path))
 
     def check(self) -> None:
@@ -143,6 +154,13 @@ class FileCheckpoint:
             raise InvalidRows(
                 f"{self.path} exists and is not a checkpoint; delete it, or set checkpoint to another path"
             )
+
+    def lock(self) -> CheckpointLock | None:
+        """Return the lock of one run, to be acquired; ``None`` in an object store, which has none."""
+        return CheckpointLock(self.path, self._owner) if isinstance(self.path, Path) else None
+
+    def __str__(self) -> str:
+        return str(self.path)
 
     def _open(self) -> Any:
         return open_regular(self.path) if isinstance(self.path, Path) else self.path.open("rb")
@@ -167,6 +185,12 @@ class FileCheckpoint:
             with self.path.open("wb") as file:
                 file.write(content)
             return
+        try:
+            self._replace(content)
+        except (FileExistsError, FileNotFoundError):  # a run that is being superseded saved at the same time
+            self._replace(content)
+
+    def _replace(self, content: bytes) -> None:
         new = new_path(self.path)
         with io.BufferedWriter(create_private(new)) as file:
             file.write(content)
@@ -188,7 +212,7 @@ def own_files(store: CheckpointStore) -> list[OwnFile]:
     """Return the files that a run writes for its checkpoint."""
     beside = [store.journal_path, new_path(store.journal_path)]
     named = [store.path] if isinstance(store, FileCheckpoint) else []
-    beside += [new_path(path) for path in named if isinstance(path, Path)]
+    beside += [near(path) for path in named if isinstance(path, Path) for near in (new_path, lock_path)]
     return [
         *(OwnFile("checkpoint", path) for path in named),
         *(OwnFile("checkpoint", path, named=False) for path in beside),

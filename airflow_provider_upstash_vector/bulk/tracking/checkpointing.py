@@ -7,22 +7,37 @@ import hashlib
 import logging
 import math
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
+from airflow_provider_upstash_vector.bulk.errors import Superseded
 from airflow_provider_upstash_vector.bulk.report import NamespaceCounts
 from airflow_provider_upstash_vector.bulk.sending.encode import Encoded
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint, CheckpointStore, FileCheckpoint
 from airflow_provider_upstash_vector.bulk.tracking.journal import DIGEST_BYTES, RING_ROWS, Journal, read_journal
+from airflow_provider_upstash_vector.bulk.tracking.lock import CheckpointLock
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
+from airflow_provider_upstash_vector.bulk.tracking.run_tokens import next_run, run_of, started_at, utc
 from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
 
 log = logging.getLogger(__name__)
 
 _MAX_FAILED_SAVES = 3
+_DELETED = "the checkpoint was deleted during the run; a retry starts over"
+_NEWER = (
+    "a newer run, started at {}, has taken over the checkpoint and sends the remaining rows; runs that are meant "
+    "to work side by side need a checkpoint each"
+)
 STARTING_OVER = "The input or its options have changed since the checkpoint; starting over."
 
 
-def load_checkpoint(store: CheckpointStore, fingerprint: str, namespace: str = "") -> Checkpoint | None:
+def load_checkpoint(
+    store: CheckpointStore,
+    fingerprint: str,
+    namespace: str = "",
+    resume: bool = True,  # noqa: FBT001, FBT002 - an option of the run
+) -> Checkpoint | None:
     """Return the state to resume from, rows of the journal included; ``None`` if it cannot be resumed.
 
     If the input has changed, the run starts over with what is left of the day's budget. The journal does not
@@ -42,13 +57,16 @@ def load_checkpoint(store: CheckpointStore, fingerprint: str, namespace: str = "
     checkpoint = replace(checkpoint, budget_spent=checkpoint.budget_spent + sent)
     if checkpoint.fingerprint != fingerprint:
         log.warning(STARTING_OVER)
+    elif not resume:
+        log.warning("There is a checkpoint, but resume=False; starting over.")
+    if checkpoint.fingerprint != fingerprint or not resume:
         return started_over(replace(checkpoint, fingerprint=fingerprint))
     tracker = OutcomeTracker(checkpoint.watermark, checkpoint.counts_below_watermark, {**above, **since})
     namespaces = NamespaceCounts(checkpoint.namespaces)
     updated = sum(outcome == Outcome.UPDATED for outcome in since.values())
     if updated:
         namespaces.add(namespace, updated)
-    log.info("Resuming after %s completed rows.", f"{sum(tracker.counts().values()):,}")
+    _log_resumed(store, checkpoint, sum(tracker.counts().values()))
     read, digest = max((checkpoint.read, checkpoint.digest), (journal.read, journal.digest))
     return replace(
         checkpoint,
@@ -62,21 +80,52 @@ def load_checkpoint(store: CheckpointStore, fingerprint: str, namespace: str = "
     )
 
 
+def _log_resumed(store: CheckpointStore, checkpoint: Checkpoint, rows: int) -> None:
+    """Log which rows are not sent again, since when, and how to start over: a cleared task resumes, too."""
+    completed = f", the last at {utc(checkpoint.completed_at)}," if checkpoint.completed_at else ""
+    log.info(
+        "Resuming after %s completed rows: those%s are not sent again. To start over, set resume=False, or delete "
+        "the checkpoint (%s).",
+        f"{rows:,}",
+        completed,
+        store,
+    )
+
+
 def started_over(checkpoint: Checkpoint) -> Checkpoint:
     """Return the checkpoint of a run that starts over, with what is left of the day's budget."""
     return Checkpoint(
         fingerprint=checkpoint.fingerprint,
+        run=checkpoint.run,
         budget_day=checkpoint.budget_day,
         budget_spent=checkpoint.budget_spent,
     )
 
 
 def clear_checkpoint(store: CheckpointStore) -> None:
-    """Delete the checkpoint that a finished run kept. Raises ``InvalidRows`` for a file that is not one."""
-    if isinstance(store, FileCheckpoint):
-        store.check()
-    store.clear()
-    store.journal_path.unlink(missing_ok=True)
+    """Delete the checkpoint that a finished run kept.
+
+    Raises ``InvalidRows`` for a file that is not one, :class:`CheckpointInUse` if a run is using it.
+    """
+    with locked(store):
+        if isinstance(store, FileCheckpoint):
+            store.check()
+        store.clear()
+        store.journal_path.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(store: CheckpointStore | None) -> Iterator[CheckpointLock | None]:
+    """Hold the lock of a local checkpoint; raises :class:`CheckpointInUse` if another run has it."""
+    lock = store.lock() if isinstance(store, FileCheckpoint) else None
+    if lock is None:
+        yield None
+        return
+    try:
+        lock.acquire()
+        yield lock
+    finally:
+        lock.release()
 
 
 class RowsChanged(UpstashVectorError):
@@ -124,10 +173,25 @@ class CheckpointWriter:
 
     A store that hangs may complete a save after the run has stopped waiting for it. So saves take turns, and an
     older checkpoint never replaces a newer one.
+
+    Each save carries the token of its run. Tokens are in the order in which runs start, and the newest run wins:
+    one that finds a newer token neither saves nor deletes the checkpoint. ``previous_run`` is the token of the
+    checkpoint that was loaded.
     """
 
-    def __init__(self, store: CheckpointStore, tracker: OutcomeTracker, *, ring_rows: int = RING_ROWS) -> None:
+    def __init__(
+        self,
+        store: CheckpointStore,
+        tracker: OutcomeTracker,
+        *,
+        previous_run: str = "",
+        lock: CheckpointLock | None = None,
+        ring_rows: int = RING_ROWS,
+    ) -> None:
         self._store = store
+        self._lock = lock
+        self.run = next_run(previous_run)
+        self.superseded: Superseded | None = None
         self._failures = 0
         self._requested = 0
         self._saved: float = 0
@@ -139,6 +203,8 @@ class CheckpointWriter:
         self._requested += 1
         try:
             await asyncio.to_thread(self._save, checkpoint, self._requested)
+        except Superseded as error:
+            return error
         except Exception as error:  # noqa: BLE001 - a file's, an object store's, Airflow's
             self._failures += 1
             log.warning("The checkpoint could not be saved: %s: %s", type(error).__name__, error)
@@ -150,38 +216,55 @@ class CheckpointWriter:
     def _save(self, checkpoint: Checkpoint, number: int) -> None:
         with self._turn:
             if number > self._saved:
+                if self._lock:
+                    self._lock.acquire_if_free()
+                self._check_newest()
                 self.journal.sync()
-                self._store.save(replace(checkpoint, journal=self.journal.token).to_json())
+                self._store.save(replace(checkpoint, journal=self.journal.token, run=self.run).to_json())
                 self.journal.publish()
                 self._saved = number
 
+    def _check_newest(self, *, deleting: bool = False) -> None:
+        """Raise :class:`Superseded` if a newer run has saved its checkpoint, or the one of this run is gone."""
+        state = self._store.load()
+        if state is None and self._saved and not deleting:
+            self.superseded = Superseded(_DELETED, retryable=True)
+        elif state is not None and run_of(state) > self.run:
+            self.superseded = Superseded(_NEWER.format(started_at(run_of(state))))
+        if self.superseded:
+            raise self.superseded
+
     async def clear(self) -> None:
-        """Delete the checkpoint of a finished run."""
+        """Delete the checkpoint of a finished run. Raises :class:`Superseded`."""
         await asyncio.to_thread(self._clear)
         self.journal.remove()
 
     def _clear(self) -> None:
         with self._turn:
+            self._check_newest(deleting=True)
             self._store.clear()
             self._saved = math.inf
 
     async def discard(self, checkpoint: Checkpoint) -> None:
-        """Make the next run start over."""
+        """Make the next run start over. Raises :class:`Superseded`."""
         await asyncio.to_thread(self._discard, started_over(checkpoint))
         self.journal.remove()
 
     def _discard(self, checkpoint: Checkpoint) -> None:
         with self._turn:
-            self._store.save(checkpoint.to_json())
+            self._check_newest()
+            self._store.save(replace(checkpoint, run=self.run).to_json())
             self._saved = math.inf
 
     async def finish(self, checkpoint: Checkpoint) -> None:
         """Keep the checkpoint of a finished run until :func:`clear_checkpoint`.
 
-        If it cannot be saved, a later run sends some rows again.
+        If it cannot be saved, a later run sends some rows again. Raises :class:`Superseded`.
         """
         await self.save(checkpoint)
         self.journal.remove()
+        if self.superseded:
+            raise self.superseded
 
     def close(self) -> None:
         """Close the journal, which stays for the next run."""

@@ -23,6 +23,7 @@ from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFile
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, local_path
 from airflow_provider_upstash_vector.bulk.tracking.local_files import (
     create_private,
+    is_at,
     new_path,
     open_regular,
     temporary_path,
@@ -108,9 +109,13 @@ class FailuresFile:
                 yield from file
 
     def begin(self) -> None:
-        """Replace the previous file; must precede the first outcome, since both files count rows from 0."""
+        """Replace the previous file; must precede the first outcome, since both files count rows from 0.
+
+        If a newer run has created its file meanwhile, leave it alone.
+        """
         if not self._begun:
-            self._new.replace(self._local)
+            if self._file is None or is_at(self._new, self._file):
+                self._new.replace(self._local)
             self._begun = True
 
     def write(self, line: bytes) -> None:
@@ -134,6 +139,16 @@ class FailuresFile:
                 log.error("The failures file could not be copied to %s; it is at %s.", self._path, self._local)  # noqa: TRY400 - it is raised
                 raise
             self._local.unlink()
+
+    def abandon(self) -> None:
+        """Close the file, and leave the path to the newer run that has taken over."""
+        if self._file is None or self._file.closed:
+            return
+        if not self._begun and is_at(self._new, self._file):
+            self._new.unlink()
+        elif self._remote and is_at(self._local, self._file):
+            log.warning("The failures of this run are at %s, and not copied to %s.", self._local, self._path)
+        self._file.close()
 
 
 def _ends_with_failure(file: Any) -> bool:

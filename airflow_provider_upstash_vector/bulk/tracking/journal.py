@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
-from airflow_provider_upstash_vector.bulk.tracking.local_files import create_private, new_path, open_regular
+from airflow_provider_upstash_vector.bulk.tracking.local_files import create_private, is_at, new_path, open_regular
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome
 
 RING_ROWS = 1 << 20
@@ -70,9 +70,10 @@ class Journal:
             os.fsync(self._file.fileno())
 
     def publish(self) -> None:
-        """Replace the previous journal."""
+        """Replace the previous journal, unless that of a newer run has taken the place of the new one."""
         if not self._published and not self._file.closed:
-            self._new.replace(self._path)
+            if is_at(self._new, self._file):
+                self._new.replace(self._path)
             self._published = True
 
     def clear_below(self, watermark: int) -> None:
@@ -87,15 +88,20 @@ class Journal:
 
     def close(self) -> None:
         """Close the file, which stays for the next run if it was published."""
+        if not self._published:
+            self._unlink(self._new)
         self._map.close()
         self._file.close()
-        if not self._published:
-            self._new.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Close and delete the file."""
+        self._unlink(self._path)
         self.close()
-        self._path.unlink(missing_ok=True)
+
+    def _unlink(self, path: Path) -> None:
+        """Delete the file at ``path``, but not that of another run."""
+        if not self._file.closed and is_at(path, self._file):
+            path.unlink(missing_ok=True)
 
 
 def _header(token: str) -> bytes:

@@ -32,6 +32,14 @@ def create_private(path: Path) -> io.FileIO:
     return file
 
 
+def is_at(path: Path, file: io.FileIO) -> bool:
+    """Return whether an open file still has this path, rather than the file of another run that took it over."""
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
 def open_regular(path: Path) -> io.BufferedReader:
     """Open a file for reading; raises :class:`InvalidRows` for a pipe or device, which might block forever."""
     return open(path, "rb", opener=_open_regular)

@@ -39,7 +39,8 @@ class RunMonitor:
         self._checkpoint_writer = checkpoint_writer
         self._progress = progress
         self._time_limit_seconds = time_limit_seconds
-        self._done_before = self._done()
+        self._done_before = self._done_saved = self._done()
+        self._completed_at = before.completed_at
         self._started = time.monotonic()
         self._awaited = (-1, 0.0)
 
@@ -111,6 +112,9 @@ class RunMonitor:
         """Return the state to resume from, with the numbers of the report so far."""
         engine, before = self._engine, self._before
         tracker = engine.recorder.tracker
+        done = self._done()
+        if done != self._done_saved:
+            self._done_saved, self._completed_at = done, time.time()
         read, digest = self._digest.state() if self._digest else (0, "")
         return replace(
             before,
@@ -119,6 +123,7 @@ class RunMonitor:
             outcomes_above_watermark=dict(tracker.outcomes_above_watermark),
             read=read,
             digest=digest,
+            completed_at=self._completed_at,
             retries=before.retries + engine.retries,
             bytes_sent=before.bytes_sent + engine.bytes_sent,
             seconds=before.seconds + self._seconds(),

@@ -51,3 +51,8 @@ class IndexInfo(ResponseModel):
     dense_index: DenseIndexInfo | None = None
     sparse_index: SparseIndexInfo | None = None
     namespaces: dict[str, NamespaceInfo] = Field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        """Type, dimension and similarity function, which never change: another value is another index."""
+        return f"{self.index_type} {self.dimension} {self.similarity_function}"
