@@ -266,6 +266,7 @@ def test_a_checkpoint_that_cannot_be_saved_stops_the_run(
             self.saved += 1
             if self.saved > 1:
                 raise OSError("no space left")
+            super().save(state)
 
     error = failed(lambda: run(rows(1_000), checkpoint=Full(tmp_path / "c"), max_requests_per_second=200))
     assert error.reason == "checkpoint"

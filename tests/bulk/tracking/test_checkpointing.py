@@ -74,7 +74,9 @@ def test_a_run_resumes_with_the_rows_of_the_journal_if_it_is_there(
 ) -> None:
     tracker = OutcomeTracker()
     checkpoint_writer = CheckpointWriter(store, tracker)
-    asyncio.run(checkpoint_writer.save(state_of(tracker, budget_day=5, budget_spent=7)))
+    asyncio.run(
+        checkpoint_writer.save(state_of(tracker, budget_day=5, budget_spent=7, completed_at=1_764_115_975.0))
+    )
     settle(checkpoint_writer, tracker, 0, 1, 4)
     checkpoint_writer.journal.settle(5, Outcome.REJECTED)
     checkpoint_writer.close()
@@ -84,7 +86,10 @@ def test_a_run_resumes_with_the_rows_of_the_journal_if_it_is_there(
     assert (found.watermark, found.counts_below_watermark) == (2, (2, 0, 0, 0))
     assert found.outcomes_above_watermark == {4: Outcome.UPDATED, 5: Outcome.REJECTED}
     assert (found.budget_day, found.budget_spent) == (5, 10)
-    assert caplog.messages == ["Resuming after 4 completed rows."]
+    assert caplog.messages == [
+        "Resuming after 4 completed rows: those, the last at 2025-11-26 00:12:55 UTC, are not sent again. To start "
+        f"over, set resume=False, or delete the checkpoint ({store})."
+    ]
     store.journal_path.unlink()
     elsewhere = load_checkpoint(store, "x")
     assert elsewhere is not None
