@@ -90,8 +90,8 @@ def test_the_newer_of_two_runs_completes_and_the_older_one_stops_at_its_next_sav
     assert (error.reason, error.retryable) == ("superseded", False)
     assert "a newer run, started at 20" in str(error)
     assert error.report.not_attempted > 0
-    assert older.changes_after == 0
-    assert 1 <= older.checks_after <= 3  # one before the save that stops it, one before its last
+    assert older.changes_after <= 1  # if it was saving at that moment
+    assert 1 <= older.checks_after <= 3  # before the save that stops it, and before its last
     assert (report.updated, report.rejected) == (len(AFTER), ROWS - len(AFTER))
     assert report.this_attempt.requests < len(AFTER), "it has resumed"
     assert stored(server) == AFTER

@@ -143,6 +143,43 @@ def test_the_checkpoint_is_in_the_tasks_state_until_the_run_completes(index: Dev
     assert task.state.values == {}
 
 
+@pytest.mark.parametrize("checkpoint", ["auto", "path"])
+def test_of_two_tries_side_by_side_the_newer_one_completes(
+    index: DevServer, tmp_path: Path, checkpoint: str
+) -> None:
+    path = file_of(ROWS, tmp_path)
+    place = "auto" if checkpoint == "auto" else str(tmp_path / "checkpoint")
+    older = Task(rows=str(path), max_requests_per_second=20, checkpoint=place)
+    newer = Task(rows=str(path), max_requests_per_second=60, checkpoint=place)
+    newer.run_id, newer.state = older.run_id, older.state
+    errors: list[str] = []
+
+    def run_older() -> None:
+        with pytest.raises(AirflowFailException) as stopped:
+            older.run()
+        errors.append(str(stopped.value))
+
+    thread = threading.Thread(target=run_older, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 60
+    while index.requests["update"] < 20 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert newer.run()["updated"] == 200
+    thread.join(60)
+    assert ["has taken over the checkpoint" in error for error in errors] == [True]
+    assert stored(index) == {row["id"]: row["metadata"] for row in ROWS}
+    assert index.requests["update"] < 2 * 200
+    assert newer.state.values == {}
+
+
+def test_a_task_starts_over_if_it_shall_not_resume(index: DevServer) -> None:
+    task = Task(rows=ROWS, daily_budget=50, on_budget="return", resume="{{ params.resume }}")
+    assert task.run(resume=False)["updated"] == 50
+    task.operator.daily_budget, task.operator.resume = None, "{{ params.resume }}"
+    assert task.run(resume=False)["updated"] == 200
+    assert index.requests["update"] == 50 + 200
+
+
 def test_without_task_state_there_is_no_checkpoint_unless_it_has_a_path(
     index: DevServer, tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -211,6 +248,7 @@ def test_default_args_reach_every_option() -> None:
         "on_budget": "return",
         "time_limit_seconds": 60.0,
         "check_index": False,
+        "resume": False,
         "dry_run": True,
         "shard": (0, 2),
         "format": "csv",

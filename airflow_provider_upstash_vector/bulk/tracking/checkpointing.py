@@ -216,10 +216,10 @@ class CheckpointWriter:
     def _save(self, checkpoint: Checkpoint, number: int) -> None:
         with self._turn:
             if number > self._saved:
+                self.journal.sync()
                 if self._lock:
                     self._lock.acquire_if_free()
                 self._check_newest()
-                self.journal.sync()
                 self._store.save(replace(checkpoint, journal=self.journal.token, run=self.run).to_json())
                 self.journal.publish()
                 self._saved = number

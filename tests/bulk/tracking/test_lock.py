@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import fcntl
 import json
 import logging
 import os
-import pickle
 import socket
 import stat
 import subprocess
@@ -75,7 +75,7 @@ def test_a_second_run_is_refused_until_the_first_ends_or_is_killed(
                 refused()
             assert f"on {socket.gethostname()}, started at 20" in str(raised.value)
             assert raised.value.retryable
-            assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
+            assert str(copy.copy(raised.value)) == str(raised.value)
         assert server.requests["info"] == 0
         assert first.poll() is None
         assert run(path, checkpoint=checkpoint, dry_run=True).not_attempted == ROWS
@@ -157,10 +157,8 @@ def test_a_file_system_without_locks_gives_one_warning(
     monkeypatch.setattr(fcntl, "flock", flock)
     assert run(path, checkpoint=tmp_path / "c").updated == ROWS
     assert server.requests["update"] == ROWS
-    assert [message for message in caplog.messages if "locked" in message] == [
-        f"{tmp_path / 'c'} cannot be locked ({os.strerror(code)}): make sure that no two runs use this checkpoint "
-        f"at the same time."
-    ]
+    (message,) = [message for message in caplog.messages if "lock" in message]
+    assert message.startswith(f"{tmp_path / 'c'} cannot be locked ({os.strerror(code)}): make sure that no two")
 
 
 @pytest.mark.parametrize("kind", ["link", "dangling link", "file", "pipe", "folder"])

@@ -67,13 +67,10 @@ class Run:
         )
 
     def end(self, how: str) -> None:
-        ends = {
-            "clear": self.writer.clear,
-            "finish": lambda: self.writer.finish(self.checkpoint()),
-            "discard": lambda: self.writer.discard(self.checkpoint()),
-        }
+        ends = {"finish": self.writer.finish, "discard": self.writer.discard}
         try:
-            self.loop.run_until_complete(ends[how]())
+            ending = ends[how](self.checkpoint()) if how in ends else self.writer.clear()
+            self.loop.run_until_complete(ending)
         except Superseded:
             pass
         finally:
