@@ -15,6 +15,7 @@ from airflow_provider_upstash_vector.client.errors import (
     InvalidEndpoint,
     InvalidRequest,
     QuotaExceeded,
+    TokenRejected,
     UpstashVectorError,
 )
 
@@ -24,9 +25,9 @@ _log = logging.getLogger(__name__)
 def is_permanent(error: UpstashVectorError) -> bool:
     """Return whether a retry of the task cannot help.
 
-    The daily quota is not permanent, nor is an invalid response, which may come from a proxy.
+    The daily quota is not permanent, nor is a rotated token, nor an invalid response, which may come from a proxy.
     """
-    if isinstance(error, QuotaExceeded):
+    if isinstance(error, QuotaExceeded | TokenRejected):
         return False
     permanent = InvalidEndpoint | InvalidRequest | InvalidRows | BulkJobFailed | Superseded | ApiError
     return isinstance(error, permanent) and not error.retryable

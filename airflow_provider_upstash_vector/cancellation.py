@@ -11,13 +11,16 @@ class CancelToken:
     """Cancels a bulk run or a wait, also before it begins.
 
     Not a ``threading.Event``: a signal handler that interrupts its ``wait()`` or ``set()`` may block forever in
-    ``set()``. A ``SimpleQueue`` may be interrupted anywhere.
+    ``set()``. A ``SimpleQueue`` may be interrupted anywhere. A copy or pickle is a new token.
     """
 
     def __init__(self) -> None:
         self.cancelled = False
         self._callbacks: list[Callable[[], object]] = []
         self._wakes: SimpleQueue[None] = SimpleQueue()
+
+    def __reduce__(self) -> tuple[type[CancelToken], tuple[()]]:
+        return CancelToken, ()
 
     def cancel(self) -> None:
         """End the current sleep and all later ones, and call the callbacks."""

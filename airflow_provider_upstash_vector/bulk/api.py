@@ -32,7 +32,7 @@ from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChan
 from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile
 from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind
 from airflow_provider_upstash_vector.cancellation import CancelToken
-from airflow_provider_upstash_vector.client import Endpoint, RetryPolicy
+from airflow_provider_upstash_vector.client import Credentials, Endpoint, RetryPolicy
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -46,7 +46,7 @@ PathLike = str | os.PathLike[str] | OpenablePath
 
 async def update_async(
     rows: object,
-    endpoint: Endpoint,
+    endpoint: Endpoint | Credentials,
     *,
     namespace: str = "",
     policy: RetryPolicy | None = None,
@@ -72,7 +72,7 @@ async def update_async(
         ``metadata_update_mode`` and ``namespace``, or ``VectorUpdate`` objects, in a list, any iterable or async
         iterable; a DataFrame or Arrow table; the path of a JSON Lines, CSV or Parquet file, a glob, or several
         of them.
-    :param endpoint: URL and token of the index.
+    :param endpoint: URL and token of the index, or the :class:`Credentials` that read a rotated token again.
     :param namespace: for rows that set none; ``""`` for the index's default one.
     :param policy: the retries and timeouts of one row. While no request at all gets a response, rows use up no
         attempts; after ``total_timeout_seconds`` of that, the run stops as ``service_unavailable``.

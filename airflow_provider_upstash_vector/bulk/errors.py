@@ -14,6 +14,7 @@ Reason = Literal[
     "daily_quota",
     "rate_limit",
     "service_unavailable",
+    "token_rejected",
     "cancelled",
     "time_limit",
     "source",

@@ -39,7 +39,13 @@ from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, Outc
 from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind, open_progress
 from airflow_provider_upstash_vector.bulk.tracking.recorder import OutcomeRecorder
 from airflow_provider_upstash_vector.cancellation import CancelToken
-from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, IndexInfo, RetryPolicy
+from airflow_provider_upstash_vector.client import (
+    AsyncVectorClient,
+    Credentials,
+    Endpoint,
+    IndexInfo,
+    RetryPolicy,
+)
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +73,11 @@ class Job:
     """A run over ``source``; see :func:`~airflow_provider_upstash_vector.bulk.update`."""
 
     def __init__(
-        self, source: Source | AsyncSource, endpoint: Endpoint, options: BulkOptions, environment: RunEnvironment
+        self,
+        source: Source | AsyncSource,
+        endpoint: Endpoint | Credentials,
+        options: BulkOptions,
+        environment: RunEnvironment,
     ) -> None:
         self._source = source
         self._endpoint = endpoint

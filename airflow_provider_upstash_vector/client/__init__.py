@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_upstash_vector.client.async_client import AsyncVectorClient
+    from airflow_provider_upstash_vector.client.credentials import Credentials
     from airflow_provider_upstash_vector.client.filters import Field, Filter
     from airflow_provider_upstash_vector.client.models import (
         Data,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _LAZY_EXPORTS = {
     "AsyncVectorClient": "async_client",
+    "Credentials": "credentials",
     "Data": "models",
     "Endpoint": "models",
     "FetchedVector": "models",
@@ -44,6 +46,7 @@ _LAZY_EXPORTS = {
 
 __all__ = [
     "AsyncVectorClient",
+    "Credentials",
     "Data",
     "Endpoint",
     "FetchedVector",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -11,8 +12,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from airflow_provider_upstash_vector.client import retry, wire
-from airflow_provider_upstash_vector.client.base import named_after, transport_settings
-from airflow_provider_upstash_vector.client.errors import BadRequest, NotFound, UpstashVectorError
+from airflow_provider_upstash_vector.client.base import REJECTED_TOO, TransportOwner, named_after
+from airflow_provider_upstash_vector.client.credentials import Credentials
+from airflow_provider_upstash_vector.client.errors import (
+    BadRequest,
+    DifferentEventLoop,
+    NotFound,
+    UpstashVectorError,
+)
 from airflow_provider_upstash_vector.client.models import (
     Endpoint,
     FetchedVector,
@@ -75,13 +82,14 @@ def _context_method(
     return named_after(build, method)
 
 
-class AsyncVectorClient:
+class AsyncVectorClient(TransportOwner[AsyncTransport]):
     """An async client of one index, which sends up to ``max_connections`` requests at a time.
 
-    Use it as an async context manager, on one event loop. Methods, arguments and errors are those of
-    :class:`~.sync_client.VectorClient`.
+    Use it as an async context manager, on one event loop; on another, calls raise
+    :class:`~.errors.DifferentEventLoop`. Methods, arguments and errors are those of
+    :class:`~.sync_client.VectorClient`. After a fork, the child may use the client on a loop of its own.
 
-    :param endpoint: URL and token of the index.
+    :param endpoint: URL and token of the index, or the :class:`Credentials` that read a rotated token again.
     :param policy: limits of time and attempts; by default ``RetryPolicy()``.
     :param max_connections: maximum of open connections.
     :param open_transport: creates the transport, on the running loop.
@@ -89,16 +97,19 @@ class AsyncVectorClient:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        endpoint: Endpoint | Credentials,
         *,
         policy: retry.RetryPolicy | None = None,
         max_connections: int = 64,
         open_transport: Callable[[TransportSettings], AsyncTransport] = open_async_transport,
     ) -> None:
-        self.policy = policy or retry.RetryPolicy()
-        self._settings = transport_settings(endpoint, self.policy, max_connections)
+        super().__init__(endpoint, policy or retry.RetryPolicy(), max_connections)
         self._open_transport = open_transport
-        self._transport: AsyncTransport | None = None
+
+    def _own_nothing(self) -> None:
+        super()._own_nothing()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._reading: asyncio.Task[str | None] | None = None
 
     upsert = _method(wire.upsert)
     upsert_data = _method(wire.upsert_data)
@@ -127,13 +138,48 @@ class AsyncVectorClient:
                 await asyncio.sleep(step.seconds)
             else:
                 try:
-                    outcome = await self.open().send(step.path, step.body, step.timeout_seconds)
+                    outcome = await self.send(step.path, step.body, step.timeout_seconds)
                 except UpstashVectorError as error:
                     outcome = error
             try:
                 step = flow.send(outcome)
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]  # what the generator returns is a T
+
+    async def send(self, path: str, body: bytes, timeout_seconds: float) -> wire.Response:
+        """POST ``body`` once, and after a 401 for a rotated token again, with the new one.
+
+        Raises as :meth:`~.transports.base.Transport.send`, and :class:`~.errors.TokenRejected`.
+        """
+        endpoint = self._endpoint
+        response = await self.open().send(path, body, timeout_seconds)
+        if self._credentials.was_rotated(response.status):
+            if reason := await self._read_again(endpoint):
+                raise self._token_rejected(response, reason)
+            response = await self.open().send(path, body, timeout_seconds)
+            if response.status == 401:
+                raise self._token_rejected(response, REJECTED_TOO)
+        return response
+
+    async def _read_again(self, rejected: Endpoint) -> str | None:
+        """Use the new token, which is read once for all requests; return why there is none, or ``None``."""
+        reason = None
+        if self._credentials.endpoint is rejected:
+            if self._reading is None:
+                self._reading = asyncio.create_task(self._read_and_replace())
+            reason = await asyncio.shield(self._reading)
+        self._use_credentials()
+        return reason
+
+    async def _read_and_replace(self) -> str | None:
+        try:
+            fresh: Any = await asyncio.to_thread(self._credentials.read)
+            fresh = await fresh if inspect.isawaitable(fresh) else fresh
+        except Exception as error:  # noqa: BLE001 - the 401 is raised instead
+            fresh = error
+        finally:
+            self._reading = None
+        return self._credentials.replace(fresh)
 
     async def iterate(
         self, pages: Generator[wire.Call[RangePage], RangePage, None]
@@ -175,16 +221,25 @@ class AsyncVectorClient:
         return wire.decode(call, response, time.time(), self._settings.redactor)
 
     def open(self) -> AsyncTransport:
-        """Return the transport, created on first use on the running loop."""
+        """Return the transport, created on first use on the running loop.
+
+        Raises :class:`~.errors.DifferentEventLoop` if it was created on another one.
+        """
+        loop = asyncio.get_running_loop()
         if self._transport is None:
             self._transport = self._open_transport(self._settings)
+            self._loop = loop
+        elif self._loop is not loop:
+            raise DifferentEventLoop
         return self._transport
 
     async def close(self) -> None:
-        """Close the connections."""
-        if self._transport is not None:
-            await self._transport.close()
-            self._transport = None
+        """Close the connections. Raises :class:`~.errors.DifferentEventLoop` while their loop is another one."""
+        if self._loop is not None and not self._loop.is_closed():
+            await self.open().close()
+            if self._reading is not None:
+                self._reading.cancel()
+        self._transport = self._loop = self._reading = None
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,20 +1,31 @@
-"""What both clients share: methods generated from calls of ``wire``, request counts, transport settings."""
+"""What both clients share: the transport and its credentials, generated methods, request counts."""
 
 from __future__ import annotations
 
+import ctypes
 import inspect
+import os
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 from airflow_provider_upstash_vector.client import wire
+from airflow_provider_upstash_vector.client.credentials import Credentials, credentials_of
+from airflow_provider_upstash_vector.client.errors import TokenRejected
 from airflow_provider_upstash_vector.client.models import Endpoint
 from airflow_provider_upstash_vector.client.proxies import environment_proxy
 from airflow_provider_upstash_vector.client.redaction import Redactor
 from airflow_provider_upstash_vector.client.retry import RetryPolicy
-from airflow_provider_upstash_vector.client.transports.base import TransportSettings
+from airflow_provider_upstash_vector.client.transports.base import AsyncTransport, Transport, TransportSettings
 
 Method = TypeVar("Method", bound=Callable[..., Any])
+AnyTransport = TypeVar("AnyTransport", Transport, AsyncTransport)
+
+
+_ROTATED = "earlier requests were accepted, so the token was rotated or revoked"
+REJECTED_TOO = "the new one is rejected too"
 
 
 def named_after(build: Callable[..., Any], method: Method) -> Method:
@@ -53,7 +64,73 @@ class RequestStats:
             self.throttled_seconds += seconds
 
 
-def transport_settings(endpoint: Endpoint, policy: RetryPolicy, max_connections: int) -> TransportSettings:
+class TransportOwner(Generic[AnyTransport]):
+    """Base of the clients: owns the transport, which is opened on first use, and its credentials.
+
+    A process that was forked leaves the transport to its parent and opens its own. A copy or a pickle has the
+    endpoint, with its token, but no connections.
+    """
+
+    def __init__(self, endpoint: Endpoint | Credentials, policy: RetryPolicy, max_connections: int) -> None:
+        self.policy = policy
+        self._credentials = credentials_of(endpoint)
+        self._endpoint = self._credentials.endpoint  # the one in the settings, and in the headers of the transport
+        self._settings = _transport_settings(self._endpoint, policy, max_connections)
+        self._own_nothing()
+
+    def _own_nothing(self) -> None:
+        """Start without a transport, and without the locks, loops and tasks of another process."""
+        self._transport: AnyTransport | None = None
+        _owners.add(self)
+
+    def _use_credentials(self) -> None:
+        """Send the next requests with the token of the credentials."""
+        endpoint = self._credentials.endpoint
+        if endpoint is not self._endpoint:
+            token = endpoint.token.get_secret_value()
+            self._settings.redactor.add(token)
+            self._settings = replace(self._settings, headers=wire.headers(token))
+            if self._transport is not None:
+                self._transport.use_headers(self._settings.headers)
+            self._endpoint = endpoint
+
+    def _token_rejected(self, response: wire.Response, reason: str) -> TokenRejected:
+        error = wire.api_error(response, time.time(), self._settings.redactor)
+        return TokenRejected(error.status, f"{error.server_message}; {_ROTATED}: {reason}")
+
+    def leave_to_parent(self) -> None:
+        """Forget the transport in a forked process.
+
+        It is never freed: closing it, or its finalizers, would end TLS sessions of the parent, and remove its
+        sockets from the selector that both processes share.
+        """
+        if self._transport is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._transport))
+        self._own_nothing()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in _PROCESS_BOUND}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._own_nothing()
+
+
+# the attributes that ``_own_nothing`` sets
+_PROCESS_BOUND = {"_transport", "_lock", "_loop", "_reading"}
+_owners: WeakSet[TransportOwner[Any]] = WeakSet()
+
+
+def _leave_transports_to_parent() -> None:
+    for owner in [*_owners]:
+        owner.leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_leave_transports_to_parent)
+
+
+def _transport_settings(endpoint: Endpoint, policy: RetryPolicy, max_connections: int) -> TransportSettings:
     """Return the settings of a transport. Raises :class:`InvalidEndpoint` for an unusable proxy."""
     proxy = environment_proxy(endpoint.url)
     return TransportSettings(

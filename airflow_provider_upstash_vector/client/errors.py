@@ -3,6 +3,7 @@
     UpstashVectorError                 .retryable, .attempts, .call, .namespace, .id, .written
     ├─ InvalidEndpoint(ValueError)     the REST URL or token cannot be used; nothing was sent
     ├─ InvalidRequest(ValueError)      a value cannot be sent: .field and .reason
+    ├─ DifferentEventLoop(RuntimeError)  an async client was used on a second event loop; nothing was sent
     ├─ TransportError                  no complete response                              retried
     │   ├─ ConnectionFailed            no connection, so nothing was sent: .reason
     │   ├─ ResponseLost                the connection broke; the request may have been applied
@@ -10,6 +11,7 @@
     ├─ ApiError                        a status other than 2xx: .status, .server_message, .retry_after
     │   ├─ BadRequest                  400, 422
     │   ├─ Unauthorized                401, 403
+    │   │   └─ TokenRejected           401 after requests that were accepted: the token was rotated
     │   ├─ NotFound                    404
     │   ├─ PayloadTooLarge             413
     │   ├─ QuotaExceeded               403 with the daily-limit text; not before 00:00 UTC
@@ -30,6 +32,7 @@ __all__ = [
     "BadRequest",
     "ConnectionFailed",
     "ConnectionFailureReason",
+    "DifferentEventLoop",
     "InvalidEndpoint",
     "InvalidRequest",
     "InvalidResponse",
@@ -40,6 +43,7 @@ __all__ = [
     "ResponseLost",
     "ResponseTimeout",
     "ServerError",
+    "TokenRejected",
     "TransportError",
     "Unauthorized",
     "UpstashVectorError",
@@ -103,6 +107,15 @@ class InvalidRequest(UpstashVectorError, ValueError):
         return f"{self.field}: {self.reason}"
 
 
+class DifferentEventLoop(UpstashVectorError, RuntimeError):
+    """An async client was used on another event loop than before; nothing was sent. Not retryable."""
+
+    @property
+    def message(self) -> str:
+        """What to do."""
+        return "the client belongs to another event loop: create one on each loop, or close it there first"
+
+
 class TransportError(UpstashVectorError):
     """No complete response was received. Retried; the request may have been applied nevertheless."""
 
@@ -154,6 +167,13 @@ class BadRequest(ApiError):
 
 class Unauthorized(ApiError):
     """401 or 403: the token is wrong, or lacks the permission. Not retryable."""
+
+
+class TokenRejected(Unauthorized):
+    """401 after the token was accepted: it was rotated or revoked, and reading it again gave no valid one.
+
+    The same request is not retried; another run can succeed, with the new token.
+    """
 
 
 class NotFound(ApiError):

@@ -54,8 +54,15 @@ class Redactor:
     """Removes secrets from text; its own ``repr`` does not show them."""
 
     def __init__(self, *secrets: str) -> None:
+        self._secrets: list[str] = []
+        self.add(*secrets)
+
+    def add(self, *secrets: str) -> None:
+        """Remove these secrets too."""
         variants = {variant for secret in secrets for variant in (secret, printable(secret)) if variant}
-        self._secrets = sorted(variants, key=len, reverse=True)
+        self._secrets = sorted(variants.union(self._secrets), key=len, reverse=True)
+        for derived in ("_encoded", "_pattern", "_parts"):
+            vars(self).pop(derived, None)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

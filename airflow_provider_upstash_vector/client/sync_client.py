@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from airflow_provider_upstash_vector.client import retry, wire
-from airflow_provider_upstash_vector.client.base import RequestStats, named_after, transport_settings
+from airflow_provider_upstash_vector.client.base import (
+    REJECTED_TOO,
+    RequestStats,
+    TransportOwner,
+    named_after,
+)
+from airflow_provider_upstash_vector.client.credentials import Credentials
 from airflow_provider_upstash_vector.client.errors import BadRequest, NotFound, UpstashVectorError
 from airflow_provider_upstash_vector.client.models import (
     Endpoint,
@@ -59,25 +66,31 @@ def _context_method(
     return named_after(build, method)
 
 
-class VectorClient:
+class VectorClient(TransportOwner[Transport]):
     """A client of one index. Close it, or use it as a context manager.
 
     Methods raise :class:`~.errors.UpstashVectorError`; :class:`~.errors.InvalidRequest` before anything is sent.
     ``request_stats`` counts the requests. ``namespace=None`` means the index's default one, as ``""`` does.
+    After a fork, both processes may use the client. A copy or pickle has the token, but no connections.
 
-    :param endpoint: URL and token of the index.
+    :param endpoint: URL and token of the index, or the :class:`Credentials` that read a rotated token again.
     :param policy: limits of time and attempts; by default ``RetryPolicy()``.
     :param max_connections: maximum of open connections; more than one is used only if threads share the client.
     """
 
     def __init__(
-        self, endpoint: Endpoint, *, policy: retry.RetryPolicy | None = None, max_connections: int = 10
+        self,
+        endpoint: Endpoint | Credentials,
+        *,
+        policy: retry.RetryPolicy | None = None,
+        max_connections: int = 10,
     ) -> None:
-        self._policy = policy or retry.RetryPolicy()
+        super().__init__(endpoint, policy or retry.RetryPolicy(), max_connections)
         self.request_stats = RequestStats()
-        settings = transport_settings(endpoint, self._policy, max_connections)
-        self._redactor = settings.redactor
-        self._transport: Transport = HttpxTransport(settings)
+
+    def _own_nothing(self) -> None:
+        super()._own_nothing()
+        self._lock = threading.Lock()
 
     upsert = _method(wire.upsert)
     upsert_data = _method(wire.upsert_data)
@@ -98,7 +111,7 @@ class VectorClient:
 
     def run(self, request: wire.Call[T] | wire.CallSequence[T]) -> T:
         """Send a call, or each call of a sequence, with retries as the policy allows; return the result."""
-        flow = retry.flow(request, self._policy, self._redactor)
+        flow = retry.flow(request, self.policy, self._settings.redactor)
         step = next(flow)
         waited = False
         outcome: retry.Outcome = None
@@ -110,7 +123,7 @@ class VectorClient:
             else:
                 started = time.monotonic()
                 try:
-                    outcome = self._transport.send(step.path, step.body, step.timeout_seconds)
+                    outcome = self.send(step.path, step.body, step.timeout_seconds)
                 except UpstashVectorError as error:
                     outcome = error
                 self.request_stats.record_request(time.monotonic() - started, is_retry=waited)
@@ -119,6 +132,41 @@ class VectorClient:
                 step = flow.send(outcome)
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]  # what the generator returns is a T
+
+    def send(self, path: str, body: bytes, timeout_seconds: float) -> wire.Response:
+        """POST ``body`` once, and after a 401 for a rotated token again, with the new one.
+
+        Raises as :meth:`~.transports.base.Transport.send`, and :class:`~.errors.TokenRejected`.
+        """
+        endpoint = self._endpoint
+        response = self.open().send(path, body, timeout_seconds)
+        if self._credentials.was_rotated(response.status):
+            if reason := self._read_again(endpoint):
+                raise self._token_rejected(response, reason)
+            response = self.open().send(path, body, timeout_seconds)
+            if response.status == 401:
+                raise self._token_rejected(response, REJECTED_TOO)
+        return response
+
+    def _read_again(self, rejected: Endpoint) -> str | None:
+        """Use the new token, which one thread reads; return why there is none, or ``None``."""
+        with self._lock:
+            reason = None
+            if self._credentials.endpoint is rejected:
+                try:
+                    fresh: Any = self._credentials.read()
+                except Exception as error:  # noqa: BLE001 - the 401 is raised instead
+                    fresh = error
+                reason = self._credentials.replace(fresh)
+            self._use_credentials()
+            return reason
+
+    def open(self) -> Transport:
+        """Return the transport, created on first use."""
+        if self._transport is None:
+            with self._lock:
+                self._transport = self._transport or HttpxTransport(self._settings)
+        return self._transport
 
     def iterate(self, pages: Generator[wire.Call[RangePage], RangePage, None]) -> Iterator[FetchedVector]:
         """Yield the vectors of all pages; a page is requested when the previous one is exhausted."""
@@ -148,7 +196,9 @@ class VectorClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._transport.close()
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
 
     def __enter__(self) -> Self:
         return self

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_upstash_vector.client.base import RequestStats
+from airflow_provider_upstash_vector.client.credentials import Credentials
 from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
-from airflow_provider_upstash_vector.client.models import NumbersLike, SparseLike, VectorUpdate
+from airflow_provider_upstash_vector.client.models import Endpoint, NumbersLike, SparseLike, VectorUpdate
 from airflow_provider_upstash_vector.client.sync_client import VectorClient
 from airflow_provider_upstash_vector.hooks import connection_form
 from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
@@ -31,6 +32,8 @@ __all__ = ["UpstashVectorHook"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+
+_NOT_COPIED = {"_client", "credentials", "settings", "_log"}  # _log: Airflow's, which not every version can pickle
 
 
 def _on_connection(
@@ -72,6 +75,13 @@ class UpstashVectorHook(BaseHook):
         self.upstash_vector_conn_id = upstash_vector_conn_id
         self._client: VectorClient | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy or pickle has: neither the client nor the connection's settings, so no secret."""
+        return {name: value for name, value in vars(self).items() if name not in _NOT_COPIED}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _client=None)
+
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Return the fields of the connection form (Airflow before 3.2)."""
@@ -87,10 +97,18 @@ class UpstashVectorHook(BaseHook):
         """The settings of the connection, read once. Raises ``InvalidEndpoint`` if they are invalid."""
         return read_connection(self.get_connection(self.upstash_vector_conn_id))
 
+    @cached_property
+    def credentials(self) -> Credentials:
+        """The endpoint of the connection, for all clients of the hook; a rotated token is read again."""
+        return Credentials(self.settings.endpoint, self._read_endpoint)
+
+    def _read_endpoint(self) -> Endpoint:
+        return read_connection(self.get_connection(self.upstash_vector_conn_id)).endpoint
+
     def get_conn(self) -> VectorClient:
         """Return the sync client, created on first use and closed with the hook."""
         if self._client is None:
-            self._client = VectorClient(self.settings.endpoint, policy=self.settings.policy)
+            self._client = VectorClient(self.credentials, policy=self.settings.policy)
         return self._client
 
     @property
@@ -164,7 +182,7 @@ class UpstashVectorHook(BaseHook):
 
         return bulk.update(
             rows,
-            self.settings.endpoint,
+            self.credentials,
             namespace=self.resolve_namespace(namespace),
             policy=self.settings.policy,
             failures_path=failures_path,

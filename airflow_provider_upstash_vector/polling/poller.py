@@ -9,6 +9,7 @@ from airflow_provider_upstash_vector.client.errors import (
     ApiError,
     QuotaExceeded,
     RateLimited,
+    TokenRejected,
     UpstashVectorError,
 )
 from airflow_provider_upstash_vector.polling.conditions import Condition
@@ -82,7 +83,7 @@ class Poller:
         After a 429 the next check waits for its ``Retry-After``.
         """
         self._failed_checks += 1
-        if not error.retryable and not isinstance(error, QuotaExceeded):
+        if not error.retryable and not isinstance(error, QuotaExceeded | TokenRejected):
             return Finished("failed", str(error), permanent=True)
         if self._failed_checks > self._max_failed_checks:
             message = f"{self._failed_checks} consecutive checks failed; last error: {error}"

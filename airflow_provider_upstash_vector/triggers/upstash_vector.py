@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
-from airflow_provider_upstash_vector.client import AsyncVectorClient
+from airflow_provider_upstash_vector.client import AsyncVectorClient, Credentials, Endpoint
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 from airflow_provider_upstash_vector.client.redaction import without_frames
 from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
@@ -126,8 +126,12 @@ class UpstashVectorTrigger(BaseTrigger):
         """Return the client; it is opened once."""
         if self._client is None:
             settings = await self._settings()
-            self._client = AsyncVectorClient(settings.endpoint, policy=settings.policy, max_connections=1)
+            credentials = Credentials(settings.endpoint, self._read_endpoint)
+            self._client = AsyncVectorClient(credentials, policy=settings.policy, max_connections=1)
         return self._client
+
+    async def _read_endpoint(self) -> Endpoint:
+        return (await self._settings()).endpoint
 
     async def _settings(self) -> ConnectionSettings:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -39,6 +39,9 @@ class ScriptedIndex:
         self._sending(request)
         self.in_flight.append(request)
         return await response
+
+    def use_headers(self, headers: Mapping[str, str]) -> None:
+        """Do nothing."""
 
     async def close(self) -> None:
         """Do nothing."""

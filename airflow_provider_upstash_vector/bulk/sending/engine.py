@@ -75,7 +75,7 @@ class Engine:
         self._stopped = asyncio.Event()
         self._crash: BaseException | None = None
         self._drain_until = 0.0
-        self._send_request = client.open().send
+        self._send_request = client.send
         self.retries = 0
         self.bytes_sent = 0
         self.requests = 0
@@ -291,7 +291,7 @@ class Engine:
             if self.recorder.failed(request.row, error):
                 self._stop_for(stop_reasons.for_failures(self.recorder.failures, self.recorder.max_failures))
             return
-        if stop_reason.reason == "error":  # a row rejected for the daily quota was not attempted
+        if stop_reason.reason == "error":  # one for the daily quota or a rotated token was not attempted
             self.recorder.fail_unsettled(request.row, error)
         self._stop_for(stop_reason)
 

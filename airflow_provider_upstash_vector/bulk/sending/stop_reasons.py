@@ -13,6 +13,7 @@ from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChan
 from airflow_provider_upstash_vector.client.errors import (
     QuotaExceeded,
     RateLimited,
+    TokenRejected,
     Unauthorized,
     UpstashVectorError,
 )
@@ -35,6 +36,8 @@ def for_error(error: UpstashVectorError) -> StopReason | None:
     """Return the reason if an error concerns every row."""
     if isinstance(error, QuotaExceeded):
         return StopReason(reason="daily_quota", explanation=str(error), cause=error)
+    if isinstance(error, TokenRejected):
+        return StopReason(reason="token_rejected", explanation=str(error), cause=error)
     if isinstance(error, Unauthorized):
         return StopReason(reason="error", explanation=str(error), retryable=False, cause=error)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import aiohttp
 from yarl import URL
@@ -31,7 +32,7 @@ class AiohttpTransport:
         self._proxy = proxy.url if proxy else None
         # a proxy receives its credentials with CONNECT, or with the request that it forwards
         self._tunnel_headers = proxy.headers if proxy and settings.base_url.startswith("https:") else {}
-        self._headers = {**settings.headers, **(proxy.headers if proxy and not self._tunnel_headers else {})}
+        self.use_headers(settings.headers)
         # for the tunnel, or for a proxy with an https URL
         self._tls = SharedTlsContext()
         self._session = aiohttp.ClientSession(
@@ -73,6 +74,11 @@ class AiohttpTransport:
         except BaseException as interruption:  # noqa: BLE001 - raised again
             raise without_frames(interruption)  # noqa: B904 - the same error
         raise failure  # outside the except block: aiohttp's errors hold the headers of the request
+
+    def use_headers(self, headers: Mapping[str, str]) -> None:
+        """Send the next requests with these headers."""
+        proxy = self._settings.proxy
+        self._headers = {**headers, **(proxy.headers if proxy and not self._tunnel_headers else {})}
 
     async def close(self) -> None:
         """Close the connections."""

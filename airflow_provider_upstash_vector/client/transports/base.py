@@ -45,6 +45,9 @@ class Transport(Protocol):
         :class:`InvalidResponse` for a response over 16 MB.
         """
 
+    def use_headers(self, headers: Mapping[str, str]) -> None:
+        """Send the next requests with these headers."""
+
     def close(self) -> None:
         """Close the connections."""
 
@@ -54,6 +57,9 @@ class AsyncTransport(Protocol):
 
     async def send(self, path: str, body: bytes, timeout_seconds: float) -> Response:
         """POST ``body``, as :meth:`Transport.send`."""
+
+    def use_headers(self, headers: Mapping[str, str]) -> None:
+        """Send the next requests with these headers."""
 
     async def close(self) -> None:
         """Close the connections."""

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 import typing
+from collections.abc import Mapping
 
 import httpcore
 import httpx
@@ -33,6 +34,7 @@ class HttpxTransport:
 
     def __init__(self, settings: TransportSettings) -> None:
         self._settings = settings
+        self._headers = settings.headers
         self._deadline = _Deadline()
         proxy = settings.proxy
         self._transport = httpx.HTTPTransport(
@@ -53,7 +55,7 @@ class HttpxTransport:
             "POST",
             self._settings.base_url + path,
             content=body,
-            headers=dict(self._settings.headers),
+            headers=dict(self._headers),
             extensions={"timeout": timeout},
         )
         self._deadline.set(timeout_seconds)
@@ -70,6 +72,10 @@ class HttpxTransport:
         except BaseException as interruption:  # noqa: BLE001 - raised again
             raise without_frames(interruption)  # noqa: B904 - the same error
         raise failure  # outside the except block: a cause could contain an echoed token
+
+    def use_headers(self, headers: Mapping[str, str]) -> None:
+        """Send the next requests with these headers."""
+        self._headers = headers
 
     def close(self) -> None:
         """Close the connections."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from airflow_provider_upstash_vector.client.errors import (
@@ -50,8 +51,8 @@ class Http1Transport:
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._prefix = parts.path
-        self._common_head = _common_head(settings, parts.netloc)
-        self._heads: dict[str, _Head] = {}
+        self._host = parts.netloc
+        self.use_headers(settings.headers)
         self._open: set[Http1Connection] = set()
         self._connector = Http1Connector(self._loop, settings, self._open.discard)
         self._connecting: set[asyncio.Task[Http1Connection | ConnectionFailed]] = set()
@@ -83,6 +84,11 @@ class Http1Transport:
         if isinstance(outcome, Response):
             return outcome
         raise outcome or ResponseTimeout(f"no complete response within {timeout_seconds:g} s")
+
+    def use_headers(self, headers: Mapping[str, str]) -> None:
+        """Send the next requests with these headers."""
+        self._common_head = _common_head(headers, self._host)
+        self._heads: dict[str, _Head] = {}
 
     def _head(self, path: str) -> _Head:
         if not path.startswith("/") or not (path.isascii() and path.isprintable()) or " " in path:
@@ -180,11 +186,11 @@ def _discard(task: asyncio.Task[Http1Connection | ConnectionFailed]) -> None:
             connection.abort()
 
 
-def _common_head(settings: TransportSettings, host: str) -> bytes:
+def _common_head(headers: Mapping[str, str], host: str) -> bytes:
     """Return the part of every request's head between path and content length."""
-    if invalid := [name for name, value in settings.headers.items() if not _is_valid_header(name, value)]:
+    if invalid := [name for name, value in headers.items() if not _is_valid_header(name, value)]:
         raise ValueError(f"invalid header: {invalid[0]!r}")  # the value may be the token
-    lines = "".join(f"{name}: {value}\r\n" for name, value in {"Host": host, **settings.headers}.items())
+    lines = "".join(f"{name}: {value}\r\n" for name, value in {"Host": host, **headers}.items())
     return f" HTTP/1.1\r\n{lines}Content-Length: ".encode("ascii")
 
 
