@@ -94,7 +94,7 @@ def test_no_child_ends_a_tls_session_of_the_parent(transport: str, tmp_path: Pat
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     with RawServer(lambda socket, _: socket.sendall(http_response()), server_tls(authority)) as server:
-        parent = subprocess.run(  # noqa: S603 - our own script
+        parent = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", ENDINGS, transport, server.url],
             env={"SSL_CERT_FILE": str(tmp_path / "ca.pem"), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
             capture_output=True,
