@@ -116,11 +116,10 @@ class DevServer:
         request = Request(f"{self.url}/_dev/clear", method="POST")  # noqa: S310 - our own http URL
         build_opener(ProxyHandler({})).open(request, timeout=_STOP_SECONDS).close()
 
-    def rotate_token(self) -> str:
-        """Replace the read-write token with a random one, and return it; the old one is rejected from now on."""
-        self.token = secrets.token_urlsafe(24)
+    def rotate_token(self, token: str | None = None) -> None:
+        """Replace the read-write token, by default with a random one; the old one is rejected from now on."""
+        self.token = token or secrets.token_urlsafe(24)
         self._service.tokens = Tokens(full=self.token, read_only=self.read_only_token)
-        return self.token
 
     def run(self) -> None:
         """Serve on this thread until SIGINT or SIGTERM."""

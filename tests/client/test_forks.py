@@ -97,6 +97,7 @@ def test_no_child_ends_a_tls_session_of_the_parent(transport: str, tmp_path: Pat
         parent = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", ENDINGS, transport, server.url],
             env={"SSL_CERT_FILE": str(tmp_path / "ca.pem"), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+            cwd=Path(__file__).parents[2],
             capture_output=True,
             text=True,
             timeout=DEADLINE_SECONDS,

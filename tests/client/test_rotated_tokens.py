@@ -83,13 +83,13 @@ def fails() -> Endpoint:
     raise RuntimeError("wrong: https://:t0k3n@host")
 
 
+URL = [""]
 READERS: dict[str, tuple[Callable[[], Any] | None, str]] = {
     "none": (None, "enter the new token, then run again"),
     "broken": (fails, "reading it again failed with RuntimeError"),
     "moved": (lambda: Endpoint.of("https://other.test", "n3w"), "the connection is now that of another index"),
     "wrong": (lambda: Endpoint(url=URL[0], token=SecretStr("n3w-t0k3n")), "the new one is rejected too"),
 }
-URL = [""]
 
 
 @pytest.mark.parametrize(("read", "reason"), READERS.values(), ids=READERS)

@@ -28,13 +28,16 @@ class RotatingIndex(DevServer):
     """An index to which the default connection is."""
 
     def connect(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.set = lambda: monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", connection_json(self))
-        self.set()
+        self._monkeypatch = monkeypatch
+        self.enter_token()
+
+    def enter_token(self) -> None:
+        self._monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", connection_json(self))
 
     def rotate(self) -> None:
         """Rotate the token, and enter the new one into the connection."""
         self.rotate_token()
-        self.set()
+        self.enter_token()
 
     def rows(self, rotate: Any) -> Iterator[dict[str, Any]]:
         for number in range(ROWS):
@@ -69,7 +72,7 @@ def test_a_sensor_in_a_worker_waits_for_the_new_token(index: RotatingIndex) -> N
     index.rotate_token()
     for _ in range(3):
         assert waiting.poke(context()) is False
-    index.set()
+    index.enter_token()
     assert waiting.poke(context()) is False
     waiting.hook.upsert([{"id": "later", "vector": [1, 2]}])
     assert waiting.poke(context()) is True

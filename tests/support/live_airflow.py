@@ -95,6 +95,11 @@ class LiveAirflow:
         """Store a connection."""
         self._api.call("POST", "/connections", connection_id=conn_id, conn_type="upstash_vector", **values)
 
+    def enter_token(self, conn_id: str, token: str) -> None:
+        """Store a new token in a connection."""
+        connection = {"connection_id": conn_id, "conn_type": "upstash_vector", "password": token}
+        self._api.call("PATCH", f"/connections/{conn_id}?update_mask=password", **connection)
+
     def unpause(self, dag_id: str) -> None:
         """Unpause a DAG, once it has been parsed."""
         self.wait_for_dag(dag_id)

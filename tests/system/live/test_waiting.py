@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_upstash_vector.client import Endpoint, VectorClient
+from airflow_provider_upstash_vector.client import Credentials, Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer
 from tests.support.index_fixtures import ManualClock
 from tests.support.live_airflow import LiveAirflow
@@ -40,7 +40,8 @@ def wait_for_deferral(airflow: LiveAirflow, run_id: str, task_id: str) -> None:
 
 def test_waits_resume_in_another_triggerer(airflow: LiveAirflow, index: DevServer, clock: ManualClock) -> None:
     airflow.add_connection("movies", host=index.url, password=index.token)
-    with VectorClient(Endpoint.of(index.url, index.token)) as client:
+    credentials = Credentials(Endpoint.of(index.url, index.token), lambda: Endpoint.of(index.url, index.token))
+    with VectorClient(credentials) as client:
         client.upsert([{"id": "early", "vector": [1, 1]}])
         run_id = airflow.trigger("waiting")
         wait_for_deferral(airflow, run_id, "wait")
@@ -49,6 +50,9 @@ def test_waits_resume_in_another_triggerer(airflow: LiveAirflow, index: DevServe
 
         airflow.kill_component("triggerer")
         airflow.run_component("triggerer")
+        wait_for_checks(airflow, index, "fetch", 3)
+        index.rotate_token()
+        airflow.enter_token("movies", index.token)
         wait_for_checks(airflow, index, "fetch", 3)
         client.upsert([{"id": "late", "vector": [1, 1], "metadata": {"ready": True, "more": 1}}])
         clock.now += 1.0  # all vectors are indexed
