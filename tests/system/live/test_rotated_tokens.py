@@ -21,7 +21,7 @@ def test_a_bulk_task_continues_with_the_token_of_the_connection(airflow: LiveAir
         run_id = airflow.trigger("bulk_rows", rows=str(rows), conn_id="rotated")
         airflow.wait(lambda: server.requests["update"] > ROWS // 3, 120)
         # first the connection, since the run may be faster than Airflow's API
-        token = "t0k3n-that-is-the-new-one"  # noqa: S105 - of a local index
+        token = "t0k3n-that-is-the-new-one"
         airflow.enter_token("rotated", token)
         server.rotate_token(token)
         assert airflow.wait_for_end(run_id, "update") == "success", airflow.logs(run_id)
