@@ -87,10 +87,10 @@ def test_a_wait_that_times_out_fails() -> None:
 
 @pytest.mark.parametrize("kind", ["status", "quota"])
 def test_a_wait_that_fails(index: DevServer, kind: Any) -> None:
-    index.faults.add(Fault(kind=kind, status=401, times=100, command="info"))
+    index.faults.add(Fault(kind=kind, status=403, times=100, command="info"))
     operator = create(UpdateVectorOperator, **ONE, namespace="ns", wait_until_indexed=True, poke_interval=0.01)
     if kind == "status":
-        with pytest.raises(AirflowFailException, match="401"):
+        with pytest.raises(AirflowFailException, match="403"):
             operator.execute(context())
         return
     with pytest.raises(WaitFailed, match="consecutive checks failed") as raised:

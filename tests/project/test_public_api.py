@@ -48,6 +48,7 @@ PUBLIC = {
     ],
     "client": [
         "AsyncVectorClient",
+        "Credentials",
         "Data",
         "Endpoint",
         "FetchedVector",
@@ -67,6 +68,7 @@ PUBLIC = {
         "BadRequest",
         "ConnectionFailed",
         "ConnectionFailureReason",
+        "DifferentEventLoop",
         "InvalidEndpoint",
         "InvalidRequest",
         "InvalidResponse",
@@ -77,6 +79,7 @@ PUBLIC = {
         "ResponseLost",
         "ResponseTimeout",
         "ServerError",
+        "TokenRejected",
         "TransportError",
         "Unauthorized",
         "UpstashVectorError",
