@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import Endpoint, RetryPolicy
-from tests.support.kill_loop import IDS, Tally, examine
+from tests.support.kill_loop import Tally, examine
 from tests.support.slow_server import Outage, SlowServer
 
 LONG = [pytest.mark.long, pytest.mark.timeout(1_800)]
@@ -22,7 +22,7 @@ POLICY = replace(RetryPolicy(), request_timeout_seconds=5.0)
 
 
 def run_through(server: SlowServer, outage: Outage, seconds: float, concurrency: int, tally: Tally) -> None:
-    order = [place % IDS for place in range(ROWS)]
+    order = [place % (2 * concurrency) for place in range(ROWS)]
     random.shuffle(order)
 
     def be_down() -> None:

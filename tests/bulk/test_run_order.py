@@ -37,6 +37,15 @@ def test_updates_of_one_vector_are_sent_one_after_another_in_order(slow: SlowSer
         assert received == expected
 
 
+def test_rows_sorted_by_id_keep_the_window_full(slow: SlowServer) -> None:
+    slow.seconds = 0.02
+    rows = [{"id": f"v{n // 200}", "data": str(n)} for n in range(64 * 200)]
+    assert run(slow, rows).updated == len(rows)
+    assert slow.max_in_flight == 64
+    assert slow.max_in_flight_by_vector == 1
+    assert [n for id in range(64) for n in slow.received["", f"v{id}"]] == [row["data"] for row in rows]
+
+
 def test_512_requests_are_in_flight_together_and_no_more(slow: SlowServer) -> None:
     slow.seconds = 0.5
     report = run(slow, [{"id": str(n), "data": "x"} for n in range(2_048)], concurrency=512)

@@ -224,15 +224,3 @@ def test_the_last_rows_fail_if_the_service_refuses_only_them(server: DevServer, 
     policy: RetryPolicy = replace(PATIENT, max_attempts=2)
     report = run(ROWS[:count], policy=policy, max_failures=count)
     assert (report.failed, report.total) == (count, count)
-
-
-def test_rows_sorted_by_id_are_sent_side_by_side(server: DevServer, run: Run) -> None:
-    fill(server, AFTER)
-    rows = [{"id": f"v{n // 200}", "metadata": {"n": n}} for n in range(4_000)]
-    server.faults.add(Fault(kind="slow", seconds=0.01, times=10**9, command="update"))
-    report = run(rows, concurrency=64)
-    server.faults.clear()
-    assert report.updated == len(rows)
-    assert {id: metadata for id, metadata in stored(server).items() if id in {f"v{n}" for n in range(20)}} == {
-        f"v{n}": {"n": n * 200 + 199} for n in range(20)
-    }
