@@ -19,8 +19,9 @@
     │   └─ ServerError                 408, 425, 5xx                                     retried
     └─ InvalidResponse                 a 2xx response that is not the documented JSON
 
-``bulk`` adds ``BulkJobFailed``, ``CheckpointInUse``, ``Superseded``, ``InvalidRows`` and ``SourceBroken``. All of them pickle, because Airflow passes
-exceptions between processes. ``redaction.py`` keeps the token out of their messages.
+``bulk`` adds ``BulkJobFailed``, ``CheckpointInUse``, ``Superseded``, ``InvalidRows`` and ``SourceBroken``. All of
+them pickle, because Airflow passes exceptions between processes. ``redaction.py`` keeps the token out of their
+messages.
 """
 
 from __future__ import annotations

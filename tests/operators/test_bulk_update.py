@@ -175,8 +175,9 @@ def test_of_two_tries_side_by_side_the_newer_one_completes(
 def test_a_task_starts_over_if_it_shall_not_resume(index: DevServer) -> None:
     task = Task(rows=ROWS, daily_budget=50, on_budget="return", resume="{{ params.resume }}")
     assert task.run(resume=False)["updated"] == 50
-    task.operator.daily_budget, task.operator.resume = None, "{{ params.resume }}"
-    assert task.run(resume=False)["updated"] == 200
+    task.operator.daily_budget = None
+    assert task.operator.resume == "False"
+    assert task.run()["updated"] == 200
     assert index.requests["update"] == 50 + 200
 
 
