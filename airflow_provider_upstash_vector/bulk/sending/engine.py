@@ -15,13 +15,13 @@ from contextlib import suppress
 import orjson
 
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
-from airflow_provider_upstash_vector.bulk.sending.limits import DailyBudget
 from airflow_provider_upstash_vector.bulk.sending.reader import RowReader
 from airflow_provider_upstash_vector.bulk.sending.request import RowRequest
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
 from airflow_provider_upstash_vector.bulk.sending.wait_queue import WorkerWaitQueue
 from airflow_provider_upstash_vector.bulk.sending.window import Window
+from airflow_provider_upstash_vector.bulk.tracking.budget import ReservedBudget
 from airflow_provider_upstash_vector.bulk.tracking.recorder import OutcomeRecorder
 from airflow_provider_upstash_vector.client import AsyncVectorClient
 from airflow_provider_upstash_vector.client.errors import (
@@ -48,7 +48,7 @@ class Engine:
         wait_queue: WorkerWaitQueue,
         window: Window[RowRequest],
         throttle: Throttle,
-        budget: DailyBudget,
+        budget: ReservedBudget,
         recorder: OutcomeRecorder,
         concurrency: int,
     ) -> None:
@@ -91,7 +91,7 @@ class Engine:
         for request in self.window.drain():
             if request.error is not None:  # it was sent and may have been applied
                 self.recorder.fail_unsettled(request.row, request.error)
-        if self._crash is not None:
+        if self._crash is not None and not isinstance(self._crash, Exception):
             raise self._crash
 
     def stop(self, stop_reason: StopReason, *, drain_seconds: float = STOP_SECONDS) -> None:
@@ -117,7 +117,7 @@ class Engine:
                     await self.wait_queue.wait()
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # noqa: BLE001 - raised by run, once the others have ended
+        except BaseException as error:  # noqa: BLE001 - the reason to stop, or raised by run when the others have ended
             self._crash = self._crash or error
             self.stop(stop_reasons.for_crash(error))
         self.wait_queue.wake()
@@ -136,6 +136,8 @@ class Engine:
         if not self.budget.left(time.time()):
             self._stop_for(stop_reasons.for_budget(self.budget.requests))
             return None
+        if not self.budget.reserved(self.wait_queue.wake):
+            return None
         self.throttle.sent()
         self.budget.spend()
         return self.window.take()
@@ -152,6 +154,7 @@ class Engine:
         request.sends += 1
         self.bytes_sent += len(request.body)
         self.requests += 1
+        self.recorder.sent(self.retries, self.bytes_sent)
         started = time.monotonic()
         try:
             response = await self._send_request(request.path, request.body, request.timeout_seconds)

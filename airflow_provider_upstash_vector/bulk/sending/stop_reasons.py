@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NoReturn
 
-from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, Reason
+from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, Reason, WriteFailed
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows, SourceBroken
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChanged
@@ -104,7 +104,9 @@ def for_checkpoint(error: Exception) -> StopReason:
 
 
 def for_crash(error: BaseException) -> StopReason:
-    """Return the reason for an error of the run itself."""
+    """Return the reason for an error of the run itself, or of what it writes."""
+    if isinstance(error, WriteFailed):
+        return StopReason(reason=error.reason, explanation=error.message, cause=error.__cause__)
     return StopReason(reason="error", explanation=f"{type(error).__name__}: {error}", cause=error)
 
 

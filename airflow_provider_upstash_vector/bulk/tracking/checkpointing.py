@@ -12,7 +12,13 @@ from dataclasses import replace
 from airflow_provider_upstash_vector.bulk.report import NamespaceCounts
 from airflow_provider_upstash_vector.bulk.sending.encode import Encoded
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint, CheckpointStore, FileCheckpoint
-from airflow_provider_upstash_vector.bulk.tracking.journal import DIGEST_BYTES, RING_ROWS, Journal, read_journal
+from airflow_provider_upstash_vector.bulk.tracking.journal import (
+    DIGEST_BYTES,
+    RING_ROWS,
+    Journal,
+    Work,
+    read_journal,
+)
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
 from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
 
@@ -25,8 +31,8 @@ STARTING_OVER = "The input or its options have changed since the checkpoint; sta
 def load_checkpoint(store: CheckpointStore, fingerprint: str, namespace: str = "") -> Checkpoint | None:
     """Return the state to resume from, rows of the journal included; ``None`` if it cannot be resumed.
 
-    If the input has changed, the run starts over with what is left of the day's budget. The journal does not
-    record namespaces: its updated rows are counted in ``namespace``, and in ``unknown_namespace_rows``.
+    If the input has changed, the run starts over. The journal does not record namespaces: its updated rows are
+    counted in ``namespace``, and in ``unknown_namespace_rows``.
     """
     state = store.load()
     if state is None:
@@ -38,11 +44,9 @@ def load_checkpoint(store: CheckpointStore, fingerprint: str, namespace: str = "
     journal = read_journal(store.journal_path, checkpoint.journal, checkpoint.watermark)
     above = checkpoint.outcomes_above_watermark
     since = {number: outcome for number, outcome in journal.outcomes.items() if number not in above}
-    sent = sum(outcome != Outcome.REJECTED for outcome in since.values())
-    checkpoint = replace(checkpoint, budget_spent=checkpoint.budget_spent + sent)
     if checkpoint.fingerprint != fingerprint:
         log.warning(STARTING_OVER)
-        return started_over(replace(checkpoint, fingerprint=fingerprint))
+        return None
     tracker = OutcomeTracker(checkpoint.watermark, checkpoint.counts_below_watermark, {**above, **since})
     namespaces = NamespaceCounts(checkpoint.namespaces)
     updated = sum(outcome == Outcome.UPDATED for outcome in since.values())
@@ -52,6 +56,7 @@ def load_checkpoint(store: CheckpointStore, fingerprint: str, namespace: str = "
     read, digest = max((checkpoint.read, checkpoint.digest), (journal.read, journal.digest))
     return replace(
         checkpoint,
+        **{name: max(value, getattr(checkpoint, name)) for name, value in journal.work._asdict().items()},
         watermark=tracker.watermark,
         counts_below_watermark=tracker.counts_below_watermark,
         outcomes_above_watermark=tracker.outcomes_above_watermark,
@@ -59,15 +64,6 @@ def load_checkpoint(store: CheckpointStore, fingerprint: str, namespace: str = "
         digest=digest,
         namespaces=namespaces.counts(),
         unknown_namespace_rows=checkpoint.unknown_namespace_rows + updated,
-    )
-
-
-def started_over(checkpoint: Checkpoint) -> Checkpoint:
-    """Return the checkpoint of a run that starts over, with what is left of the day's budget."""
-    return Checkpoint(
-        fingerprint=checkpoint.fingerprint,
-        budget_day=checkpoint.budget_day,
-        budget_spent=checkpoint.budget_spent,
     )
 
 
@@ -126,13 +122,20 @@ class CheckpointWriter:
     older checkpoint never replaces a newer one.
     """
 
-    def __init__(self, store: CheckpointStore, tracker: OutcomeTracker, *, ring_rows: int = RING_ROWS) -> None:
+    def __init__(
+        self,
+        store: CheckpointStore,
+        tracker: OutcomeTracker,
+        work: Work = Work(),  # noqa: B008 - immutable
+        *,
+        ring_rows: int = RING_ROWS,
+    ) -> None:
         self._store = store
         self._failures = 0
         self._requested = 0
         self._saved: float = 0
         self._turn = threading.Lock()
-        self.journal = Journal(store.journal_path, tracker.watermark, ring_rows=ring_rows)
+        self.journal = Journal(store.journal_path, tracker.watermark, work, ring_rows=ring_rows)
 
     async def save(self, checkpoint: Checkpoint) -> Exception | None:
         """Save a checkpoint; return the error of the first or the third consecutive save, which stops the run."""
@@ -156,7 +159,7 @@ class CheckpointWriter:
                 self._saved = number
 
     async def clear(self) -> None:
-        """Delete the checkpoint of a finished run."""
+        """Delete the checkpoint of a finished run, or of one whose rows have changed."""
         await asyncio.to_thread(self._clear)
         self.journal.remove()
 
@@ -165,23 +168,14 @@ class CheckpointWriter:
             self._store.clear()
             self._saved = math.inf
 
-    async def discard(self, checkpoint: Checkpoint) -> None:
-        """Make the next run start over."""
-        await asyncio.to_thread(self._discard, started_over(checkpoint))
-        self.journal.remove()
-
-    def _discard(self, checkpoint: Checkpoint) -> None:
-        with self._turn:
-            self._store.save(checkpoint.to_json())
-            self._saved = math.inf
-
     async def finish(self, checkpoint: Checkpoint) -> None:
         """Keep the checkpoint of a finished run until :func:`clear_checkpoint`.
 
-        If it cannot be saved, a later run sends some rows again.
+        If it cannot be saved, the journal stays too, and a later run on this machine still sends nothing.
         """
         await self.save(checkpoint)
-        self.journal.remove()
+        if not self._failures:
+            self.journal.remove()
 
     def close(self) -> None:
         """Close the journal, which stays for the next run."""

@@ -8,6 +8,9 @@ that were only in memory. It also has the digest of the rows read, which is newe
 a ring, with row ``n`` at ``n % ring``. Rows from the checkpoint's watermark to half a ring beyond it are read; the
 bytes of rows below the watermark are cleared after the checkpoint has been saved. So a byte that has not been
 cleared is never read as that of a row one ring later, even if the machine failed.
+
+The header also counts the work, because a report covers the runs that were killed: requests as they are sent,
+seconds a few times a second.
 """
 
 from __future__ import annotations
@@ -16,11 +19,17 @@ import mmap
 import os
 import secrets
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
-from airflow_provider_upstash_vector.bulk.tracking.local_files import create_private, new_path, open_regular
+from airflow_provider_upstash_vector.bulk.tracking.local_files import (
+    create_private,
+    new_path,
+    open_regular,
+    write_all,
+)
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome
 
 RING_ROWS = 1 << 20
@@ -30,7 +39,20 @@ _DIGEST = struct.Struct(f"<Q{DIGEST_BYTES}s")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BOOT_BYTES = 36
 _DIGEST_AT = _TOKEN_BYTES + _BOOT_BYTES
-_RING_AT = _DIGEST_AT + _DIGEST.size
+_SENT = struct.Struct("<QQ")
+_SENT_AT = _DIGEST_AT + _DIGEST.size
+_SECONDS = struct.Struct("<dd")
+_SECONDS_AT = _SENT_AT + _SENT.size
+_RING_AT = _SECONDS_AT + _SECONDS.size
+
+
+class Work(NamedTuple):
+    """Work of a run and of those it resumed."""
+
+    retries: int = 0
+    bytes_sent: int = 0
+    seconds: float = 0.0
+    throttled_seconds: float = 0.0
 
 
 class Journal:
@@ -40,17 +62,26 @@ class Journal:
     previous one is still valid.
     """
 
-    def __init__(self, path: Path, watermark: int, *, ring_rows: int = RING_ROWS) -> None:
+    def __init__(self, path: Path, watermark: int, work: Work = Work(), *, ring_rows: int = RING_ROWS) -> None:  # noqa: B008 - immutable
         self.token = secrets.token_hex(_TOKEN_BYTES // 2)
         self._path = path
         self._ring_rows = ring_rows
         self._watermark = watermark
         self._published = False
         self._new = new_path(path)
+        self._before = work
         self._file = create_private(self._new)
-        # write all of it: with a full disk, access to an unwritten page would kill the process
-        self._file.write(_header(self.token) + bytes(_DIGEST.size + ring_rows))
-        self._map = mmap.mmap(self._file.fileno(), _RING_AT + ring_rows)
+        try:
+            # write all of it: with a full disk, access to an unwritten page would kill the process
+            write_all(self._file, _header(self.token) + bytes(_RING_AT - _DIGEST_AT + ring_rows))
+            self._map = mmap.mmap(self._file.fileno(), _RING_AT + ring_rows)
+        except BaseException:
+            self._file.close()
+            with suppress(OSError):
+                self._new.unlink()
+            raise
+        self.record_sent(0, 0)
+        self.record_seconds(work.seconds, work.throttled_seconds)
 
     def settle(self, number: int, outcome: Outcome) -> None:
         """Record the outcome of a row that the journal covers."""
@@ -58,7 +89,16 @@ class Journal:
 
     def record_digest(self, read: int, digest: str) -> None:
         """Record the digest of the first ``read`` rows."""
-        self._map[_DIGEST_AT:_RING_AT] = _DIGEST.pack(read, bytes.fromhex(digest))
+        self._map[_DIGEST_AT:_SENT_AT] = _DIGEST.pack(read, bytes.fromhex(digest))
+
+    def record_sent(self, retries: int, bytes_sent: int) -> None:
+        """Record the requests of this run."""
+        before = self._before
+        _SENT.pack_into(self._map, _SENT_AT, before.retries + retries, before.bytes_sent + bytes_sent)
+
+    def record_seconds(self, seconds: float, throttled_seconds: float) -> None:
+        """Record the seconds of this run and those it resumed."""
+        _SECONDS.pack_into(self._map, _SECONDS_AT, seconds, throttled_seconds)
 
     def covers(self, number: int) -> bool:
         """Return whether a row may be sent before the next checkpoint."""
@@ -105,11 +145,12 @@ def _header(token: str) -> bytes:
 
 
 class JournalContent(NamedTuple):
-    """Outcomes of rows, and the digest of the first ``read`` rows."""
+    """Outcomes of rows, the digest of the first ``read`` rows, and the work."""
 
     outcomes: dict[int, Outcome]
     read: int = 0
     digest: str = ""
+    work: Work = Work()
 
 
 def read_journal(path: Path, token: str, watermark: int) -> JournalContent:
@@ -129,5 +170,6 @@ def read_journal(path: Path, token: str, watermark: int) -> JournalContent:
         outcomes = {watermark + offset: Outcome(code) for offset, code in enumerate(ahead) if code}
     except ValueError:  # the file is damaged
         return empty
-    read, digest = _DIGEST.unpack(content[_DIGEST_AT:_RING_AT])
-    return JournalContent(outcomes, read, digest.hex())
+    read, digest = _DIGEST.unpack_from(content, _DIGEST_AT)
+    work = Work(*_SENT.unpack_from(content, _SENT_AT), *_SECONDS.unpack_from(content, _SECONDS_AT))
+    return JournalContent(outcomes, read, digest.hex(), work)

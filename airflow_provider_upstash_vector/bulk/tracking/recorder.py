@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_upstash_vector.bulk.errors import WriteFailed
 from airflow_provider_upstash_vector.bulk.report import BulkReport, NamespaceCounts
 from airflow_provider_upstash_vector.bulk.sending.limits import FailureLimit
 from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile, UnknownId, failure_line
@@ -99,7 +101,13 @@ class OutcomeRecorder:
     def fail_unsettled(self, row: NumberedRow, error: UpstashVectorError) -> None:
         """Count a row as failed, but record no outcome: a run that resumes sends it again."""
         self.unsettled_failures[Outcome.FAILED] += 1
-        self._write(row, error)
+        with suppress(WriteFailed):  # the run has stopped already; one that resumes writes the line
+            self._write(row, error)
+
+    def sent(self, retries: int, bytes_sent: int) -> None:
+        """Record the requests of this run so far, the next one included."""
+        if self._journal is not None:
+            self._journal.record_sent(retries, bytes_sent)
 
     def _fail(self, row: NumberedRow, outcome: Outcome, error: UpstashVectorError) -> bool:
         self._write(row, error)
