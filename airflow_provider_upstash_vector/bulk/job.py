@@ -189,15 +189,21 @@ class Job:
             await asyncio.to_thread(self._failures.prepare, self._is_settled)
 
     async def _dry_run(self) -> tuple[BulkReport, StopReason | None, None]:
-        await self._prepare_failures()
-        report, stop_reason = await check_rows(
-            self._source,
-            self._encoder(None),
-            self._recorder,
-            cancel_token=self._environment.cancel_token,
-            time_limit_seconds=self._options.time_limit_seconds,
-            failures_path=self._failures_path,
-        )
+        try:
+            await self._prepare_failures()
+            report, stop_reason = await check_rows(
+                self._source,
+                self._encoder(None),
+                self._recorder,
+                cancel_token=self._environment.cancel_token,
+                time_limit_seconds=self._options.time_limit_seconds,
+                failures_path=self._failures_path,
+            )
+        except Exception as error:
+            if _explains_itself(error):
+                raise
+            stop_reason = stop_reasons.for_crash(error)
+            report = await self._report(None, stop_reason, self._before)
         return report, stop_reason, None
 
     async def _send_rows(self) -> tuple[BulkReport, StopReason | None, Checkpoint | None]:
@@ -213,11 +219,7 @@ class Job:
         except RowsChanged:
             raise
         except Exception as error:
-            if (
-                parts is None
-                and isinstance(error, UpstashVectorError | ValueError)
-                and type(error) is not WriteFailed
-            ):
+            if parts is None and _explains_itself(error):
                 raise
             crash = stop_reasons.for_crash(error)
         stop_reason = parts.engine.stop_reason if parts else None
@@ -341,6 +343,7 @@ class Job:
             total=max(next_number + (rest or 0), self._tracker.end),  # completed rows may be unread
             all_read=rest is not None,
             failures_path=self._failures_path,
+            dry_run=self._options.dry_run,
             retries=numbers.retries,
             bytes_sent=numbers.bytes_sent,
             # a run that finds everything done reports the seconds of the run before
@@ -389,3 +392,8 @@ class Job:
             retries=engine.retries,
             throttled_seconds=numbers.throttled_seconds - self._before.throttled_seconds,
         )
+
+
+def _explains_itself(error: Exception) -> bool:
+    """Return whether an error that occurs before anything is sent is raised as it is, without a report."""
+    return isinstance(error, UpstashVectorError | ValueError) and not isinstance(error, WriteFailed)

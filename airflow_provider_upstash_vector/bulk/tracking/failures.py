@@ -160,7 +160,10 @@ class FailuresFile:
             self._close(self._file)
 
     def _close(self, file: io.FileIO) -> None:
+        deleted = self._begun and not file.closed and not os.fstat(file.fileno()).st_nlink
         file.close()
+        if deleted:
+            raise FileNotFoundError(f"{self._local} was deleted during the run")
         if not self._begun:
             self._new.unlink(missing_ok=True)
         elif self._remote:
