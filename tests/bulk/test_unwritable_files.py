@@ -183,7 +183,7 @@ def test_failures_that_cannot_be_kept_at_the_end_are_kept_by_a_retry(
 
     options: dict[str, Any] = {"checkpoint": tmp_path / "c", "max_failures": 1, "concurrency": 1}
     error = failed(lambda: run(vanishing(), failures_path=path, **options))
-    assert (error.reason, error.report.total) == ("failures_file", 3)
+    assert error.reason == "failures_file"
     assert (tmp_path / "c").exists()
     if store == "local":
         return  # the lines are lost with the folder

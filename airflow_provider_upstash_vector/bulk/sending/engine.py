@@ -154,8 +154,8 @@ class Engine:
         request.sends += 1
         self.bytes_sent += len(request.body)
         self.requests += 1
-        self.recorder.sent(self.retries, self.bytes_sent)
         started = time.monotonic()
+        self.recorder.sent(self.retries, self.bytes_sent, started)
         try:
             response = await self._send_request(request.path, request.body, request.timeout_seconds)
         except UpstashVectorError as error:

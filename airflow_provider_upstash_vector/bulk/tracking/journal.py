@@ -9,8 +9,7 @@ a ring, with row ``n`` at ``n % ring``. Rows from the checkpoint's watermark to 
 bytes of rows below the watermark are cleared after the checkpoint has been saved. So a byte that has not been
 cleared is never read as that of a row one ring later, even if the machine failed.
 
-The header also counts the work, because a report covers the runs that were killed: requests as they are sent,
-seconds a few times a second.
+The header also has the work done, as it was when the last request was sent: a report covers killed runs too.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ import mmap
 import os
 import secrets
 import struct
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -39,11 +39,12 @@ _DIGEST = struct.Struct(f"<Q{DIGEST_BYTES}s")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BOOT_BYTES = 36
 _DIGEST_AT = _TOKEN_BYTES + _BOOT_BYTES
-_SENT = struct.Struct("<QQ")
-_SENT_AT = _DIGEST_AT + _DIGEST.size
+_WORK = struct.Struct("<QQdd")
+_WORK_AT = _DIGEST_AT + _DIGEST.size
+_SENT = struct.Struct("<QQd")
 _SECONDS = struct.Struct("<dd")
-_SECONDS_AT = _SENT_AT + _SENT.size
-_RING_AT = _SECONDS_AT + _SECONDS.size
+_SECONDS_AT = _WORK_AT + _WORK.size - _SECONDS.size
+_RING_AT = _WORK_AT + _WORK.size
 
 
 class Work(NamedTuple):
@@ -80,8 +81,8 @@ class Journal:
             with suppress(OSError):
                 self._new.unlink()
             raise
-        self.record_sent(0, 0)
-        self.record_seconds(work.seconds, work.throttled_seconds)
+        self._began = time.monotonic()
+        _WORK.pack_into(self._map, _WORK_AT, *work)
 
     def settle(self, number: int, outcome: Outcome) -> None:
         """Record the outcome of a row that the journal covers."""
@@ -89,12 +90,13 @@ class Journal:
 
     def record_digest(self, read: int, digest: str) -> None:
         """Record the digest of the first ``read`` rows."""
-        self._map[_DIGEST_AT:_SENT_AT] = _DIGEST.pack(read, bytes.fromhex(digest))
+        self._map[_DIGEST_AT:_WORK_AT] = _DIGEST.pack(read, bytes.fromhex(digest))
 
-    def record_sent(self, retries: int, bytes_sent: int) -> None:
-        """Record the requests of this run."""
-        before = self._before
-        _SENT.pack_into(self._map, _SENT_AT, before.retries + retries, before.bytes_sent + bytes_sent)
+    def record_sent(self, retries: int, bytes_sent: int, now: float) -> None:
+        """Record the requests of this run, when one is sent at ``now``."""
+        retries_before, bytes_before, seconds_before, _ = self._before
+        seconds = seconds_before + now - self._began
+        _SENT.pack_into(self._map, _WORK_AT, retries_before + retries, bytes_before + bytes_sent, seconds)
 
     def record_seconds(self, seconds: float, throttled_seconds: float) -> None:
         """Record the seconds of this run and those it resumed."""
@@ -171,5 +173,4 @@ def read_journal(path: Path, token: str, watermark: int) -> JournalContent:
     except ValueError:  # the file is damaged
         return empty
     read, digest = _DIGEST.unpack_from(content, _DIGEST_AT)
-    work = Work(*_SENT.unpack_from(content, _SENT_AT), *_SECONDS.unpack_from(content, _SECONDS_AT))
-    return JournalContent(outcomes, read, digest.hex(), work)
+    return JournalContent(outcomes, read, digest.hex(), Work(*_WORK.unpack_from(content, _WORK_AT)))

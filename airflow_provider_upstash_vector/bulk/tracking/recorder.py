@@ -104,10 +104,10 @@ class OutcomeRecorder:
         with suppress(WriteFailed):  # the run has stopped already; one that resumes writes the line
             self._write(row, error)
 
-    def sent(self, retries: int, bytes_sent: int) -> None:
-        """Record the requests of this run so far, the next one included."""
+    def sent(self, retries: int, bytes_sent: int, now: float) -> None:
+        """Record the requests of this run so far, with one that is sent now."""
         if self._journal is not None:
-            self._journal.record_sent(retries, bytes_sent)
+            self._journal.record_sent(retries, bytes_sent, now)
 
     def _fail(self, row: NumberedRow, outcome: Outcome, error: UpstashVectorError) -> bool:
         self._write(row, error)
