@@ -56,7 +56,11 @@ def run_once(
             **options,
         )
     except bulk.BulkJobFailed as error:
-        result = {"error": "BulkJobFailed", "reason": error.reason, "report": error.report.to_dict()}
+        result: dict[str, Any] = {
+            "error": "BulkJobFailed",
+            "reason": error.reason,
+            "report": error.report.to_dict(),
+        }
     except BaseException as error:  # noqa: BLE001 - what the test is about
         result = {"error": type(error).__name__, "text": str(error)}
     else:

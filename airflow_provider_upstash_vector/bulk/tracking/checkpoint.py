@@ -20,6 +20,7 @@ from airflow_provider_upstash_vector.bulk.sources import InvalidRows
 from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFile
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, local_path
 from airflow_provider_upstash_vector.bulk.tracking.local_files import (
+    beside,
     new_path,
     open_regular,
     replace_private,
@@ -126,8 +127,8 @@ class FileCheckpoint:
     def __init__(self, path: OpenablePath) -> None:
         local = local_path(path)
         self.path: Any = local or path
-        self.budget_path = self.path.with_name(f"{self.path.name}.budget")
-        self.journal_path = local.with_name(f"{local.name}.journal") if local else temporary_journal(str(path))
+        self.budget_path: Any = beside(self.path, "budget")
+        self.journal_path = beside(local, "journal") if local else temporary_journal(str(path))
 
     def check(self) -> None:
         """Raise :class:`InvalidRows` rather than overwrite a file that is not a checkpoint."""

@@ -16,9 +16,14 @@ from airflow_provider_upstash_vector.bulk.sources import InvalidRows
 _MODE = 0o600
 
 
+def beside(path: Any, ending: str) -> Any:
+    """Return the path, local or not, with an ending added."""
+    return path.with_name(f"{path.name}.{ending}")
+
+
 def new_path(path: Any) -> Any:
     """Return the path of the new content that then replaces ``path``."""
-    return path.with_name(f"{path.name}.new")
+    return beside(path, "new")
 
 
 def create_private(path: Path) -> io.FileIO:
