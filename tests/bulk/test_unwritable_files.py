@@ -43,7 +43,7 @@ def test_a_disk_that_is_full_at_random_moments(server: DevServer, tmp_path: Path
         assert second["report"]["updated"] == ROWS - len(REJECTED), (seed, case)
         assert sorted(case["failures"]) == REJECTED, (seed, case)
         assert set(second["files"]) - {"checkpoint.budget"} == {"failures.jsonl"}, (seed, case)
-    assert {run["error"] for case in results for run in case["runs"][:1]} > {"BulkJobFailed"} or cases < 50
+    assert "BulkJobFailed" in {case["runs"][0]["error"] for case in results}
 
 
 def numbered(count: int) -> list[dict[str, Any]]:

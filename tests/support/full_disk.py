@@ -80,6 +80,8 @@ def main(url: str, token: str, folder: str, seed: str, cases: str) -> None:
         case.mkdir()
         limit = random_value.choice([0, 1, random_value.randrange(5_000), 500_000])
         at = random_value.randrange(-ROWS // 4, ROWS)
+        if number == 0:
+            limit, at = 0, ROWS // 4  # at least one run fails
         options: dict[str, Any] = random_value.choice([{}, {"daily_budget": 10_000}])
         runs = [run_once(case, endpoint, size, at, options) for size in (limit, None)]
         settled = [
