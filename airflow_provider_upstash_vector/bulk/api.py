@@ -13,7 +13,7 @@ from contextvars import copy_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
-from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, WriteFailed, writing
+from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
 from airflow_provider_upstash_vector.bulk.job import Job, RunEnvironment
 from airflow_provider_upstash_vector.bulk.options import BulkArguments, BulkOptions
 from airflow_provider_upstash_vector.bulk.report import BulkReport
@@ -32,6 +32,7 @@ from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointS
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChanged, clear_checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile
 from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind
+from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed, writing
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client import Endpoint, RetryPolicy
 

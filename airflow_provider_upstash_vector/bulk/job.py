@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from airflow_provider_upstash_vector.bulk.dry_run import check_rows
-from airflow_provider_upstash_vector.bulk.errors import WriteFailed, writing
 from airflow_provider_upstash_vector.bulk.options import BulkOptions
 from airflow_provider_upstash_vector.bulk.report import BulkReport, NamespaceCounts, ThisAttempt
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
@@ -45,6 +44,7 @@ from airflow_provider_upstash_vector.bulk.tracking.progress import (
     open_progress,
 )
 from airflow_provider_upstash_vector.bulk.tracking.recorder import OutcomeRecorder
+from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed, writing
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, IndexInfo, RetryPolicy
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError

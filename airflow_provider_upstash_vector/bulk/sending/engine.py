@@ -91,7 +91,7 @@ class Engine:
         for request in self.window.drain():
             if request.error is not None:  # it was sent and may have been applied
                 self.recorder.fail_unsettled(request.row, request.error)
-        if self._crash is not None and not isinstance(self._crash, Exception):
+        if self._crash is not None:
             raise self._crash
 
     def stop(self, stop_reason: StopReason, *, drain_seconds: float = STOP_SECONDS) -> None:
@@ -117,7 +117,7 @@ class Engine:
                     await self.wait_queue.wait()
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # noqa: BLE001 - the reason to stop, or raised by run when the others have ended
+        except BaseException as error:  # noqa: BLE001 - raised by run, once the others have ended
             self._crash = self._crash or error
             self.stop(stop_reasons.for_crash(error))
         self.wait_queue.wake()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NoReturn
 
-from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, Reason, WriteFailed
+from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, Reason
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows, SourceBroken
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChanged
+from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed
 from airflow_provider_upstash_vector.client.errors import (
     ConnectionFailed,
     QuotaExceeded,

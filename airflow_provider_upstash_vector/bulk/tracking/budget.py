@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any, Protocol, runtime_checkable
 
-from airflow_provider_upstash_vector.bulk.errors import WriteFailed, writing
 from airflow_provider_upstash_vector.bulk.sending.limits import DailyBudget, block_size
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
+from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed, writing
 
 log = logging.getLogger(__name__)
 

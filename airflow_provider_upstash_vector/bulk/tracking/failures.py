@@ -19,7 +19,6 @@ from typing import Any
 
 import orjson
 
-from airflow_provider_upstash_vector.bulk.errors import writing
 from airflow_provider_upstash_vector.bulk.sources import FAILURE_FIELD, InvalidRows, Unreadable
 from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFile
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, local_path
@@ -30,6 +29,7 @@ from airflow_provider_upstash_vector.bulk.tracking.local_files import (
     temporary_path,
     write_all,
 )
+from airflow_provider_upstash_vector.bulk.tracking.writing import writing
 from airflow_provider_upstash_vector.client import exact_json
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,

@@ -7,12 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_upstash_vector.bulk.errors import WriteFailed
 from airflow_provider_upstash_vector.bulk.report import BulkReport, NamespaceCounts
 from airflow_provider_upstash_vector.bulk.sending.limits import FailureLimit
 from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile, UnknownId, failure_line
 from airflow_provider_upstash_vector.bulk.tracking.journal import Journal
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
+from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
 log = logging.getLogger(__name__)
