@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,21 @@ def line(value: object, *, number: int = 0) -> bytes:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "new" / "failures.jsonl"
+
+
+def test_a_line_that_the_disk_cuts_short_leaves_nothing(path: Path) -> None:
+    file = prepared(path, None)
+    file.write(line({"id": "a" * 1_000_000}, number=0))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, hard))
+    try:
+        with pytest.raises(WriteFailed, match="File too large"):
+            file.write(line({"id": "b"}, number=1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    file.write(line({"id": "c"}, number=2))
+    file.close()
+    assert [*lines(path)] == [0, 2]
 
 
 def lines(path: Any) -> Iterator[int]:
