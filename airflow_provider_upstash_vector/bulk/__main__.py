@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -20,6 +21,7 @@ from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 TOKEN_VARIABLE = "UPSTASH_VECTOR_REST_TOKEN"  # noqa: S105 - the variable's name
 URL_VARIABLE = "UPSTASH_VECTOR_REST_URL"
 _OK, _FAILED, _UNUSABLE = 0, 1, 2
+_CANCELLED = 128  # plus the signal's number, as a shell reports it
 
 
 def create_parser() -> argparse.ArgumentParser:
@@ -27,7 +29,7 @@ def create_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_upstash_vector.bulk",
         description="Update many vectors from files. Prints the report as JSON; exits with 1 if rows are left or "
-        "too many have failed, and with 2 if the run could not start.",
+        "too many have failed, with 2 if the run could not start, and after SIGINT or SIGTERM with 130 or 143.",
         epilog=f"The token is read from {TOKEN_VARIABLE}, or from the Airflow connection.",
     )
     parser.add_argument("rows", nargs="+", help="JSON Lines, CSV or Parquet files (.gz, .zst), globs")
@@ -81,17 +83,35 @@ def _run(rows: list[str], url: str | None, conn_id: str | None, arguments: dict[
     return bulk.update(rows, endpoint, **arguments)
 
 
+class _Signals:
+    """Cancels a run on SIGINT or SIGTERM, of which ``received`` is the first. A second SIGINT ends the process."""
+
+    def __init__(self, cancel_token: bulk.CancelToken) -> None:
+        self._cancel_token = cancel_token
+        self.received = 0
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._cancel)
+
+    def _cancel(self, number: int, _: object) -> None:
+        self.received = self.received or number
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        self._cancel_token.cancel()
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     parsed = vars(create_parser().parse_args(arguments))
     rows, url, conn_id = (parsed.pop(name) for name in ("rows", "url", "conn_id"))
+    cancel_token = bulk.CancelToken()
+    signals = _Signals(cancel_token)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    given = {name: value for name, value in parsed.items() if value is not None}
     try:
-        report = _run(rows, url, conn_id, {name: value for name, value in parsed.items() if value is not None})
+        report = _run(rows, url, conn_id, {**given, "cancel_token": cancel_token})
     except bulk.BulkJobFailed as error:
         print(json.dumps(error.report.to_dict()))  # noqa: T201 - the program's output
         print(f"error: {error.args[1]}", file=sys.stderr)  # noqa: T201 - as above
-        return _FAILED
+        return _CANCELLED + signals.received if error.reason == "cancelled" else _FAILED
     except (UpstashVectorError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - as above
         return _UNUSABLE

@@ -27,10 +27,12 @@ from airflow_provider_upstash_vector.bulk.sources import (
 )
 from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFiles
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
+from airflow_provider_upstash_vector.bulk.tracking.budget import BudgetStore
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore, FileCheckpoint, own_files
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChanged, clear_checkpoint, locked
 from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile
 from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind
+from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed, writing
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client import Credentials, Endpoint, RetryPolicy
 
@@ -52,6 +54,7 @@ async def update_async(
     policy: RetryPolicy | None = None,
     failures_path: PathLike | None = None,
     checkpoint: PathLike | CheckpointStore | None = None,
+    budget_store: BudgetStore | None = None,
     keep_checkpoint: bool = False,
     cancel_token: CancelToken | None = None,
     progress: ProgressKind = "auto",
@@ -80,6 +83,8 @@ async def update_async(
         never read as rows, and get mode 0600; a file there that no run has written is an error, and a symbolic
         link is replaced.
     :param checkpoint: a file, or a :class:`CheckpointStore`, that a later run resumes from.
+    :param budget_store: keeps the day's requests for ``daily_budget``; by default in ``<checkpoint>.budget``.
+        Without either, the budget covers this run alone.
     :param keep_checkpoint: keep the checkpoint of a finished run too, so that a later run sends nothing, until
         :func:`forget`.
     :param cancel_token: cancels the run from another thread.
@@ -92,31 +97,43 @@ async def update_async(
     store = _store(checkpoint, find_paths)
     failures = None if failures_path is None else FailuresFile(_path(failures_path, find_paths))
 
-    def open_checked() -> Source | AsyncSource:
+    def open_checked() -> tuple[Source | AsyncSource, WriteFailed | None]:
         own = OwnFiles(failures.own_files() if failures else (), own_files(store) if store else ())
         part, names = options.part(), options.names
         source = open_source(rows, names, shard=part, format=options.format, find_paths=find_paths, own=own)
-        for file in (failures, store):
-            if isinstance(file, FailuresFile | FileCheckpoint):
-                file.check()
+        try:
+            if failures:
+                with writing("failures_file", f"the failures file {failures} cannot be read"):
+                    failures.check()
+            if isinstance(store, FileCheckpoint):
+                with writing("checkpoint", f"the checkpoint {store.path} cannot be read"):
+                    store.check()
+        except WriteFailed as error:
+            return source, error
         if options.dry_run and failures and store and store.load():
             raise InvalidRows(
                 f"{failures} has the failures of a run that can be resumed; give the dry run another failures_path"
             )
-        return source
+        return source, None
 
     # in a thread, since it may ask an object store for sizes
-    source = await asyncio.to_thread(open_checked)
-    with locked(None if options.dry_run else store) as lock:
+    source, blocked = await asyncio.to_thread(open_checked)
+    if budget_store is None and isinstance(store, BudgetStore):
+        budget_store = store
+    if options.daily_budget is not None and budget_store is None:
+        log.info("daily_budget covers this run alone; set checkpoint to a path to cover all runs that share it.")
+    with locked(None if options.dry_run or blocked else store) as lock:
         environment = RunEnvironment(
             policy=policy or RetryPolicy(),
             cancel_token=cancel_token or CancelToken(),
             store=store,
             lock=lock,
+            budget_store=budget_store,
             keep_checkpoint=keep_checkpoint,
             failures=failures,
             progress=progress,
             log=log,
+            blocked=blocked,
         )
         try:
             return await Job(source, endpoint, options, environment).run()

@@ -21,6 +21,7 @@ Reason = Literal[
     "checkpoint",
     "superseded",
     "index_changed",
+    "failures_file",
 ]
 
 

@@ -33,7 +33,9 @@ class BulkOptions:
     on_missing: Annotated[OnMissing, "``count`` unknown ids separately, or ``fail``: count them as failures"] = (
         "count"
     )
-    daily_budget: Annotated[int | None, "requests per day (UTC), over all runs that share a checkpoint"] = None
+    daily_budget: Annotated[
+        int | None, "requests per day (UTC), over all runs that share the path of a checkpoint"
+    ] = None
     on_budget: Annotated[
         OnBudget,
         "when the daily budget or the service's daily quota is exhausted: ``fail``, so that a retry resumes, or "

@@ -29,8 +29,9 @@ class BulkReport:
     ``all_read`` is false if a run that stopped early could not count the rest of its input. ``bytes_sent`` counts
     request bodies, repeated ones included; ``retries`` the requests beyond one per row. In a ``dry_run`` the rows
     that would be sent are those not attempted, and ``bytes_sent`` is their size. The report of a run that resumed
-    covers the earlier runs too; ``throttled_seconds`` is the part of ``seconds`` in which a 429 or an outage held
-    back all requests. Rows that were sent but had no response in an outage that ended the run are not attempted.
+    covers the earlier runs too, but not what one that was killed on another machine did after its last save;
+    ``throttled_seconds`` is the part of ``seconds`` in which a 429 or an outage held back all requests. Rows that
+    were sent but had no response in an outage that ended the run are not attempted.
 
     ``updated_by_namespace`` has the first 100 namespaces with an updated row, without names of more than 256
     characters; ``unknown_namespace_rows`` of its rows are guesses, because the run that updated them was killed.

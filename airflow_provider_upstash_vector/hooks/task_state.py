@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import temporary_journal
 
 _KEY = "upstash_vector_bulk_update"
+_BUDGET_KEY = f"{_KEY}_budget"
 
 
 class TaskStateStore(Protocol):
@@ -24,7 +25,9 @@ class TaskStateStore(Protocol):
 
 
 class TaskStateCheckpoint:
-    """A checkpoint that survives retries and the death of the task's process, but not the DAG run.
+    """A checkpoint, and the requests of the day, that survive retries and the death of the task's process.
+
+    They do not outlast the DAG run.
 
     ``name`` identifies the task instance; its journal is on the worker's disk.
     """
@@ -48,3 +51,12 @@ class TaskStateCheckpoint:
     def clear(self) -> None:
         """Delete the checkpoint, so that a cleared task starts over."""
         self._state.delete(_KEY)
+
+    def load_budget(self) -> Mapping[str, Any] | None:
+        """Return the requests of the day, or ``None``."""
+        record: Mapping[str, Any] | None = self._state.get(_BUDGET_KEY)
+        return record
+
+    def save_budget(self, record: dict[str, Any]) -> None:
+        """Replace the requests of the day."""
+        self._state.set(_BUDGET_KEY, record)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk import BulkReport, CancelToken, CheckpointStore, FileCheckpoint
     from airflow_provider_upstash_vector.bulk.api import PathLike
     from airflow_provider_upstash_vector.bulk.options import BulkArguments
+    from airflow_provider_upstash_vector.bulk.tracking.budget import BudgetStore
     from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind
 
 __all__ = ["UpstashVectorHook"]
@@ -167,6 +168,7 @@ class UpstashVectorHook(BaseHook):
         namespace: str | None = None,
         failures_path: PathLike | None = None,
         checkpoint: PathLike | CheckpointStore | None = None,
+        budget_store: BudgetStore | None = None,
         keep_checkpoint: bool = False,
         cancel_token: CancelToken | None = None,
         progress: ProgressKind = "auto",
@@ -187,6 +189,7 @@ class UpstashVectorHook(BaseHook):
             policy=self.settings.policy,
             failures_path=failures_path,
             checkpoint=checkpoint,
+            budget_store=budget_store,
             keep_checkpoint=keep_checkpoint,
             cancel_token=cancel_token,
             progress=progress,

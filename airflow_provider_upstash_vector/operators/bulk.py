@@ -157,6 +157,7 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
                     metadata_update_mode=optional_text(self.metadata_update_mode, "metadata_update_mode"),
                     failures_path=_path(self.failures_path, "failures_path"),
                     checkpoint=checkpoint,
+                    budget_store=self._budget_store(context, path),
                     keep_checkpoint=self.wait_until_indexed,
                     resume=rendered_value(self.resume, "resume", "true or false"),
                     shard=self._shard(),
@@ -230,15 +231,35 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
     def _checkpoint_store(self, context: Context, path: str | None) -> CheckpointStore | None:
         if path is None:
             return None
-        ti: Any = context["ti"]
-        name = f"{ti.dag_id} {ti.run_id} {ti.task_id} {ti.map_index}"
         if path != "auto":
-            return UpstashVectorHook.open_checkpoint(path, owner=name)
-        state = context.get("task_state_store")
-        if state is None:
+            return UpstashVectorHook.open_checkpoint(path, owner=_task_instance(context))
+        store = _task_state(context)
+        if store is None:
             self.log.info("No checkpoint: this version of Airflow has no task state. Set checkpoint to a path.")
+        return store
+
+    def _budget_store(self, context: Context, path: str | None) -> TaskStateCheckpoint | None:
+        """Return what keeps the day's requests if no checkpoint at a path does."""
+        store = _task_state(context)
+        if self.daily_budget is None or path not in {"auto", None} or store is None:
             return None
-        return TaskStateCheckpoint(state, name)
+        self.log.info(
+            "daily_budget covers the tries of this task instance only; set checkpoint to a path to cover all runs "
+            "that share it."
+        )
+        return store
+
+
+def _task_state(context: Context) -> TaskStateCheckpoint | None:
+    state = context.get("task_state_store")
+    if state is None:
+        return None
+    return TaskStateCheckpoint(state, _task_instance(context))
+
+
+def _task_instance(context: Context) -> str:
+    ti: Any = context["ti"]
+    return f"{ti.dag_id} {ti.run_id} {ti.task_id} {ti.map_index}"
 
 
 def _airflow_error_from_rows(error: BaseException) -> AirflowException | None:

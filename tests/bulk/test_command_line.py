@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 
 from airflow_provider_upstash_vector.bulk.__main__ import create_parser
 from airflow_provider_upstash_vector.bulk.options import BulkOptions
-from airflow_provider_upstash_vector.dev_server import DevServer
+from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from tests.support.bulk_runs import fill, stored
 from tests.support.index_fixtures import connection_json
 
@@ -87,6 +89,41 @@ def test_an_invalid_call_exits_with_2_and_a_message(arguments: list[str], messag
     assert process.returncode == 2
     assert message in process.stderr
     assert "Traceback" not in process.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("hanging", [False, True])
+def test_a_signal_stops_the_run_as_a_cancellation_does(
+    server: DevServer, tmp_path: Path, number: signal.Signals, hanging: bool
+) -> None:
+    ids = [f"v{row}" for row in range(1_000)]
+    fill(server, ids)
+    path, checkpoint = tmp_path / "rows.jsonl", tmp_path / "checkpoint"
+    path.write_text("".join(f'{{"id": "{id}", "metadata": {{"n": 1}}}}\n' for id in ids))
+    if hanging:
+        server.faults.add(Fault(kind="slow", seconds=20.0, command="update"))
+    program = [sys.executable, "-m", "airflow_provider_upstash_vector.bulk", str(path), "--url", server.url]
+    options = [f"--checkpoint={checkpoint}", "--max-requests-per-second=100", "--progress=log"]
+    environment = {**os.environ, "UPSTASH_VECTOR_REST_TOKEN": server.token}
+    process = subprocess.Popen(
+        [*program, *options], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    end = time.monotonic() + 60
+    while server.requests["update"] < 30:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    process.send_signal(number)
+    output, log = process.communicate(timeout=60)
+    report = json.loads(output)
+    assert process.returncode == 128 + number, log
+    assert log.splitlines()[-1].startswith("error: the run was cancelled")
+    assert "Traceback" not in log
+    assert report["updated"] + report["failed"] == server.requests["update"] < 1_000
+    assert (report["failed"] > 0) == hanging
+    server.faults.clear()
+    again = command(path, "--url", server.url, options[0], UPSTASH_VECTOR_REST_TOKEN=server.token)
+    assert (again.returncode, json.loads(again.stdout)["updated"]) == (0, 1_000)
+    assert server.requests["update"] == 1_000 + report["failed"]
 
 
 def test_an_index_that_cannot_be_reached(path: Path) -> None:

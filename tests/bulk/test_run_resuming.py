@@ -79,16 +79,21 @@ def test_kill_9_loses_nothing_and_sends_one_window_twice(
 
 
 def test_killed_again_and_again(server: DevServer, path: Path, tmp_path: Path) -> None:
-    options = (f"--checkpoint={tmp_path / 'c'}", f"--concurrency={CONCURRENCY}", "--max-requests-per-second=2000")
+    server.faults.add(Fault(kind="status", status=503, probability=0.05, command="update"))
+    options = (f"--checkpoint={tmp_path / 'c'}", f"--concurrency={CONCURRENCY}", "--max-requests-per-second=1000")
     for part in range(1, 6):
         killed = command(server, path, *options)
         wait_for_updates(server, part * 500)
         killed.send_signal(signal.SIGKILL)
         killed.communicate(timeout=60)
     output, log = command(server, path, *options).communicate(timeout=60)
-    assert json.loads(output)["updated"] == ROWS, log
+    report, requests = json.loads(output), server.requests["update"]
+    assert report["updated"] == ROWS, log
     assert stored(server) == AFTER
-    assert server.requests["update"] <= ROWS + 5 * CONCURRENCY
+    # the report covers the runs that were killed before their first regular checkpoint
+    assert requests <= ROWS + report["retries"] + 5 * CONCURRENCY
+    assert report["bytes_sent"] >= requests * len(b'{"id":"v0","metadata":{"n":0}}')
+    assert report["seconds"] >= requests / 1_000 - 6 * 0.2
 
 
 def stopped_after(run: Run, server: DevServer, rows: object, count: int, **options: Any) -> bulk.BulkReport:

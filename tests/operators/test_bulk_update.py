@@ -199,6 +199,21 @@ def test_without_task_state_there_is_no_checkpoint_unless_it_has_a_path(
     assert Task(rows=ROWS, checkpoint=path).run()["updated"] == 200
 
 
+@pytest.mark.parametrize("checkpoint", ["auto", None])
+def test_without_a_path_the_budget_covers_the_tries_of_the_task(
+    index: DevServer, checkpoint: str | None, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = Task(rows=ROWS, daily_budget=50, checkpoint=checkpoint)
+    caplog.set_level(logging.INFO)
+    for _ in range(2):
+        with pytest.raises(BulkJobFailed, match="daily budget"):
+            task.run()
+    assert index.requests["update"] == 50
+    log = caplog.text + capsys.readouterr().out
+    assert log.count("daily_budget covers the tries of this task instance only") == 2
+    assert "covers this run alone" not in log
+
+
 def test_rejected_rows_fail_the_task_immediately_with_the_manifest(tmp_path: Path) -> None:
     task = Task(rows=[{"id": "v0"}], failures_path="{{ params.folder }}/failures.jsonl")
     with pytest.raises(AirflowFailException, match="1 rejected"):

@@ -1,6 +1,6 @@
-"""A bulk run to be killed: ``python -m tests.support.killed_run URL ROWS CHECKPOINT [RATE]``; prints its report.
+"""A bulk run to be killed: ``python -m tests.support.killed_run URL ROWS CHECKPOINT [RATE [BUDGET]]``.
 
-Without a rate the rows come from a generator.
+It prints its report. Without a rate the rows come from a generator.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def cursor(path: Path) -> Iterator[dict[str, Any]]:
         yield json.loads(line)
 
 
-def main(url: str, rows: str, checkpoint: str, rate: str | None = None) -> None:
+def main(url: str, rows: str, checkpoint: str, rate: str | None = None, budget: str | None = None) -> None:
     """Run once."""
     report = bulk.update(
         rows if rate else cursor(Path(rows)),
@@ -34,6 +34,7 @@ def main(url: str, rows: str, checkpoint: str, rate: str | None = None) -> None:
         checkpoint=checkpoint,
         check_index=False,
         max_requests_per_second=float(rate) if rate else None,
+        daily_budget=int(budget) if budget else None,
         progress="none",
     )
     sys.stdout.write(json.dumps(report.to_dict()))

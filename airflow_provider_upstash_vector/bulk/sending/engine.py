@@ -18,13 +18,13 @@ from contextlib import suppress
 import orjson
 
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
-from airflow_provider_upstash_vector.bulk.sending.limits import DailyBudget
 from airflow_provider_upstash_vector.bulk.sending.reader import RowReader
 from airflow_provider_upstash_vector.bulk.sending.request import RowRequest
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
 from airflow_provider_upstash_vector.bulk.sending.wait_queue import WorkerWaitQueue
 from airflow_provider_upstash_vector.bulk.sending.window import Window
+from airflow_provider_upstash_vector.bulk.tracking.budget import ReservedBudget
 from airflow_provider_upstash_vector.bulk.tracking.recorder import OutcomeRecorder
 from airflow_provider_upstash_vector.client import AsyncVectorClient
 from airflow_provider_upstash_vector.client.errors import (
@@ -57,7 +57,7 @@ class Engine:
         wait_queue: WorkerWaitQueue,
         window: Window[RowRequest],
         throttle: Throttle,
-        budget: DailyBudget,
+        budget: ReservedBudget,
         recorder: OutcomeRecorder,
         concurrency: int,
     ) -> None:
@@ -145,10 +145,9 @@ class Engine:
         """Return a row to send, or ``info`` as a probe."""
         now = time.monotonic()
         wait = self.throttle.wait_seconds(self.window.in_flight - self._paused, now)
-        if wait is None:
-            return None
-        if wait > 0:
-            self.wait_queue.wake_after(wait)
+        if wait != 0:
+            if wait is not None:
+                self.wait_queue.wake_after(wait)
             return None
         self._fill()
         if self.stop_reason is not None or not self.window.has_ready:
@@ -158,6 +157,8 @@ class Engine:
             return info()
         if not self.budget.left(time.time()):
             self._stop_for(stop_reasons.for_budget(self.budget.requests))
+            return None
+        if not self.budget.reserved(self.wait_queue.wake):
             return None
         self.throttle.sent()
         self.budget.spend()
@@ -177,6 +178,7 @@ class Engine:
         self.requests += 1
         started = time.monotonic()
         request.unproven_since = request.unproven_since or started
+        self.recorder.sent(self.retries, self.bytes_sent, started)
         try:
             response = await self._send_request(request.path, request.body, request.timeout_seconds)
         except UpstashVectorError as error:

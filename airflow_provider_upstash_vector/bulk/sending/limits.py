@@ -7,6 +7,7 @@ from decimal import Decimal
 
 _SECONDS_OF_A_DAY = 86_400
 _MIN_ROWS_FOR_A_FRACTION = 1_000
+_MAX_BLOCK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +37,54 @@ class FailureLimit:
 class DailyBudget:
     """The number of requests that may be sent per day of UTC, as the service counts them.
 
-    ``day`` counts from 1970. Requests are counted even without a limit (``None``): a later run may have one.
+    ``day`` counts from 1970. With ``block`` a request is only sent when it is reserved: recorded where the next
+    run finds it, a block at a time. A run that is killed has at most two blocks recorded and not sent.
     """
 
-    def __init__(self, requests: int | None, *, day: int = 0, spent: int = 0) -> None:
+    def __init__(self, requests: int | None, *, day: int = 0, spent: int = 0, block: int | None = None) -> None:
         if requests is not None and (not isinstance(requests, int) or isinstance(requests, bool) or requests < 1):
             raise ValueError(f"daily_budget must be a whole number of at least 1, got {requests!r}")
         self.requests = requests
         self.day = day
         self.spent = spent
+        self._block = block
+        self._reserved = spent
 
     def left(self, now: float) -> bool:
         """Return whether another request may be sent at ``now``, in seconds since 1970."""
         day = int(now // _SECONDS_OF_A_DAY)
         if day > self.day:  # a clock that is set back does not reset the budget
-            self.day, self.spent = day, 0
+            self.day, self.spent, self._reserved = day, 0, 0
         return self.requests is None or self.spent < self.requests
+
+    @property
+    def reserved(self) -> bool:
+        """Whether the next request may be sent now."""
+        return self._block is None or self.spent < self._reserved
+
+    def to_reserve(self) -> int | None:
+        """Return the requests of the day to record, those sent included; ``None`` if enough are reserved."""
+        if self._block is None or self._reserved - self.spent >= self._block:
+            return None
+        target = self.spent + 2 * self._block
+        target = target if self.requests is None else min(target, self.requests)
+        return target if target > self._reserved else None
+
+    def reserve(self, day: int, requests: int) -> None:
+        """Take note that ``requests`` of ``day`` have been recorded."""
+        if day == self.day:
+            self._reserved = requests
 
     def spend(self) -> None:
         """Count a request that is sent."""
         self.spent += 1
+
+
+def block_size(requests: int | None, rate: float | None) -> int:
+    """Return how many requests to reserve at once: half a percent of the budget, half a second of the rate."""
+    shares = (
+        _MAX_BLOCK,
+        _MAX_BLOCK if requests is None else requests // 200,
+        _MAX_BLOCK if rate is None else int(rate / 2),
+    )
+    return max(1, min(shares))

@@ -10,6 +10,7 @@ from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows, SourceBroken
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChanged
+from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed
 from airflow_provider_upstash_vector.client.errors import (
     QuotaExceeded,
     RateLimited,
@@ -142,7 +143,9 @@ def _vectors(counts: IndexInfo | NamespaceInfo) -> int:
 
 
 def for_crash(error: BaseException) -> StopReason:
-    """Return the reason for an error of the run itself."""
+    """Return the reason for an error of the run itself, or of what it writes."""
+    if isinstance(error, WriteFailed):
+        return StopReason(reason=error.reason, explanation=error.message, cause=error.__cause__)
     return StopReason(reason="error", explanation=f"{type(error).__name__}: {error}", cause=error)
 
 

@@ -7,8 +7,6 @@ fingerprint of the input and a digest of the rows read: if the input has changed
 from __future__ import annotations
 
 import base64
-import io
-import os
 import re
 import zlib
 from collections.abc import Mapping
@@ -22,15 +20,16 @@ from airflow_provider_upstash_vector.bulk.sources import InvalidRows
 from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFile
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, local_path
 from airflow_provider_upstash_vector.bulk.tracking.local_files import (
-    create_private,
+    beside,
     new_path,
     open_regular,
+    replace_private,
     temporary_path,
 )
 from airflow_provider_upstash_vector.bulk.tracking.lock import CheckpointLock, lock_path
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
 
-VERSION = 2
+VERSION = 3
 _PREFIX = re.compile(rb'\{\s*"fingerprint"\s*:')
 _PREFIX_BYTES = 64
 
@@ -69,8 +68,6 @@ class Checkpoint:
     bytes_sent: int = 0
     seconds: float = 0.0
     throttled_seconds: float = 0.0
-    budget_day: int = 0
-    budget_spent: int = 0
     namespaces: dict[str, int] = field(default_factory=dict)
     unknown_namespace_rows: int = 0  # rows in ``namespaces`` whose namespace is a guess
 
@@ -130,8 +127,8 @@ def _checked(value: Any, kind: str) -> Any:
 class FileCheckpoint:
     """A checkpoint in a file, replaced as a whole each time it is saved; a local one has its journal beside it.
 
-    Both are readable by this user only. A symbolic link at the path is replaced by the file: its target is read,
-    and never written.
+    The requests of the day are in ``<path>.budget``, which also outlasts a completed run. All are readable by this
+    user only. A symbolic link at a path is replaced by the file: its target is read, and never written.
 
     :param path: the file.
     :param owner: whose runs take over from one another instead of being refused: the task instance.
@@ -141,7 +138,8 @@ class FileCheckpoint:
         local = local_path(path)
         self.path: Any = local or path
         self._owner = owner
-        self.journal_path = local.with_name(f"{local.name}.journal") if local else temporary_journal(str(path))
+        self.budget_path: Any = beside(self.path, "budget")
+        self.journal_path = beside(local, "journal") if local else temporary_journal(str(path))
 
     def check(self) -> None:
         """Raise :class:`InvalidRows` rather than overwrite a file that is not a checkpoint."""
@@ -181,26 +179,42 @@ class FileCheckpoint:
     def save(self, state: dict[str, Any]) -> None:
         """Write the checkpoint; a local file is never seen half written."""
         content = orjson.dumps(state, option=orjson.OPT_INDENT_2)
-        if not isinstance(self.path, Path):
-            with self.path.open("wb") as file:
-                file.write(content)
-            return
         try:
-            self._replace(content)
+            _replace(self.path, content)
         except (FileExistsError, FileNotFoundError):  # a run that is being superseded saved at the same time
-            self._replace(content)
-
-    def _replace(self, content: bytes) -> None:
-        new = new_path(self.path)
-        with io.BufferedWriter(create_private(new)) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self.path)
+            _replace(self.path, content)
 
     def clear(self) -> None:
-        """Delete the file."""
+        """Delete the file; that of the budget stays."""
         self.path.unlink(missing_ok=True)
+
+    def load_budget(self) -> Mapping[str, Any] | None:
+        """Return what was saved last. Raises :class:`InvalidRows` for a file that is not a budget's."""
+        path = self.budget_path
+        try:
+            with open_regular(path) if isinstance(path, Path) else path.open("rb") as file:
+                record = orjson.loads(file.read())
+        except FileNotFoundError:
+            return None
+        except orjson.JSONDecodeError:
+            record = None
+        if not isinstance(record, dict):
+            raise InvalidRows(
+                f"{path} exists and is not a daily budget; delete it, or set checkpoint to another path"
+            )
+        return record
+
+    def save_budget(self, record: dict[str, Any]) -> None:
+        """Write the requests of the day."""
+        _replace(self.budget_path, orjson.dumps(record))
+
+
+def _replace(path: Any, content: bytes) -> None:
+    if isinstance(path, Path):
+        replace_private(path, content)
+        return
+    with path.open("wb") as file:
+        file.write(content)
 
 
 def temporary_journal(name: str) -> Path:
@@ -212,7 +226,10 @@ def own_files(store: CheckpointStore) -> list[OwnFile]:
     """Return the files that a run writes for its checkpoint."""
     beside = [store.journal_path, new_path(store.journal_path)]
     named = [store.path] if isinstance(store, FileCheckpoint) else []
-    beside += [near(path) for path in named if isinstance(path, Path) for near in (new_path, lock_path)]
+    if isinstance(store, FileCheckpoint):
+        beside.append(store.budget_path)
+        local = [path for path in (store.path, store.budget_path) if isinstance(path, Path)]
+        beside += [*map(new_path, local), *map(lock_path, local[:1])]
     return [
         *(OwnFile("checkpoint", path) for path in named),
         *(OwnFile("checkpoint", path, named=False) for path in beside),

@@ -15,7 +15,13 @@ from airflow_provider_upstash_vector.bulk.errors import Superseded
 from airflow_provider_upstash_vector.bulk.report import NamespaceCounts
 from airflow_provider_upstash_vector.bulk.sending.encode import Encoded
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint, CheckpointStore, FileCheckpoint
-from airflow_provider_upstash_vector.bulk.tracking.journal import DIGEST_BYTES, RING_ROWS, Journal, read_journal
+from airflow_provider_upstash_vector.bulk.tracking.journal import (
+    DIGEST_BYTES,
+    RING_ROWS,
+    Journal,
+    Work,
+    read_journal,
+)
 from airflow_provider_upstash_vector.bulk.tracking.lock import CheckpointLock
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
 from airflow_provider_upstash_vector.bulk.tracking.run_tokens import next_run, run_of, started_at, utc
@@ -40,8 +46,8 @@ def load_checkpoint(
 ) -> Checkpoint | None:
     """Return the state to resume from, rows of the journal included; ``None`` if it cannot be resumed.
 
-    If the input has changed, the run starts over with what is left of the day's budget. The journal does not
-    record namespaces: its updated rows are counted in ``namespace``, and in ``unknown_namespace_rows``.
+    If the input has changed, the run starts over. The journal does not record namespaces: its updated rows are
+    counted in ``namespace``, and in ``unknown_namespace_rows``.
     """
     state = store.load()
     if state is None:
@@ -53,8 +59,6 @@ def load_checkpoint(
     journal = read_journal(store.journal_path, checkpoint.journal, checkpoint.watermark)
     above = checkpoint.outcomes_above_watermark
     since = {number: outcome for number, outcome in journal.outcomes.items() if number not in above}
-    sent = sum(outcome != Outcome.REJECTED for outcome in since.values())
-    checkpoint = replace(checkpoint, budget_spent=checkpoint.budget_spent + sent)
     if checkpoint.fingerprint != fingerprint:
         log.warning(STARTING_OVER)
     elif not resume:
@@ -70,6 +74,7 @@ def load_checkpoint(
     read, digest = max((checkpoint.read, checkpoint.digest), (journal.read, journal.digest))
     return replace(
         checkpoint,
+        **{name: max(value, getattr(checkpoint, name)) for name, value in journal.work._asdict().items()},
         watermark=tracker.watermark,
         counts_below_watermark=tracker.counts_below_watermark,
         outcomes_above_watermark=tracker.outcomes_above_watermark,
@@ -93,13 +98,8 @@ def _log_resumed(store: CheckpointStore, checkpoint: Checkpoint, rows: int) -> N
 
 
 def started_over(checkpoint: Checkpoint) -> Checkpoint:
-    """Return the checkpoint of a run that starts over, with what is left of the day's budget."""
-    return Checkpoint(
-        fingerprint=checkpoint.fingerprint,
-        run=checkpoint.run,
-        budget_day=checkpoint.budget_day,
-        budget_spent=checkpoint.budget_spent,
-    )
+    """Return the checkpoint of a run that starts over."""
+    return Checkpoint(fingerprint=checkpoint.fingerprint, run=checkpoint.run)
 
 
 def clear_checkpoint(store: CheckpointStore) -> None:
@@ -183,6 +183,7 @@ class CheckpointWriter:
         self,
         store: CheckpointStore,
         tracker: OutcomeTracker,
+        work: Work = Work(),  # noqa: B008 - immutable
         *,
         previous_run: str = "",
         lock: CheckpointLock | None = None,
@@ -196,7 +197,7 @@ class CheckpointWriter:
         self._requested = 0
         self._saved: float = 0
         self._turn = threading.Lock()
-        self.journal = Journal(store.journal_path, tracker.watermark, ring_rows=ring_rows)
+        self.journal = Journal(store.journal_path, tracker.watermark, work, ring_rows=ring_rows)
 
     async def save(self, checkpoint: Checkpoint) -> Exception | None:
         """Save a checkpoint; return the error of the first or the third consecutive save, which stops the run."""
@@ -259,10 +260,12 @@ class CheckpointWriter:
     async def finish(self, checkpoint: Checkpoint) -> None:
         """Keep the checkpoint of a finished run until :func:`clear_checkpoint`.
 
-        If it cannot be saved, a later run sends some rows again. Raises :class:`Superseded`.
+        If it cannot be saved, the journal stays too, and a later run on this machine still sends nothing. Raises
+        :class:`Superseded`.
         """
         await self.save(checkpoint)
-        self.journal.remove()
+        if not self._failures:
+            self.journal.remove()
         if self.superseded:
             raise self.superseded
 

@@ -14,6 +14,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import orjson
@@ -27,7 +28,9 @@ from airflow_provider_upstash_vector.bulk.tracking.local_files import (
     new_path,
     open_regular,
     temporary_path,
+    write_all,
 )
+from airflow_provider_upstash_vector.bulk.tracking.writing import writing
 from airflow_provider_upstash_vector.client import exact_json
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
@@ -65,15 +68,19 @@ class FailuresFile:
         self._remote = local is None
         self._local = local or temporary_path(str(path), "failures.jsonl")
         self._new = new_path(self._local)
+        self._trial: Any = new_path(self._path)
         self._file: io.FileIO | None = None
         self._begun = False
+
+    def _writing(self) -> AbstractContextManager[None]:
+        return writing("failures_file", f"the failures file {self._path} cannot be written")
 
     def __str__(self) -> str:
         return str(self._path)
 
     def own_files(self) -> list[OwnFile]:
         """Return the files that the run writes."""
-        beside = [self._new, self._local] if self._remote else [self._new]
+        beside = [self._new, self._local, self._trial] if self._remote else [self._new]
         named = OwnFile("failures_path", self._path)
         return [named, *(OwnFile("failures_path", path, named=False) for path in beside)]
 
@@ -91,12 +98,28 @@ class FailuresFile:
             )
 
     def prepare(self, is_settled: Callable[[int], bool] | None) -> None:
-        """Create an empty file, or, if ``is_settled`` is given, one with the lines of completed rows."""
+        """Create an empty file, or, if ``is_settled`` is given, one with the lines of completed rows.
+
+        Raises :class:`WriteFailed` if nothing can be written, to the object store either; the previous file stays.
+        """
         self._begun = False
-        self._file = create_private(self._new)
-        if is_settled is not None:
-            with open(self._file.fileno(), "ab", closefd=False) as out:
-                out.writelines(_settled_lines(self._previous_lines(), is_settled))
+        with self._writing():
+            self._file = create_private(self._new)
+            write_all(self._file, b"\n")  # a full disk still creates an empty file
+            self._cut(0)
+            if is_settled is not None:
+                with open(self._file.fileno(), "ab", closefd=False) as out:
+                    out.writelines(_settled_lines(self._previous_lines(), is_settled))
+            if self._remote:
+                with self._trial.open("wb") as file:
+                    file.write(b"\n")
+                with suppress(Exception):  # some may write objects and not delete them
+                    self._trial.unlink()
+
+    def _cut(self, size: int) -> None:
+        assert self._file is not None, "the file is open"  # noqa: S101 - as it is called
+        self._file.truncate(size)
+        self._file.seek(size)
 
     def _previous_lines(self) -> Iterable[bytes]:
         """Yield the lines of previous runs; one that was killed has not copied them to the object store."""
@@ -114,21 +137,39 @@ class FailuresFile:
         If a newer run has created its file meanwhile, leave it alone.
         """
         if not self._begun:
-            if self._file is None or is_at(self._new, self._file):
+            with self._writing():
+                if self._file is None or is_at(self._new, self._file):
+                    self._new.replace(self._local)
                 self._new.replace(self._local)
             self._begun = True
 
     def write(self, line: bytes) -> None:
-        """Write one line of :func:`failure_line`."""
+        """Write one line of :func:`failure_line`, or nothing of it. Raises :class:`WriteFailed`."""
         self.begin()
-        if self._file is None or self._file.write(line) != len(line):
-            raise OSError(f"{self._local}: a line was written only in part; the disk may be full")
+        assert self._file is not None, "the file is prepared"  # noqa: S101 - as it is called
+        size = self._file.tell()
+        with self._writing():
+            try:
+                write_all(self._file, line)
+            except OSError:
+                self._cut(size)  # the next line must not continue this one
+                raise
 
     def close(self) -> None:
-        """Close the file, and copy it to its object store; delete it if no outcome was recorded."""
+        """Close the file, and copy it to its object store; delete it if no outcome was recorded.
+
+        Raises :class:`WriteFailed`; a file that could not be copied is copied by a run that resumes here.
+        """
         if self._file is None:
             return
-        self._file.close()
+        with self._writing():
+            self._close(self._file)
+
+    def _close(self, file: io.FileIO) -> None:
+        deleted = self._begun and not file.closed and not os.fstat(file.fileno()).st_nlink
+        file.close()
+        if deleted:
+            raise FileNotFoundError(f"{self._local} was deleted during the run")
         if not self._begun:
             self._new.unlink(missing_ok=True)
         elif self._remote:

@@ -8,6 +8,8 @@ that were only in memory. It also has the digest of the rows read, which is newe
 a ring, with row ``n`` at ``n % ring``. Rows from the checkpoint's watermark to half a ring beyond it are read; the
 bytes of rows below the watermark are cleared after the checkpoint has been saved. So a byte that has not been
 cleared is never read as that of a row one ring later, even if the machine failed.
+
+The header also has the work done, as it was when the last request was sent: a report covers killed runs too.
 """
 
 from __future__ import annotations
@@ -16,11 +18,19 @@ import mmap
 import os
 import secrets
 import struct
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
-from airflow_provider_upstash_vector.bulk.tracking.local_files import create_private, is_at, new_path, open_regular
+from airflow_provider_upstash_vector.bulk.tracking.local_files import (
+    create_private,
+    is_at,
+    new_path,
+    open_regular,
+    write_all,
+)
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome
 
 RING_ROWS = 1 << 20
@@ -30,7 +40,21 @@ _DIGEST = struct.Struct(f"<Q{DIGEST_BYTES}s")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BOOT_BYTES = 36
 _DIGEST_AT = _TOKEN_BYTES + _BOOT_BYTES
-_RING_AT = _DIGEST_AT + _DIGEST.size
+_WORK = struct.Struct("<QQdd")
+_WORK_AT = _DIGEST_AT + _DIGEST.size
+_SENT = struct.Struct("<QQd")
+_SECONDS = struct.Struct("<dd")
+_SECONDS_AT = _WORK_AT + _WORK.size - _SECONDS.size
+_RING_AT = _WORK_AT + _WORK.size
+
+
+class Work(NamedTuple):
+    """Work of a run and of those it resumed."""
+
+    retries: int = 0
+    bytes_sent: int = 0
+    seconds: float = 0.0
+    throttled_seconds: float = 0.0
 
 
 class Journal:
@@ -40,17 +64,26 @@ class Journal:
     previous one is still valid.
     """
 
-    def __init__(self, path: Path, watermark: int, *, ring_rows: int = RING_ROWS) -> None:
+    def __init__(self, path: Path, watermark: int, work: Work = Work(), *, ring_rows: int = RING_ROWS) -> None:  # noqa: B008 - immutable
         self.token = secrets.token_hex(_TOKEN_BYTES // 2)
         self._path = path
         self._ring_rows = ring_rows
         self._watermark = watermark
         self._published = False
         self._new = new_path(path)
+        self._before = work
         self._file = create_private(self._new)
-        # write all of it: with a full disk, access to an unwritten page would kill the process
-        self._file.write(_header(self.token) + bytes(_DIGEST.size + ring_rows))
-        self._map = mmap.mmap(self._file.fileno(), _RING_AT + ring_rows)
+        try:
+            # write all of it: with a full disk, access to an unwritten page would kill the process
+            write_all(self._file, _header(self.token) + bytes(_RING_AT - _DIGEST_AT + ring_rows))
+            self._map = mmap.mmap(self._file.fileno(), _RING_AT + ring_rows)
+        except BaseException:
+            self._file.close()
+            with suppress(OSError):
+                self._new.unlink()
+            raise
+        self._began = time.monotonic()
+        _WORK.pack_into(self._map, _WORK_AT, *work)
 
     def settle(self, number: int, outcome: Outcome) -> None:
         """Record the outcome of a row that the journal covers."""
@@ -58,7 +91,17 @@ class Journal:
 
     def record_digest(self, read: int, digest: str) -> None:
         """Record the digest of the first ``read`` rows."""
-        self._map[_DIGEST_AT:_RING_AT] = _DIGEST.pack(read, bytes.fromhex(digest))
+        self._map[_DIGEST_AT:_WORK_AT] = _DIGEST.pack(read, bytes.fromhex(digest))
+
+    def record_sent(self, retries: int, bytes_sent: int, now: float) -> None:
+        """Record the requests of this run, when one is sent at ``now``."""
+        retries_before, bytes_before, seconds_before, _ = self._before
+        seconds = seconds_before + now - self._began
+        _SENT.pack_into(self._map, _WORK_AT, retries_before + retries, bytes_before + bytes_sent, seconds)
+
+    def record_seconds(self, seconds: float, throttled_seconds: float) -> None:
+        """Record the seconds of this run and those it resumed."""
+        _SECONDS.pack_into(self._map, _SECONDS_AT, seconds, throttled_seconds)
 
     def covers(self, number: int) -> bool:
         """Return whether a row may be sent before the next checkpoint."""
@@ -111,11 +154,12 @@ def _header(token: str) -> bytes:
 
 
 class JournalContent(NamedTuple):
-    """Outcomes of rows, and the digest of the first ``read`` rows."""
+    """Outcomes of rows, the digest of the first ``read`` rows, and the work."""
 
     outcomes: dict[int, Outcome]
     read: int = 0
     digest: str = ""
+    work: Work = Work()
 
 
 def read_journal(path: Path, token: str, watermark: int) -> JournalContent:
@@ -135,5 +179,5 @@ def read_journal(path: Path, token: str, watermark: int) -> JournalContent:
         outcomes = {watermark + offset: Outcome(code) for offset, code in enumerate(ahead) if code}
     except ValueError:  # the file is damaged
         return empty
-    read, digest = _DIGEST.unpack(content[_DIGEST_AT:_RING_AT])
-    return JournalContent(outcomes, read, digest.hex())
+    read, digest = _DIGEST.unpack_from(content, _DIGEST_AT)
+    return JournalContent(outcomes, read, digest.hex(), Work(*_WORK.unpack_from(content, _WORK_AT)))

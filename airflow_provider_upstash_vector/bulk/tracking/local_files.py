@@ -7,16 +7,23 @@ import io
 import os
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
 
 _MODE = 0o600
 
 
-def new_path(path: Path) -> Path:
+def beside(path: Any, ending: str) -> Any:
+    """Return the path, local or not, with an ending added."""
+    return path.with_name(f"{path.name}.{ending}")
+
+
+def new_path(path: Any) -> Any:
     """Return the path of the new content that then replaces ``path``."""
-    return path.with_name(f"{path.name}.new")
+    return beside(path, "new")
 
 
 def create_private(path: Path) -> io.FileIO:
@@ -38,6 +45,27 @@ def is_at(path: Path, file: io.FileIO) -> bool:
         return os.path.samestat(path.lstat(), os.fstat(file.fileno()))
     except FileNotFoundError:
         return False
+
+
+def write_all(file: io.FileIO, content: bytes) -> None:
+    """Write all of ``content``: when a disk is almost full, one write may write a part and raise nothing."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def replace_private(path: Path, content: bytes) -> None:
+    """Replace a file, which is never seen half written; if that fails, nothing is left beside it."""
+    new = new_path(path)
+    try:
+        with create_private(new) as file:
+            write_all(file, content)
+            os.fsync(file.fileno())
+        new.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            new.unlink()
+        raise
 
 
 def open_regular(path: Path) -> io.BufferedReader:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import replace
 
 from airflow_provider_upstash_vector.bulk.sending.engine import Engine
-from airflow_provider_upstash_vector.bulk.sending.stop_reasons import for_checkpoint, for_time_limit
+from airflow_provider_upstash_vector.bulk.sending.stop_reasons import for_checkpoint, for_crash, for_time_limit
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import CheckpointWriter, RowsDigest
 from airflow_provider_upstash_vector.bulk.tracking.progress import Progress, Snapshot
+
+log = logging.getLogger(__name__)
 
 _TICK_SECONDS = 0.25
 _SAVE_EVERY_SECONDS = 1.0
@@ -45,21 +48,33 @@ class RunMonitor:
         self._awaited = (-1, 0.0)
 
     async def run(self) -> None:
-        """Check the run until cancelled."""
+        """Check the run until cancelled; stop it if that fails."""
+        try:
+            await self._watch()
+        except Exception as error:  # noqa: BLE001 - a run without a time limit and checkpoints must not continue
+            self._engine.stop(for_crash(error))
+
+    async def _watch(self) -> None:
         saved = time.monotonic()
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             if self._time_limit_seconds is not None and self._seconds() >= self._time_limit_seconds:
                 self._engine.stop(for_time_limit(self._time_limit_seconds))
             self.show()
+            if self._checkpoint_writer:
+                self._checkpoint_writer.journal.record_seconds(*self._all_seconds())
             if self._checkpoint_writer and time.monotonic() - saved >= _SAVE_EVERY_SECONDS:
                 await self._save(self._checkpoint_writer)
                 saved = time.monotonic()
 
     def show(self) -> None:
-        """Show the progress, if it is to be shown."""
+        """Show the progress, if it is to be shown and can be."""
         if self._progress:
-            self._progress.show(self.snapshot())
+            try:
+                self._progress.show(self.snapshot())
+            except Exception as error:  # noqa: BLE001 - a terminal or a logger; the run does not depend on it
+                self._progress = None
+                log.warning("The progress cannot be shown any more: %s: %s", type(error).__name__, error)
 
     async def _save(self, checkpoint_writer: CheckpointWriter) -> None:
         error = await checkpoint_writer.save(self.checkpoint())
@@ -75,6 +90,11 @@ class RunMonitor:
 
     def _seconds(self) -> float:
         return time.monotonic() - self._started
+
+    def _all_seconds(self) -> tuple[float, float]:
+        """Return the seconds of this run and those it resumed, and those throttled."""
+        throttled = self._engine.throttle.held_seconds(time.monotonic())
+        return self._before.seconds + self._seconds(), self._before.throttled_seconds + throttled
 
     def _done(self) -> int:
         return sum(self._engine.recorder.counts().values())
@@ -116,6 +136,7 @@ class RunMonitor:
         if done != self._done_saved:
             self._done_saved, self._completed_at = done, time.time()
         read, digest = self._digest.state() if self._digest else (0, "")
+        seconds, throttled_seconds = self._all_seconds()
         return replace(
             before,
             watermark=tracker.watermark,
@@ -126,9 +147,7 @@ class RunMonitor:
             completed_at=self._completed_at,
             retries=before.retries + engine.retries,
             bytes_sent=before.bytes_sent + engine.bytes_sent,
-            seconds=before.seconds + self._seconds(),
-            throttled_seconds=before.throttled_seconds + engine.throttle.held_seconds(time.monotonic()),
-            budget_day=engine.budget.day,
-            budget_spent=engine.budget.spent,
+            seconds=seconds,
+            throttled_seconds=throttled_seconds,
             namespaces=engine.recorder.namespaces.counts(),
         )

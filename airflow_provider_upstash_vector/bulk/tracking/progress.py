@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
+
+log = logging.getLogger(__name__)
 
 ProgressKind = Literal["auto", "log", "bar", "none"]
 LOG_EVERY_SECONDS = 10.0
@@ -95,6 +98,14 @@ def open_progress(kind: ProgressKind, log: Log) -> Progress | None:
     if kind == "bar" or (kind == "auto" and sys.stderr is not None and sys.stderr.isatty()):
         return _Bar()
     return LogLines(log)
+
+
+def close_progress(progress: Progress) -> None:
+    """Close what shows the progress; a terminal that is gone does not end the run."""
+    try:
+        progress.close()
+    except Exception as error:  # noqa: BLE001 - a terminal's or a logger's
+        log.warning("The progress could not be closed: %s: %s", type(error).__name__, error)
 
 
 class LogLines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from airflow_provider_upstash_vector.bulk.sending.limits import FailureLimit
 from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile, UnknownId, failure_line
 from airflow_provider_upstash_vector.bulk.tracking.journal import Journal
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
+from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
 log = logging.getLogger(__name__)
@@ -99,7 +101,13 @@ class OutcomeRecorder:
     def fail_unsettled(self, row: NumberedRow, error: UpstashVectorError) -> None:
         """Count a row as failed, but record no outcome: a run that resumes sends it again."""
         self.unsettled_failures[Outcome.FAILED] += 1
-        self._write(row, error)
+        with suppress(WriteFailed):  # the run has stopped already; one that resumes writes the line
+            self._write(row, error)
+
+    def sent(self, retries: int, bytes_sent: int, now: float) -> None:
+        """Record the requests of this run so far, with one that is sent now."""
+        if self._journal is not None:
+            self._journal.record_sent(retries, bytes_sent, now)
 
     def _fail(self, row: NumberedRow, outcome: Outcome, error: UpstashVectorError) -> bool:
         self._write(row, error)

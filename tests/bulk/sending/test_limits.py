@@ -57,11 +57,13 @@ def test_invalid_budgets_are_named(requests: Any) -> None:
 
 
 class BudgetMachine(RuleBasedStateMachine):
-    @initialize(requests=st.integers(1, 5), now=st.integers(0, 4 * 10**9))
-    def begin(self, requests: int, now: int) -> None:
-        self.requests, self.now = requests, float(now)
-        self.budget = DailyBudget(requests)
-        self.spent: dict[int, int] = {}
+    @initialize(requests=st.integers(1, 9), now=st.integers(0, 4 * 10**9), block=st.none() | st.integers(1, 3))
+    def begin(self, requests: int, now: int, block: int | None) -> None:
+        self.requests, self.now, self.block = requests, float(now), block
+        self.budget = DailyBudget(requests, block=block)
+        self.sent: dict[int, int] = {}
+        self.lost: dict[int, int] = {}
+        self.record = (0, 0)
 
     @rule(seconds=st.floats(0, 2 * DAY))
     def time_passes(self, seconds: float) -> None:
@@ -72,17 +74,41 @@ class BudgetMachine(RuleBasedStateMachine):
         self.now = (self.now // DAY + 1) * DAY
 
     @rule()
+    def record_the_reservation(self) -> None:
+        requests = self.budget.to_reserve()
+        if requests is not None:
+            self.record = (self.budget.day, requests)
+            self.budget.reserve(*self.record)
+
+    @rule()
     def send(self) -> None:
         day = int(self.now // DAY)
         left = self.budget.left(self.now)
-        assert left == (self.spent.get(day, 0) < self.requests)
-        if left:
-            self.budget.spend()
-            self.spent[day] = self.spent.get(day, 0) + 1
+        sent = self.sent.get(day, 0)
+        assert left == (sent + self.lost.get(day, 0) < self.requests)
+        if not left:
+            return
+        if not self.budget.reserved:
+            self.record_the_reservation()
+        assert self.budget.reserved
+        assert self.block is None or self.record >= (day, sent + 1)
+        self.budget.spend()
+        self.sent[day] = sent + 1
 
     @rule()
-    def resume_from_a_checkpoint(self) -> None:
-        self.budget = DailyBudget(self.requests, day=self.budget.day, spent=self.budget.spent)
+    def resume_after_a_clean_end(self) -> None:
+        self.budget = DailyBudget(self.requests, day=self.budget.day, spent=self.budget.spent, block=self.block)
+        self.record = (self.budget.day, self.budget.spent)
+
+    @rule()
+    def resume_after_a_kill(self) -> None:
+        if self.block is None:
+            return
+        day, requests = self.record
+        lost = requests - self.sent.get(day, 0)
+        assert lost - self.lost.get(day, 0) <= 2 * self.block
+        self.lost[day] = lost
+        self.budget = DailyBudget(self.requests, day=day, spent=requests, block=self.block)
 
 
 TestBudget = BudgetMachine.TestCase

@@ -28,8 +28,6 @@ STATE = Checkpoint(
     bytes_sent=5_000,
     seconds=1.5,
     throttled_seconds=0.25,
-    budget_day=20_000,
-    budget_spent=11,
     namespaces={"": 5, "archive": 3},
 )
 
@@ -101,7 +99,6 @@ def damaged(**changes: Any) -> dict[str, Any]:
         damaged(retries="3"),
         damaged(retries=1.5),
         damaged(seconds=None),
-        damaged(budget_day="2026-01-01"),
         damaged(journal=None),
         damaged(fingerprint=None),
         damaged(namespaces=None),

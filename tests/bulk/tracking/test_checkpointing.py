@@ -64,8 +64,8 @@ def test_a_run_without_a_checkpoint_starts_without_a_warning(
 def test_a_run_with_changed_input_starts_over_with_a_warning(
     store: SlowStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store.save(state_of(OutcomeTracker(2, (2, 0, 0, 0)), budget_day=5, budget_spent=7).to_json())
-    assert load_checkpoint(store, "y") == Checkpoint(fingerprint="y", budget_day=5, budget_spent=7)
+    store.save(state_of(OutcomeTracker(2, (2, 0, 0, 0))).to_json())
+    assert load_checkpoint(store, "y") is None
     assert caplog.messages == ["The input or its options have changed since the checkpoint; starting over."]
 
 
@@ -74,9 +74,7 @@ def test_a_run_resumes_with_the_rows_of_the_journal_if_it_is_there(
 ) -> None:
     tracker = OutcomeTracker()
     checkpoint_writer = CheckpointWriter(store, tracker)
-    asyncio.run(
-        checkpoint_writer.save(state_of(tracker, budget_day=5, budget_spent=7, completed_at=1_764_115_975.0))
-    )
+    asyncio.run(checkpoint_writer.save(state_of(tracker, completed_at=1_764_115_975.0)))
     settle(checkpoint_writer, tracker, 0, 1, 4)
     checkpoint_writer.journal.settle(5, Outcome.REJECTED)
     checkpoint_writer.close()
@@ -85,14 +83,13 @@ def test_a_run_resumes_with_the_rows_of_the_journal_if_it_is_there(
     assert found is not None
     assert (found.watermark, found.counts_below_watermark) == (2, (2, 0, 0, 0))
     assert found.outcomes_above_watermark == {4: Outcome.UPDATED, 5: Outcome.REJECTED}
-    assert (found.budget_day, found.budget_spent) == (5, 10)
     (message,) = caplog.messages
     assert message.startswith("Resuming after 4 completed rows: those, the last at 2025-11-26 00:12:55 UTC, are ")
     assert message.endswith(f"To start over, set resume=False, or delete the checkpoint ({store}).")
     store.journal_path.unlink()
     elsewhere = load_checkpoint(store, "x")
     assert elsewhere is not None
-    assert (elsewhere.watermark, elsewhere.outcomes_above_watermark, elsewhere.budget_spent) == (0, {}, 7)
+    assert (elsewhere.watermark, elsewhere.outcomes_above_watermark) == (0, {})
 
 
 def test_a_save_that_ends_late_does_not_undo_a_later_one(store: SlowStore) -> None:

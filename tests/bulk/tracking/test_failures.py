@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from upath import UPath
 
 from airflow_provider_upstash_vector.bulk.tracking.failures import failure_line
+from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from tests.support.bulk_runs import prepared
 
@@ -22,20 +24,19 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "new" / "failures.jsonl"
 
 
-class NoSpace:
-    """Writes a part of each line, as a full disk does."""
-
-    def write(self, content: bytes) -> int:
-        return len(content) - 1
-
-
-def test_a_line_that_is_written_in_part_is_an_error(path: Path) -> None:
+def test_a_line_that_the_disk_cuts_short_leaves_nothing(path: Path) -> None:
     file = prepared(path, None)
-    file.begin()
+    file.write(line({"id": "a" * 1_000_000}, number=0))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, hard))
+    try:
+        with pytest.raises(WriteFailed, match="File too large"):
+            file.write(line({"id": "b"}, number=1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    file.write(line({"id": "c"}, number=2))
     file.close()
-    file._file = NoSpace()  # type: ignore[assignment]  # no disk is full here
-    with pytest.raises(OSError, match="written only in part"):
-        file.write(b"{}\n")
+    assert [*lines(path)] == [0, 2]
 
 
 def lines(path: Any) -> Iterator[int]:
@@ -117,7 +118,7 @@ def test_a_file_that_cannot_be_copied_stays_and_its_path_is_logged(
     file = prepared(remote, None)
     file.write(line({"id": "a"}, number=4))
     file._path = UPath("file:///proc/nowhere/rows.jsonl")
-    with pytest.raises(OSError, match="nowhere"):
+    with pytest.raises(WriteFailed, match="nowhere"):
         file.close()
     kept = Path(caplog.messages[0].rpartition(" at ")[2].rstrip("."))
     assert [*lines(kept)] == [4]

@@ -156,8 +156,8 @@ def test_a_journal_from_before_the_last_boot_is_empty(
 def test_the_digest_is_read_with_the_token(path: Path) -> None:
     journal = Journal(path, 7)
     journal.publish()
-    assert read_journal(path, journal.token, 7)[1:] == (0, "00" * 16)
+    assert read_journal(path, journal.token, 7)[1:3] == (0, "00" * 16)
     journal.record_digest(10**12, "ab" * 16)
     journal.settle(7, Outcome.UPDATED)
     journal.close()
-    assert read_journal(path, journal.token, 7) == ({7: Outcome.UPDATED}, 10**12, "ab" * 16)
+    assert read_journal(path, journal.token, 7)[:3] == ({7: Outcome.UPDATED}, 10**12, "ab" * 16)
