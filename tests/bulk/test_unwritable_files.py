@@ -50,19 +50,17 @@ def numbered(count: int) -> list[dict[str, Any]]:
     return [{"id": f"v{number}", "metadata": {"n": number}} for number in range(count)]
 
 
-def remote(path: str) -> UPath:
-    return UPath(path)
-
-
-@pytest.mark.parametrize("path", ["/proc/nowhere/file", remote("file:///proc/nowhere/file")])
+@pytest.mark.parametrize("scheme", ["", "simplecache::file://"])
 @pytest.mark.parametrize(
     ("argument", "reason"), [("failures_path", "failures_file"), ("checkpoint", "checkpoint")]
 )
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_a_file_that_cannot_be_written_is_noticed_before_any_request(
-    server: DevServer, run: Run, tmp_path: Path, argument: str, reason: str, path: Any, dry_run: bool
+    server: DevServer, run: Run, tmp_path: Path, argument: str, reason: str, scheme: str, dry_run: bool
 ) -> None:
     kept = tmp_path / "checkpoint"
+    path: Any = f"/proc/nowhere/{tmp_path.name}"  # a cache keeps files by name
+    path = UPath(scheme + path) if scheme else path
     fill(server, ["v0"])
     if dry_run and argument == "checkpoint":
         assert run(numbered(3), checkpoint=path, dry_run=True).not_attempted == 3
