@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # Large enough for few network requests, small enough that a shard reads little beyond its range.
 _BUFFER_BYTES = 256 * 1024
+_FEW_BYTES = 64
 
 
 class RawFile(io.RawIOBase):
@@ -50,6 +51,17 @@ class RawFile(io.RawIOBase):
     def tell(self) -> int:
         """Return the position."""
         return self.position
+
+
+class Arriving:
+    """A buffered file whose ``read`` returns what has arrived, rather than wait for all that was asked for."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = cast("io.BufferedReader", file)
+
+    def read(self, size: int) -> bytes:
+        """Read up to ``size`` bytes, and all of them if they are few, as the fields of a header are."""
+        return self._file.read(size) if size < _FEW_BYTES else self._file.read1(size)
 
 
 class Decompressed(io.RawIOBase):
