@@ -31,7 +31,8 @@ class _File:
     suffix: str
     broken: tuple[type[Exception], ...]  # what reading raises if the file is damaged
     size: int
-    changed: object  # when that was, or 0 if its store does not say
+    modified: object  # when that was, or 0 if its store does not say
+    changed: object  # the same, and more of a local file
     stream: bool  # a pipe or a terminal: read once, as data arrives
     groups_before: int = 0  # row groups of Parquet in the files before
 
@@ -101,6 +102,8 @@ class FileRows:
                             continue
                         read += 1
                         yield row[0], name, row[1]
+                    if is_local(file.path) and not file.stream and raw.is_other_than(file.size, file.modified):
+                        raise OSError("it was changed while it was read")
             except file.broken as error:
                 raise _explained(file, error, read + skip.passed) from error
             progress.finish()
@@ -160,7 +163,7 @@ def _file(path: OpenablePath, given: Format | None) -> _File:
     raised: tuple[type[Exception], ...] = (InvalidRows, OSError, *broken)
     # a local file that is rewritten may keep its time of modification, as with cp -p
     changed = (stat.st_mtime, stat.st_ctime) if is_local(path) else stat.st_mtime
-    return _File(path, format, suffix, raised, stat.st_size or 0, changed, stream)
+    return _File(path, format, suffix, raised, stat.st_size or 0, stat.st_mtime, changed, stream)
 
 
 def _explained(file: _File, error: Exception, rows_read: int) -> Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from numbers import Integral
 from typing import Any
 
@@ -59,4 +60,7 @@ def _values(series: Any, column: Column) -> Any:
 
 
 def _number_as_text(value: object) -> object:
-    return str(value) if isinstance(value, Integral) and not isinstance(value, bool) else value
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        with suppress(ValueError):  # of more digits than Python converts
+            return str(value)
+    return value

@@ -18,6 +18,7 @@ _MAX_BATCH_BYTES: Final = 64 * 1024 * 1024
 _ROWS_OF_LARGE_COLUMNS: Final = 64
 _MAX_UNFOLDED_BYTES: Final = 256 * 1024 * 1024
 _MAX_UNFOLDED_TIMES: Final = 200  # the size in the file; numbers and text rarely exceed 20
+_SMALL_COLUMN_BYTES: Final = 1024 * 1024  # at most, of which the largest value may be all
 _PROBE_BUFFER_BYTES: Final = 64 * 1024
 _WIDTHS: Final = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
 
@@ -58,7 +59,7 @@ class RowGroupSizes:
     def _largest_text(self, group: int, leaf: Any, chunk: Any) -> int:
         """Return the bytes of the largest text that more than one row may have."""
         size: int = chunk.total_uncompressed_size
-        if size * BATCH_ROWS <= _MAX_BATCH_BYTES and not leaf.max_repetition_level:
+        if size <= _SMALL_COLUMN_BYTES and not leaf.max_repetition_level:
             return size
         if "DELTA_BYTE_ARRAY" in chunk.encodings:  # each value may begin as the one before
             return min(size, MAX_ROW_BYTES)

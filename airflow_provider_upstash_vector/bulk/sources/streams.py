@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -51,6 +52,14 @@ class RawFile(io.RawIOBase):
     def tell(self) -> int:
         """Return the position."""
         return self.position
+
+    def is_other_than(self, size: int, modified: object) -> bool:
+        """Return whether a file on this machine's disk is not as it was; a path to it may name another by now."""
+        try:
+            stat = os.fstat(self._file.fileno())
+        except (OSError, AttributeError):  # a file of an object store
+            return False
+        return (stat.st_size, stat.st_mtime) != (size, modified)
 
 
 class Arriving:
