@@ -9,9 +9,9 @@ from contextlib import suppress
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
 from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
-from airflow_provider_upstash_vector.bulk.sending.prefetch import END, PENDING, open_prefetcher
+from airflow_provider_upstash_vector.bulk.sending.prefetch import open_prefetcher
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
-from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
+from airflow_provider_upstash_vector.bulk.sources import END, PENDING, AsyncSource, Source
 from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow, OutcomeRecorder
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client.errors import InvalidRequest

@@ -45,6 +45,7 @@ def test_kills_never_exceed_the_budget_and_waste_little(tmp_path: Path, budget: 
                 server.url,
                 str(path),
                 str(tmp_path / "c"),
+                "jsonl",
             ]
             process = subprocess.Popen(
                 [*command, random.choice(["20000", "500"]), str(budget)],

@@ -37,8 +37,13 @@ class Tally:
         return ", ".join(f"{name} {getattr(self, name)}" for name in names)
 
 
-def kill_in_a_loop(kind: str, kills: int, folder: Path, random_value: random.Random, *, rows: int) -> Tally:
-    """Process inputs of ``rows`` rows until there were so many kills, each amid requests."""
+def kill_in_a_loop(
+    kind: str, kills: int, folder: Path, random_value: random.Random, *, rows: int, limited: bool
+) -> Tally:
+    """Process inputs of ``rows`` rows until there were so many kills, each amid requests.
+
+    If ``limited``, rows are sent at a rate: more slowly than they are read.
+    """
     tally = Tally()
     for number in count():
         if tally.kills >= kills:
@@ -47,7 +52,7 @@ def kill_in_a_loop(kind: str, kills: int, folder: Path, random_value: random.Ran
             server.seconds, server.slow_share, server.slow_seconds = 0.001, 0.01, 0.6
             order = [place % IDS for place in range(rows)]
             random_value.shuffle(order)
-            _process(kind, folder / f"{kind}{number}", order, kills, server, random_value, tally)
+            _process(kind, limited, folder / f"{kind}{number}", order, kills, server, random_value, tally)
             tally.resent += len(server.times) - rows
             examine(server, tally)
     raise AssertionError  # the loop returns
@@ -55,6 +60,7 @@ def kill_in_a_loop(kind: str, kills: int, folder: Path, random_value: random.Ran
 
 def _process(
     kind: str,
+    limited: bool,
     folder: Path,
     order: list[int],
     kills: int,
@@ -69,9 +75,9 @@ def _process(
     for _ in range(kills + 20):
         killing = tally.kills < kills
         # slower than rows are settled, so that a resumed run reads those above the watermark bit by bit
-        rate = 0 if kind == "generator" else random_value.choice([1_000, 40]) if killing else 1_000
+        rate = 0 if not limited else random_value.choice([1_000, 40]) if killing else 1_000
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.killed_run", server.url, str(path), str(checkpoint)]
+            [sys.executable, "-m", "tests.support.killed_run", server.url, str(path), str(checkpoint), kind]
             + ([str(rate)] if rate else []),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,16 +1,23 @@
-"""A bulk run to be killed: ``python -m tests.support.killed_run URL ROWS CHECKPOINT [RATE [BUDGET]]``.
+"""A bulk run to be killed: ``python -m tests.support.killed_run URL ROWS CHECKPOINT KIND [RATE [BUDGET]]``.
 
-It prints its report. Without a rate the rows come from a generator.
+Prints its report. ``ROWS`` is a JSON Lines file, from which rows of every other kind are made.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
 
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import Endpoint
@@ -18,21 +25,86 @@ from airflow_provider_upstash_vector.client import Endpoint
 BATCH_ROWS, PAUSE_SECONDS = 200, 0.03
 
 
-def cursor(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield rows as a database cursor does, with a pause before each batch."""
-    for number, line in enumerate(path.read_text().splitlines()):
+def all_rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def generator(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield rows with a pause before each batch."""
+    for number, row in enumerate(all_rows(path)):
         if number % BATCH_ROWS == 0:
             time.sleep(PAUSE_SECONDS)
-        yield json.loads(line)
+        yield row
 
 
-def main(url: str, rows: str, checkpoint: str, rate: str | None = None, budget: str | None = None) -> None:
+def cursor(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a database cursor, with a pause before each batch."""
+    database = sqlite3.connect(":memory:", check_same_thread=False)
+    database.execute("CREATE TABLE rows (id TEXT, data TEXT)")
+    database.executemany("INSERT INTO rows VALUES (:id, :data)", all_rows(path))
+    found = database.execute("SELECT id, data FROM rows ORDER BY rowid")
+    while batch := found.fetchmany(BATCH_ROWS):
+        time.sleep(PAUSE_SECONDS)
+        for id, data in batch:
+            yield {"id": id, "data": data}
+
+
+def written(path: Path, suffix: str, write: Callable[[Path], object]) -> Path:
+    """Return a file beside ``path``, which is written once."""
+    target = path.with_suffix(suffix)
+    if not target.exists():
+        write(target.with_suffix(".part"))
+        target.with_suffix(".part").rename(target)
+    return target
+
+
+def csv(path: Path) -> Path:
+    return written(path, ".csv", lambda target: pd.DataFrame(all_rows(path)).to_csv(target, index=False))
+
+
+def parquet_file(path: Path) -> Path:
+    table = pa.Table.from_pylist(all_rows(path))
+    return written(path, ".parquet", lambda target: parquet.write_table(table, target, row_group_size=400))
+
+
+def pipe(path: Path) -> Path:
+    """Return a pipe into which a producer writes all rows again, slowly."""
+    reading, writing = os.pipe()
+
+    def produce() -> None:
+        with os.fdopen(writing, "wb", 0) as out:
+            for number, line in enumerate(path.read_bytes().splitlines(keepends=True)):
+                if number % BATCH_ROWS == 0:
+                    time.sleep(PAUSE_SECONDS)
+                out.write(line)
+
+    threading.Thread(target=produce, daemon=True).start()
+    return Path(f"/dev/fd/{reading}")
+
+
+KINDS: dict[str, Callable[[Path], object]] = {
+    "jsonl": lambda path: path,
+    "csv": csv,
+    "parquet": parquet_file,
+    "pipe": pipe,
+    "generator": generator,
+    "cursor": cursor,
+    "list": all_rows,
+    "frame": lambda path: pd.DataFrame(all_rows(path)),
+    "arrow": lambda path: pa.Table.from_pylist(all_rows(path)),
+}
+
+
+def main(
+    url: str, rows: str, checkpoint: str, kind: str, rate: str | None = None, budget: str | None = None
+) -> None:
     """Run once."""
     report = bulk.update(
-        rows if rate else cursor(Path(rows)),
+        KINDS[kind](Path(rows)),
         Endpoint.of(url, "token"),
         checkpoint=checkpoint,
         check_index=False,
+        format="jsonl" if kind == "pipe" else None,
         max_requests_per_second=float(rate) if rate else None,
         daily_budget=int(budget) if budget else None,
         progress="none",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, Shard, Source, SourceRow, open_source
+from airflow_provider_upstash_vector.bulk.sources.base import PENDING
 
 
 def source(rows: object, *, shard: tuple[int, int] | None = None, **arguments: Any) -> Source:
@@ -18,7 +19,7 @@ def source(rows: object, *, shard: tuple[int, int] | None = None, **arguments: A
 
 
 def read(rows: object, skip: int = 0, **arguments: Any) -> list[SourceRow]:
-    return list(source(rows, **arguments).rows(skip))
+    return [row for row in source(rows, **arguments).rows(skip) if row is not PENDING]
 
 
 def values(rows: object, skip: int = 0, **arguments: Any) -> list[Any]:

@@ -6,6 +6,7 @@ without its model, which would take as long as sending them.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from airflow_provider_upstash_vector.client.models import IndexInfo, SparseVecto
 from airflow_provider_upstash_vector.client.wire.call import path
 
 _MAX_PATHS = 10_000
+_MAX_RAISED_CHARS = 200
 _NUMBERS = orjson.OPT_SERIALIZE_NUMPY
 
 
@@ -58,6 +60,15 @@ class Encoder:
 
     def encode(self, row: object) -> Encoded:
         """Return the request for a row. Raises :class:`InvalidRequest`, or its subclass :class:`WrongIndex`."""
+        try:
+            return self._encode(row)
+        except InvalidRequest:
+            raise
+        except Exception as error:  # a row may have code of its own, and any depth
+            raised = "".join(traceback.format_exception_only(error)).strip()[:_MAX_RAISED_CHARS]
+            raise InvalidRequest("row", f"cannot be encoded: {raised}") from error
+
+    def _encode(self, row: object) -> Encoded:
         if isinstance(row, VectorUpdate):
             parts: dict[str, Any] = {name: getattr(row, name) for name in VectorUpdate.model_fields}
         else:

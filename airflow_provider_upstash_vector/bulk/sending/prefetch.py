@@ -7,31 +7,30 @@ import contextvars
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from enum import Enum
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
-from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source, SourceRow
+from airflow_provider_upstash_vector.bulk.sending.row_size import row_size
+from airflow_provider_upstash_vector.bulk.sources import (
+    END,
+    PENDING,
+    AsyncSource,
+    Pending,
+    Poll,
+    Source,
+    SourceRow,
+)
 
 _MAX_READ_AHEAD = 256
-_RESUME_BELOW = 64
-
-
-class Poll(Enum):
-    """What ``poll`` returns instead of a row."""
-
-    PENDING = "no row yet; the prefetcher wakes the run"
-    END = "no more rows"
-
-
-PENDING: Final = Poll.PENDING
-END: Final = Poll.END
+_MAX_BYTES_AHEAD = 16 * 1024 * 1024
+_RESUME_AT = 0.25  # of these
+_CLOSING_SECONDS = 0.5
 
 
 class Prefetcher(Protocol):
     """Reads rows for a run on an event loop."""
 
     def poll(self) -> SourceRow | Literal[Poll.PENDING, Poll.END]:
-        """Return the next row, ``PENDING`` or ``END``; raises the error of reading."""
+        """Return the next row, ``PENDING`` if the run is to be woken, or ``END``; raises the error of reading."""
 
     async def close(self) -> None:
         """Stop reading."""
@@ -44,15 +43,19 @@ def open_prefetcher(source: Source | AsyncSource, skip: int, wake: Callable[[], 
         return _AsyncPrefetcher(rows, wake)
     if getattr(source, "blocking", False):
         return _ThreadPrefetcher(rows, wake)
-    return _InlineRows(rows)
+    return _InlineRows(rows, wake)
 
 
 class _InlineRows:
-    def __init__(self, rows: Iterator[SourceRow]) -> None:
+    def __init__(self, rows: Iterator[SourceRow | Pending], wake: Callable[[], object]) -> None:
         self._rows = rows
+        self._wake = wake
 
-    def poll(self) -> SourceRow | Literal[Poll.END]:
-        return next(self._rows, END)
+    def poll(self) -> SourceRow | Literal[Poll.PENDING, Poll.END]:
+        row = next(self._rows, END)
+        if row is PENDING:  # other tasks of the loop run first
+            asyncio.get_running_loop().call_soon(self._wake)
+        return row
 
     async def close(self) -> None:
         close = getattr(self._rows, "close", None)
@@ -64,7 +67,9 @@ class _ReadAhead:
     """Rows read ahead, and how reading ended."""
 
     def __init__(self, wake: Callable[[], object]) -> None:
-        self._ahead: deque[SourceRow] = deque()
+        self._ahead: deque[tuple[SourceRow, int]] = deque()
+        # each changed by one thread only
+        self._bytes_added = self._bytes_taken = 0
         self._wake = wake
         self._demand = False
         self._ended = False
@@ -81,10 +86,21 @@ class _ReadAhead:
         return self._first()
 
     def _first(self) -> SourceRow:
-        row = self._ahead.popleft()
-        if len(self._ahead) < _RESUME_BELOW:
+        row, size = self._ahead.popleft()
+        self._bytes_taken += size
+        if not self._has_ahead(_RESUME_AT):
             self._resume()
         return row
+
+    def _add(self, row: SourceRow) -> None:
+        size = row_size(row[0])
+        self._bytes_added += size
+        self._ahead.append((row, size))
+
+    def _has_ahead(self, part: float) -> bool:
+        """Return whether as much has been read ahead as a part of what may be."""
+        rows, size = len(self._ahead), self._bytes_added - self._bytes_taken
+        return rows >= _MAX_READ_AHEAD * part or size >= _MAX_BYTES_AHEAD * part
 
     def _resume(self) -> None:
         raise NotImplementedError
@@ -93,7 +109,7 @@ class _ReadAhead:
 class _ThreadPrefetcher(_ReadAhead):
     """Reads in a daemon thread: a generator that hangs does not keep the process alive."""
 
-    def __init__(self, rows: Iterator[SourceRow], wake: Callable[[], object]) -> None:
+    def __init__(self, rows: Iterator[SourceRow | Pending], wake: Callable[[], object]) -> None:
         super().__init__(wake)
         self._rows = rows
         self._loop = asyncio.get_running_loop()
@@ -105,9 +121,10 @@ class _ThreadPrefetcher(_ReadAhead):
     def _read(self) -> None:
         try:
             for row in self._rows:
-                self._ahead.append(row)
-                self._wake_on_demand()
-                while len(self._ahead) >= _MAX_READ_AHEAD and not self._closed:
+                if row is not PENDING:
+                    self._add(row)
+                    self._wake_on_demand()
+                while self._has_ahead(1.0) and not self._closed:
                     self._room.wait(1.0)
                     self._room.clear()
                 if self._closed:
@@ -135,7 +152,7 @@ class _ThreadPrefetcher(_ReadAhead):
 
 
 class _AsyncPrefetcher(_ReadAhead):
-    def __init__(self, rows: AsyncIterator[SourceRow], wake: Callable[[], object]) -> None:
+    def __init__(self, rows: AsyncIterator[SourceRow | Pending], wake: Callable[[], object]) -> None:
         super().__init__(wake)
         self._rows = rows
         self._room = asyncio.Event()
@@ -144,9 +161,12 @@ class _AsyncPrefetcher(_ReadAhead):
     async def _read(self) -> None:
         try:
             async for row in self._rows:
-                self._ahead.append(row)
+                if row is PENDING:
+                    await asyncio.sleep(0)
+                    continue
+                self._add(row)
                 self._wake()
-                while len(self._ahead) >= _MAX_READ_AHEAD:
+                while self._has_ahead(1.0):
                     self._room.clear()
                     await self._room.wait()
         except BaseException as error:  # noqa: BLE001 - raised again by poll
@@ -159,4 +179,4 @@ class _AsyncPrefetcher(_ReadAhead):
 
     async def close(self) -> None:
         self._task.cancel()
-        await asyncio.wait([self._task])
+        await asyncio.wait([self._task], timeout=_CLOSING_SECONDS)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
 from airflow_provider_upstash_vector.bulk.sending.encode import Encoded, Encoder, WrongIndex
-from airflow_provider_upstash_vector.bulk.sending.prefetch import END, PENDING, Prefetcher
+from airflow_provider_upstash_vector.bulk.sending.prefetch import Prefetcher
 from airflow_provider_upstash_vector.bulk.sending.request import RowRequest
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sending.window import Window
+from airflow_provider_upstash_vector.bulk.sources import END, PENDING
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsDigest
 from airflow_provider_upstash_vector.bulk.tracking.journal import Journal
 from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow, OutcomeRecorder
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 
-_MAX_ROWS_AT_ONCE = 500
+_SLICE_SECONDS = 0.02
 
 
 class RowReader:
@@ -63,7 +65,8 @@ class RowReader:
         ``has_more_at_once`` is set if reading only paused, so that other tasks of the loop can run.
         """
         self.has_more_at_once = False
-        for _ in range(_MAX_ROWS_AT_ONCE):
+        until = time.monotonic() + _SLICE_SECONDS
+        while time.monotonic() < until:
             number = self.next_number
             if self.ended or not window.has_room(number, recorder.tracker.watermark) or not self._covers(number):
                 return None

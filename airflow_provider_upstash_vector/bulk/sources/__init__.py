@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 
 from airflow_provider_upstash_vector.bulk.sources.base import (
+    END,
     FAILURE_FIELD,
+    MAX_ROW_BYTES,
+    PENDING,
     AsyncSource,
     FieldNames,
     InvalidJson,
     InvalidRows,
+    Pending,
+    Poll,
     Shard,
     Source,
     SourceBroken,
@@ -25,13 +30,18 @@ from airflow_provider_upstash_vector.bulk.sources.tables import is_table, table_
 from airflow_provider_upstash_vector.client.validation import shown
 
 __all__ = [
+    "END",
     "FAILURE_FIELD",
+    "MAX_ROW_BYTES",
+    "PENDING",
     "AsyncSource",
     "FieldNames",
     "FindPaths",
     "Format",
     "InvalidJson",
     "InvalidRows",
+    "Pending",
+    "Poll",
     "Shard",
     "Source",
     "SourceBroken",

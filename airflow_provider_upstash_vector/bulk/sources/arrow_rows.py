@@ -6,8 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows
+from airflow_provider_upstash_vector.bulk.sources.arrow_sizes import size_of
+from airflow_provider_upstash_vector.bulk.sources.base import (
+    MAX_ROW_BYTES,
+    PENDING,
+    TOO_LARGE,
+    Pending,
+    Unreadable,
+)
 from airflow_provider_upstash_vector.bulk.sources.columns import JSON_FIELDS, Column, json_value, used_columns
+from airflow_provider_upstash_vector.bulk.sources.extras import pyarrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,25 +24,38 @@ if TYPE_CHECKING:
 BATCH_ROWS = 1024
 
 
-def pyarrow() -> Any:
-    """Return the pyarrow module; raises :class:`InvalidRows` that says how to install it."""
-    try:
-        import pyarrow  # noqa: ICN001, PLC0415 - an extra
-    except ImportError:
-        raise InvalidRows(
-            "Parquet files and DataFrames need pyarrow: pip install 'airflow-provider-upstash-vector[parquet]'"
-        ) from None
-    return pyarrow
-
-
-def rows(batches: Iterable[pa.RecordBatch], names: Mapping[str, str]) -> Iterator[object]:
-    """Yield a mapping of the fields that are not null for each row."""
+def rows(batches: Iterable[pa.RecordBatch | Pending], names: Mapping[str, str]) -> Iterator[object]:
+    """Yield a mapping of the fields that are not null for each row, and each ``PENDING`` of ``batches``."""
     for batch in batches:
-        if batch.num_rows:
+        if batch is PENDING:
+            yield PENDING
+        elif batch.num_rows:
             used = used_columns(batch.schema.names, names)
-            yield from rows_of(
-                [(column, values_of(batch.column(column.position), column.field)) for column in used]
-            )
+            yield from bounded_rows([(column, batch.column(column.position)) for column in used])
+
+
+def bounded_rows(columns: Sequence[tuple[Column, Any]]) -> Iterator[object]:
+    """Yield the rows of columns, which are arrays or lists; few at a time if they are large.
+
+    A row that is larger than any can be, or that has no Python values, as text that is not UTF-8, is
+    :class:`Unreadable`.
+    """
+    length = len(columns[0][1])
+    size = sum(size_of(values) for _, values in columns)
+    reason = f"the row {TOO_LARGE}"
+    if size <= MAX_ROW_BYTES:
+        try:
+            values = [(column, values_of(values, column.field)) for column, values in columns]
+        except (ValueError, OverflowError) as error:
+            reason = f"the row cannot be read: {error}"
+        else:
+            yield from rows_of(values)
+            return
+    if length == 1:
+        yield Unreadable("", reason)
+        return
+    for part in (slice(0, length // 2), slice(length // 2, length)):
+        yield from bounded_rows([(column, values[part]) for column, values in columns])
 
 
 def rows_of(columns: Sequence[tuple[Column, Sequence[Any]]]) -> Iterator[object]:
@@ -52,8 +73,10 @@ def _row(heads: list[tuple[str, str]], values: tuple[Any, ...]) -> object:
     return row
 
 
-def values_of(column: pa.Array, field: str) -> list[Any]:
+def values_of(column: Any, field: str) -> list[Any]:
     """Return what each row has in a column: numpy views of a vector, Python values of any other field."""
+    if isinstance(column, list):
+        return column
     arrow = pyarrow()
     if field == "id" and _is_number_or_uuid(arrow, column.type):
         return [None if value is None else str(value) for value in column.to_pylist()]  # all digits

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
@@ -14,6 +15,22 @@ if TYPE_CHECKING:
 
 # the row's value, its file, and its place in that file: a line number or a description
 SourceRow: TypeAlias = tuple[object, "str | None", "int | str | None"]
+
+
+class Poll(Enum):
+    """What there is instead of a row."""
+
+    PENDING = "no row yet; ask again"
+    END = "no more rows"
+
+
+PENDING: Final = Poll.PENDING
+END: Final = Poll.END
+Pending = Literal[Poll.PENDING]
+
+# A row has at most 1 MB of data, 48 KB of metadata and two vectors; JSON may take six bytes for one, CSV seven.
+MAX_ROW_BYTES: Final = 16 * 1024 * 1024
+TOO_LARGE: Final = f"is larger than {MAX_ROW_BYTES // 1024**2} MB, more than a row can have"
 
 # The field of a failures file that describes the failure; a run that reads the file as rows ignores it.
 FAILURE_FIELD = "failure"
@@ -58,6 +75,11 @@ class Shard(NamedTuple):
     number: int
     of: int
 
+    def has(self, position: int, skip: int) -> bool:
+        """Return whether the row at ``position`` is in this part, every n-th row, and after its first ``skip``."""
+        place, number = divmod(position, self.of)
+        return number == self.number and place >= skip
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldNames:
@@ -91,7 +113,8 @@ class Source(Protocol):
 
     ``total`` is the number of rows if it is known without reading; ``fingerprint`` changes when the input does,
     and is ``None`` if unknown. If ``fixed``, it changes with any row. If ``rereadable``, the rows can be read
-    twice; if ``blocking``, reading may wait for a network or a program.
+    twice; if ``blocking``, reading may wait for a network or a program. If not, it never takes long: what passes
+    much of the input without a row yields ``PENDING`` in between.
     """
 
     total: int | None
@@ -100,7 +123,7 @@ class Source(Protocol):
     rereadable: bool
     blocking: bool
 
-    def rows(self, skip: int) -> Iterator[SourceRow]:
+    def rows(self, skip: int) -> Iterator[SourceRow | Pending]:
         """Yield the rows after the first ``skip``."""
 
     def fraction(self) -> float | None:
@@ -118,7 +141,7 @@ class AsyncSource(Protocol):
     fixed: bool
     rereadable: bool
 
-    def rows(self, skip: int) -> AsyncIterator[SourceRow]:
+    def rows(self, skip: int) -> AsyncIterator[SourceRow | Pending]:
         """Yield the rows after the first ``skip``."""
 
     def fraction(self) -> float | None:

@@ -9,12 +9,16 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
-from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows
+from airflow_provider_upstash_vector.bulk.sources.base import MAX_ROW_BYTES, PENDING, InvalidRows, Pending
 from airflow_provider_upstash_vector.bulk.sources.columns import printable
-from airflow_provider_upstash_vector.bulk.sources.jsonl import MAX_LINE_BYTES, TOO_LONG
+from airflow_provider_upstash_vector.bulk.sources.cursor import Pace
+from airflow_provider_upstash_vector.bulk.sources.jsonl import TOO_LONG
+from airflow_provider_upstash_vector.client import validation
 
 # The text that is kept for reading again; no row of an update is as long.
-MAX_RECORD_CHARS: Final = MAX_LINE_BYTES
+MAX_RECORD_CHARS: Final = MAX_ROW_BYTES
+# In memory each line is some 60 bytes larger than its text; a text has at most as many lines as bytes.
+_MAX_RECORD_LINES: Final = validation.MAX_DATA_BYTES + validation.MAX_METADATA_BYTES
 # The limit of what is read again, as a multiple of the text, since quotes may be wrong on every line.
 _MAX_TIMES_AGAIN: Final = 8
 _CELL: Final = r'(?:"[^"]*(?:""[^"]*)*"|[^",]*)'
@@ -63,8 +67,8 @@ class Records:
             return "the row is not UTF-8"
         return f"the row has {len(cells)} cells, the header {len(self.header)}"
 
-    def __iter__(self) -> Iterator[list[str] | str]:
-        lines = self._lines
+    def __iter__(self) -> Iterator[list[str] | str | Pending]:
+        lines, pace = self._lines, Pace()
         while True:
             self.first_line += len(lines)
             lines.clear()
@@ -81,6 +85,8 @@ class Records:
                 yield self._first_line_alone("there is a quote within a cell, after a quote that is never closed")
             elif len(cells) > 1 or not lines[0].isspace():
                 yield cells
+            elif pace.is_due():
+                yield PENDING
 
     def _has_plain_quotes(self) -> bool:
         return _PLAIN_QUOTES.fullmatch(self.text.rstrip("\r\n")) is not None
@@ -102,6 +108,8 @@ class Records:
                 if len(lines) == 1:
                     raise InvalidRows(f"line {self.first_line} {TOO_LONG}")
                 raise csv.Error(f"it would be larger than {MAX_RECORD_CHARS // 1024**2} MB")
+            if len(lines) > _MAX_RECORD_LINES:
+                raise csv.Error(f"it would have more than {_MAX_RECORD_LINES:,} lines")
             yield line
 
     def _first_line_alone(self, error: str) -> str:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
-from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Shard, Unreadable
+from airflow_provider_upstash_vector.bulk.sources.base import PENDING, InvalidRows, Pending, Shard, Unreadable
 from airflow_provider_upstash_vector.bulk.sources.columns import (
     JSON_FIELDS,
     Column,
@@ -16,13 +16,13 @@ from airflow_provider_upstash_vector.bulk.sources.columns import (
     used_columns,
 )
 from airflow_provider_upstash_vector.bulk.sources.csv_records import MAX_RECORD_CHARS, Records
-from airflow_provider_upstash_vector.bulk.sources.cursor import RowCursor
+from airflow_provider_upstash_vector.bulk.sources.cursor import Pace, RowCursor
 from airflow_provider_upstash_vector.bulk.sources.jsonl import UTF_16
 
 
 def rows(
     file: BinaryIO, names: Mapping[str, str], skip: RowCursor, shard: Shard | None = None
-) -> Iterator[tuple[object, int]]:
+) -> Iterator[tuple[object, int] | Pending]:
     """Yield the fields and the line number of each row of the shard that is not skipped.
 
     ``names`` gives the update's field for a column; other columns are ignored. Raises :class:`InvalidRows`
@@ -36,7 +36,8 @@ def rows(
     with io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
         records = Records(text)
         table = iter(records)
-        header = next(table, [])
+        while (header := next(table, [])) is PENDING:
+            yield PENDING
         if isinstance(header, str) or not records.is_utf_8():
             raise InvalidRows(f"the header cannot be read: {records.reason(header)}")
         if not header:
@@ -45,9 +46,16 @@ def rows(
         columns = used_columns(header, names)
         records.header = header
         index, count = shard or (0, 1)
-        for number, cells in enumerate(table):
+        number, pace = 0, Pace()
+        for cells in table:
+            if cells is PENDING:
+                yield PENDING
+                continue
             if number % count == index and not skip.passes():
                 yield _row(columns, cells, records), records.first_line
+            elif pace.is_due():
+                yield PENDING
+            number += 1
 
 
 def _row(columns: list[Column], cells: list[str] | str, records: Records) -> object:

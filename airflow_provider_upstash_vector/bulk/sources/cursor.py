@@ -1,11 +1,14 @@
-"""Skips rows without parsing them: those completed before, or all of them, to count the rows."""
+"""Skips rows without parsing them, and says when reading without a row has taken long enough."""
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable
+from typing import Final
 
-_CHECK_EVERY_ROWS = 256
+# Between two chances for the other tasks of an event loop.
+_SLICE_SECONDS = 0.02
+ALL_ROWS: Final = sys.maxsize
 
 
 class RowCursor:
@@ -29,29 +32,16 @@ class RowCursor:
         return passed
 
 
-class CountingTooLong(Exception):
-    """Counting took longer than allowed."""
+class Pace:
+    """When a source that finds no row lets others run."""
 
+    def __init__(self) -> None:
+        self._until = time.monotonic() + _SLICE_SECONDS
 
-class RowCounter(RowCursor):
-    """Skips and counts all rows; raises :class:`CountingTooLong` after ``seconds``."""
-
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(0)
-        self._clock = clock
-        self._end = clock() + seconds
-        self._check_at = _CHECK_EVERY_ROWS
-
-    def passes(self) -> bool:
-        """Count the next row."""
-        self.passes_of(1)
+    def is_due(self) -> bool:
+        """Return whether the time is up, which starts again if so."""
+        now = time.monotonic()
+        if now < self._until:
+            return False
+        self._until = now + _SLICE_SECONDS
         return True
-
-    def passes_of(self, rows: int) -> int:
-        """Count the next rows."""
-        self.passed += rows
-        if self.passed >= self._check_at:
-            self._check_at = self.passed + _CHECK_EVERY_ROWS
-            if self._clock() > self._end:
-                raise CountingTooLong
-        return rows

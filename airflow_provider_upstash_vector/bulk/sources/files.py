@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import io
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from airflow_provider_upstash_vector.bulk.sources import csv_rows, formats, jsonl, parquet
-from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Shard, SourceBroken, SourceRow
-from airflow_provider_upstash_vector.bulk.sources.cursor import CountingTooLong, RowCounter, RowCursor
+from airflow_provider_upstash_vector.bulk.sources.base import (
+    PENDING,
+    InvalidRows,
+    Pending,
+    Shard,
+    SourceBroken,
+    SourceRow,
+)
+from airflow_provider_upstash_vector.bulk.sources.cursor import ALL_ROWS, RowCursor
 from airflow_provider_upstash_vector.bulk.sources.formats import Format, compression_suffix, format_of
-from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, is_local, opened, stat_of
+from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, is_local, is_stream, opened, stat_of
 from airflow_provider_upstash_vector.bulk.sources.streams import BytesRead, RawFile, buffered
 
 
@@ -21,15 +31,22 @@ class _File:
     suffix: str
     broken: tuple[type[Exception], ...]  # what reading raises if the file is damaged
     size: int
-    changed: object  # when that was, or 0 if its store does not say
+    modified: object  # when that was, or 0 if its store does not say
+    changed: object  # the same, and more of a local file
+    stream: bool  # a pipe or a terminal: read once, as data arrives
     groups_before: int = 0  # row groups of Parquet in the files before
+
+    def fingerprint(self) -> str:
+        """Return what changes with the file; a stream is known by its rows alone."""
+        return "stream" if self.stream else f"{self.path}:{self.size}:{self.changed}"
 
 
 class FileRows:
     """The rows of one or several files, read in the order given.
 
     A shard of plain JSON Lines is a range of bytes of every file, one of Parquet every n-th row group of them; of
-    other files, which can only be read from the start, it is every n-th row.
+    other files, which can only be read from the start, it is every n-th row. A pipe or a terminal is such a file;
+    it is read once, as data arrives.
     """
 
     def __init__(
@@ -43,12 +60,12 @@ class FileRows:
         self._shard = shard
         self._files = [_file(path, format) for path in paths]
         self._progress = BytesRead(0)
-        self.blocking = not all(map(is_local, paths))
-        self.rereadable = not any(is_local(path) and not path.is_file() for path in paths)  # a pipe is not
+        self.rereadable = not any(file.stream for file in self._files)
+        self.blocking = not self.rereadable or not all(map(is_local, paths))
         self.fixed = self.rereadable and all(file.changed for file in self._files)
         rows_of_parquet = self._count_parquet()
         self.total = rows_of_parquet if all(file.format == "parquet" for file in self._files) else None
-        parts = [f"{file.path}:{file.size}:{file.changed}" for file in self._files]
+        parts = [file.fingerprint() for file in self._files]
         self.fingerprint: str | None = " ".join([*parts, f"shard {shard}" if shard else "", format or ""])
 
     def _count_parquet(self) -> int:
@@ -68,33 +85,38 @@ class FileRows:
     def _parquet(self, file: _File, raw: RawFile) -> parquet.ParquetRows:
         return parquet.ParquetRows(raw, self._names, self._shard, file.groups_before)
 
-    def rows(self, skip: int) -> Iterator[SourceRow]:
+    def rows(self, skip: int) -> Iterator[SourceRow | Pending]:
         """Yield the rows after the first ``skip``. Raises :class:`SourceBroken` if a file cannot be read."""
         self._progress = BytesRead(sum(file.size for file in self._files))
         return self._read(RowCursor(skip), self._progress)
 
-    def _read(self, skip: RowCursor, progress: BytesRead) -> Iterator[SourceRow]:
+    def _read(self, skip: RowCursor, progress: BytesRead) -> Iterator[SourceRow | Pending]:
         read = 0
         for file in self._files:
             name = str(file.path)
             try:
                 with opened(file.path) as raw:
-                    for value, place in self._rows_of(file, raw, skip, progress):
+                    for row in self._rows_of(file, raw, skip, progress):
+                        if row is PENDING:
+                            yield PENDING
+                            continue
                         read += 1
-                        yield value, name, place
+                        yield row[0], name, row[1]
+                    if is_local(file.path) and not file.stream and raw.is_other_than(file.size, file.modified):
+                        raise OSError("it was changed while it was read")
             except file.broken as error:
                 raise _explained(file, error, read + skip.passed) from error
             progress.finish()
 
     def _rows_of(
         self, file: _File, raw: RawFile, skip: RowCursor, progress: BytesRead
-    ) -> Iterator[tuple[object, int | str | None]]:
+    ) -> Iterator[tuple[object, int | str | None] | Pending]:
         if file.format == "parquet":
             groups = self._parquet(file, raw)
             progress.begin(file.size, groups.fraction)
-            return ((value, None) for value in groups.rows(skip))
+            return (PENDING if value is PENDING else (value, None) for value in groups.rows(skip))
         shard, span = self._shard, None
-        if shard and file.format == "jsonl" and not file.suffix:
+        if shard and file.format == "jsonl" and not file.suffix and not file.stream:
             size = raw.seek(0, io.SEEK_END)  # some object stores report it in no other way
             raw.seek(0)
             span, shard = (size * shard.number // shard.of, size * (shard.number + 1) // shard.of), None
@@ -112,26 +134,36 @@ class FileRows:
     def count_from(self, skip: int, seconds: float) -> int | None:
         """Return the number of rows after the first ``skip``; ``None`` if reading fails or takes too long."""
         if self.total is not None:
-            return self.total - skip
+            return max(0, self.total - skip)
         if not self.rereadable:
             return None
-        counter = RowCounter(seconds)
-        try:
-            for _ in self._read(counter, BytesRead(0)):
-                pass
-        except (SourceBroken, InvalidRows, CountingTooLong):
-            return None
-        return counter.passed - skip
+        counted: list[int] = []
+        # a daemon: a read that hangs keeps neither the run nor the process
+        counting = threading.Thread(target=self._count, args=(time.monotonic() + seconds, counted), daemon=True)
+        counting.start()
+        counting.join(seconds)
+        return max(0, counted[0] - skip) if counted else None
+
+    def _count(self, until: float, counted: list[int]) -> None:
+        cursor = RowCursor(ALL_ROWS)
+        with suppress(Exception):  # of a file that is damaged, or has changed since
+            for _ in self._read(cursor, BytesRead(0)):
+                if time.monotonic() > until:
+                    return
+            counted.append(cursor.passed)
 
 
 def _file(path: OpenablePath, given: Format | None) -> _File:
     format, suffix = format_of(path, given), compression_suffix(path)
     broken = parquet.broken() if format == "parquet" else formats.broken(suffix)
     stat = stat_of(path)
+    stream = is_stream(path)
+    if stream and format == "parquet":
+        raise InvalidRows(f"{path}: a pipe has no Parquet, which is read from its end; write it to a file first")
     raised: tuple[type[Exception], ...] = (InvalidRows, OSError, *broken)
     # a local file that is rewritten may keep its time of modification, as with cp -p
     changed = (stat.st_mtime, stat.st_ctime) if is_local(path) else stat.st_mtime
-    return _File(path, format, suffix, raised, stat.st_size or 0, changed)
+    return _File(path, format, suffix, raised, stat.st_size or 0, stat.st_mtime, changed, stream)
 
 
 def _explained(file: _File, error: Exception, rows_read: int) -> Exception:

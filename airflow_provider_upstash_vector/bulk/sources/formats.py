@@ -7,11 +7,11 @@ import sys
 import zlib
 from importlib import import_module
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, cast
 
 from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
-from airflow_provider_upstash_vector.bulk.sources.streams import Decompressed, buffered
+from airflow_provider_upstash_vector.bulk.sources.streams import Arriving, Decompressed, buffered
 
 Format = Literal["jsonl", "csv", "parquet"]
 _FORMATS: dict[str, Format] = {
@@ -52,9 +52,9 @@ def decompressed(file: BinaryIO, suffix: str) -> BinaryIO:
     Reading it raises one of :func:`broken` if the data is truncated or damaged, after all that precedes it.
     """
     if suffix == ".gz":
-        return buffered(Decompressed(gzip.GzipFile(fileobj=file, mode="rb")))
+        return buffered(Decompressed(gzip.GzipFile(fileobj=cast("BinaryIO", Arriving(file)), mode="rb")))
     if suffix == ".zst":
-        return buffered(Decompressed(_zstd().ZstdFile(file, mode="rb")))
+        return buffered(Decompressed(_zstd().ZstdFile(Arriving(file), mode="rb")))
     return file
 
 

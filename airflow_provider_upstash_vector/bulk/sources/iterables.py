@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
-from itertools import islice
 
-from airflow_provider_upstash_vector.bulk.sources.base import Shard, SizedSource, SourceRow, UnsizedSource
+from airflow_provider_upstash_vector.bulk.sources.base import (
+    PENDING,
+    Pending,
+    Shard,
+    SizedSource,
+    SourceRow,
+    UnsizedSource,
+)
+from airflow_provider_upstash_vector.bulk.sources.cursor import Pace
 
 
 class SequenceRows(SizedSource):
@@ -14,6 +21,7 @@ class SequenceRows(SizedSource):
     def __init__(self, rows: Sequence[object], shard: Shard | None) -> None:
         super().__init__(len(rows), shard)
         self._rows = rows
+        self.blocking = not isinstance(rows, list | tuple)  # others may read each row from somewhere
         self.fingerprint: str | None = f"{len(rows)} rows {self._first}-{self._end}"
 
     def rows(self, skip: int) -> Iterator[SourceRow]:
@@ -39,8 +47,10 @@ class IterableRows(UnsizedSource):
 
     def rows(self, skip: int) -> Iterator[SourceRow]:
         """Yield the rows after the first ``skip``."""
-        number, of = self._shard
-        return ((row, None, None) for row in islice(self._rows, number + skip * of, None, of))
+        # not islice, which would let no other thread run while it skips
+        for position, row in enumerate(self._rows):
+            if self._shard.has(position, skip):
+                yield row, None, None
 
 
 class AsyncIterableRows(UnsizedSource):
@@ -51,11 +61,12 @@ class AsyncIterableRows(UnsizedSource):
         self._shard = shard or Shard(0, 1)
         self.fingerprint: str | None = f"async iterable {self._shard.number}/{self._shard.of}"
 
-    async def rows(self, skip: int) -> AsyncIterator[SourceRow]:
+    async def rows(self, skip: int) -> AsyncIterator[SourceRow | Pending]:
         """Yield the rows after the first ``skip``."""
-        position = 0
+        position, pace = 0, Pace()
         async for row in self._rows:
-            place, other = divmod(position, self._shard.of)
-            position += 1
-            if other == self._shard.number and place >= skip:
+            if self._shard.has(position, skip):
                 yield row, None, None
+            elif pace.is_due():
+                yield PENDING
+            position += 1

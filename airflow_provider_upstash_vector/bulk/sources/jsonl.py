@@ -10,15 +10,20 @@ from typing import BinaryIO
 
 import orjson
 
-from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Shard, Unreadable
-from airflow_provider_upstash_vector.bulk.sources.cursor import RowCursor
+from airflow_provider_upstash_vector.bulk.sources.base import (
+    MAX_ROW_BYTES,
+    PENDING,
+    InvalidRows,
+    Pending,
+    Shard,
+    Unreadable,
+)
+from airflow_provider_upstash_vector.bulk.sources.cursor import Pace, RowCursor
 from airflow_provider_upstash_vector.client import exact_json
 from airflow_provider_upstash_vector.client.validation import shown
 
-# A row holds 1 MB of text, 48 KB of metadata and two vectors at most; JSON may take six characters for one.
-MAX_LINE_BYTES = 16 * 1024 * 1024
 TOO_LONG = (
-    f"is longer than {MAX_LINE_BYTES // 1024**2} MB, more than a row can have: check the format and line endings"
+    f"is longer than {MAX_ROW_BYTES // 1024**2} MB, more than a row can have: check the format and line endings"
 )
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -35,7 +40,7 @@ def rows(
     skip: RowCursor,
     shard: Shard | None = None,
     span: tuple[int, int] | None = None,
-) -> Iterator[tuple[object, int | str]]:
+) -> Iterator[tuple[object, int | str] | Pending]:
     """Yield the value and the place of each row that is not skipped: each line that is not blank.
 
     Objects one after another on a line are a row each. With ``span`` the rows are those of the lines that begin
@@ -49,7 +54,11 @@ def rows(
     row = 0
     passing = True  # as long as some of the next rows may be left out
     loads, has_digits = orjson.loads, exact_json.has_digits
-    for place, first, line in _lines(file, span):
+    for line_read in _lines(file, span):
+        if line_read is PENDING:
+            yield PENDING
+            continue
+        place, first, line = line_read
         texts: Sequence[bytes] = (line,)
         if passing:
             texts = []
@@ -73,35 +82,32 @@ def rows(
             yield value, place
 
 
-def _lines(file: BinaryIO, span: tuple[int, int] | None) -> Iterator[tuple[int | str, bool, bytes]]:
+def _lines(file: BinaryIO, span: tuple[int, int] | None) -> Iterator[tuple[int | str, bool, bytes] | Pending]:
     """Yield the place of each line, whether it is the first of the file, and its bytes."""
     start, end = span or (0, sys.maxsize)
     if start:
         file.seek(start - 1)
-        start += _pass_line(file) - 1  # a line that begins before the range belongs to the range before
-    number = 0
+        start -= 1
+        while piece := file.readline(_PIECE_BYTES):  # of the line that begins in the range before
+            start += len(piece)
+            if piece.endswith(b"\n"):
+                break
+            yield PENDING
+    number, pace = 0, Pace()
     readline = file.readline
-    while start < end and (line := readline(MAX_LINE_BYTES + 1)):
+    while start < end and (line := readline(MAX_ROW_BYTES + 1)):
         number += 1
         place = f"byte {start}" if span else number
-        if len(line) > MAX_LINE_BYTES:
+        if len(line) > MAX_ROW_BYTES:
             raise InvalidRows(f"{_where(place)} {TOO_LONG}")
         yield place, not start, line
+        if pace.is_due():
+            yield PENDING
         start += len(line)
 
 
 def _where(place: int | str) -> str:
     return f"line {place}" if isinstance(place, int) else f"the line at {place}"
-
-
-def _pass_line(file: BinaryIO) -> int:
-    """Read to the end of the line and return the number of bytes, of which few are kept in memory."""
-    passed = 0
-    while piece := file.readline(_PIECE_BYTES):
-        passed += len(piece)
-        if piece.endswith(b"\n"):
-            break
-    return passed
 
 
 def _is_blank(line: bytes, *, first: bool) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from numbers import Integral
 from typing import Any
 
-from airflow_provider_upstash_vector.bulk.sources.arrow_rows import BATCH_ROWS, pyarrow, rows_of, values_of
+from airflow_provider_upstash_vector.bulk.sources.arrow_rows import BATCH_ROWS, bounded_rows
 from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows
-from airflow_provider_upstash_vector.bulk.sources.columns import JSON_FIELDS, Column, used_columns
+from airflow_provider_upstash_vector.bulk.sources.columns import Column, used_columns
+from airflow_provider_upstash_vector.bulk.sources.extras import pyarrow
 
 
 def is_pandas(rows: object) -> bool:
@@ -38,16 +41,26 @@ class PandasTable:
         """Yield the rows of a part."""
         for first in range(begin, end, BATCH_ROWS):
             part = slice(first, min(end, first + BATCH_ROWS))
-            yield from rows_of([(column, _values(series.iloc[part], column)) for column, series in self._columns])
+            yield from bounded_rows(
+                [(column, _values(series.iloc[part], column)) for column, series in self._columns]
+            )
 
 
-def _values(series: Any, column: Column) -> list[Any]:
-    if series.dtype == object and column.field in JSON_FIELDS:
-        return [None if null else value for value, null in zip(series, series.isna(), strict=True)]
+def _values(series: Any, column: Column) -> Any:
+    """Return an Arrow array, or a list of the Python objects that a column holds."""
+    if series.dtype == object or getattr(series.dtype, "storage", "") == "python":
+        values = [None if null else value for value, null in zip(series, series.isna(), strict=True)]
+        return [_number_as_text(value) for value in values] if column.field == "id" else values
     arrow = pyarrow()
     try:
         array = arrow.Array.from_pandas(series)
     except (arrow.ArrowException, TypeError) as error:
         raise InvalidRows(f"column {column.name} cannot be read: {error}") from error
-    chunks = array.chunks if isinstance(array, arrow.ChunkedArray) else [array]
-    return [value for chunk in chunks for value in values_of(chunk, column.field)]
+    return array.combine_chunks() if isinstance(array, arrow.ChunkedArray) else array
+
+
+def _number_as_text(value: object) -> object:
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        with suppress(ValueError):  # of more digits than Python converts
+            return str(value)
+    return value

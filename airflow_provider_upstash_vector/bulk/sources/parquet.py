@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_provider_upstash_vector.bulk.sources import arrow_rows
-from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Shard
+from airflow_provider_upstash_vector.bulk.sources.base import PENDING, InvalidRows, Pending, Shard
 from airflow_provider_upstash_vector.bulk.sources.columns import used_columns
-from airflow_provider_upstash_vector.bulk.sources.cursor import RowCursor
+from airflow_provider_upstash_vector.bulk.sources.cursor import Pace, RowCursor
+from airflow_provider_upstash_vector.bulk.sources.extras import pyarrow
+from airflow_provider_upstash_vector.bulk.sources.parquet_sizes import RowGroupSizes
 
 # Read from each column at a time: a whole row group may take gigabytes.
 _BUFFER_BYTES = 4 * 1024 * 1024
@@ -16,7 +18,7 @@ _BUFFER_BYTES = 4 * 1024 * 1024
 
 def broken() -> tuple[type[Exception], ...]:
     """Return what reading a damaged file raises."""
-    return (arrow_rows.pyarrow().ArrowException,)
+    return (pyarrow().ArrowException,)
 
 
 class ParquetRows:
@@ -26,7 +28,7 @@ class ParquetRows:
     """
 
     def __init__(self, file: Any, names: Mapping[str, str], shard: Shard | None, groups_before: int = 0) -> None:
-        arrow = arrow_rows.pyarrow()
+        arrow = pyarrow()
         from pyarrow import parquet  # noqa: PLC0415 - an extra
 
         try:
@@ -41,6 +43,7 @@ class ParquetRows:
         self.total = sum(self._sizes.values())
         self._columns = [column.name for column in used_columns(self._file.schema_arrow.names, names)]
         self._names = names
+        self._batch_rows = RowGroupSizes(self._file, file, self._columns).batch_rows
         self._read = 0
 
     def fraction(self) -> float:
@@ -48,7 +51,10 @@ class ParquetRows:
         return self._read / self.total if self.total else 1.0
 
     def rows(self, skip: RowCursor) -> Iterator[object]:
-        """Yield the rows that are not skipped; row groups that are skipped as a whole are not read."""
+        """Yield the rows that are not skipped; row groups that are skipped as a whole are not read.
+
+        Raises :class:`InvalidRows` for a row group that unfolds to a multiple of its size.
+        """
         for group, size in self._sizes.items():
             skipped = skip.passes_of(size)
             if skipped < size:
@@ -56,10 +62,13 @@ class ParquetRows:
             else:
                 self._read += size
 
-    def _batches(self, group: int, skip: int) -> Iterator[Any]:
-        for batch in self._file.iter_batches(arrow_rows.BATCH_ROWS, row_groups=[group], columns=self._columns):
+    def _batches(self, group: int, skip: int) -> Iterator[Any | Pending]:
+        pace, rows = Pace(), self._batch_rows(group)
+        for batch in self._file.iter_batches(rows, row_groups=[group], columns=self._columns):
             begin = min(skip, batch.num_rows)
             skip -= begin
             self._read += batch.num_rows
             if begin < batch.num_rows:
                 yield batch.slice(begin)
+            elif pace.is_due():
+                yield PENDING

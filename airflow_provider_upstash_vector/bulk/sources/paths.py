@@ -60,6 +60,11 @@ def is_local(path: OpenablePath) -> TypeGuard[Path]:
     return isinstance(path, type(Path()))
 
 
+def is_stream(path: OpenablePath) -> bool:
+    """Return whether a path is a pipe, a terminal or another device, which may block and can be read once."""
+    return is_local(path) and path.exists() and not path.is_file() and not path.is_dir()
+
+
 def local_path(path: Any) -> Path | None:
     """Return the path on this machine's disk that a path of any library names, or ``None``."""
     if is_local(path):
@@ -80,7 +85,8 @@ def stat_of(path: OpenablePath) -> Any:
 def opened(path: OpenablePath) -> Iterator[RawFile]:
     """Open a file to read it; raises :class:`InvalidRows` if there is none."""
     try:
-        opening = path.open("rb")
+        # a buffer of its own would wait until it is full
+        opening = path.open("rb", 0) if is_local(path) and is_stream(path) else path.open("rb")
     except FileNotFoundError:
         raise InvalidRows("there is no such file") from None
     except IsADirectoryError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 # Large enough for few network requests, small enough that a shard reads little beyond its range.
 _BUFFER_BYTES = 256 * 1024
+_FEW_BYTES = 64
 
 
 class RawFile(io.RawIOBase):
@@ -50,6 +52,25 @@ class RawFile(io.RawIOBase):
     def tell(self) -> int:
         """Return the position."""
         return self.position
+
+    def is_other_than(self, size: int, modified: object) -> bool:
+        """Return whether a file on this machine's disk is not as it was; a path to it may name another by now."""
+        try:
+            stat = os.fstat(self._file.fileno())
+        except (OSError, AttributeError):  # a file of an object store
+            return False
+        return (stat.st_size, stat.st_mtime) != (size, modified)
+
+
+class Arriving:
+    """A buffered file whose ``read`` returns what has arrived, rather than wait for all that was asked for."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = cast("io.BufferedReader", file)
+
+    def read(self, size: int) -> bytes:
+        """Read up to ``size`` bytes, and all of them if they are few, as the fields of a header are."""
+        return self._file.read(size) if size < _FEW_BYTES else self._file.read1(size)
 
 
 class Decompressed(io.RawIOBase):

@@ -17,6 +17,7 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
     UnsizedSource,
 )
 from airflow_provider_upstash_vector.bulk.sources.columns import used_columns
+from airflow_provider_upstash_vector.bulk.sources.extras import pyarrow
 from airflow_provider_upstash_vector.bulk.sources.pandas_rows import PandasTable, is_pandas
 
 
@@ -30,7 +31,7 @@ def table_rows(table: Any, names: Mapping[str, str], shard: Shard | None) -> Sou
 
     Raises :class:`InvalidRows` if it has no id column, or values without an Arrow type.
     """
-    arrow = arrow_rows.pyarrow()
+    arrow = pyarrow()
     if is_pandas(table):
         return TableRows(PandasTable(table, names), shard)
     try:

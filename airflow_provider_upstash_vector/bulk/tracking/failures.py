@@ -268,10 +268,11 @@ def describe(error: UpstashVectorError) -> dict[str, Any]:
 
 
 def _fields(value: object) -> Mapping[Any, Any]:
-    if isinstance(value, Mapping):
-        return value
-    if isinstance(value, VectorUpdate):
-        return value.wire_fields()
+    with suppress(Exception):  # a mapping of the row's own
+        if isinstance(value, Mapping):
+            return dict(value.items())
+        if isinstance(value, VectorUpdate):
+            return value.wire_fields()
     return {"raw": value.text if isinstance(value, Unreadable) else _repr(value)}
 
 

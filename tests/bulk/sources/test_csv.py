@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, InvalidRows, Unreadable, csv_records
-from airflow_provider_upstash_vector.bulk.sources.jsonl import MAX_LINE_BYTES
+from airflow_provider_upstash_vector.bulk.sources.base import MAX_ROW_BYTES
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from tests.support.reading import ids, read, source, values
 
@@ -178,7 +178,7 @@ def test_a_nul_is_text_or_unreadable_but_costs_no_other_row(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("quote", [b"", b'"'])
 def test_a_line_that_is_too_long_ends_the_run(tmp_path: Path, quote: bytes) -> None:
-    long = b"x," + quote + b"y" * (MAX_LINE_BYTES + 3_000_000) + quote
+    long = b"x," + quote + b"y" * (MAX_ROW_BYTES + 3_000_000) + quote
     path = written(tmp_path, b"id,data\na,x\n" + long + b"\nb,y\n")
     with pytest.raises(InvalidRows, match="line 3 is longer than 16 MB"):
         read(path)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows, Unreadable
-from airflow_provider_upstash_vector.bulk.sources.jsonl import MAX_LINE_BYTES
+from airflow_provider_upstash_vector.bulk.sources.base import MAX_ROW_BYTES
 from tests.support.reading import ids, read, source, values
 
 
@@ -130,7 +130,7 @@ def test_an_integer_in_what_nests_too_deeply_to_keep_it_rejects_the_row(tmp_path
 def test_a_line_that_is_too_long_ends_the_run(
     tmp_path: Path, ending: bytes, shard: tuple[int, int] | None
 ) -> None:
-    long = b'{"id":"' + b"x" * (MAX_LINE_BYTES + 3_000_000) + b'"}'
+    long = b'{"id":"' + b"x" * (MAX_ROW_BYTES + 3_000_000) + b'"}'
     path = written(tmp_path, b'{"id":"a"}\n' + long + ending)
     with pytest.raises(InvalidRows, match="line at byte 11 is longer" if shard else "line 2 is longer than 16 MB"):
         read(path, shard=shard)
@@ -139,12 +139,12 @@ def test_a_line_that_is_too_long_ends_the_run(
 @pytest.mark.parametrize("excess", [0, 1])
 def test_a_line_may_have_16_mb(tmp_path: Path, excess: int) -> None:
     rest = len('{"id":""}\n')
-    path = written(tmp_path, b'{"id":"' + b"x" * (MAX_LINE_BYTES - rest + excess) + b'"}\n{"id":"b"}\n')
+    path = written(tmp_path, b'{"id":"' + b"x" * (MAX_ROW_BYTES - rest + excess) + b'"}\n{"id":"b"}\n')
     if excess:
         with pytest.raises(InvalidRows, match="line 1 is longer than 16 MB"):
             read(path)
     else:
-        assert [len(id) for id in ids(path)] == [MAX_LINE_BYTES - rest, 1]
+        assert [len(id) for id in ids(path)] == [MAX_ROW_BYTES - rest, 1]
 
 
 def test_a_shard_tells_the_byte_where_a_row_begins(tmp_path: Path) -> None:

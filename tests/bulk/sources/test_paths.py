@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_upstash_vector.bulk.sources import InvalidRows, SourceBroken
+from airflow_provider_upstash_vector.bulk.sources import InvalidRows
 from tests.support.reading import ids, read, source
 
 
@@ -106,7 +106,7 @@ def test_a_file_that_is_gone_when_its_turn_comes(tmp_path: Path) -> None:
     next(rows)
     (folder / "b.jsonl").unlink()
     with pytest.raises(InvalidRows, match=r"b.jsonl: there is no such file"):
-        next(rows)
+        list(rows)
     assert opened.count_from(0, 60) is None
 
 
@@ -121,8 +121,7 @@ def test_a_pipe_is_read_once_and_not_counted(tmp_path: Path) -> None:
         rows = opened.rows(0)
         assert opened.count_from(0, 60) is None
         assert opened.fraction() is None
-        with pytest.raises(SourceBroken, match="failed after 0 rows"):
-            next(source(pipe, shard=(0, 2)).rows(0))
+        assert next(source(pipe, shard=(0, 2)).rows(0)) == ({"id": "a"}, str(pipe), 1)
     del rows
     os.close(reader)
 

@@ -6,7 +6,7 @@ import decimal
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
-from airflow_provider_upstash_vector.bulk.sources import FieldNames, Unreadable, open_source
+from airflow_provider_upstash_vector.bulk.sources import FieldNames, Unreadable
 from airflow_provider_upstash_vector.bulk.tracking.failures import UnknownId, failure_line
 from airflow_provider_upstash_vector.client import VectorUpdate
 from airflow_provider_upstash_vector.client.errors import (
@@ -32,6 +32,7 @@ from airflow_provider_upstash_vector.client.errors import (
     UpstashVectorError,
 )
 from tests.support.bulk_runs import prepared
+from tests.support.reading import read
 
 REASON = InvalidRequest("x", "wrong")
 
@@ -102,8 +103,8 @@ def sent(row: object, names: FieldNames) -> bytes | str:
 
 def fed_back(path: Path, names: FieldNames | None = None) -> list[bytes | str]:
     names = names or FieldNames()
-    rows = open_source(str(path), names).rows(0)
-    return [sent(value, names) for value, _, _ in rows]  # type: ignore[union-attr]  # a file is not an async source
+    rows = read(str(path), **asdict(names))
+    return [sent(value, names) for value, _, _ in rows]
 
 
 @dataclass
