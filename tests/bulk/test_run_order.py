@@ -39,7 +39,7 @@ def test_updates_of_one_vector_are_sent_one_after_another_in_order(slow: SlowSer
 
 def test_rows_sorted_by_id_keep_the_window_full(slow: SlowServer) -> None:
     slow.seconds = 0.02
-    rows = [{"id": f"v{n // 200}", "data": str(n)} for n in range(64 * 200)]
+    rows = [{"id": f"v{n // 50}", "data": str(n)} for n in range(64 * 50)]
     assert run(slow, rows).updated == len(rows)
     assert slow.max_in_flight == 64
     assert slow.max_in_flight_by_vector == 1
