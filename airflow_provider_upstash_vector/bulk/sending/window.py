@@ -75,7 +75,7 @@ class Window(Generic[Row]):
             not self._ready
             and self._waiting < self._max_waiting_rows
             and self._waiting_bytes < self._max_waiting_bytes
-            and not self.waits_for(watermark, next_number)
+            and next_number < watermark + self._max_lead  # not a call of waits_for: it is asked for every row
         )
 
     def offer(self, row: Row) -> None:
