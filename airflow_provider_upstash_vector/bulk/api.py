@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
-from airflow_provider_upstash_vector.bulk.job import Job, RunEnvironment
+from airflow_provider_upstash_vector.bulk.job import Job
 from airflow_provider_upstash_vector.bulk.options import BulkArguments, BulkOptions
 from airflow_provider_upstash_vector.bulk.report import BulkReport
+from airflow_provider_upstash_vector.bulk.run_state import RunEnvironment
 from airflow_provider_upstash_vector.bulk.sources import (
     AsyncSource,
     FindPaths,

@@ -144,6 +144,8 @@ def _vectors(counts: IndexInfo | NamespaceInfo) -> int:
 
 def for_crash(error: BaseException) -> StopReason:
     """Return the reason for an error of the run itself, or of what it writes."""
+    if isinstance(error, Superseded):
+        return for_checkpoint(error)
     if isinstance(error, WriteFailed):
         return StopReason(reason=error.reason, explanation=error.message, cause=error.__cause__)
     return StopReason(reason="error", explanation=f"{type(error).__name__}: {error}", cause=error)

@@ -1,0 +1,250 @@
+"""What a run resumes from and writes: its checkpoint, the outcomes of its rows, its failures and its report."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from airflow_provider_upstash_vector.bulk.errors import Superseded
+from airflow_provider_upstash_vector.bulk.options import BulkOptions
+from airflow_provider_upstash_vector.bulk.report import BulkReport, NamespaceCounts, ThisAttempt
+from airflow_provider_upstash_vector.bulk.sending import stop_reasons
+from airflow_provider_upstash_vector.bulk.sending.engine import Engine
+from airflow_provider_upstash_vector.bulk.sending.limits import FailureLimit
+from airflow_provider_upstash_vector.bulk.sending.reader import RowReader
+from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
+from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
+from airflow_provider_upstash_vector.bulk.tracking.budget import BudgetStore
+from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint, CheckpointStore
+from airflow_provider_upstash_vector.bulk.tracking.checkpointing import (
+    STARTING_OVER,
+    CheckpointWriter,
+    RowsChanged,
+    RowsDigest,
+    load_checkpoint,
+)
+from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile
+from airflow_provider_upstash_vector.bulk.tracking.journal import Work
+from airflow_provider_upstash_vector.bulk.tracking.lock import CheckpointLock
+from airflow_provider_upstash_vector.bulk.tracking.monitor import RunMonitor
+from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
+from airflow_provider_upstash_vector.bulk.tracking.progress import (
+    Log,
+    ProgressKind,
+)
+from airflow_provider_upstash_vector.bulk.tracking.recorder import OutcomeRecorder
+from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed, writing
+from airflow_provider_upstash_vector.cancellation import CancelToken
+from airflow_provider_upstash_vector.client import (
+    IndexInfo,
+    RetryPolicy,
+)
+
+log = logging.getLogger(__name__)
+
+_COUNTING_SECONDS = 2.0
+_COUNTING_SECONDS_ON_STOP = 0.8
+
+
+@dataclass(slots=True, kw_only=True)
+class RunEnvironment:
+    """The policy, stores and outputs of a run; ``blocked`` is why it cannot start."""
+
+    policy: RetryPolicy
+    cancel_token: CancelToken
+    store: CheckpointStore | None
+    lock: CheckpointLock | None
+    budget_store: BudgetStore | None
+    keep_checkpoint: bool
+    failures: FailuresFile | None
+    progress: ProgressKind
+    log: Log
+    blocked: WriteFailed | None = None
+
+
+class RunParts(NamedTuple):
+    """The parts of a run that sends."""
+
+    engine: Engine
+    reader: RowReader
+    monitor: RunMonitor
+
+
+class RunState:
+    """The state of a run over ``source``."""
+
+    def __init__(
+        self, source: Source | AsyncSource, url: str, options: BulkOptions, environment: RunEnvironment
+    ) -> None:
+        self._source = source
+        self._options = options
+        self._environment = environment
+        fingerprint = f"{url} {source.fingerprint} {options.fingerprint()}"
+        self._blocked = environment.blocked
+        loaded = self._load(fingerprint)
+        self.before = before = loaded or Checkpoint(fingerprint=fingerprint)
+        self.tracker = OutcomeTracker(
+            before.watermark, before.counts_below_watermark, before.outcomes_above_watermark
+        )
+        self._counts_before = self.tracker.counts()
+        self.checkpoint_writer = self._open_checkpoint()
+        # if a row can change without the fingerprint, completed rows are read again and compared
+        compare = self.checkpoint_writer is not None and not source.fixed
+        self.first_number = 0 if compare else self.tracker.watermark
+        self.digest = RowsDigest(before.read, before.digest) if compare else None
+        self._is_settled = self.tracker.is_settled if loaded else None
+        self._failures = environment.failures
+        self.failures_path = str(self._failures) if self._failures else None
+        self.recorder = OutcomeRecorder(
+            self.tracker,
+            limit=FailureLimit(options.max_failures),
+            total=source.total,
+            missing_fails=options.on_missing == "fail",
+            failures=self._failures,
+            journal=self.checkpoint_writer.journal if self.checkpoint_writer else None,
+            namespaces=NamespaceCounts(before.namespaces),
+        )
+
+    def _store(self) -> CheckpointStore | None:
+        return None if self._options.dry_run or self._blocked else self._environment.store
+
+    def _load(self, fingerprint: str) -> Checkpoint | None:
+        """Return the state to resume from; if it cannot be read, the run is blocked."""
+        try:
+            with writing("checkpoint", "the checkpoint cannot be read"):
+                store = self._store()
+                options = self._options
+                return load_checkpoint(store, fingerprint, options.namespace, options.resume) if store else None
+        except WriteFailed as error:
+            self._blocked = error
+            return None
+
+    def _open_checkpoint(self) -> CheckpointWriter | None:
+        before = self.before
+        work = Work(before.retries, before.bytes_sent, before.seconds, before.throttled_seconds)
+        try:
+            with writing("checkpoint", "the journal of the checkpoint cannot be written"):
+                store, lock = self._store(), self._environment.lock
+                if store is None:
+                    return None
+                return CheckpointWriter(store, self.tracker, work, previous_run=before.run, lock=lock)
+        except WriteFailed as error:
+            self._blocked = error
+            return None
+
+    async def prepare(self) -> None:
+        """Try the failures file. Raises :class:`WriteFailed`, also for what could not be read before."""
+        if self._blocked:
+            raise self._blocked
+        if self._failures:
+            await asyncio.to_thread(self._failures.prepare, self._is_settled)
+
+    async def save_first(self) -> None:
+        """Take over the checkpoint. Raises :class:`WriteFailed` or :class:`Superseded`."""
+        if self.checkpoint_writer and (error := await self.checkpoint_writer.save(self.before)):
+            if isinstance(error, Superseded):
+                raise error
+            raise WriteFailed("checkpoint", stop_reasons.for_checkpoint(error).explanation) from error
+
+    async def check_index(self, index: IndexInfo) -> None:
+        """Discard a checkpoint that the index contradicts, and raise :class:`BulkJobFailed`."""
+        before = self.before
+        stop_reason = stop_reasons.for_index(before, self._counts_before[Outcome.UPDATED], index)
+        self.before = replace(before, index=index.identity)
+        if stop_reason and self.checkpoint_writer:
+            await self.checkpoint_writer.discard(before)
+            stop_reasons.raise_for_stop(stop_reason, await self.report(None, stop_reason, before))
+
+    async def leave_checkpoint(self, stop_reason: StopReason, monitor: RunMonitor) -> None:
+        """Save the checkpoint, or discard it if the rows have changed."""
+        if self.checkpoint_writer and isinstance(stop_reason.cause, RowsChanged):
+            with writing("checkpoint", "the checkpoint of other rows cannot be deleted"):
+                await self.checkpoint_writer.discard(monitor.checkpoint())
+            if self._source.rereadable:
+                log.warning(STARTING_OVER)
+                raise stop_reason.cause
+        else:
+            await monitor.save_last()
+
+    async def report(
+        self, parts: RunParts | None, stop_reason: StopReason | None, numbers: Checkpoint
+    ) -> BulkReport:
+        """Return the report; ``parts`` is ``None`` if nothing was sent."""
+        next_number = parts.reader.next_number if parts else self.first_number
+        exhausted = parts is not None and parts.reader.exhausted
+        rest = 0 if exhausted else await self._rows_left(stop_reason, next_number)
+        idle = stop_reason is None and self.before.watermark > 0 and self.recorder.counts() == self._counts_before
+        return self.recorder.report(
+            total=max(next_number + (rest or 0), self.tracker.end),  # completed rows may be unread
+            all_read=rest is not None,
+            failures_path=self.failures_path,
+            dry_run=self._options.dry_run,
+            retries=numbers.retries,
+            bytes_sent=numbers.bytes_sent,
+            # a run that finds everything done reports the seconds of the run before
+            seconds=self.before.seconds if idle else numbers.seconds,
+            unknown_namespace_rows=numbers.unknown_namespace_rows,
+            throttled_seconds=numbers.throttled_seconds,
+            this_attempt=self._this_attempt(parts.engine, numbers) if parts else ThisAttempt(),
+        )
+
+    async def _rows_left(self, stop_reason: StopReason | None, next_number: int) -> int | None:
+        """Return the number of rows that were not read; ``None`` if that cannot be known in time."""
+        if self._source.total is not None:
+            return self._source.total - next_number
+        reason = stop_reason.reason if stop_reason else None
+        if reason == "source":
+            return None
+        seconds = _COUNTING_SECONDS_ON_STOP if reason in {"cancelled", "time_limit"} else _COUNTING_SECONDS
+        try:
+            return await asyncio.to_thread(self._source.count_from, next_number, seconds)
+        except Exception as error:  # noqa: BLE001 - the file is gone, the store does not respond
+            log.warning("The remaining rows could not be counted: %s: %s", type(error).__name__, error)
+            return None
+
+    def too_many_failures(self, report: BulkReport) -> StopReason | None:
+        """Return the reason if a run that has read all rows has more failures than allowed."""
+        if not self.recorder.too_many(report.total, all_rows=True):
+            return None
+        return stop_reasons.for_failures(self.recorder.failures, self._options.max_failures)
+
+    async def end_checkpoint(self, report: BulkReport, last: Checkpoint) -> None:
+        """Delete the checkpoint, or keep it until the caller deletes it. Nothing may fail afterwards."""
+        if self.checkpoint_writer is None:
+            return
+        if self._environment.keep_checkpoint and not self.recorder.too_many(report.total, all_rows=True):
+            await self.checkpoint_writer.finish(last)
+        else:
+            with writing("checkpoint", "all rows are completed, but the checkpoint cannot be deleted"):
+                await self.checkpoint_writer.clear()
+
+    def close_checkpoint(self) -> None:
+        """Close the journal."""
+        if self.checkpoint_writer:
+            with suppress(OSError):  # it concerns files that a later run replaces
+                self.checkpoint_writer.close()
+
+    async def close_failures(self, *, begin: bool) -> None:
+        """Close the failures file; ``begin`` replaces the previous one even if no row has an outcome."""
+        if self._failures is None:
+            return
+        if self.checkpoint_writer and self.checkpoint_writer.superseded:
+            self._failures.abandon()
+            return
+        if begin:
+            self._failures.begin()
+        await asyncio.to_thread(self._failures.close)
+
+    def _this_attempt(self, engine: Engine, numbers: Checkpoint) -> ThisAttempt:
+        """Return the work of this run alone."""
+        counts, before = self.recorder.counts(), self._counts_before
+        return ThisAttempt(
+            **{outcome.name.lower(): counts[outcome] - before[outcome] for outcome in Outcome},
+            requests=engine.requests,
+            request_seconds=engine.request_seconds,
+            retries=engine.retries,
+            throttled_seconds=numbers.throttled_seconds - self.before.throttled_seconds,
+        )
