@@ -3,21 +3,18 @@
 ``concurrency`` workers take rows in turn. A worker that may take none waits in the queue until it is woken.
 Memory: the rows in flight, those that wait in the window, within its limits of rows and bytes, and the outcomes
 of rows that are completed before one read earlier.
-
-A row uses up an attempt if it fails while others get responses. If none does, the service is down: the row waits
-aside, and one request at a time probes the service until it responds.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from contextlib import suppress
 
 import orjson
 
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
+from airflow_provider_upstash_vector.bulk.sending.outages import NO_RESPONSE, OutageGuard
 from airflow_provider_upstash_vector.bulk.sending.reader import RowReader
 from airflow_provider_upstash_vector.bulk.sending.request import RowRequest
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
@@ -28,22 +25,16 @@ from airflow_provider_upstash_vector.bulk.tracking.budget import ReservedBudget
 from airflow_provider_upstash_vector.bulk.tracking.recorder import OutcomeRecorder
 from airflow_provider_upstash_vector.client import AsyncVectorClient
 from airflow_provider_upstash_vector.client.errors import (
-    ApiError,
     RateLimited,
     ResponseLost,
-    ServerError,
-    TransportError,
     UpstashVectorError,
 )
 from airflow_provider_upstash_vector.client.models import IndexInfo
-from airflow_provider_upstash_vector.client.wire import Call, Response, info
+from airflow_provider_upstash_vector.client.wire import Call, Response
 
 # What remains of the five seconds that Airflow gives a task to stop, after up to 2 for saving and counting.
 STOP_SECONDS = 2.5
 _POLL_SECONDS = 0.25
-_NO_RESPONSE = (TransportError, ServerError)  # what an outage looks like
-# After so many failed probes with the only rows left, ``info`` shows whether it is the service or the rows.
-_ROW_PROBES = 3
 
 
 class Engine:
@@ -70,9 +61,8 @@ class Engine:
         self.recorder = recorder
         self._concurrency = concurrency
         self._paused = 0
-        self._row_probes = _ROW_PROBES
-        self._asking = asyncio.Lock()
         self._stopped = asyncio.Event()
+        self._outages = OutageGuard(client, window, throttle, stop_for=self._stop_for, stopped=self._stopped)
         self._crash: BaseException | None = None
         self._drain_until = 0.0
         self._send_request = client.send
@@ -129,7 +119,9 @@ class Engine:
                 request = self._take()
                 if request is not None:
                     self.wait_queue.wake()
-                    await (self._send(request) if isinstance(request, RowRequest) else self._probe(request))
+                    await (
+                        self._send(request) if isinstance(request, RowRequest) else self._outages.probe(request)
+                    )
                 elif self.stop_reason is not None or (self._reader.ended and not self.window.unsettled):
                     break  # a worker that stops the run itself has woken only the others
                 else:
@@ -152,9 +144,9 @@ class Engine:
         self._fill()
         if self.stop_reason is not None or not self.window.has_ready:
             return None
-        if self.throttle.failed_probes >= self._row_probes and self.window.only_aside:
+        if probe := self._outages.probe_due():
             self.throttle.sent()
-            return info()
+            return probe
         if not self.budget.left(time.time()):
             self._stop_for(stop_reasons.for_budget(self.budget.requests))
             return None
@@ -198,8 +190,7 @@ class Engine:
             except UpstashVectorError as error:
                 await self._after_error(request, error, epoch, started)
                 return
-        self._responded(epoch, now)
-        self._row_probes = _ROW_PROBES
+        self._outages.updated(epoch, now)
         self.window.settle(request)
         if updated:
             self.recorder.updated(request.number, request.encoded.namespace)
@@ -211,11 +202,13 @@ class Engine:
     ) -> None:
         now = time.monotonic()
         if isinstance(error, RateLimited):
-            self._throttled(request, error, epoch, now)
+            self._outages.throttled(error, epoch, now)
+            request.unproven_since = 0.0
+            self.window.put_back(request)
             return
-        if not isinstance(error, _NO_RESPONSE):
-            self._responded(epoch, now)
-        elif self._failed(error, request.unproven_since, sent_at, now):
+        if not isinstance(error, NO_RESPONSE):
+            self._outages.responded(epoch, now)
+        elif self._outages.failed(error, request.unproven_since, sent_at, now):
             request.error = error
             self.window.put_aside(request)
             return
@@ -229,62 +222,8 @@ class Engine:
         else:
             self.window.put_back(request)
 
-    def _responded(self, epoch: int, now: float) -> None:
-        """Act on a response other than 429."""
-        self.throttle.responded(epoch, now)
-        self.window.restore()
-
-    def _failed(self, error: UpstashVectorError, unproven_since: float, sent_at: float, now: float) -> bool:
-        """Act on a request without a response; return whether the service is down, too long or not."""
-        policy = self._client.policy
-        left = policy.total_timeout_seconds - self.throttle.seconds_down(now)
-        asked = error.retry_after or 0.0 if isinstance(error, ApiError) else 0.0
-        wait = max(0.0, min(asked, policy.max_retry_after_seconds, left))
-        down = self.throttle.failed(unproven_since, sent_at, wait, now, random.random())  # noqa: S311 - jitter
-        seconds = self.throttle.seconds_down(now)
-        if down and seconds >= policy.total_timeout_seconds:
-            self._stop_for(stop_reasons.for_outage(error, seconds))
-        return down
-
-    async def _probe(self, call: Call[IndexInfo]) -> UpstashVectorError | None:
-        """Ask the service for something other than a row; return the error if it does not respond."""
-        epoch, started = self.throttle.epoch, time.monotonic()
-        sending = asyncio.ensure_future(
-            self._send_request(call.path, call.body, self._client.policy.request_timeout_seconds)
-        )
-        stopping = asyncio.ensure_future(self._stopped.wait())
-        try:
-            await asyncio.wait({sending, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not sending.done():
-                return ResponseLost("the run stopped before a response arrived")
-            self._client.decode(call, sending.result())
-        except _NO_RESPONSE as error:
-            self._failed(error, started, started, time.monotonic())
-            return error
-        except UpstashVectorError:
-            pass
-        finally:
-            sending.cancel()
-            stopping.cancel()
-        self._responded(epoch, time.monotonic())
-        self._row_probes = 1  # it is the rows, until one of them is updated
-        return None
-
-    def _throttled(self, request: RowRequest, error: RateLimited, epoch: int, now: float) -> None:
-        self.throttle.throttled(epoch, error.retry_after, now, random.random())  # noqa: S311 - jitter
-        self.window.restore()
-        request.unproven_since = 0.0
-        self.window.put_back(request)
-        self._stop_for(
-            stop_reasons.for_throttling(
-                error,
-                seconds_throttled=self.throttle.seconds_throttled(now),
-                max_retry_after_seconds=self._client.policy.max_retry_after_seconds,
-            )
-        )
-
     async def _give_up(self, request: RowRequest, error: UpstashVectorError) -> None:
-        if isinstance(error, _NO_RESPONSE) and await self._never_responds():
+        if isinstance(error, NO_RESPONSE) and await self._outages.never_responds():
             self.window.put_aside(request)  # not attempted
             return
         self.window.settle(request)
@@ -296,16 +235,6 @@ class Engine:
         if stop_reason.reason == "error":  # one for the daily quota or a rotated token was not attempted
             self.recorder.fail_unsettled(request.row, error)
         self._stop_for(stop_reason)
-
-    async def _never_responds(self) -> bool:
-        """Return whether the service has responded to nothing in this run, not to ``info`` either; then stop."""
-        if self.throttle.worked_at is None:
-            async with self._asking:
-                if self.throttle.worked_at is None and self.stop_reason is None:
-                    error = await self._probe(info())
-                    if error is not None:
-                        self._stop_for(stop_reasons.for_outage(error))
-        return self.throttle.worked_at is None
 
     def _stop_for(self, stop_reason: StopReason | None) -> None:
         """Stop if there is a reason to, with time for requests in flight to complete."""
