@@ -140,7 +140,6 @@ class FailuresFile:
             with self._writing():
                 if self._file is None or is_at(self._new, self._file):
                     self._new.replace(self._local)
-                self._new.replace(self._local)
             self._begun = True
 
     def write(self, line: bytes) -> None:
