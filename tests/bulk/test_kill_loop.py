@@ -15,7 +15,7 @@ LONG = [pytest.mark.long, pytest.mark.timeout(1_800)]
 CASES = [
     *[pytest.param(kind, False, 1, 600, id=f"{kind}-short") for kind in ("generator", "jsonl", "pipe")],
     *[
-        pytest.param(kind, limited, 5, 1_500, marks=LONG, id=f"{kind}-{'rate' if limited else 'free'}")
+        pytest.param(kind, limited, 3, 1_000, marks=LONG, id=f"{kind}-{'rate' if limited else 'free'}")
         for kind in KINDS
         for limited in (False, True)
     ],

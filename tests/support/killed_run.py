@@ -12,12 +12,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
-import pyarrow as pa
-from pyarrow import parquet
 
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import Endpoint
@@ -49,6 +46,9 @@ def cursor(path: Path) -> Iterator[dict[str, Any]]:
             yield {"id": id, "data": data}
 
 
+# Libraries that few kinds need are imported then: a run is started many times.
+
+
 def written(path: Path, suffix: str, write: Callable[[Path], object]) -> Path:
     """Return a file beside ``path``, which is written once."""
     target = path.with_suffix(suffix)
@@ -59,12 +59,21 @@ def written(path: Path, suffix: str, write: Callable[[Path], object]) -> Path:
 
 
 def csv(path: Path) -> Path:
-    return written(path, ".csv", lambda target: pd.DataFrame(all_rows(path)).to_csv(target, index=False))
+    lines = ["id,data", *(f"{row['id']},{row['data']}" for row in all_rows(path))]
+    return written(path, ".csv", lambda target: target.write_text("\n".join(lines)))
 
 
 def parquet_file(path: Path) -> Path:
-    table = pa.Table.from_pylist(all_rows(path))
-    return written(path, ".parquet", lambda target: parquet.write_table(table, target, row_group_size=400))
+    parquet = import_module("pyarrow.parquet")
+    return written(path, ".parquet", lambda target: parquet.write_table(arrow(path), target, row_group_size=400))
+
+
+def arrow(path: Path) -> object:
+    return import_module("pyarrow").Table.from_pylist(all_rows(path))
+
+
+def frame(path: Path) -> object:
+    return import_module("pandas").DataFrame(all_rows(path))
 
 
 def pipe(path: Path) -> Path:
@@ -90,8 +99,8 @@ KINDS: dict[str, Callable[[Path], object]] = {
     "generator": generator,
     "cursor": cursor,
     "list": all_rows,
-    "frame": lambda path: pd.DataFrame(all_rows(path)),
-    "arrow": lambda path: pa.Table.from_pylist(all_rows(path)),
+    "frame": frame,
+    "arrow": arrow,
 }
 
 
