@@ -18,6 +18,7 @@ from airflow_provider_upstash_vector.client.errors import (
     TokenRejected,
     UpstashVectorError,
 )
+from airflow_provider_upstash_vector.client.validation import shown
 
 _log = logging.getLogger(__name__)
 
@@ -44,12 +45,19 @@ def airflow_errors(call: str, *, namespace: object = None, id: object = None) ->
     except UpstashVectorError as error:
         if error.call is None:
             single = namespace if isinstance(namespace, str) else None
-            error.add_context(call=call, namespace=single, id=None if id is None else str(id), attempts=0)
+            error.add_context(call=call, namespace=single, id=None if id is None else _text(id), attempts=0)
         log_error(error)
         if is_permanent(error):
             # the client's frames explain nothing, and would push the message out of sight
             raise AirflowFailException(str(error)) from error.with_traceback(None)
         raise
+
+
+def _text(id: object) -> str:
+    try:
+        return str(id)
+    except Exception:  # noqa: BLE001 - an integer of too many digits, or any __str__
+        return shown(id)
 
 
 def log_error(message: object) -> None:

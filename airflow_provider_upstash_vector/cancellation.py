@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class CancelToken:
-    """Cancels a bulk run or a wait, also before it begins.
+    """Cancels a bulk run, a call or a wait, also before it begins.
 
     Not a ``threading.Event``: a signal handler that interrupts its ``wait()`` or ``set()`` may block forever in
     ``set()``. A ``SimpleQueue`` may be interrupted anywhere. A copy or pickle is a new token.
@@ -45,3 +51,32 @@ class CancelToken:
             with suppress(Empty):
                 self._wakes.get(timeout=seconds)
         return self.cancelled
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Call ``function`` in another thread; return its result, or raise ``CancelledError`` once cancelled.
+
+        The thread is abandoned then, since nothing interrupts a system call such as a name resolution.
+        """
+        ends: SimpleQueue[Future[T] | None] = SimpleQueue()
+
+        def work() -> None:
+            future: Future[T] = Future()
+            try:
+                future.set_result(function())
+            except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+                future.set_exception(error)
+            ends.put(future)
+
+        def wake() -> None:
+            ends.put(None)
+
+        self.add_callback(wake)
+        try:
+            if not self.cancelled:
+                Thread(target=copy_context().run, args=(work,), name="cancellable-call", daemon=True).start()
+            future = ends.get()
+        finally:
+            self.remove_callback(wake)
+        if future is None:
+            raise CancelledError
+        return future.result()

@@ -17,7 +17,8 @@
     │   ├─ QuotaExceeded               403 with the daily-limit text; not before 00:00 UTC
     │   ├─ RateLimited                 429                                               retried
     │   └─ ServerError                 408, 425, 5xx                                     retried
-    └─ InvalidResponse                 a 2xx response that is not the documented JSON
+    ├─ InvalidResponse                 a 2xx response that is not the documented JSON
+    └─ Cancelled                       the caller cancelled the call; the request may have been applied
 
 ``bulk`` adds ``BulkJobFailed``, ``CheckpointInUse``, ``Superseded``, ``InvalidRows`` and ``SourceBroken``. All of
 them pickle, because Airflow passes exceptions between processes. ``redaction.py`` keeps the token out of their
@@ -31,6 +32,7 @@ from typing import ClassVar, Literal
 __all__ = [
     "ApiError",
     "BadRequest",
+    "Cancelled",
     "ConnectionFailed",
     "ConnectionFailureReason",
     "DifferentEventLoop",
@@ -203,3 +205,9 @@ class ServerError(ApiError):
 
 class InvalidResponse(UpstashVectorError):
     """A 2xx response that is not the documented JSON, or is too large; the request may have been applied."""
+
+
+class Cancelled(UpstashVectorError):
+    """The caller cancelled the call before its response arrived; the request may have been applied."""
+
+    retryable = True

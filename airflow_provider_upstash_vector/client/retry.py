@@ -36,7 +36,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Wait for ``seconds``; the outcome is ``None``."""
+    """Wait for ``seconds``; the outcome is ``None``, or the error if that was cancelled."""
 
     seconds: float
 
@@ -172,7 +172,10 @@ def _drive(
             if wait is None:
                 raise
             last = error
-        yield Wait(wait)
+        cancelled = yield Wait(wait)
+        if isinstance(cancelled, UpstashVectorError):
+            cancelled.add_context(call=call.name, namespace=call.namespace, id=call.id, attempts=attempt)
+            raise cancelled
 
 
 def _result(call: wire.Call[T], outcome: Outcome, now: float, redactor: Redactor) -> T:

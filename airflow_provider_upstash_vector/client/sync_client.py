@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
+from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client import retry, wire
 from airflow_provider_upstash_vector.client.base import (
     REJECTED_TOO,
@@ -18,7 +20,7 @@ from airflow_provider_upstash_vector.client.base import (
     named_after,
 )
 from airflow_provider_upstash_vector.client.credentials import Credentials
-from airflow_provider_upstash_vector.client.errors import BadRequest, NotFound, UpstashVectorError
+from airflow_provider_upstash_vector.client.errors import BadRequest, Cancelled, NotFound, UpstashVectorError
 from airflow_provider_upstash_vector.client.models import (
     Endpoint,
     FetchedVector,
@@ -32,6 +34,8 @@ from airflow_provider_upstash_vector.client.transports.httpx import HttpxTranspo
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+_CANCELLED = "cancelled before a response arrived, so it may have been applied; it can be sent again"
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -76,6 +80,8 @@ class VectorClient(TransportOwner[Transport]):
     :param endpoint: URL and token of the index, or the :class:`Credentials` that read a rotated token again.
     :param policy: limits of time and attempts; by default ``RetryPolicy()``.
     :param max_connections: maximum of open connections; more than one is used only if threads share the client.
+    :param cancel_token: cancels calls at once, from another thread or a signal handler: they raise ``Cancelled``.
+        Each request then has a thread of its own, which ends at its timeout.
     """
 
     def __init__(
@@ -84,9 +90,11 @@ class VectorClient(TransportOwner[Transport]):
         *,
         policy: retry.RetryPolicy | None = None,
         max_connections: int = 10,
+        cancel_token: CancelToken | None = None,
     ) -> None:
         super().__init__(endpoint, policy or retry.RetryPolicy(), max_connections)
         self.request_stats = RequestStats()
+        self._cancel_token = cancel_token
 
     def _own_nothing(self) -> None:
         super()._own_nothing()
@@ -117,9 +125,9 @@ class VectorClient(TransportOwner[Transport]):
         outcome: retry.Outcome = None
         while True:
             if isinstance(step, retry.Wait):
-                time.sleep(step.seconds)
+                cancelled = self._sleep(step.seconds)
                 self.request_stats.record_wait(step.seconds, getattr(outcome, "status", None))
-                outcome, waited = None, True
+                outcome, waited = cancelled, True
             else:
                 started = time.monotonic()
                 try:
@@ -139,11 +147,11 @@ class VectorClient(TransportOwner[Transport]):
         Raises as :meth:`~.transports.base.Transport.send`, and :class:`~.errors.TokenRejected`.
         """
         endpoint = self._endpoint
-        response = self.open().send(path, body, timeout_seconds)
+        response = self._post(path, body, timeout_seconds)
         if self._credentials.was_rotated(response.status):
             if reason := self._read_again(endpoint):
                 raise self._token_rejected(response, reason)
-            response = self.open().send(path, body, timeout_seconds)
+            response = self._post(path, body, timeout_seconds)
             if response.status == 401:
                 raise self._token_rejected(response, REJECTED_TOO)
         return response
@@ -167,6 +175,21 @@ class VectorClient(TransportOwner[Transport]):
             with self._lock:
                 self._transport = self._transport or HttpxTransport(self._settings)
         return self._transport
+
+    def _post(self, path: str, body: bytes, timeout_seconds: float) -> wire.Response:
+        send = partial(self.open().send, path, body, timeout_seconds)
+        if self._cancel_token is None:
+            return send()
+        try:
+            return self._cancel_token.call(send)
+        except CancelledError:
+            raise Cancelled(_CANCELLED) from None
+
+    def _sleep(self, seconds: float) -> Cancelled | None:
+        if self._cancel_token is None:
+            time.sleep(seconds)
+            return None
+        return Cancelled(_CANCELLED) if self._cancel_token.sleep(seconds) else None
 
     def iterate(self, pages: Generator[wire.Call[RangePage], RangePage, None]) -> Iterator[FetchedVector]:
         """Yield the vectors of all pages; a page is requested when the previous one is exhausted."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, cast
 
 from airflow.providers.common.compat.sdk import (
     Context,
@@ -23,6 +24,7 @@ from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.validation import shown
 from airflow_provider_upstash_vector.decorators.signatures import BulkUpdateTask, UpdateTask
+from airflow_provider_upstash_vector.operators.base.mapped import with_shown_arguments
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     UpdateVectorOperator,
@@ -57,6 +59,7 @@ class UpdateVectorDecoratedOperator(_FunctionMixin, UpdateVectorOperator):
 
     def execute(self, context: Context) -> int:
         """Call the function and send the update that it returns; return the updated count."""
+        self.unwrap_fields()
         change = self.call_function(context)
         with airflow_errors("update", namespace=self.namespace):
             self._take(change)
@@ -88,25 +91,30 @@ class BulkUpdateVectorsDecoratedOperator(_FunctionMixin, BulkUpdateVectorsOperat
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Call the function and send what it returns; return the manifest."""
+        self.unwrap_fields()
         self.rows = self.call_function(context)
         return BulkUpdateVectorsOperator.execute(self, context)
+
+
+def _decorator(python_callable: Any, operator: type[DecoratedOperator], **kwargs: Any) -> TaskDecorator:
+    if python_callable is None:  # @decorator(...)
+        return cast("TaskDecorator", partial(_decorator, operator=operator, **kwargs))
+    return with_shown_arguments(
+        task_decorator_factory(python_callable, decorated_operator_class=operator, **kwargs)
+    )
 
 
 def _update_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
     """Make a task as :class:`UpdateTask` documents."""
     if kwargs.setdefault("multiple_outputs", False):  # Airflow infers True from the annotation ``-> dict``
         raise ValueError("multiple_outputs is not supported: the task's result is the updated count")
-    return task_decorator_factory(
-        python_callable, decorated_operator_class=UpdateVectorDecoratedOperator, vector_id="", **kwargs
-    )
+    return _decorator(python_callable, UpdateVectorDecoratedOperator, vector_id="", **kwargs)
 
 
 def _bulk_update_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
     """Make a task as :class:`BulkUpdateTask` documents."""
     kwargs.setdefault("multiple_outputs", False)  # as above
-    return task_decorator_factory(
-        python_callable, decorated_operator_class=BulkUpdateVectorsDecoratedOperator, rows=(), **kwargs
-    )
+    return _decorator(python_callable, BulkUpdateVectorsDecoratedOperator, rows=(), **kwargs)
 
 
 upstash_vector_update_task: UpdateTask = _update_task

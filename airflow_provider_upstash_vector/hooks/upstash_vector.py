@@ -62,6 +62,8 @@ class UpstashVectorHook(BaseHook):
     calls), ``timeout`` (seconds for one request), ``max_attempts`` and ``allow_http``. In every call
     ``namespace=None`` means that of the connection, ``namespace=""`` the index's default one.
 
+    ``cancel_token`` cancels calls at once, e.g. in ``on_kill`` of an operator.
+
     Calls raise :class:`~airflow_provider_upstash_vector.client.errors.UpstashVectorError`. Close the hook, or
     use it as a context manager.
     """
@@ -71,9 +73,12 @@ class UpstashVectorHook(BaseHook):
     conn_type = "upstash_vector"
     hook_name = "Upstash Vector"
 
-    def __init__(self, upstash_vector_conn_id: str = default_conn_name) -> None:
+    def __init__(
+        self, upstash_vector_conn_id: str = default_conn_name, *, cancel_token: CancelToken | None = None
+    ) -> None:
         super().__init__()
         self.upstash_vector_conn_id = upstash_vector_conn_id
+        self._cancel_token = cancel_token
         self._client: VectorClient | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -109,7 +114,9 @@ class UpstashVectorHook(BaseHook):
     def get_conn(self) -> VectorClient:
         """Return the sync client, created on first use and closed with the hook."""
         if self._client is None:
-            self._client = VectorClient(self.credentials, policy=self.settings.policy)
+            self._client = VectorClient(
+                self.credentials, policy=self.settings.policy, cancel_token=self._cancel_token
+            )
         return self._client
 
     @property

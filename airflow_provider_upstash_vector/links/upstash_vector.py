@@ -20,11 +20,10 @@ class UpstashConsoleLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return the URL. Airflow 3 calls this in the worker; 2.11 in the webserver, which only has the XCom."""
-        hook = getattr(operator, "hook", None)
-        if hook is None:
+        if not hasattr(type(operator), "hook"):
             return str(XCom.get_value(key=self.xcom_key, ti_key=ti_key) or _CONSOLE_URL)
         try:
-            url: str = hook.settings.endpoint.url
+            url: str = operator.hook.settings.endpoint.url
         except Exception:  # noqa: BLE001 - the task has logged it; the link must not fail as well
             return _CONSOLE_URL
         # an index's page in the console has another id than its host

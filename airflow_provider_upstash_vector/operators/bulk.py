@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike, fspath
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
@@ -19,13 +19,13 @@ from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, CheckpointInUse
 from airflow_provider_upstash_vector.bulk.options import OPTION_HELP, BulkOptions, OnBudget, OnMissing
 from airflow_provider_upstash_vector.bulk.sources import Format
-from airflow_provider_upstash_vector.cancellation import CancelToken
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.hooks.task_state import TaskStateCheckpoint
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.lineage import WriteResult
-from airflow_provider_upstash_vector.operators.base.arguments import optional_text, rendered_value
+from airflow_provider_upstash_vector.operators.base.arguments import optional_text, rendered_path, rendered_value
 from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
-from airflow_provider_upstash_vector.operators.base.display import SummarizedRows
+from airflow_provider_upstash_vector.operators.base.display import MAX_SHOWN_ITEMS, unwrap
 from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
 from airflow_provider_upstash_vector.operators.base.waiting import WaitUntilIndexedMixin
 
@@ -124,14 +124,13 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         self.metadata_update_mode_field = metadata_update_mode_field
         self.namespace_field = namespace_field
         BulkOptions(**self._options())  # an invalid option fails when the DAG is parsed
-        self.rows = SummarizedRows.of(rows)
+        self.rows = rows
         self.namespace = namespace
         self.metadata_update_mode = metadata_update_mode
         self.failures_path = failures_path
         self.checkpoint = checkpoint
         self.resume = resume
         self.shard = shard
-        self._stop: CancelToken | None = None
 
     def render_template(
         self,
@@ -140,28 +139,31 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         jinja_env: Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render ``content``; a long list of rows is summarized in the rendered fields that Airflow stores."""
-        return SummarizedRows.of(super().render_template(content, context, jinja_env, seen_oids))
+        """Render ``content``, but no long list of rows."""
+        content = unwrap(content)
+        if isinstance(content, list | tuple) and len(content) > MAX_SHOWN_ITEMS and not self._containers_around:
+            return content
+        return super().render_template(content, context, jinja_env, seen_oids)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the updates; return the manifest."""
-        self._stop = CancelToken()
+        self.unwrap_fields()
         with airflow_errors("bulk_update", namespace=self.namespace), self.hook as hook:
             self.persist_link(context)
-            path = _path(self.checkpoint, "checkpoint")
+            path = rendered_path(self.checkpoint, "checkpoint")
             checkpoint = self._checkpoint_store(context, path)
             try:
                 report = hook.bulk_update(
                     self._rows(),
                     namespace=optional_text(self.namespace, "namespace"),
                     metadata_update_mode=optional_text(self.metadata_update_mode, "metadata_update_mode"),
-                    failures_path=_path(self.failures_path, "failures_path"),
+                    failures_path=rendered_path(self.failures_path, "failures_path"),
                     checkpoint=checkpoint,
                     budget_store=self._budget_store(context, path),
                     keep_checkpoint=self.wait_until_indexed,
                     resume=rendered_value(self.resume, "resume", "true or false"),
                     shard=self._shard(),
-                    cancel_token=self._stop,
+                    cancel_token=self.cancel_token,
                     progress="log",
                     log=self.log,
                     **self._options(),
@@ -170,7 +172,8 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
                 # an execution_timeout has the error of the interrupted run as its cause
                 failure = error if isinstance(error, BulkJobFailed) else error.__cause__
                 if isinstance(failure, BulkJobFailed):
-                    context["ti"].xcom_push(key="return_value", value=failure.report.to_dict())
+                    if self.do_xcom_push:
+                        context["ti"].xcom_push(key="return_value", value=failure.report.to_dict())
                     self._emit(context, hook, failure.report)
                 raised_by_rows = _airflow_error_from_rows(error)
                 if raised_by_rows is not None:
@@ -202,22 +205,20 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         )
         self.emit_lineage(context, written)
 
-    def on_kill(self) -> None:
-        """Stop sending and waiting; requests in flight are completed and the checkpoint is saved within 5 s."""
-        super().on_kill()
-        if self._stop is not None:
-            self._stop.cancel()
-
     def _options(self) -> dict[str, Any]:
         return {name: self._dry_run if name == "dry_run" else getattr(self, name) for name in _OPTIONS}
 
     def _rows(self) -> Any:
         if isinstance(self.rows, str) and self.rows.lstrip().startswith("["):
             return rendered_value(self.rows, "rows", _ROWS)
-        return self.rows
+        return rendered_path(self.rows, "rows") if isinstance(self.rows, str) else self.rows
 
     def _shard(self) -> Any:
-        return rendered_value(self.shard, "shard", "two whole numbers (i, n)")
+        shard = rendered_value(self.shard, "shard", "two whole numbers (i, n)")
+        try:
+            return BulkOptions(shard=shard).shard
+        except ValueError as error:
+            raise InvalidRequest("shard", str(error)) from None
 
     def _forget(self, context: Context, path: str | None) -> None:
         """Forget the checkpoint that was kept so that a retry of the wait sends no row again."""
@@ -266,7 +267,3 @@ def _airflow_error_from_rows(error: BaseException) -> AirflowException | None:
     """Return the skip or fail exception of Airflow that ended the run when the rows' own code raised it."""
     cause = error.__cause__ if isinstance(error, BulkJobFailed) else None
     return cause if isinstance(cause, AirflowSkipException | AirflowFailException) else None
-
-
-def _path(value: object, field: str) -> str | None:
-    return optional_text(fspath(value) if isinstance(value, PathLike) else value, field) or None

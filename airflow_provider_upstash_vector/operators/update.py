@@ -19,7 +19,6 @@ from airflow_provider_upstash_vector.operators.base.arguments import (
     rendered_value,
 )
 from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
-from airflow_provider_upstash_vector.operators.base.display import SummarizedVector
 from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
 from airflow_provider_upstash_vector.operators.base.waiting import WaitUntilIndexedMixin
 
@@ -98,15 +97,11 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
         self.namespace = namespace
         self.on_missing = on_missing
 
-    def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
-        # not render_template(), which does not get the field's name
-        super()._do_render_template_fields(*args, **kwargs)
-        self.vector = SummarizedVector.of(self.vector)
-
     def execute(self, context: Context) -> int:
         """Send the update, with the retries that the connection allows; return the updated count."""
-        hook = self.hook
+        self.unwrap_fields()
         with airflow_errors("update", id=self.vector_id):
+            hook = self.hook
             namespace = hook.resolve_namespace(optional_text(self.namespace, "namespace"))
         self.persist_link(context)
         with hook:
@@ -126,7 +121,7 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
         try:
             updated = hook.update(
                 rendered_text(self.vector_id, "vector_id"),
-                vector=rendered_value(SummarizedVector.unwrap(self.vector), "vector", _NUMBERS),
+                vector=rendered_value(self.vector, "vector", _NUMBERS),
                 sparse_vector=rendered_value(self.sparse_vector, "sparse_vector", _SPARSE),
                 data=optional_text(self.data, "data"),
                 metadata=rendered_value(self.metadata, "metadata", _OBJECT),

@@ -71,7 +71,10 @@ class UpstashVectorIndexReadySensor(UpstashVectorOperator, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait in the worker, or check once and defer."""
-        with self.hook:
+        self.unwrap_fields()
+        with airflow_errors("wait"):
+            hook = self.hook
+        with hook:
             return super().execute(context)
 
     def poke(self, context: Context) -> bool:  # noqa: ARG002 - Airflow passes it
@@ -89,9 +92,16 @@ class UpstashVectorIndexReadySensor(UpstashVectorOperator, BaseSensorOperator):
         if isinstance(decision, Finished):
             waiting.raise_unless_met(decision)
             return True
-        if deadline is not None:
+        if deadline is not None and not self.cancel_token.cancelled:
             waiting.defer(self, wait_spec, deadline=deadline)
         return False
+
+    def _get_next_poke_interval(self, *arguments: Any, **options: Any) -> float:
+        """Sleep between two checks, until ``on_kill``; Airflow's own sleep cannot be interrupted."""
+        seconds: float = super()._get_next_poke_interval(*arguments, **options)
+        if self.cancel_token.sleep(0 if self.reschedule else seconds):
+            raise waiting.WaitFailed("the wait was cancelled")
+        return seconds if self.reschedule else 0
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> None:  # noqa: ARG002 - as above
         """Resume after the deferral, within Airflow's ``resume_execution``, which handles ``soft_fail``.

@@ -13,6 +13,7 @@ from airflow_provider_upstash_vector.decorators.upstash_vector import (
     upstash_vector_bulk_update_task,
     upstash_vector_update_task,
 )
+from airflow_provider_upstash_vector.operators.base.display import unwrap
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     UpdateVectorOperator,
@@ -117,7 +118,7 @@ def test_texts_within_the_result_of_a_task(returned: Any, value: Any) -> None:
 @pytest.mark.parametrize("rows", [[TEXTS[0]], [{"id": "a", "data": TEXTS[0]}], [{"data": TEXTS[0]}] * 200])
 def test_rows_that_a_task_returned(returned: Any, rows: Any) -> None:
     task = BulkUpdateVectorsOperator.partial(task_id="rows").expand(rows=returned([rows]))
-    assert [*mapped_instance(task, {"rows": rows}, seen=True).rows] == rows
+    assert unwrap(mapped_instance(task, {"rows": rows}, seen=True).rows) == rows
 
 
 @pytest.mark.usefixtures("dag")

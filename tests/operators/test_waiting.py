@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSen
 
 from airflow_provider_upstash_vector.assets.upstash_vector import upstash_vector_asset
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
-from airflow_provider_upstash_vector.client.errors import QuotaExceeded
+from airflow_provider_upstash_vector.client.errors import Cancelled, QuotaExceeded
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.operators.base import waiting
 from airflow_provider_upstash_vector.operators.base.waiting import WaitFailed
@@ -143,9 +143,10 @@ def test_on_kill_cancels_the_wait(
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_on_kill_before_the_wait_cancels_it(deferrable: bool) -> None:
+def test_on_kill_before_the_task_cancels_it(index: DevServer, deferrable: bool) -> None:
     options = {"wait_until_indexed": True, "poke_interval": 3_600, "deferrable": deferrable}
     operator = create(UpdateVectorOperator, **ONE, namespace="ns", **options)
     operator.on_kill()
-    with pytest.raises(WaitFailed, match="the wait was cancelled"):
+    with pytest.raises(Cancelled, match="update of 'a' in namespace 'ns': cancelled"):
         operator.execute(context())
+    assert index.requests["update"] == 0

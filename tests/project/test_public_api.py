@@ -66,6 +66,7 @@ PUBLIC = {
     "client.errors": [
         "ApiError",
         "BadRequest",
+        "Cancelled",
         "ConnectionFailed",
         "ConnectionFailureReason",
         "DifferentEventLoop",

@@ -6,10 +6,12 @@ import ast
 import json
 import math
 from datetime import timedelta
+from os import PathLike, fspath
 from typing import Any, NoReturn
 
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
-from airflow_provider_upstash_vector.client.validation import shown
+from airflow_provider_upstash_vector.client.exact_json import MAX_INTEGER, MIN_INTEGER
+from airflow_provider_upstash_vector.client.validation import shown, text
 
 
 def rendered_text(value: object, field: str) -> str:
@@ -18,8 +20,8 @@ def rendered_text(value: object, field: str) -> str:
     A float or a boolean is rejected because the text that it was read from, ``1e5`` or ``yes``, is unknown.
     """
     if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, int) and not isinstance(value, bool):
+        return text(value, field)
+    if isinstance(value, int) and not isinstance(value, bool) and MIN_INTEGER <= value <= MAX_INTEGER:
         return str(value)
     raise InvalidRequest(field, f"must be text, got {shown(value)}")
 
@@ -27,6 +29,14 @@ def rendered_text(value: object, field: str) -> str:
 def optional_text(value: object, field: str) -> str | None:
     """Return a text field, or ``None`` if it is not set."""
     return None if value is None else rendered_text(value, field)
+
+
+def rendered_path(value: object, field: str) -> str | None:
+    """Return a path, or ``None`` if it is not set."""
+    path = optional_text(fspath(value) if isinstance(value, PathLike) else value, field) or None
+    if path and "\0" in path:
+        raise InvalidRequest(field, f"must not contain a NUL character, got {path[:60]!r}")
+    return path
 
 
 def rendered_value(value: Any, field: str, expected: str) -> Any:

@@ -7,12 +7,16 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
 
+from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.links.upstash_vector import UpstashConsoleLink
+from airflow_provider_upstash_vector.operators.base.arguments import rendered_text
+from airflow_provider_upstash_vector.operators.base.display import unwrap
+from airflow_provider_upstash_vector.operators.base.fields import StorableFieldsMixin
 from airflow_provider_upstash_vector.operators.base.templates import LiteralSafeTemplateMixin
 
 
-class UpstashVectorOperator(LiteralSafeTemplateMixin):
+class UpstashVectorOperator(StorableFieldsMixin, LiteralSafeTemplateMixin):
     """Base of the operators and sensors that use an index."""
 
     operator_extra_links: tuple[UpstashConsoleLink, ...] = (UpstashConsoleLink(),)
@@ -25,8 +29,22 @@ class UpstashVectorOperator(LiteralSafeTemplateMixin):
 
     @cached_property
     def hook(self) -> UpstashVectorHook:
-        """The hook on the task's connection."""
-        return UpstashVectorHook(self.upstash_vector_conn_id)
+        """The hook on the task's connection. Raises ``InvalidRequest`` for an id that is not text."""
+        conn_id = rendered_text(unwrap(self.upstash_vector_conn_id), "upstash_vector_conn_id")
+        return UpstashVectorHook(conn_id, cancel_token=self.cancel_token)
+
+    @property
+    def cancel_token(self) -> CancelToken:
+        """The token that cancels requests, runs and waits; created once, also if ``on_kill`` interrupts that."""
+        token: CancelToken = self.__dict__.setdefault("_cancel_token", CancelToken())
+        return token
+
+    def on_kill(self) -> None:
+        """Cancel what the task is doing; it fails within 5 s.
+
+        Airflow 3 calls this in a signal handler on SIGTERM, and nothing else ends the task.
+        """
+        self.cancel_token.cancel()
 
     def persist_link(self, context: Context) -> None:
         """Store the URL of the task's link, which Airflow 2 reads from XCom."""

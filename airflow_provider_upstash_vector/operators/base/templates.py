@@ -13,12 +13,16 @@ Jinja drops a trailing newline. Here
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 from jinja2 import Undefined
 from jinja2.nativetypes import NativeCodeGenerator, NativeEnvironment
 
+from airflow_provider_upstash_vector.airflow_errors import airflow_errors
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.operators.base.upstream_values import values_of_expand_kwargs
 
 if TYPE_CHECKING:
@@ -46,7 +50,9 @@ class LiteralSafeTemplateMixin(BaseOperator):
             if self._is_rendered:  # Airflow 2 renders again when dag.test() resumes a deferred task
                 return
             seen_oids.update(map(id, values_of_expand_kwargs(self, context)))
-        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+        for field in template_fields:
+            with _depth_limited(field):
+                super()._do_render_template_fields(parent, (field,), context, jinja_env, seen_oids)
         if parent is self:
             self._is_rendered = True
 
@@ -71,6 +77,15 @@ class LiteralSafeTemplateMixin(BaseOperator):
             return super().render_template(content, context, jinja_env, seen_oids)
         finally:
             self._containers_around -= 1
+
+
+@contextmanager
+def _depth_limited(field: str) -> Iterator[None]:
+    try:
+        yield
+    except RecursionError:
+        with airflow_errors("render"):
+            raise InvalidRequest(field, "is nested too deeply") from None
 
 
 def _rendered(text: str, context: Context, environment: Environment, *, whole_field: bool) -> Any:

@@ -16,7 +16,6 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
-from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.lineage import WriteResult
@@ -75,7 +74,6 @@ def wait(
     wait_spec: WaitSpec,
     *,
     deferrable: bool,
-    cancel_token: CancelToken,
     resume_data: dict[str, Any],
 ) -> None:
     """Return when the condition is met, or defer; ``execute_complete`` gets ``resume_data`` in the event.
@@ -88,9 +86,9 @@ def wait(
     decision = check_once(operator.hook, poller)
     while isinstance(decision, KeepPolling):
         operator.log.info("%s.", decision.message)
-        if deferrable and not cancel_token.cancelled:
+        if deferrable and not operator.cancel_token.cancelled:
             defer(operator, wait_spec, deadline=deadline, resume_data=resume_data)
-        if cancel_token.sleep(decision.seconds):
+        if operator.cancel_token.sleep(decision.seconds):
             raise WaitFailed(f"the wait was cancelled: {decision.message}")
         decision = check_once(operator.hook, poller)
     raise_unless_met(decision)
@@ -162,8 +160,6 @@ class WaitUntilIndexedMixin(LineageMixin):
         self.deferrable = deferrable
         self.poke_interval = duration_seconds(poke_interval, "poke_interval")
         self.wait_timeout = duration_seconds(wait_timeout, "wait_timeout")
-        self._killed = False
-        self._wait_token: CancelToken | None = None  # not before the wait: Airflow copies operators
 
     def when_indexed(self, namespace: str | Sequence[str] | None, result: Any, **resume_data: Any) -> Any:
         """Return ``result``, after the wait if one is wanted; ``None`` waits for all namespaces.
@@ -171,24 +167,14 @@ class WaitUntilIndexedMixin(LineageMixin):
         Airflow stores ``result`` and ``resume_data`` while the task is deferred.
         """
         if self.wait_until_indexed:
-            self._wait_token = CancelToken()
-            if self._killed:
-                self._wait_token.cancel()
             write_result = asdict(self.write_result) if self.write_result else None
             wait(
                 self,
                 WaitSpec(namespace=namespace, poke_interval=self.poke_interval, timeout=self.wait_timeout),
                 deferrable=self.deferrable,
-                cancel_token=self._wait_token,
                 resume_data={"result": result, "write_result": write_result, **resume_data},
             )
         return result
-
-    def on_kill(self) -> None:
-        """Cancel the wait; the task fails."""
-        self._killed = True
-        if self._wait_token is not None:
-            self._wait_token.cancel()
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Resume after the deferral; return the result from before it.

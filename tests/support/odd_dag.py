@@ -1,0 +1,64 @@
+"""A DAG with every operator, mapped and not, and an odd value in every template field; prints its JSON."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_upstash_vector.decorators.upstash_vector import (
+    upstash_vector_bulk_update_task,
+    upstash_vector_update_task,
+)
+from airflow_provider_upstash_vector.operators.upstash_vector import (
+    BulkUpdateVectorsOperator,
+    UpdateVectorOperator,
+)
+from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
+from tests.support.odd_values import odd_values
+from tests.support.stored_fields import serialized
+
+OPERATORS: tuple[Any, ...] = (UpdateVectorOperator, BulkUpdateVectorsOperator, UpstashVectorIndexReadySensor)
+DECORATORS: tuple[Any, ...] = (upstash_vector_update_task, upstash_vector_bulk_update_task)
+
+
+def add_tasks(operator: Any, number: int, value: Any) -> None:
+    """Add tasks with ``value`` in a field, written in the DAG in every way."""
+    required = "rows" if operator is BulkUpdateVectorsOperator else "vector_id"
+    field = operator.template_fields[number % len(operator.template_fields)]
+    others = {} if field == required else {required: "a"}
+    operator(task_id=f"{operator.__name__}_{number}", **others, **{field: value})
+    name = f"{operator.__name__}_{number}_mapped"
+    operator.partial(task_id=f"{name}_0", **others, **{field: value}).expand(poke_interval=[1, 2])
+    operator.partial(task_id=f"{name}_1", **others).expand(**{field: [value, value]})
+    operator.partial(task_id=f"{name}_2", **others).expand_kwargs([{field: value}, {field: "a"}])
+
+
+def add_functions(decorator: Any, number: int, value: Any) -> None:
+    """Add decorated functions with ``value`` as an argument in every way."""
+
+    @decorator(namespace=value)  # type: ignore[untyped-decorator]
+    def function(items: Any, n: int = 0) -> Any: ...
+
+    function.override(task_id=f"f{number}_0")(value)
+    function.override(task_id=f"f{number}_1")(items=value)
+    function.override(task_id=f"f{number}_2").partial(items=value).expand(n=[1, 2])
+    function.override(task_id=f"f{number}_3").expand(items=[value, value])
+    function.override(task_id=f"f{number}_4").expand_kwargs([{"items": value}])
+
+
+def odd_dag() -> DAG:
+    """Return the DAG."""
+    with DAG("odd", schedule=None) as dag:
+        for number, value in enumerate(odd_values()):
+            for operator in OPERATORS:
+                add_tasks(operator, number, value)
+        for number, value in enumerate(odd_values()):
+            add_functions(DECORATORS[number % 2], number, value)
+    return dag
+
+
+if __name__ == "__main__":
+    padding = [object() for _ in range(random.randrange(10_000))]
+    print(serialized(odd_dag()))  # noqa: T201 - the test reads it
