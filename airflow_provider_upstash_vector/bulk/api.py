@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import ExitStack
 from contextvars import copy_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, cast
@@ -123,7 +124,11 @@ async def update_async(
         budget_store = store
     if options.daily_budget is not None and budget_store is None:
         log.info("daily_budget covers this run alone; set checkpoint to a path to cover all runs that share it.")
-    with locked(None if options.dry_run or blocked else store) as lock:
+    with ExitStack() as locking:
+        try:
+            lock = locking.enter_context(locked(None if options.dry_run or blocked else store))
+        except WriteFailed as error:
+            lock, blocked = None, error
         environment = RunEnvironment(
             policy=policy or RetryPolicy(),
             cancel_token=cancel_token or CancelToken(),

@@ -152,9 +152,10 @@ VALUES: dict[str, tuple[str, Any]] = {
 def test_every_option_of_a_run_is_an_option_of_the_command_line() -> None:
     for option in fields(BulkOptions):
         text, value = VALUES.get(option.name, ("=x", "x"))
-        flag = "--no-check-index" if option.name == "check_index" else f"--{option.name.replace('_', '-')}{text}"
-        parsed = vars(create_parser().parse_args(["rows.jsonl", flag]))
+        if option.default is True:
+            text, value = "", False
+        no = "no-" if option.default is True else ""
+        parsed = vars(create_parser().parse_args(["rows.jsonl", f"--{no}{option.name.replace('_', '-')}{text}"]))
         result = parsed[option.name]
-        assert result == (False if option.name == "check_index" else value)
-        assert type(result) is type(value) or option.name == "check_index"
+        assert (result, type(result)) == (value, type(value))
         assert [name for name, other in parsed.items() if other is not None] == ["rows", option.name]

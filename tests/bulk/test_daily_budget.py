@@ -121,7 +121,7 @@ def test_a_run_that_crosses_midnight_has_the_next_days_budget(
 def test_runs_without_a_budget_leave_no_count(server: DevServer, run: Run, tmp_path: Path) -> None:
     fill(server, ["v0"])
     assert run(rows(1), checkpoint=tmp_path / "c").updated == 1
-    assert [*tmp_path.iterdir()] == []
+    assert [path.name for path in tmp_path.iterdir()] == ["c.lock"]
 
 
 def test_a_budget_without_a_checkpoint_covers_one_run(

@@ -42,7 +42,7 @@ def test_a_disk_that_is_full_at_random_moments(server: DevServer, tmp_path: Path
         assert second["error"] is None, (seed, case)
         assert second["report"]["updated"] == ROWS - len(REJECTED), (seed, case)
         assert sorted(case["failures"]) == REJECTED, (seed, case)
-        assert set(second["files"]) - {"checkpoint.budget"} == {"failures.jsonl"}, (seed, case)
+        assert set(second["files"]) - {"checkpoint.budget", "checkpoint.lock"} == {"failures.jsonl"}, (seed, case)
     assert "BulkJobFailed" in {case["runs"][0]["error"] for case in results}
 
 
@@ -100,7 +100,7 @@ def test_a_store_that_fails_leaves_a_report(
     assert error.report.updated == server.requests["update"] == (20 if method == "clear" else 0)
     report = run(numbered(20), **options)
     assert (report.updated, server.requests["update"]) == (20, 20)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.budget", "f"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.budget", "c.lock", "f"]
 
 
 def failing(*_: object, **__: object) -> None:

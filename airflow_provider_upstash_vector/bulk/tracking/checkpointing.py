@@ -25,6 +25,7 @@ from airflow_provider_upstash_vector.bulk.tracking.journal import (
 from airflow_provider_upstash_vector.bulk.tracking.lock import CheckpointLock
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
 from airflow_provider_upstash_vector.bulk.tracking.run_tokens import next_run, run_of, started_at, utc
+from airflow_provider_upstash_vector.bulk.tracking.writing import writing
 from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
 
 log = logging.getLogger(__name__)
@@ -122,7 +123,8 @@ def locked(store: CheckpointStore | None) -> Iterator[CheckpointLock | None]:
         yield None
         return
     try:
-        lock.acquire()
+        with writing("checkpoint", "the checkpoint cannot be locked"):
+            lock.acquire()
         yield lock
     finally:
         lock.release()
