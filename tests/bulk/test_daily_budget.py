@@ -100,7 +100,7 @@ def test_a_completed_run_and_a_changed_input_count(
 
 def test_retries_count(server: DevServer, run: Run, tmp_path: Path) -> None:
     fill(server, [f"v{number}" for number in range(50)])
-    server.faults.add(Fault(kind="status", status=503, probability=0.3, command="update"))
+    server.faults.add(Fault(kind="status", status=503, times=1_000, probability=0.3, command="update"))
     error = failed(lambda: run(rows(50), checkpoint=tmp_path / "c", daily_budget=40))
     assert (error.reason, error.report.this_attempt.requests) == ("daily_budget", 40)
     assert server.requests["update"] == 40
