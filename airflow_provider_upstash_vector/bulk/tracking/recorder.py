@@ -9,7 +9,8 @@ from typing import Any
 
 from airflow_provider_upstash_vector.bulk.report import BulkReport, NamespaceCounts
 from airflow_provider_upstash_vector.bulk.sending.limits import FailureLimit
-from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile, UnknownId, failure_line
+from airflow_provider_upstash_vector.bulk.tracking.failure_lines import UnknownId, failure_line
+from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile
 from airflow_provider_upstash_vector.bulk.tracking.journal import Journal
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
 from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, Unreadable
-from airflow_provider_upstash_vector.bulk.tracking.failures import UnknownId, failure_line
+from airflow_provider_upstash_vector.bulk.tracking.failure_lines import UnknownId, failure_line
 from airflow_provider_upstash_vector.client import VectorUpdate
 from airflow_provider_upstash_vector.client.errors import (
     BadRequest,

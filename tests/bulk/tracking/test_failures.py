@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from upath import UPath
 
-from airflow_provider_upstash_vector.bulk.tracking.failures import failure_line
+from airflow_provider_upstash_vector.bulk.tracking.failure_lines import failure_line
 from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from tests.support.bulk_runs import prepared
