@@ -131,20 +131,20 @@ class AsyncVectorClient(TransportOwner[AsyncTransport]):
     async def run(self, request: wire.Call[T] | wire.CallSequence[T]) -> T:
         """Send a call, or each call of a sequence, with retries as the policy allows; return the result."""
         flow = self.flow(request)
-        step = next(flow)
+        outcome: retry.Outcome = None
         while True:
-            outcome: retry.Outcome = None
+            try:
+                step = flow.send(outcome)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]  # what the generator returns is a T
             if isinstance(step, retry.Wait):
                 await asyncio.sleep(step.seconds)
+                outcome = None
             else:
                 try:
                     outcome = await self.send(step.path, step.body, step.timeout_seconds)
                 except UpstashVectorError as error:
                     outcome = error
-            try:
-                step = flow.send(outcome)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]  # what the generator returns is a T
 
     async def send(self, path: str, body: bytes, timeout_seconds: float) -> wire.Response:
         """POST ``body`` once, and after a 401 for a rotated token again, with the new one.
@@ -197,15 +197,14 @@ class AsyncVectorClient(TransportOwner[AsyncTransport]):
     async def resumable(self, call: wire.Call[ResumableResults]) -> AsyncIterator[AsyncResumableQuery]:
         """Start a resumable query, and end it on exit."""
         started = await self.run(call)
-        end = wire.resumable_query_end(started.uuid)
         try:
             yield ResumableQuery(started.scores, partial(self._next, started.uuid))
         except BaseException:
             with suppress(UpstashVectorError):
-                await self.run(end)
+                await self.run(wire.resumable_query_end(started.uuid))
             raise
         with suppress(BadRequest, NotFound):  # it has ended already
-            await self.run(end)
+            await self.run(wire.resumable_query_end(started.uuid))
 
     async def _next(self, uuid: str, additional_k: int) -> list[QueryResult]:
         return await self.run(wire.resumable_query_next(uuid, additional_k))

@@ -120,10 +120,13 @@ class VectorClient(TransportOwner[Transport]):
     def run(self, request: wire.Call[T] | wire.CallSequence[T]) -> T:
         """Send a call, or each call of a sequence, with retries as the policy allows; return the result."""
         flow = retry.flow(request, self.policy, self._settings.redactor)
-        step = next(flow)
         waited = False
         outcome: retry.Outcome = None
         while True:
+            try:
+                step = flow.send(outcome)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]  # what the generator returns is a T
             if isinstance(step, retry.Wait):
                 cancelled = self._sleep(step.seconds)
                 self.request_stats.record_wait(step.seconds, getattr(outcome, "status", None))
@@ -136,10 +139,6 @@ class VectorClient(TransportOwner[Transport]):
                     outcome = error
                 self.request_stats.record_request(time.monotonic() - started, is_retry=waited)
                 waited = False
-            try:
-                step = flow.send(outcome)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]  # what the generator returns is a T
 
     def send(self, path: str, body: bytes, timeout_seconds: float) -> wire.Response:
         """POST ``body`` once, and after a 401 for a rotated token again, with the new one.
@@ -204,15 +203,14 @@ class VectorClient(TransportOwner[Transport]):
     def resumable(self, call: wire.Call[ResumableResults]) -> Iterator[ResumableQuery[list[QueryResult]]]:
         """Start a resumable query, and end it on exit."""
         started = self.run(call)
-        end = wire.resumable_query_end(started.uuid)
         try:
             yield ResumableQuery(started.scores, partial(self._next, started.uuid))
         except BaseException:
             with suppress(UpstashVectorError):
-                self.run(end)
+                self.run(wire.resumable_query_end(started.uuid))
             raise
         with suppress(BadRequest, NotFound):  # it has ended already
-            self.run(end)
+            self.run(wire.resumable_query_end(started.uuid))
 
     def _next(self, uuid: str, additional_k: int) -> list[QueryResult]:
         return self.run(wire.resumable_query_next(uuid, additional_k))

@@ -181,7 +181,7 @@ def sparse_parts(value: object) -> tuple[object, object]:
 
 
 def sparse_indices(value: object) -> list[int]:
-    """Return up to 1,000 distinct signed 32-bit integers."""
+    """Return up to 1,000 signed 32-bit integers; the service accepts one that stands twice."""
     to_list = getattr(value, "tolist", None)
     indices = to_list() if to_list else value
     if not isinstance(indices, list | tuple):
@@ -190,19 +190,14 @@ def sparse_indices(value: object) -> list[int]:
         raise InvalidRequest(
             "sparse_vector", f"{len(indices):,} entries, more than the limit of {MAX_SPARSE_ENTRIES:,}"
         )
-    plain = {*map(type, indices)} == {int} and len({*indices}) == len(indices)
-    if plain and min(indices) >= _INT32_MIN and max(indices) <= _INT32_MAX:
+    if {*map(type, indices)} == {int} and min(indices) >= _INT32_MIN and max(indices) <= _INT32_MAX:
         return [*indices]
-    seen: set[int] = set()
     for position, element in enumerate(indices):
         index = _integer(element)
         if index is None:
             raise InvalidRequest("sparse_vector", f"index {position} must be an integer, got {shown(element)}")
         if not _INT32_MIN <= index <= _INT32_MAX:
             raise InvalidRequest("sparse_vector", f"index {position}, {index}, is not a signed 32-bit integer")
-        if index in seen:
-            raise InvalidRequest("sparse_vector", f"index {index} is given twice")
-        seen.add(index)
     return [int(index) for index in indices]
 
 

@@ -239,7 +239,7 @@ def test_which_calls_are_not_sent_twice() -> None:
     once: list[Any] = [
         wire.rename_namespace("a", "b"),
         wire.delete_namespace("a"),
-        wire.resumable_query_next("u", 1),
+        next(wire.resumable_query_next("u", 1)),
     ]
     assert not any(call.idempotent for call in once)
     for call in once:
@@ -251,7 +251,7 @@ def test_which_calls_are_not_sent_twice() -> None:
         wire.list_namespaces(),
         wire.query([1]),
         wire.query_many([{"vector": [1]}]),
-        wire.resumable_query_end("u"),
+        next(wire.resumable_query_end("u")),
     ]
     often += [
         next(wire.upsert(items(1))),

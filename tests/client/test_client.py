@@ -195,6 +195,24 @@ def test_a_resumable_query_is_always_ended(client: ClientOfEither, server: DevSe
         _ = 1 // 0
 
 
+def test_a_resumable_query_of_an_unknown_namespace_sends_nothing_more(
+    client: ClientOfEither, server: DevServer
+) -> None:
+    with client.entered("resumable_query", [1, 0], namespace="unknown") as query:
+        assert query.results == []
+        assert query.fetch_next(5) == []
+        with pytest.raises(errors.InvalidRequest):
+            query.fetch_next(0)
+    with pytest.raises(ZeroDivisionError), client.entered("resumable_query", [1, 0], namespace="unknown"):
+        _ = 1 // 0
+    assert server.requests == {"resumable-query": 2}
+
+
+def test_nothing_to_send_is_not_an_error(client: ClientOfEither, server: DevServer) -> None:
+    assert (client.upsert([]), client.fetch([]), client.delete([])) == (0, [], 0)
+    assert server.requests == {}
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "command"),
     [

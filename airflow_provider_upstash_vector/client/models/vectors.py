@@ -18,7 +18,7 @@ def _values(value: Any) -> list[float]:
 
 
 class SparseVector(RequestModel):
-    """The non-zero dimensions: distinct signed 32-bit ``indices`` and as many ``values``, up to 1,000 of each."""
+    """The non-zero dimensions: signed 32-bit ``indices`` and as many ``values``, up to 1,000 of each."""
 
     indices: Annotated[list[int], BeforeValidator(validation.sparse_indices)]
     values: Annotated[list[float], BeforeValidator(_values)]

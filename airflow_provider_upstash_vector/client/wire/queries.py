@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -18,7 +18,7 @@ from airflow_provider_upstash_vector.client.models import (
     QueryResult,
     ResumableResults,
 )
-from airflow_provider_upstash_vector.client.wire.call import Call, json_body, name, path, success
+from airflow_provider_upstash_vector.client.wire.call import Call, CallSequence, json_body, name, path, success
 from airflow_provider_upstash_vector.client.wire.writes import MAX_ITEMS
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # One day; the service does not document a limit.
 MAX_IDLE_SECONDS = 86_400
+
+T = TypeVar("T")
 
 _RESULTS = TypeAdapter(list[QueryResult])
 _RESULT_LISTS = TypeAdapter(list[list[QueryResult]])
@@ -106,13 +108,28 @@ def resumable_query(
     return Call("resumable_query", command, body, _RESUMABLE.validate_python, name(namespace))
 
 
-def resumable_query_next(uuid: str, additional_k: int) -> Call[list[QueryResult]]:
-    """Request the next results. Not sent again after a lost response: the results in it would be skipped."""
+def resumable_query_next(uuid: str, additional_k: int) -> CallSequence[list[QueryResult]]:
+    """Request the next results. Not sent again after a lost response: the results in it would be skipped.
+
+    Sends nothing for the uuid ``""``, which a query of an unknown namespace has: there are no results.
+    """
     count = validation.whole_number(additional_k, "additional_k", MAX_ITEMS)
     body = json_body({"uuid": uuid, "additionalK": count})
-    return Call("resumable_query_next", "/resumable-query-next", body, _RESULTS.validate_python, idempotent=False)
+    call = Call("resumable_query_next", "/resumable-query-next", body, _RESULTS.validate_python, idempotent=False)
+    return _if_started(uuid, call, [])
 
 
-def resumable_query_end(uuid: str) -> Call[None]:
-    """End a query. Safe to send again; the service responds with an error if it has ended."""
-    return Call("resumable_query_end", "/resumable-query-end", json_body({"uuid": uuid}), success)
+def resumable_query_end(uuid: str) -> CallSequence[None]:
+    """End a query. Safe to send again; the service responds with an error if it has ended.
+
+    Sends nothing for the uuid ``""``.
+    """
+    call = Call("resumable_query_end", "/resumable-query-end", json_body({"uuid": uuid}), success)
+    return _if_started(uuid, call, None)
+
+
+def _if_started(uuid: str, call: Call[T], otherwise: T) -> CallSequence[T]:
+    if uuid == "":
+        return otherwise
+    result: T = yield call
+    return result
