@@ -81,12 +81,12 @@ class _Token(NamedTuple):
 
     @property
     def description(self) -> str:
-        return "the end of the filter" if self.kind == "end" else f"{self.text!r}"
+        return "<EOF>" if self.kind == "end" else self.text
 
 
 def parse(text: str) -> Filter:
-    """Parse a filter. Raises ``HttpError`` with the position of a syntax error and what was expected there."""
-    parser = _Parser(_tokens(text))
+    """Parse a filter. Raises ``HttpError`` with the place of a syntax error and what was expected there."""
+    parser = _Parser(text)
     tree = parser.any_of()
     parser.expect("end", "", "AND, OR or the end of the filter")
     return tree
@@ -100,19 +100,22 @@ def _tokens(text: str) -> list[_Token]:
         match = _TOKENS.match(text, position)
         if match is None or match.lastgroup is None:
             start = position + len(text[position:]) - len(text[position:].lstrip())
-            raise _syntax_error(start, "a field, an operator or a value", repr(text[start]))
+            unknown = text[start:] if text[start] in "'\"" else text[start]
+            raise _syntax_error(text, start, f"token recognition error at: '{unknown}'")
         tokens.append(_Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
         position = match.end()
     return [*tokens, _Token("end", "", end)]
 
 
-def _syntax_error(position: int, expected: str, found: str) -> HttpError:
-    return bad_request(f"Invalid filter: expected {expected} at position {position}, found {found}")
+def _syntax_error(text: str, position: int, problem: str) -> HttpError:
+    line, column = text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position) - 1
+    return bad_request(f"Invalid filter. At line {line}:{column} {problem}")
 
 
 class _Parser:
-    def __init__(self, tokens: list[_Token]) -> None:
-        self._tokens = tokens
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = _tokens(text)
         self._next = 0
         self._depth = 0
 
@@ -136,7 +139,7 @@ class _Parser:
             return self._condition()
         self._depth += 1
         if self._depth > _MAX_DEPTH:
-            raise _syntax_error(opening.position, f"at most {_MAX_DEPTH} nested parentheses", "one more")
+            raise _syntax_error(self._text, opening.position, f"more than {_MAX_DEPTH} nested parentheses")
         inner = self.any_of()
         self.expect("operator", ")", "AND, OR or ')'")
         self._depth -= 1
@@ -180,7 +183,7 @@ class _Parser:
         while position < len(token.text):
             match = _PATH_PART.match(token.text, position)
             if match is None or (match["name"] and token.text.startswith(".", position) != (position > 0)):
-                raise _syntax_error(token.position + position, "a field such as a.b[0].c[#-1]", repr(token.text))
+                raise self._mismatch(token.position + position, token.text, "a field such as a.b[0].c[#-1]")
             parts.append(f'."{match["name"]}"' if match["name"] else f"[{match['element']}]")
             position = match.end()
         return "$" + "".join(parts)
@@ -237,4 +240,8 @@ class _Parser:
 
     def _unexpected(self, expected: str) -> HttpError:
         token = self._peek()
-        return _syntax_error(token.position, expected, token.description)
+        return self._mismatch(token.position, token.description, expected)
+
+    def _mismatch(self, position: int, found: str, expected: str) -> HttpError:
+        # Only "token recognition error" is known of the service; this is how ANTLR, its parser, words the rest.
+        return _syntax_error(self._text, position, f"mismatched input '{found}' expecting {expected}")

@@ -238,40 +238,45 @@ def test_vectors_without_metadata_match_only_what_they_lack() -> None:
 
 
 @pytest.mark.parametrize(
-    ("filter", "position", "expected"),
+    ("filter", "place", "problem"),
     [
-        ("", 0, "a field"),
-        ("city", 4, "a comparison, GLOB, IN, CONTAINS or NOT"),
-        ("city =", 6, "a string, a number, true or false"),
-        ("city = Istanbul", 7, "a string, a number, true or false"),
-        ("city = 'x", 7, "a field, an operator or a value"),
-        ("city = 'x' AND", 14, "a field"),
-        ("city = 'x' city", 11, "AND, OR or the end"),
-        ("city < 'x'", 7, "a number"),
-        ("city GLOB 5", 10, "a string"),
-        ("city IN 'x'", 8, "'('"),
-        ("city IN ('x' 'y')", 13, "',' or ')'"),
-        ("city IN ()", 9, "a string, a number, true or false"),
-        ("city NOT = 'x'", 9, "GLOB, IN or CONTAINS"),
-        ("(city = 'x'", 11, "AND, OR or ')'"),
-        ("city = 'x')", 10, "AND, OR or the end"),
-        ("HAS city", 4, "FIELD or NOT FIELD"),
-        ("HAS NOT city", 8, "FIELD"),
-        ("a..b = 1", 1, "a field such as a.b[0].c[#-1]"),
-        ("a[x] = 1", 1, "a field such as"),
-        ("a = 1; DROP TABLE vector", 5, "a field, an operator or a value"),
-        ("a = 1 -- x", 6, "a field, an operator or a value"),
-        ("a = 12abc", 4, "a field, an operator or a value"),
-        ("5 = a", 0, "a field"),
-        ("(" * 60 + "a = 1" + ")" * 60, 50, "at most 50 nested parentheses"),
+        ("", "1:0", "expecting a field"),
+        ("city", "1:4", "expecting a comparison, GLOB, IN, CONTAINS or NOT"),
+        ("city =", "1:6", "expecting a string, a number, true or false"),
+        ("city = Istanbul", "1:7", "expecting a string, a number, true or false"),
+        ("city = 'x", "1:7", "token recognition error at: ''x'"),
+        ("city = 'x' AND", "1:14", "expecting a field"),
+        ("city = 'x' city", "1:11", "expecting AND, OR or the end"),
+        ("city < 'x'", "1:7", "expecting a number"),
+        ("city GLOB 5", "1:10", "expecting a string"),
+        ("city IN 'x'", "1:8", "expecting '('"),
+        ("city IN ('x' 'y')", "1:13", "expecting ',' or ')'"),
+        ("city IN ()", "1:9", "expecting a string, a number, true or false"),
+        ("city NOT = 'x'", "1:9", "expecting GLOB, IN or CONTAINS"),
+        ("(city = 'x'", "1:11", "expecting AND, OR or ')'"),
+        ("city = 'x')", "1:10", "expecting AND, OR or the end"),
+        ("HAS city", "1:4", "expecting FIELD or NOT FIELD"),
+        ("HAS NOT city", "1:8", "expecting FIELD"),
+        ("a..b = 1", "1:1", "expecting a field such as a.b[0].c[#-1]"),
+        ("a[x] = 1", "1:1", "expecting a field such as"),
+        ("a = 1; DROP TABLE vector", "1:5", "token recognition error at: ';'"),
+        ("a = 1 -- x", "1:6", "token recognition error at: '-'"),
+        ("a = 12abc", "1:4", "token recognition error at: '1'"),
+        ("5 = a", "1:0", "expecting a field"),
+        ("(" * 60 + "a = 1" + ")" * 60, "1:50", "more than 50 nested parentheses"),
+        ("a = 1\nAND b = [1]\n", "2:8", "token recognition error at: '['"),
+        ("a = 1 AND\nb c", "2:2", "mismatched input 'c' expecting a comparison"),
+        ("a =\n", "1:3", "mismatched input '<EOF>' expecting a string"),
+        # the service's own response, recorded in https://github.com/mem0ai/mem0/issues/6880
+        ('user_id = "u" AND age = [object Object]', "1:24", "token recognition error at: '['"),
     ],
 )
-def test_syntax_errors_have_position_and_expectation(filter: str, position: int, expected: str) -> None:
+def test_syntax_errors_have_line_column_and_problem(filter: str, place: str, problem: str) -> None:
     with pytest.raises(HttpError) as caught:
         parse(filter)
     assert caught.value.status == 400
-    assert f"at position {position}, found" in caught.value.message
-    assert f"expected {expected}" in caught.value.message
+    assert caught.value.message.startswith(f"Invalid filter. At line {place} ")
+    assert problem in caught.value.message
 
 
 @given(

@@ -132,7 +132,7 @@ test("errors have the message of the service", async () => {
   if (type !== "SPARSE") {
     await assert.rejects(index.upsert({ id: "x", ...parts("a"), vector: [1] }), /Invalid vector dimension: 1, expected: 2/);
   }
-  await assert.rejects(index.query({ ...parts("a"), topK: 1, filter: "name = " }), /position 6/);
+  await assert.rejects(index.query({ ...parts("a"), topK: 1, filter: "name = " }), /Invalid filter. At line 1:6/);
   const unauthorized = new Index({ url: process.env.UPSTASH_VECTOR_REST_URL, token: "wrong", retry: false });
   await assert.rejects(unauthorized.info(), /Unauthorized: Invalid auth token/);
 });
