@@ -1,28 +1,20 @@
-"""The ASGI application: routing and authorization of API requests, and the server's control paths.
-
-Control paths need no token: ``POST /_dev/faults`` adds one fault or an array of them, ``DELETE`` removes all;
-``GET /_dev/requests`` returns the number of requests of each command; ``POST /_dev/clear`` empties the index.
-"""
+"""The ASGI application: routing and authorization of API requests and of the server's own paths."""
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 from collections import Counter
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
-from starlette.responses import JSONResponse
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from airflow_provider_upstash_vector.dev_server import responses
+from airflow_provider_upstash_vector.dev_server import own_paths, responses
 from airflow_provider_upstash_vector.dev_server.commands import COMMANDS, Command, Request, ServerState
-from airflow_provider_upstash_vector.dev_server.faults import Fault, Faults, FaultySender
+from airflow_provider_upstash_vector.dev_server.faults import Faults, FaultySender
 from airflow_provider_upstash_vector.dev_server.responses import HttpError, Response, bad_request
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -41,17 +33,25 @@ class Tokens:
     full: str
     read_only: str | None = None
 
+    def is_full(self, header: str) -> bool:
+        """Return whether the ``Authorization`` header has the read-write token."""
+        return _same(_bearer(header) or "", self.full)
+
     def check(self, header: str, command: Command) -> None:
         """Raise ``HttpError`` if the ``Authorization`` header does not allow the command."""
-        scheme, _, token = header.partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
+        if (token := _bearer(header)) is None:
             raise HttpError(401, "Unauthorized: Missing auth token")
-        if _same(token.strip(), self.full):
+        if _same(token, self.full):
             return
-        if self.read_only is None or not _same(token.strip(), self.read_only):
+        if self.read_only is None or not _same(token, self.read_only):
             raise HttpError(401, "Unauthorized: Invalid auth token")
         if command.writes:
             raise HttpError(403, "Forbidden: the read-only token cannot write")
+
+
+def _bearer(header: str) -> str | None:
+    scheme, _, token = header.partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 def _same(left: str, right: str) -> bool:
@@ -60,7 +60,7 @@ def _same(left: str, right: str) -> bool:
 
 @dataclass(slots=True, kw_only=True)
 class Service:
-    """The ASGI application of the API's paths."""
+    """The ASGI application."""
 
     state: ServerState
     tokens: Tokens
@@ -70,6 +70,14 @@ class Service:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one request."""
+        if scope["path"] == "/" and scope["method"] in {"GET", "HEAD"}:
+            await own_paths.page(_url(scope), self.state.index.spec, self.state.index.store.counts()).send(send)
+        elif scope["path"].startswith(own_paths.PREFIX):
+            await self._control(scope, receive, send)
+        else:
+            await self._run_command(scope, receive, send)
+
+    async def _run_command(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             name, command, namespace = _route(scope)
         except HttpError as error:
@@ -102,42 +110,23 @@ class Service:
             log.exception("Command %s failed", scope["path"])
             return responses.error(500, "Internal server error")
 
-    def application(self) -> ASGIApp:
-        """Return the application with the control paths."""
-        control = Starlette(
-            routes=[
-                Route("/_dev/faults", self._control_faults, methods=["GET", "POST", "DELETE"]),
-                Route("/_dev/requests", self._count_requests),
-                Route("/_dev/clear", self._clear, methods=["POST"]),
-            ]
-        )
+    async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            if not self.tokens.is_full(_header(scope, b"authorization")):
+                own_paths.check_is_local(_header(scope, b"host"), _header(scope, b"origin"))
+            body = await _read_body(scope, receive)
+            control = own_paths.Control(self.state, self.faults, self.requests)
+            response = control.respond(scope["method"], scope["path"], body)
+        except HttpError as error:
+            response = error.response()
+        except ClientDisconnect:
+            return
+        await response.send(send)
 
-        async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            # Not a Starlette route: its patterns do not match a path that contains a newline.
-            await (control if scope["path"].startswith("/_dev/") else self)(scope, receive, send)
 
-        return application
-
-    async def _control_faults(self, request: HttpRequest) -> JSONResponse:
-        if request.method == "DELETE":
-            self.faults.clear()
-        elif request.method == "POST":
-            try:
-                content = json.loads(await request.body())
-                self.faults.add(*map(Fault.from_json, content if isinstance(content, list) else [content]))
-            except (ValueError, TypeError) as error:
-                return JSONResponse({"error": str(error), "status": 400}, status_code=400)
-        return JSONResponse({"result": self.faults.waiting()})
-
-    async def _clear(self, _: HttpRequest) -> JSONResponse:
-        self.state.index.clear()
-        self.state.resumable_queries.clear()
-        self.faults.clear()
-        self.requests.clear()
-        return JSONResponse({"result": "Success"})
-
-    async def _count_requests(self, _: HttpRequest) -> JSONResponse:
-        return JSONResponse({"result": dict(self.requests)})
+def _url(scope: Scope) -> str:
+    host, port = scope["server"]
+    return f"http://{host}:{port}"
 
 
 def _route(scope: Scope) -> tuple[str, Command, str]:

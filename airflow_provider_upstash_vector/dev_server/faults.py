@@ -16,7 +16,14 @@ from airflow_provider_upstash_vector.dev_server.responses import Response, error
 QUOTA_MESSAGE = "Exceeded daily write limit: 10000"
 _HTML = "<html><head><title>{status}</title></head><body><h1>{status} from a proxy</h1></body></html>"
 _MAX_DRIPPED_HEADER_BYTES = 64 * 1024
-_NUMBERS: dict[type, tuple[type, ...]] = {int: (int,), float: (int, float)}
+_MAX_SIZE_BYTES = 1024**3
+_MAX_SECONDS = 86_400
+_KINDS: dict[type, tuple[tuple[type, ...], str]] = {
+    int: ((int,), "an integer"),
+    float: ((int, float), "a number"),
+    bool: ((bool,), "true or false"),
+    str: ((str,), "a string"),
+}
 
 FindTransport = Callable[[Scope], asyncio.Transport]
 Sleep = Callable[[float], Awaitable[object]]
@@ -63,13 +70,18 @@ class Fault:
         if self.kind not in get_args(FaultKind):
             raise ValueError(f"kind must be one of {', '.join(get_args(FaultKind))}, got {self.kind!r}")
         for field in fields(self):
-            value, kind = getattr(self, field.name), type(field.default)
-            if field.default is None and value is not None and not isinstance(value, str):
-                raise ValueError(f"{field.name} must be a string, got {value!r}")
-            if kind in _NUMBERS and (isinstance(value, bool) or not isinstance(value, _NUMBERS[kind])):
-                raise ValueError(f"{field.name} must be a number, got {value!r}")
-        if self.times < 1 or not 200 <= self.status <= 599 or self.seconds < 0:
-            raise ValueError("times must be at least 1, status from 200 to 599, seconds not negative")
+            value = getattr(self, field.name)
+            kinds, words = _KINDS[str if field.name in {"kind", "command", "retry_after"} else type(field.default)]
+            if type(value) not in kinds and (value is not None or field.default is not None):
+                raise ValueError(f"{field.name} must be {words}, got {value!r}")
+        if self.times < 1 or not 200 <= self.status <= 599:
+            raise ValueError("times must be at least 1, status from 200 to 599")
+        if not 0 <= self.seconds <= _MAX_SECONDS or not 0 <= self.probability <= 1:
+            raise ValueError(f"seconds must be from 0 to {_MAX_SECONDS}, probability from 0 to 1")
+        if not 0 <= self.size_bytes <= _MAX_SIZE_BYTES:
+            raise ValueError(f"size_bytes must be from 0 to {_MAX_SIZE_BYTES}")
+        if self.retry_after is not None and not (self.retry_after.isascii() and self.retry_after.isprintable()):
+            raise ValueError(f"retry_after must be printable ASCII, got {self.retry_after!r}")
 
     @classmethod
     def from_json(cls, value: Any) -> Fault:

@@ -82,7 +82,7 @@ class DevServer:
 
     def _config(self) -> uvicorn.Config:
         return uvicorn.Config(
-            self._service.application(),
+            self._service,
             http=self._connections.protocol(),
             loop=_LOOP,
             lifespan="off",

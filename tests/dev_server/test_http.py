@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from dataclasses import fields
 from typing import Any
 
 import httpx
@@ -13,13 +14,14 @@ from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.dev_server.commands import COMMANDS
-from tests.support.dev_api import Api
+from tests.support.dev_api import Api, index
 
 
 @pytest.mark.parametrize(
     ("path", "method", "status"),
     [
         ("/", "POST", 404),
+        ("/", "PUT", 404),
         ("/nothing", "POST", 404),
         ("/update/a/b", "POST", 404),
         ("/info/ns", "GET", 404),
@@ -95,10 +97,70 @@ def test_faults_over_http(api: Api, server: DevServer) -> None:
         {"kind": "slow", "seconds": True},
         {"kind": "status", "retry_after": 1},
         {"status": 500},
+        {"kind": "slow", "seconds": -1},
+        {"kind": "slow", "seconds": 10**300},
+        {"kind": "status", "probability": 2},
+        {"kind": "status", "retry_after": "1\n2"},
+        {"kind": "garbage", "text": 5},
+        {"kind": "huge", "size_bytes": 10**300},
+        {"kind": ["cut"]},
         {"kind": "cut", "often": 1},
+        b'{"kind": "slow", "seconds": NaN}',
+        b'{"kind": "slow", "seconds": 1e999}',
+        b'{"kind": "garbage", "text": "\\ud800"}',
+        b"[" * 100_000,
+        b'{"kind": ' * 100_000,
         5,
     ]:
-        assert api("/_dev/faults", invalid)[0] == 400
+        assert api("/_dev/faults", invalid)[0] == 400, invalid
+    assert api("/_dev/faults", method="GET") == []
+    assert api("/_dev/faults", method="PUT")[0] == api("/_dev/clear", method="GET")[0] == 405
+    assert api("/_dev/unknown")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost"}, 200),
+        ({"Host": "[::1]:8079"}, 200),
+        ({"Origin": "http://127.0.0.1:3000"}, 200),
+        ({"Host": "localhost:8079", "Origin": "http://localhost:8080"}, 200),
+        ({"Origin": "https://example.com"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1.example.com"}, 403),
+        ({"Origin": "http://localhost@example.com"}, 403),
+        ({"Origin": "http://[::1"}, 403),
+        ({"Host": "example.com"}, 403),
+        ({"Host": "example.com", "Origin": "http://127.0.0.1"}, 403),
+        ({"Host": "example.com", "Origin": "http://example.com", "Authorization": "Bearer {token}"}, 200),
+        ({"Host": "example.com", "Authorization": "Bearer {read_only_token}"}, 403),
+        ({"Host": "example.com", "Authorization": "Bearer"}, 403),
+        ({"Host": ""}, 403),
+    ],
+)
+@pytest.mark.parametrize(("method", "path"), [("POST", "clear"), ("POST", "faults"), ("GET", "requests")])
+def test_pages_of_other_sites_do_not_control_the_server(
+    server: DevServer, headers: dict[str, str], status: int, method: str, path: str
+) -> None:
+    tokens = {"token": server.token, "read_only_token": server.read_only_token}
+    sent = {name: value.format(**tokens) for name, value in headers.items()}
+    response = httpx.request(method, f"{server.url}/_dev/{path}", headers=sent, content=b"[]", trust_env=False)
+    assert response.status_code == status
+    assert status == 200 or "needs the token" in response.json()["error"]
+
+
+@pytest.mark.parametrize("similarity", ["COSINE", "EUCLIDEAN"])
+def test_a_page_for_people(similarity: str) -> None:
+    with index(similarity=similarity, dimension=384, embedding_model="BGE") as api:
+        api("/upsert-data", {"id": "a", "data": "x"})
+        response = httpx.get(str(api.base_url), trust_env=False)  # a browser has no token
+        headers = api.headers
+    assert (response.status_code, response.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+    for text in (f"URL         {api.base_url}", "UPSTASH_VECTOR_REST_URL", "UPSTASH_VECTOR_REST_TOKEN"):
+        assert text.rstrip("/") in response.text
+    assert f"Index       DENSE, 384 dimensions, {similarity}, BGE\nVectors     1\n" in response.text
+    assert headers["Authorization"].split()[1] not in response.text
 
 
 def test_an_applied_fault_runs_the_command_first(api: Api, server: DevServer) -> None:
@@ -142,21 +204,38 @@ FIELDS = [
 ]
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def content_of(body: Any) -> bytes:
+    return body if isinstance(body, bytes) else json.dumps(body).encode("utf-8", "surrogatepass")
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=600)
 @given(
     path=st.sampled_from([f"/{command}" for command in COMMANDS]) | st.just("/delete-namespace/ns"),
-    body=st.binary(max_size=60)
-    | st.dictionaries(
-        st.sampled_from(FIELDS),
-        st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-            max_leaves=5,
-        ),
-    ),
+    body=st.binary(max_size=60) | st.dictionaries(st.sampled_from(FIELDS), JSON),
 )
 def test_no_body_is_a_server_error(api: Api, path: str, body: Any) -> None:
-    content = body if isinstance(body, bytes) else json.dumps(body).encode("utf-8", "surrogatepass")
-    response = api.post(path, content=content)
+    response = api.post(path, content=content_of(body))
     assert response.status_code < 500
     assert response.status_code == 200 or response.json()["status"] == response.status_code
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@given(
+    body=st.binary(max_size=60)
+    | JSON
+    | st.dictionaries(st.sampled_from([field.name for field in fields(Fault)]), JSON).map(
+        lambda body: {"kind": "status", **body}
+    )
+)
+def test_no_fault_is_a_server_error(api: Api, server: DevServer, body: Any) -> None:
+    response = api.post("/_dev/faults", content=content_of(body))
+    assert response.status_code in {200, 400}
+    assert (response.status_code == 200) >= bool(server.faults.waiting())
+    server.faults.clear()
