@@ -59,7 +59,7 @@ def main(folder: Path) -> None:
         check_imports(
             python,
             environ,
-            may_lack={"starlette", "uvicorn", "snowballstemmer", "stop_words", "pyarrow", "pytest"},
+            may_lack={"starlette", "uvicorn", "snowballstemmer", "pyarrow", "pytest"},
         )
         run(python, "-c", VALIDATE, environ=environ, cwd=home)
         listed = run(folder / "bin/airflow", "providers", "list", "--output", "plain", environ=environ, cwd=home)

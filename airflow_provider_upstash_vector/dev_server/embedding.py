@@ -1,7 +1,7 @@
 """Deterministic embeddings of text without a model or network.
 
-The dense embedding stands in for models such as BGE: it hashes tokens to directions, so that texts with words in
-common are close. The sparse one is BM25 as the service documents it.
+The dense embedding stands in for models such as BGE: it hashes stems to directions, so that texts with words in
+common are close. The sparse one is BM25 as the service documents it, with a short list of stop words (assumed).
 """
 
 from __future__ import annotations
@@ -13,17 +13,28 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 import snowballstemmer  # type: ignore[import-untyped]
-import stop_words  # type: ignore[import-untyped]
 
 _BM25_K1, _BM25_B, _BM25_AVERAGE_TOKENS = 1.2, 0.75, 32.0
-_STOP_WORDS = frozenset(stop_words.get_stop_words("english"))
 _STEMMER = snowballstemmer.stemmer("english")
+
+
+def words(text: str) -> list[str]:
+    """Return the words and numbers of a text in lower case."""
+    return re.findall(r"\w+", text.lower())
+
+
+# Those of Lucene's EnglishAnalyzer.
+_STOP_WORDS = frozenset(
+    words(
+        "a an and are as at be but by for if in into is it no not of on or such that the their then there these"
+        " they this to was will with"
+    )
+)
 
 
 def tokens(text: str) -> list[str]:
     """Return the stems of the words and numbers of a text, without English stop words."""
-    words = re.findall(r"\w+", text.lower())
-    return [stem(word) for word in words if word not in _STOP_WORDS]
+    return [stem(word) for word in words(text) if word not in _STOP_WORDS]
 
 
 @lru_cache(maxsize=100_000)
@@ -33,21 +44,21 @@ def stem(word: str) -> str:
 
 
 def embed_dense(text: str, dimension: int) -> npt.NDArray[np.float32]:
-    """Return the normalised sum of a pseudo-random direction per token."""
+    """Return the normalised sum of a pseudo-random direction per word, stop words included."""
     total = np.zeros(dimension, dtype=np.float64)
-    for token in tokens(text) or [""]:
+    for token in [stem(word) for word in words(text)] or [text]:
         total += np.random.default_rng(_hash(token)).standard_normal(dimension)
     return np.asarray(total / np.linalg.norm(total), dtype=np.float32)
 
 
 def embed_sparse(text: str) -> tuple[list[int], list[float]]:
     """Return the BM25 term weights of a document (k1 = 1.2, b = 0.75, average length 32) by token."""
-    words = tokens(text)
-    norm = _BM25_K1 * (1 - _BM25_B + _BM25_B * len(words) / _BM25_AVERAGE_TOKENS)
+    terms = tokens(text)
+    norm = _BM25_K1 * (1 - _BM25_B + _BM25_B * len(terms) / _BM25_AVERAGE_TOKENS)
     weights: dict[int, float] = {}
-    for word in sorted(set(words)):
-        count = words.count(word)
-        weights[_sparse_index(word)] = count * (_BM25_K1 + 1) / (count + norm)
+    for term in sorted(set(terms)):
+        count = terms.count(term)
+        weights[_sparse_index(term)] = count * (_BM25_K1 + 1) / (count + norm)
     return list(weights), list(weights.values())
 
 

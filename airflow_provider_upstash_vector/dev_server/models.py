@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 IndexType = Literal["DENSE", "SPARSE", "HYBRID"]
 SimilarityFunction = Literal["COSINE", "EUCLIDEAN", "DOT_PRODUCT"]
@@ -89,10 +90,11 @@ class Record:
         item: dict[str, Any] = {"id": self.id}
         if include.vectors:
             if self.dense is not None:
-                item["vector"] = _shortest(self.dense)
+                item["vector"] = shortest(np.frombuffer(self.dense, dtype=np.float32))
             if self.sparse_indices is not None and self.sparse_values is not None:
                 indices = np.frombuffer(self.sparse_indices, dtype=np.int32)
-                item["sparseVector"] = {"indices": indices.tolist(), "values": _shortest(self.sparse_values)}
+                values = np.frombuffer(self.sparse_values, dtype=np.float32)
+                item["sparseVector"] = {"indices": indices.tolist(), "values": shortest(values)}
         if include.metadata and self.metadata is not None:
             item["metadata"] = json.loads(self.metadata)
         if include.data and self.data is not None:
@@ -100,5 +102,6 @@ class Record:
         return item
 
 
-def _shortest(values: bytes) -> list[float]:
-    return [float(str(value)) for value in np.frombuffer(values, dtype=np.float32)]
+def shortest(values: npt.NDArray[np.floating[Any]]) -> list[float]:
+    """Return float32 values as the numbers with the fewest digits that round to them."""
+    return [float(str(value)) for value in values]

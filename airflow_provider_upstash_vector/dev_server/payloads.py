@@ -119,11 +119,11 @@ def choice(body: dict[str, Any], name: str, choices: tuple[str, ...]) -> str:
     return str(value)
 
 
-def only_one_of(body: dict[str, Any], *names: str) -> str:
-    """Return the only one of ``names`` that is present in the body."""
+def only_one_of(body: dict[str, Any], names: tuple[str, ...], message: str) -> str:
+    """Return the only one of ``names`` that is present in the body; the error has the ``message``."""
     present = [name for name in names if body.get(name) is not None]
     if len(present) != 1:
-        raise bad_request(f"Missing or wrong input: exactly one of {', '.join(names)} must be given")
+        raise bad_request(message)
     return present[0]
 
 
@@ -240,8 +240,6 @@ def sparse_vector(
         raise unprocessable("Sparse vector indices and values must have the same length")
     if len(indices) > MAX_SPARSE_ENTRIES:
         raise unprocessable(f"Too many entries in a sparse vector: {len(indices)}, at most {MAX_SPARSE_ENTRIES}")
-    if len(set(indices)) != len(indices):
-        raise unprocessable("Sparse vector indices must be unique")
     return np.array(indices, dtype=np.int32), values
 
 

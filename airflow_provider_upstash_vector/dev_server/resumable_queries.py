@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from airflow_provider_upstash_vector.dev_server.models import Include
-from airflow_provider_upstash_vector.dev_server.ranking import Ranking
+from airflow_provider_upstash_vector.dev_server.ranking import Floats, Ranking, fused
 from airflow_provider_upstash_vector.dev_server.responses import bad_request
 
 # 100 is the service's default according to its developers (github.com/upstash/vector-js, pull request 42).
@@ -17,19 +17,21 @@ MAX_ACTIVE = 100
 
 @dataclass(slots=True)
 class ResumableQuery:
-    """The ranking when the query was started, and how many of its rows have been returned."""
+    """What is left of the rankings when the query was started; several are fused by ``normalise``."""
 
     namespace: str
-    ranking: Ranking
+    rankings: list[Ranking]
+    normalise: Callable[[Ranking], Floats]
     include: Include
     max_idle_seconds: float
-    position: int = 0
     expires: float = 0.0
 
     def take(self, count: int) -> Ranking:
-        """Return the next ``count`` rows."""
-        start, self.position = self.position, self.position + count
-        return Ranking(self.ranking.numbers[start : self.position], self.ranking.scores[start : self.position])
+        """Return the next ``count`` rows: those of the first ``count`` of each ranking, fused."""
+        parts = [ranking.first(count) for ranking in self.rankings]
+        taken = parts[0] if len(parts) == 1 else fused(parts, self.normalise).first(count)
+        self.rankings = [ranking.without(taken.numbers) for ranking in self.rankings]
+        return taken
 
 
 class ResumableQueries:

@@ -13,12 +13,14 @@ from airflow_provider_upstash_vector.dev_server.models import IndexSpec, Record
 from airflow_provider_upstash_vector.dev_server.payloads import MetadataMode, check_metadata_size
 from airflow_provider_upstash_vector.dev_server.responses import bad_request
 
+_SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS spec (json TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS namespace (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS namespace (name TEXT PRIMARY KEY, written INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS vector (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     namespace TEXT NOT NULL,
+    position INTEGER,
     id TEXT NOT NULL,
     dense BLOB,
     sparse_indices BLOB,
@@ -27,8 +29,13 @@ CREATE TABLE IF NOT EXISTS vector (
     data TEXT,
     UNIQUE (namespace, id)
 );
-CREATE INDEX IF NOT EXISTS in_order ON vector (namespace, number);
-INSERT OR IGNORE INTO namespace VALUES ('');
+CREATE INDEX IF NOT EXISTS in_order ON vector (namespace, position);
+CREATE TRIGGER IF NOT EXISTS count_written AFTER INSERT ON vector BEGIN
+    UPDATE namespace SET written = written + 1 WHERE name = new.namespace;
+    UPDATE vector SET position = (SELECT written FROM namespace WHERE name = new.namespace)
+    WHERE number = new.number;
+END;
+INSERT OR IGNORE INTO namespace (name) VALUES ('');
 """
 _SQLITE_ERROR = 1  # the generic code: a statement that SQLite cannot execute
 _HAS_PREFIX = "substr(CAST(id AS BLOB), 1, ?) = ?"  # text would end at a NUL
@@ -43,18 +50,27 @@ RETURNING number
 
 
 class Store:
-    """Namespaces and vectors; each vector has a row number. Not thread-safe."""
+    """Namespaces and vectors. Not thread-safe.
+
+    A vector has a row number, unique in the file, and a position in its namespace, counted from its last reset.
+    """
 
     def __init__(self, database: str | Path, spec: IndexSpec) -> None:
         self._database = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
         try:
             # NORMAL loses nothing if the process is killed; only a power failure can undo the last writes.
             self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
-            self._database.executescript(_SCHEMA)
+            self._check_version(database)
+            self._database.executescript(f"PRAGMA user_version = {_SCHEMA_VERSION}; {_SCHEMA}")
             self._check_spec(database, spec)
         except BaseException:
             self._database.close()
             raise
+
+    def _check_version(self, database: str | Path) -> None:
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        if version != _SCHEMA_VERSION and self._database.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise ValueError(f"{database} was not written by this version of the dev server: use another file")
 
     def _check_spec(self, database: str | Path, spec: IndexSpec) -> None:
         row = self._database.execute("SELECT json FROM spec").fetchone()
@@ -80,7 +96,7 @@ class Store:
     def upsert(self, namespace: str, records: Sequence[Record]) -> list[int]:
         """Write whole vectors, all or none, and create the namespace if it is new; return their row numbers."""
         with self._transaction():
-            self._database.execute("INSERT OR IGNORE INTO namespace VALUES (?)", (namespace,))
+            self._database.execute("INSERT OR IGNORE INTO namespace (name) VALUES (?)", (namespace,))
             return [
                 number
                 for record in records
@@ -130,10 +146,10 @@ class Store:
         return [record for _, record in self.range(namespace, 0, limit, prefix)]
 
     def range(self, namespace: str, after: int, limit: int, prefix: str) -> list[tuple[int, Record]]:
-        """Return the first vectors with a row number above ``after``, with their row numbers, in that order."""
+        """Return the first vectors with a position above ``after``, with their positions, in that order."""
         start = prefix.encode()
-        condition = f"number > ? AND {_HAS_PREFIX} ORDER BY number LIMIT ?"
-        return [*self._select(condition, namespace, (after, len(start), start, limit))]
+        condition = f"position > ? AND {_HAS_PREFIX} ORDER BY position LIMIT ?"
+        return [*self._select(condition, namespace, (after, len(start), start, limit), key="position")]
 
     def all(self, namespace: str) -> Iterator[tuple[int, Record]]:
         """Yield every vector of a namespace with its row number."""
@@ -148,9 +164,11 @@ class Store:
         """Return a random vector, ``None`` if the namespace is empty."""
         return next((record for _, record in self._select("true ORDER BY random() LIMIT 1", namespace, ())), None)
 
-    def _select(self, condition: str, namespace: str, parameters: Iterable[Any]) -> Iterator[tuple[int, Record]]:
+    def _select(
+        self, condition: str, namespace: str, parameters: Iterable[Any], *, key: str = "number"
+    ) -> Iterator[tuple[int, Record]]:
         rows = self._database.execute(
-            f"SELECT number, {_COLUMNS} FROM vector WHERE namespace = ? AND {condition}",  # noqa: S608 - constants of the callers
+            f"SELECT {key}, {_COLUMNS} FROM vector WHERE namespace = ? AND {condition}",  # noqa: S608 - constants of the callers
             (namespace, *parameters),
         )
         for number, id, dense, sparse_indices, sparse_values, metadata, data in rows:
@@ -200,6 +218,7 @@ class Store:
     def reset(self, namespace: str) -> None:
         """Delete the vectors of a namespace but not the namespace."""
         self._database.execute("DELETE FROM vector WHERE namespace = ?", (namespace,))
+        self._database.execute("UPDATE namespace SET written = 0 WHERE name = ?", (namespace,))
 
     def delete_namespace(self, namespace: str) -> None:
         """Delete a namespace and its vectors."""

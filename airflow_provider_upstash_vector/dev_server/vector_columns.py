@@ -9,7 +9,6 @@ from airflow_provider_upstash_vector.dev_server.ranking import (
     Floats,
     Numbers,
     Ranking,
-    at_least_as_good,
     dense_scores,
     inverse_document_frequency,
     ranked,
@@ -17,8 +16,6 @@ from airflow_provider_upstash_vector.dev_server.ranking import (
 )
 
 _FIRST_CAPACITY = 64
-# How many rows beyond the limit, ranked with float32, are scored again with float64.
-_EXACT_ROWS = 200
 _NO_ROWS = np.empty(0, dtype=np.int64)
 
 
@@ -27,7 +24,6 @@ class DenseColumn:
 
     def __init__(self, dimension: int) -> None:
         self._matrix = np.empty((_FIRST_CAPACITY, dimension), dtype=np.float32)
-        self._norms = np.empty(_FIRST_CAPACITY, dtype=np.float64)
         self._numbers = np.empty(_FIRST_CAPACITY, dtype=np.int64)
         self._position: dict[int, int] = {}
 
@@ -36,11 +32,8 @@ class DenseColumn:
         position = self._position.setdefault(number, len(self._position))
         if position == len(self._numbers):
             self._matrix = np.concatenate([self._matrix, np.empty_like(self._matrix)])
-            self._norms = np.concatenate([self._norms, np.empty_like(self._norms)])
             self._numbers = np.concatenate([self._numbers, np.empty_like(self._numbers)])
-        vector = np.frombuffer(dense, dtype=np.float32)
-        self._matrix[position] = vector
-        self._norms[position] = np.linalg.norm(vector.astype(np.float64))
+        self._matrix[position] = np.frombuffer(dense, dtype=np.float32)
         self._numbers[position] = number
 
     def remove(self, number: int) -> None:
@@ -52,40 +45,37 @@ class DenseColumn:
         if position != last:
             moved = int(self._numbers[last])
             self._matrix[position] = self._matrix[last]
-            self._norms[position] = self._norms[last]
             self._numbers[position] = moved
             self._position[moved] = position
 
-    def rank(self, query: Floats, similarity: SimilarityFunction, rows: Rows, limit: int | None) -> Ranking:
-        """Return the best rows for a query vector."""
+    def rank(self, query: Floats, similarity: SimilarityFunction, rows: Rows) -> Ranking:
+        """Return the rows in the order of their scores for a query vector."""
         count = len(self._position)
-        numbers, matrix, norms = self._numbers[:count], self._matrix[:count], self._norms[:count]
+        numbers, matrix = self._numbers[:count], self._matrix[:count]
         mask = rows.mask(numbers)
         if mask is not None:
-            numbers, matrix, norms = numbers[mask], matrix[mask], norms[mask]
-        if limit is not None and len(numbers) > _EXACT_ROWS + limit:
-            with np.errstate(over="ignore", invalid="ignore"):
-                approximate = np.nan_to_num(dense_scores(matrix, norms, query, similarity), nan=np.inf)
-            near = at_least_as_good(approximate, _EXACT_ROWS + limit)
-            numbers, matrix, norms = numbers[near], matrix[near], norms[near]
-        exact = dense_scores(matrix.astype(np.float64), norms, query.astype(np.float64), similarity)
-        return ranked(numbers, exact, limit)
+            numbers, matrix = numbers[mask], matrix[mask]
+        return ranked(numbers, dense_scores(matrix, query, similarity))
 
 
 class SparseColumn:
-    """Sparse vectors as an inverted index: for each dimension, the rows that have it and their values."""
+    """Sparse vectors as an inverted index: for each dimension, the rows that have it and their values.
+
+    The values of a dimension that a vector has twice are added (assumed).
+    """
 
     def __init__(self) -> None:
         self._postings: dict[int, dict[int, float]] = {}
-        self._indices: dict[int, list[int]] = {}
+        self._indices: dict[int, set[int]] = {}
 
     def put(self, number: int, indices: bytes, values: bytes) -> None:
         """Set the vector of a row."""
         self.remove(number)
         dimensions: list[int] = np.frombuffer(indices, dtype=np.int32).tolist()
-        self._indices[number] = dimensions
+        self._indices[number] = {*dimensions}
         for index, value in zip(dimensions, np.frombuffer(values, dtype=np.float32).tolist(), strict=True):
-            self._postings.setdefault(index, {})[number] = value
+            posting = self._postings.setdefault(index, {})
+            posting[number] = posting.get(number, 0.0) + value
 
     def remove(self, number: int) -> None:
         """Remove a row."""
@@ -95,8 +85,8 @@ class SparseColumn:
             if not posting:
                 del self._postings[index]
 
-    def rank(self, query: dict[int, float], *, idf: bool, rows: Rows, limit: int | None) -> Ranking:
-        """Return the best of the rows that share a dimension with the query."""
+    def rank(self, query: dict[int, float], *, idf: bool, rows: Rows) -> Ranking:
+        """Return the rows that share a dimension with the query, in the order of their scores."""
         numbers, products = [_NO_ROWS], [np.empty(0)]
         for index, weight in query.items():
             posting = self._postings.get(index, {})
@@ -106,7 +96,7 @@ class SparseColumn:
         distinct, positions = np.unique(np.concatenate(numbers), return_inverse=True)
         scores = sums(positions, np.concatenate(products), len(distinct))
         mask = rows.mask(distinct)
-        return ranked(distinct, scores, limit) if mask is None else ranked(distinct[mask], scores[mask], limit)
+        return ranked(distinct, scores) if mask is None else ranked(distinct[mask], scores[mask])
 
 
 class Rows:

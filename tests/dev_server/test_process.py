@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
@@ -117,6 +118,13 @@ def test_a_server_that_fails_to_start_closes_its_files(tmp_path: Path, server: D
         with pytest.raises(OSError, match="in use"):
             DevServer(port=port)
     assert open_files() <= before
+
+
+def test_a_file_of_another_version_is_an_error(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "index.db")) as database:
+        database.execute("CREATE TABLE vector (id TEXT)")
+    with pytest.raises(ValueError, match="was not written by this version of the dev server"):
+        DevServer(database=tmp_path / "index.db")
 
 
 def test_a_server_that_was_not_started_can_be_stopped() -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from airflow_provider_upstash_vector.dev_server import payloads
 from airflow_provider_upstash_vector.dev_server.commands.base import Request, ServerState
 from airflow_provider_upstash_vector.dev_server.embedding import embed_dense, embed_sparse_query
-from airflow_provider_upstash_vector.dev_server.models import Include, IndexSpec
+from airflow_provider_upstash_vector.dev_server.models import Include, IndexSpec, shortest
 from airflow_provider_upstash_vector.dev_server.ranking import (
     Floats,
     Ranking,
@@ -47,8 +45,9 @@ def _run_all(state: ServerState, request: Request, *, data: bool) -> list[Any]:
 
 
 def _run(state: ServerState, namespace: str, query: _Query) -> list[dict[str, Any]]:
-    ranking = query.rank(state.index, namespace, query.top_k)
-    return _scored(state.index, namespace, ranking, query.include)
+    rankings = query.rankings(state.index, namespace)
+    ranking = rankings[0] if len(rankings) == 1 else fused(rankings, _FUSION[query.fusion])
+    return _scored(state.index, namespace, ranking.first(query.top_k), query.include)
 
 
 def resumable_query(state: ServerState, request: Request) -> dict[str, Any]:
@@ -65,8 +64,10 @@ def _start(state: ServerState, request: Request, *, data: bool) -> dict[str, Any
     body = request.json_object()
     query = _read_query(body, state.index.spec, data=data)
     max_idle = payloads.whole_number(body, "maxIdle", _DEFAULT_MAX_IDLE_SECONDS, _MAX_IDLE_SECONDS)
-    ranking = query.rank(state.index, request.namespace, None)
-    active = ResumableQuery(request.namespace, ranking, query.include, max_idle)
+    if request.namespace not in state.index.store.namespaces():
+        return {"uuid": "", "scores": []}
+    rankings = query.rankings(state.index, request.namespace)
+    active = ResumableQuery(request.namespace, rankings, _FUSION[query.fusion], query.include, max_idle)
     uuid = state.resumable_queries.start(active)
     return {"uuid": uuid, "scores": _take(state, active, query.top_k)}
 
@@ -100,17 +101,15 @@ class _Query:
     idf: bool
     fusion: str
 
-    def rank(self, index: VectorIndex, namespace: str, limit: int | None) -> Ranking:
-        """Return the best ``limit`` rows, or all; a fusion takes the best ``limit`` of each ranking."""
+    def rankings(self, index: VectorIndex, namespace: str) -> list[Ranking]:
+        """Return the whole ranking by the dense vector, by the sparse one, or both."""
         columns, rows = index.columns(namespace), index.rows(namespace, self.filter)
         rankings: list[Ranking] = []
         if self.dense is not None and columns.dense is not None:
-            rankings.append(columns.dense.rank(self.dense, index.spec.similarity, rows, limit))
+            rankings.append(columns.dense.rank(self.dense, index.spec.similarity, rows))
         if self.sparse is not None and columns.sparse is not None:
-            rankings.append(columns.sparse.rank(self.sparse, idf=self.idf, rows=rows, limit=limit))
-        if len(rankings) == 1:
-            return rankings[0]
-        return fused(rankings, _FUSION[self.fusion]).first(limit or len(rankings[0].numbers) * 2)
+            rankings.append(columns.sparse.rank(self.sparse, idf=self.idf, rows=rows))
+        return rankings
 
 
 def _read_query(item: dict[str, Any], spec: IndexSpec, *, data: bool) -> _Query:
@@ -137,7 +136,10 @@ def _from_vectors(item: dict[str, Any], spec: IndexSpec) -> tuple[Floats | None,
     if not has_sparse:
         return dense, None
     indices, values = payloads.sparse_vector(item["sparseVector"])
-    return dense, dict(zip(indices.tolist(), values.tolist(), strict=True))
+    weights: dict[int, float] = {}
+    for index, value in zip(indices.tolist(), values.tolist(), strict=True):
+        weights[index] = weights.get(index, 0.0) + value
+    return dense, weights
 
 
 def _from_text(item: dict[str, Any], spec: IndexSpec) -> tuple[Floats | None, dict[int, float] | None]:
@@ -153,7 +155,7 @@ def _from_text(item: dict[str, Any], spec: IndexSpec) -> tuple[Floats | None, di
 
 def _scored(index: VectorIndex, namespace: str, ranking: Ranking, include: Include) -> list[dict[str, Any]]:
     numbers: list[int] = ranking.numbers.tolist()
-    scores = dict(zip(numbers, np.asarray(ranking.scores, dtype=np.float64).tolist(), strict=True))
+    scores = dict(zip(numbers, shortest(ranking.scores), strict=True))
     return [
         {**record.to_dict(include), "score": scores[number]}
         for number, record in index.store.numbered(namespace, numbers)

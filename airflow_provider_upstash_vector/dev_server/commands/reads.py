@@ -18,7 +18,8 @@ def fetch(state: ServerState, request: Request) -> list[dict[str, Any] | None]:
     """Return vectors by id, or those whose id has a prefix."""
     body = request.json_object()
     include = payloads.include_of(body)
-    if payloads.only_one_of(body, "ids", "prefix") == "ids":
+    message = "Only one of ids or prefix must be provided."
+    if payloads.only_one_of(body, ("ids", "prefix"), message) == "ids":
         records = state.index.store.fetch(request.namespace, payloads.ids_of(body["ids"]))
     else:
         prefix = payloads.text_of(body, "prefix")
@@ -33,7 +34,7 @@ def random(state: ServerState, request: Request) -> dict[str, Any] | None:
 
 
 def range(state: ServerState, request: Request) -> dict[str, Any]:
-    """Return a page of vectors in the order in which they were first written."""
+    """Return a page of vectors in the order in which they were first written; cursors count them from 1."""
     body = request.json_object()
     include = payloads.include_of(body)
     limit = payloads.whole_number(body, "limit", _DEFAULT_RANGE_LIMIT, MAX_RANGE_LIMIT)

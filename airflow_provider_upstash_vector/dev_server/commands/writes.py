@@ -31,7 +31,8 @@ def delete(state: ServerState, request: Request) -> dict[str, int]:
     """Delete vectors by ids, prefix or filter; a body that is an array holds ids (assumed)."""
     content = request.json()
     body = {"ids": content} if isinstance(content, list) else payloads.object_of(content)
-    selector = payloads.only_one_of(body, "ids", "prefix", "filter")
+    message = "Only and only one of the ids, prefix, or filter must be provided."
+    selector = payloads.only_one_of(body, ("ids", "prefix", "filter"), message)
     if selector == "ids":
         deleted = state.index.delete(request.namespace, ids=payloads.ids_of(body["ids"]))
     elif selector == "prefix":
