@@ -43,4 +43,4 @@ def test_every_command(node: str, index_type: str) -> None:
             command, cwd=HERE, env=environ, capture_output=True, text=True, check=False, timeout=240
         )
     assert process.returncode == 0, process.stdout + process.stderr
-    assert "pass 10\n" in process.stdout
+    assert "pass 12\n" in process.stdout

@@ -128,6 +128,25 @@ test("text", async () => {
   await stop();
 });
 
+test("scores are those of the service", async () => {
+  await fill();
+  const matches = await index.query({ ...parts("a"), topK: 3 }, ns());
+  // "b" shares no sparse dimension with "a"; HYBRID: RRF with ranks from 0, a and c are first and second in both lists
+  const expected = {
+    DENSE: [["a", 1], ["c", 0.8], ["b", 0.5]],
+    SPARSE: [["a", 1], ["c", 0.6]],
+    HYBRID: [["a", Math.fround(2 / 60)], ["c", Math.fround(2 / 61)], ["b", Math.fround(1 / 62)]],
+  }[type];
+  assert.deepEqual(matches.map(({ id, score }) => [id, Math.fround(score)]), expected.map(([id, score]) => [id, Math.fround(score)]));
+});
+
+test("a resumable query of an unknown namespace is empty", async () => {
+  const query = { ...parts("a"), topK: 1, maxIdle: 60 };
+  const { result, fetchNext } = await index.resumableQuery(query, { namespace: "unknown" });
+  assert.deepEqual(result, []);
+  await assert.rejects(async () => fetchNext(1), /already been stopped/); // the SDK sends nothing
+});
+
 test("errors have the message of the service", async () => {
   if (type !== "SPARSE") {
     await assert.rejects(index.upsert({ id: "x", ...parts("a"), vector: [1] }), /Invalid vector dimension: 1, expected: 2/);
