@@ -29,7 +29,7 @@ Namespaces  {namespaces:,}
 
 To connect, set UPSTASH_VECTOR_REST_URL={url}
 and UPSTASH_VECTOR_REST_TOKEN to the token that the server was started with, or that it printed when it started.
-In Airflow, add a connection of the type "Upstash Vector" with this URL as "REST URL" and the token as "REST token".
+In Airflow, add a connection of the type "Upstash Vector" with the URL as "REST URL", the token as "REST token".
 """
 
 

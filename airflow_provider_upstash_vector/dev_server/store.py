@@ -12,31 +12,8 @@ from airflow_provider_upstash_vector.dev_server.filter_sql import Where
 from airflow_provider_upstash_vector.dev_server.models import IndexSpec, Record
 from airflow_provider_upstash_vector.dev_server.payloads import MetadataMode, check_metadata_size
 from airflow_provider_upstash_vector.dev_server.responses import bad_request
+from airflow_provider_upstash_vector.dev_server.schema import prepare
 
-_SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS spec (json TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS namespace (name TEXT PRIMARY KEY, written INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS vector (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    namespace TEXT NOT NULL,
-    position INTEGER,
-    id TEXT NOT NULL,
-    dense BLOB,
-    sparse_indices BLOB,
-    sparse_values BLOB,
-    metadata TEXT,
-    data TEXT,
-    UNIQUE (namespace, id)
-);
-CREATE INDEX IF NOT EXISTS in_order ON vector (namespace, position);
-CREATE TRIGGER IF NOT EXISTS count_written AFTER INSERT ON vector BEGIN
-    UPDATE namespace SET written = written + 1 WHERE name = new.namespace;
-    UPDATE vector SET position = (SELECT written FROM namespace WHERE name = new.namespace)
-    WHERE number = new.number;
-END;
-INSERT OR IGNORE INTO namespace (name) VALUES ('');
-"""
 _SQLITE_ERROR = 1  # the generic code: a statement that SQLite cannot execute
 _HAS_PREFIX = "substr(CAST(id AS BLOB), 1, ?) = ?"  # text would end at a NUL
 _COLUMNS = "id, dense, sparse_indices, sparse_values, metadata, data"
@@ -58,26 +35,10 @@ class Store:
     def __init__(self, database: str | Path, spec: IndexSpec) -> None:
         self._database = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
         try:
-            # NORMAL loses nothing if the process is killed; only a power failure can undo the last writes.
-            self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
-            self._check_version(database)
-            self._database.executescript(f"PRAGMA user_version = {_SCHEMA_VERSION}; {_SCHEMA}")
-            self._check_spec(database, spec)
+            prepare(self._database, database, spec)
         except BaseException:
             self._database.close()
             raise
-
-    def _check_version(self, database: str | Path) -> None:
-        (version,) = self._database.execute("PRAGMA user_version").fetchone()
-        if version != _SCHEMA_VERSION and self._database.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise ValueError(f"{database} was not written by this version of the dev server: use another file")
-
-    def _check_spec(self, database: str | Path, spec: IndexSpec) -> None:
-        row = self._database.execute("SELECT json FROM spec").fetchone()
-        if row is None:
-            self._database.execute("INSERT INTO spec VALUES (?)", (spec.to_json(),))
-        elif row[0] != spec.to_json():
-            raise ValueError(f"{database} holds another kind of index: {row[0]}, not {spec.to_json()}")
 
     def close(self) -> None:
         """Close the database."""
