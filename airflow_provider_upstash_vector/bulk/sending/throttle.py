@@ -7,6 +7,8 @@ response, one request at a time probes the service until it responds.
 
 from __future__ import annotations
 
+from math import inf
+
 _BURST_SECONDS = 0.1
 _FIRST_BACKOFF_SECONDS = 0.5
 _MAX_BACKOFF_SECONDS = 30.0
@@ -42,7 +44,7 @@ class Throttle:
         self._max_probe_backoff = max_probe_backoff_seconds
         self._probing = False
         self._probe_at = 0.0
-        self._failed_at = 0.0
+        self._failed_at = -inf
         self._down_since = 0.0
         self._held_until = 0.0
         self._held_since = 0.0
@@ -97,7 +99,7 @@ class Throttle:
         of a run, a failure shows nothing about the service. ``random_value`` is from 0 to 1.
         """
         down = self.worked_at is not None and self.worked_at <= unproven_since
-        if (down or self.failed_probes) and sent_at >= self._failed_at:
+        if (down or self.failed_probes) and sent_at > self._failed_at:
             if not self.failed_probes:
                 self._begin_hold(now)
                 self._down_since = sent_at

@@ -111,7 +111,7 @@ class ThrottleMachine(RuleBasedStateMachine):
         self.probe_at = self.now + max(retry_after, backoff / 2)
 
     @precondition(lambda self: self.in_flight)
-    @rule(data=st.data(), retry_after=st.none() | st.floats(0, 20), random_value=st.floats(0, 1))
+    @rule(data=st.data(), retry_after=st.none() | st.just(0.0) | st.floats(0.001, 20), random_value=st.floats(0, 1))
     def throttle_one(self, data: st.DataObject, retry_after: float | None, random_value: float) -> None:
         epoch = self.end_one(data).epoch
         before, first = self.throttle.slots, epoch == self.throttle.epoch
