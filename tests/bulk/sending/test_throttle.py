@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
 
 moments = st.floats(0, 5)
+waits = st.just(0.0) | st.floats(0.001, 20)
 
 
 @dataclass
@@ -90,7 +91,7 @@ class ThrottleMachine(RuleBasedStateMachine):
             assert self.throttle.seconds_throttled(self.now) == 0
 
     @precondition(lambda self: self.in_flight)
-    @rule(data=st.data(), retry_after=st.just(0.0) | st.floats(0, 20), random_value=st.floats(0, 1))
+    @rule(data=st.data(), retry_after=waits, random_value=st.floats(0, 1))
     def fail(self, data: st.DataObject, retry_after: float, random_value: float) -> None:
         request, before = self.end_one(data), self.throttle.slots
         down = self.throttle.failed(request.unproven_since, request.at, retry_after, self.now, random_value)
@@ -111,7 +112,7 @@ class ThrottleMachine(RuleBasedStateMachine):
         self.probe_at = self.now + max(retry_after, backoff / 2)
 
     @precondition(lambda self: self.in_flight)
-    @rule(data=st.data(), retry_after=st.none() | st.just(0.0) | st.floats(0.001, 20), random_value=st.floats(0, 1))
+    @rule(data=st.data(), retry_after=st.none() | waits, random_value=st.floats(0, 1))
     def throttle_one(self, data: st.DataObject, retry_after: float | None, random_value: float) -> None:
         epoch = self.end_one(data).epoch
         before, first = self.throttle.slots, epoch == self.throttle.epoch
