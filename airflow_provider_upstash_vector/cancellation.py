@@ -1,14 +1,15 @@
-"""Cancellation of running work, from another thread or a signal handler."""
+"""Cancellation of running work, from another thread or a signal handler, and threads that can be abandoned."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -80,3 +81,27 @@ class CancelToken:
         if future is None:
             raise CancelledError
         return future.result()
+
+
+async def in_thread(function: Callable[..., T], *args: Any) -> T:
+    """Call ``function`` as ``asyncio.to_thread`` does, but in a thread that can be abandoned.
+
+    Neither the loop nor the interpreter waits for it at the end: a store may hang for minutes.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def deliver(give: Callable[[Any], None], outcome: object) -> None:
+        if not done.done():
+            give(outcome)
+
+    def work() -> None:
+        try:
+            give, outcome = done.set_result, function(*args)
+        except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
+            give, outcome = done.set_exception, error  # type: ignore[assignment]
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(deliver, give, outcome)
+
+    Thread(target=copy_context().run, args=(work,), name="abandonable-call", daemon=True).start()
+    return await done

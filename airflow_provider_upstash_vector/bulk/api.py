@@ -35,7 +35,7 @@ from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChan
 from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile
 from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind
 from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed, writing
-from airflow_provider_upstash_vector.cancellation import CancelToken
+from airflow_provider_upstash_vector.cancellation import CancelToken, in_thread
 from airflow_provider_upstash_vector.client import Credentials, Endpoint, RetryPolicy
 
 if TYPE_CHECKING:
@@ -104,22 +104,13 @@ async def update_async(
         part, names = options.part(), options.names
         source = open_source(rows, names, shard=part, format=options.format, find_paths=find_paths, own=own)
         try:
-            if failures:
-                with writing("failures_file", f"the failures file {failures} cannot be read"):
-                    failures.check()
-            if isinstance(store, FileCheckpoint):
-                with writing("checkpoint", f"the checkpoint {store.path} cannot be read"):
-                    store.check()
+            _check_files(failures, store, dry_run=options.dry_run)
         except WriteFailed as error:
             return source, error
-        if options.dry_run and failures and store and store.load():
-            raise InvalidRows(
-                f"{failures} has the failures of a run that can be resumed; give the dry run another failures_path"
-            )
         return source, None
 
     # in a thread, since it may ask an object store for sizes
-    source, blocked = await asyncio.to_thread(open_checked)
+    source, blocked = await in_thread(open_checked)
     if budget_store is None and isinstance(store, BudgetStore):
         budget_store = store
     if options.daily_budget is not None and budget_store is None:
@@ -147,8 +138,25 @@ async def update_async(
             return await Job(source, endpoint, options, environment).run()
 
 
+def _check_files(failures: FailuresFile | None, store: CheckpointStore | None, *, dry_run: bool) -> None:
+    """Raise ``InvalidRows`` rather than replace a file that is not a run's, or failures that a run will need."""
+    if failures:
+        with writing("failures_file", f"the failures file {failures} cannot be read"):
+            failures.check()
+    if isinstance(store, FileCheckpoint):
+        with writing("checkpoint", f"the checkpoint {store.path} cannot be read"):
+            store.check()
+    if dry_run and failures and store:
+        with writing("checkpoint", "the checkpoint cannot be read"):
+            resumable = store.load() is not None
+        if resumable:
+            raise InvalidRows(
+                f"{failures} has the failures of a run that can be resumed; give the dry run another failures_path"
+            )
+
+
 def forget(checkpoint: PathLike | CheckpointStore, find_paths: FindPaths = local_paths) -> None:
-    """Delete the checkpoint of a run with ``keep_checkpoint``. Raises the errors of its store."""
+    """Delete the checkpoint of a finished run with ``keep_checkpoint``. Raises the errors of its store."""
     store = _store(checkpoint, find_paths)
     if store is not None:
         clear_checkpoint(store)

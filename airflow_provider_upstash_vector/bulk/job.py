@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from airflow_provider_upstash_vector.bulk.dry_run import check_rows
 from airflow_provider_upstash_vector.bulk.errors import Superseded
@@ -36,6 +37,7 @@ from airflow_provider_upstash_vector.bulk.tracking.progress import (
     open_progress,
 )
 from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed
+from airflow_provider_upstash_vector.cancellation import in_thread
 from airflow_provider_upstash_vector.client import (
     AsyncVectorClient,
     Credentials,
@@ -48,6 +50,17 @@ log = logging.getLogger(__name__)
 
 # How far completed rows may be ahead of one that is being retried; each takes 100 bytes of memory.
 _MAX_LEAD_ROWS = 32_768
+
+
+T = TypeVar("T")
+
+
+class _Stopped(Exception):
+    """The run is stopped before or after it sends."""
+
+    def __init__(self, stop_reason: StopReason) -> None:
+        super().__init__(stop_reason)
+        self.stop_reason = stop_reason
 
 
 class Job:
@@ -83,7 +96,9 @@ class Job:
         try:
             await self._state.close_failures(begin=stop_reason is None or self._returns(stop_reason))
             if last is not None:
-                await self._state.end_checkpoint(report, last)
+                await self._unless_stopped(self._state.end_checkpoint(report, last))
+        except _Stopped as stopped:
+            stop_reason = stop_reason or stopped.stop_reason
         except Exception as error:  # noqa: BLE001 - a file's, an object store's, Airflow's
             log.warning("%s", error)
             stop_reason = stop_reason or stop_reasons.for_crash(error)
@@ -122,10 +137,12 @@ class Job:
             async with AsyncExitStack() as closing:
                 if progress:
                     closing.callback(close_progress, progress)
-                parts = await self._start(closing, progress)
+                parts = await self._unless_stopped(self._start(closing, progress))
                 await self._drive(parts)
         except RowsChanged:
             raise
+        except _Stopped as stopped:
+            crash = stopped.stop_reason
         except Exception as error:
             if parts is None and _explains_itself(error):
                 raise
@@ -140,7 +157,7 @@ class Job:
         """Open everything, first what can fail without a request."""
         await self._state.prepare()
         options, store = self._options, self._environment.budget_store
-        budget = await asyncio.to_thread(open_budget, store, options.daily_budget, options.max_requests_per_second)
+        budget = await in_thread(open_budget, store, options.daily_budget, options.max_requests_per_second)
         closing.push_async_callback(budget.close)
         await self._state.save_first()
         policy, connections = self._environment.policy, options.concurrency
@@ -164,6 +181,29 @@ class Job:
             time_limit_seconds=options.time_limit_seconds,
         )
         return RunParts(engine, reader, monitor)
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return the result of ``work``. Raises :class:`_Stopped` on cancellation, or at the time limit."""
+        loop, cancelled = asyncio.get_running_loop(), asyncio.Event()
+        token, limit = self._environment.cancel_token, self._options.time_limit_seconds
+
+        def cancel() -> None:
+            loop.call_soon_threadsafe(cancelled.set)
+
+        token.add_callback(cancel)
+        working, waiting = loop.create_task(work), loop.create_task(cancelled.wait())
+        try:
+            await asyncio.wait({working, waiting}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+            if limit is None or waiting.done():
+                raise _Stopped(stop_reasons.for_cancellation())
+            raise _Stopped(stop_reasons.for_time_limit(limit))
+        finally:
+            token.remove_callback(cancel)
+            for task in (working, waiting):
+                task.cancel()
+            await asyncio.wait([working, waiting])
 
     async def _drive(self, parts: RunParts) -> None:
         engine, _, monitor = parts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -37,7 +36,7 @@ from airflow_provider_upstash_vector.bulk.tracking.progress import (
 )
 from airflow_provider_upstash_vector.bulk.tracking.recorder import OutcomeRecorder
 from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed, writing
-from airflow_provider_upstash_vector.cancellation import CancelToken
+from airflow_provider_upstash_vector.cancellation import CancelToken, in_thread
 from airflow_provider_upstash_vector.client import (
     IndexInfo,
     RetryPolicy,
@@ -140,7 +139,7 @@ class RunState:
         if self._blocked:
             raise self._blocked
         if self._failures:
-            await asyncio.to_thread(self._failures.prepare, self._is_settled)
+            await in_thread(self._failures.prepare, self._is_settled)
 
     async def save_first(self) -> None:
         """Take over the checkpoint. Raises :class:`WriteFailed` or :class:`Superseded`."""
@@ -200,7 +199,7 @@ class RunState:
             return None
         seconds = _COUNTING_SECONDS_ON_STOP if reason in {"cancelled", "time_limit"} else _COUNTING_SECONDS
         try:
-            return await asyncio.to_thread(self._source.count_from, next_number, seconds)
+            return await in_thread(self._source.count_from, next_number, seconds)
         except Exception as error:  # noqa: BLE001 - the file is gone, the store does not respond
             log.warning("The remaining rows could not be counted: %s: %s", type(error).__name__, error)
             return None
@@ -236,7 +235,7 @@ class RunState:
             return
         if begin:
             self._failures.begin()
-        await asyncio.to_thread(self._failures.close)
+        await in_thread(self._failures.close)
 
     def _this_attempt(self, engine: Engine, numbers: Checkpoint) -> ThisAttempt:
         """Return the work of this run alone."""

@@ -11,6 +11,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
+from airflow_provider_upstash_vector.cancellation import in_thread
 from airflow_provider_upstash_vector.client import retry, wire
 from airflow_provider_upstash_vector.client.base import REJECTED_TOO, TransportOwner, named_after
 from airflow_provider_upstash_vector.client.credentials import Credentials
@@ -173,7 +174,7 @@ class AsyncVectorClient(TransportOwner[AsyncTransport]):
 
     async def _read_and_replace(self) -> str | None:
         try:
-            fresh: Any = await asyncio.to_thread(self._credentials.read)
+            fresh: Any = await in_thread(self._credentials.read)
             fresh = await fresh if inspect.isawaitable(fresh) else fresh
         except Exception as error:  # noqa: BLE001 - the 401 is raised instead
             fresh = error

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import itertools
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -96,7 +97,7 @@ async def endless_async() -> AsyncIterator[dict[str, str]]:
 
 
 async def stubborn() -> AsyncIterator[dict[str, str]]:
-    for _ in range(20):
+    for _ in range(4):
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(0.5)
     yield {"id": "x"}
@@ -120,6 +121,10 @@ class SlowSequence(Sequence[dict[str, str]]):
 def test_a_stop_comes_through_an_iterable_whose_rows_are_skipped(run: Run, rows: Callable[[], object]) -> None:
     error = failed(lambda: run(rows(), shard=(10**12 - 1, 10**12), time_limit_seconds=0.3))
     assert (error.reason, error.report.total) == ("time_limit", 0)
+    end = time.monotonic() + 60
+    while any(thread.name == "bulk-rows" for thread in threading.enumerate()):  # it would slow down the process
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_a_stop_comes_through_a_sequence_that_blocks(run: Run) -> None:

@@ -53,7 +53,7 @@ class DailyBudget:
     def left(self, now: float) -> bool:
         """Return whether another request may be sent at ``now``, in seconds since 1970."""
         day = int(now // _SECONDS_OF_A_DAY)
-        if day > self.day:  # a clock that is set back does not reset the budget
+        if not self.day - 1 <= day <= self.day:  # a clock that is set back a little does not reset the budget
             self.day, self.spent, self._reserved = day, 0, 0
         return self.requests is None or self.spent < self.requests
 
@@ -70,10 +70,11 @@ class DailyBudget:
         target = target if self.requests is None else min(target, self.requests)
         return target if target > self._reserved else None
 
-    def reserve(self, day: int, requests: int) -> None:
-        """Take note that ``requests`` of ``day`` have been recorded."""
+    def reserve(self, day: int, requests: int, others: int = 0) -> None:
+        """Take note that ``requests`` of ``day`` have been recorded, beside those of ``others``."""
         if day == self.day:
-            self._reserved = requests
+            self.spent += others
+            self._reserved = requests + others
 
     def spend(self) -> None:
         """Count a request that is sent."""

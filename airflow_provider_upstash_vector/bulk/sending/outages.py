@@ -29,7 +29,7 @@ from airflow_provider_upstash_vector.client.models import IndexInfo
 from airflow_provider_upstash_vector.client.wire import Call, info
 
 NO_RESPONSE = (TransportError, ServerError)  # what an outage looks like
-# After so many failed probes with the only rows left, ``info`` shows whether it is the service or the rows.
+# After so many failed probes, ``info`` shows whether it is the service or the rows.
 _ROW_PROBES = 3
 
 
@@ -54,9 +54,8 @@ class OutageGuard:
         self._asking = asyncio.Lock()
 
     def probe_due(self) -> Call[IndexInfo] | None:
-        """Return ``info`` if it is to be sent as the next probe, instead of one of the failing rows."""
-        due = self._throttle.failed_probes >= self._row_probes and self._window.only_aside
-        return info() if due else None
+        """Return ``info`` if it is the next probe, instead of a row, which may be at fault itself."""
+        return info() if self._throttle.failed_probes >= self._row_probes else None
 
     def updated(self, epoch: int, now: float) -> None:
         """Act on an update that was carried out."""

@@ -60,11 +60,6 @@ class Window(Generic[Row]):
         """Whether a row may be sent."""
         return bool(self._ready or self._aside)
 
-    @property
-    def only_aside(self) -> bool:
-        """Whether every row that may be sent has been put aside."""
-        return bool(self._aside) and not self._ready
-
     def waits_for(self, watermark: int, next_number: int) -> bool:
         """Return whether no row is read until the row ``watermark`` is completed."""
         return next_number >= watermark + self._max_lead

@@ -45,12 +45,14 @@ class IterableRows(UnsizedSource):
         self._shard = shard or Shard(0, 1)
         self.fingerprint: str | None = f"iterable {self._shard.number}/{self._shard.of}"
 
-    def rows(self, skip: int) -> Iterator[SourceRow]:
+    def rows(self, skip: int) -> Iterator[SourceRow | Pending]:
         """Yield the rows after the first ``skip``."""
-        # not islice, which would let no other thread run while it skips
+        pace = Pace()  # the thread ends at ``PENDING`` if the run has ended
         for position, row in enumerate(self._rows):
             if self._shard.has(position, skip):
                 yield row, None, None
+            elif pace.is_due():
+                yield PENDING
 
 
 class AsyncIterableRows(UnsizedSource):

@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 from airflow_provider_upstash_vector.bulk.sending.limits import DailyBudget, block_size
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
 from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed, writing
+from airflow_provider_upstash_vector.cancellation import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class ReservedBudget:
     def __init__(self, budget: DailyBudget, store: BudgetStore | None) -> None:
         self._budget = budget
         self._store = store
+        self._recorded = budget.day, budget.spent
         self._saving: asyncio.Task[None] | None = None
         self._error: WriteFailed | None = None
         self.requests = budget.requests
@@ -86,7 +88,7 @@ class ReservedBudget:
                 break
             try:
                 with writing("checkpoint", "the requests of the daily budget cannot be recorded"):
-                    await asyncio.to_thread(store.save_budget, _record(day, requests))
+                    others = await in_thread(self._save, store, day, requests)
             except WriteFailed as error:
                 log.warning("%s", error)
                 self._error = error
@@ -94,10 +96,23 @@ class ReservedBudget:
                     await asyncio.sleep(_RETRY_SECONDS)
             else:
                 self._error = None
-                self._budget.reserve(day, requests)
+                self._budget.reserve(day, requests, others)
                 break
         self._saving = None
         wake()
+
+    def _save(self, store: BudgetStore, day: int, requests: int) -> int:
+        """Record ``requests`` of ``day``, and those that others have recorded since; return how many these are.
+
+        An older try of the task may still run, and must not record less than the newer one.
+        """
+        record = store.load_budget()
+        recorded_day, recorded = _parsed(record) if record is not None else (day, 0)
+        before = self._recorded[1] if self._recorded[0] == day else 0
+        others = recorded - before if recorded_day == day else 0
+        store.save_budget(_record(day, requests + others))
+        self._recorded = day, requests + others
+        return others
 
     async def close(self) -> None:
         """Give back what was reserved and not sent, within half a second; otherwise it counts as sent."""
@@ -111,7 +126,7 @@ class ReservedBudget:
 
     async def _give_back(self, store: BudgetStore) -> None:
         try:
-            await asyncio.to_thread(store.save_budget, _record(self._budget.day, self._budget.spent))
+            await in_thread(self._save, store, self._budget.day, self._budget.spent)
         except Exception as error:  # noqa: BLE001 - a file's, an object store's, Airflow's
             log.warning("The unused part of the daily budget could not be given back: %s", error)
 

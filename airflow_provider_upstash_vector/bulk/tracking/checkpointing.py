@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
 import math
@@ -26,6 +25,7 @@ from airflow_provider_upstash_vector.bulk.tracking.lock import CheckpointLock
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
 from airflow_provider_upstash_vector.bulk.tracking.run_tokens import next_run, run_of, started_at, utc
 from airflow_provider_upstash_vector.bulk.tracking.writing import writing
+from airflow_provider_upstash_vector.cancellation import in_thread
 from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
 
 log = logging.getLogger(__name__)
@@ -75,6 +75,7 @@ def load_checkpoint(
     read, digest = max((checkpoint.read, checkpoint.digest), (journal.read, journal.digest))
     return replace(
         checkpoint,
+        finished=0,
         **{name: max(value, getattr(checkpoint, name)) for name, value in journal.work._asdict().items()},
         watermark=tracker.watermark,
         counts_below_watermark=tracker.counts_below_watermark,
@@ -104,13 +105,17 @@ def started_over(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def clear_checkpoint(store: CheckpointStore) -> None:
-    """Delete the checkpoint that a finished run kept.
+    """Delete the checkpoint that a finished run kept; that of a later run, which is not finished, stays.
 
     Raises ``InvalidRows`` for a file that is not one, :class:`CheckpointInUse` if a run is using it.
     """
     with locked(store):
         if isinstance(store, FileCheckpoint):
             store.check()
+        state = store.load()
+        if state is not None and not state.get("finished"):
+            log.info("%s is kept: it is of a run that is not finished.", store)
+            return
         store.clear()
         store.journal_path.unlink(missing_ok=True)
 
@@ -205,7 +210,7 @@ class CheckpointWriter:
         """Save a checkpoint; return the error of the first or the third consecutive save, which stops the run."""
         self._requested += 1
         try:
-            await asyncio.to_thread(self._save, checkpoint, self._requested)
+            await in_thread(self._save, checkpoint, self._requested)
         except Superseded as error:
             return error
         except Exception as error:  # noqa: BLE001 - a file's, an object store's, Airflow's
@@ -239,7 +244,7 @@ class CheckpointWriter:
 
     async def clear(self) -> None:
         """Delete the checkpoint of a finished run. Raises :class:`Superseded`."""
-        await asyncio.to_thread(self._clear)
+        await in_thread(self._clear)
         self.journal.remove()
 
     def _clear(self) -> None:
@@ -250,7 +255,7 @@ class CheckpointWriter:
 
     async def discard(self, checkpoint: Checkpoint) -> None:
         """Make the next run start over. Raises :class:`Superseded`."""
-        await asyncio.to_thread(self._discard, started_over(checkpoint))
+        await in_thread(self._discard, started_over(checkpoint))
         self.journal.remove()
 
     def _discard(self, checkpoint: Checkpoint) -> None:
@@ -265,7 +270,7 @@ class CheckpointWriter:
         If it cannot be saved, the journal stays too, and a later run on this machine still sends nothing. Raises
         :class:`Superseded`.
         """
-        await self.save(checkpoint)
+        await self.save(replace(checkpoint, finished=1))
         if not self._failures:
             self.journal.remove()
         if self.superseded:

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 _TICK_SECONDS = 0.25
 _SAVE_EVERY_SECONDS = 1.0
 _LAST_SAVE_SECONDS = 1.0
+_MAX_SAVE_SECONDS = 30.0
 
 
 class RunMonitor:
@@ -56,6 +57,7 @@ class RunMonitor:
 
     async def _watch(self) -> None:
         saved = time.monotonic()
+        saving: asyncio.Task[None] | None = None
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             if self._time_limit_seconds is not None and self._seconds() >= self._time_limit_seconds:
@@ -63,9 +65,14 @@ class RunMonitor:
             self.show()
             if self._checkpoint_writer:
                 self._checkpoint_writer.journal.record_seconds(*self._all_seconds())
-            if self._checkpoint_writer and time.monotonic() - saved >= _SAVE_EVERY_SECONDS:
-                await self._save(self._checkpoint_writer)
-                saved = time.monotonic()
+                now = time.monotonic()
+                if saving is not None and saving.done():
+                    saving.result()
+                    saving, saved = None, now
+                if saving is None and now - saved >= _SAVE_EVERY_SECONDS:
+                    saving, saved = asyncio.create_task(self._save(self._checkpoint_writer)), now
+                elif now - saved >= _MAX_SAVE_SECONDS:  # until it ends, no newer run is noticed
+                    self._engine.stop(for_checkpoint(TimeoutError(f"no end after {_MAX_SAVE_SECONDS:g} s")))
 
     def show(self) -> None:
         """Show the progress, if it is to be shown and can be."""
