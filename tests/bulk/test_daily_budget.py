@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import subprocess
@@ -15,6 +16,8 @@ from upath import UPath
 
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.bulk.sending.limits import block_size
+from airflow_provider_upstash_vector.bulk.tracking.budget import open_budget
+from airflow_provider_upstash_vector.bulk.tracking.checkpoint import FileCheckpoint
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from tests.support.bulk_runs import Run, failed, fill
 from tests.support.slow_server import SlowServer
@@ -142,3 +145,32 @@ def test_a_file_that_is_not_a_budget_is_not_replaced(
         run(rows(1), checkpoint=tmp_path / "c", daily_budget=1)
     assert (tmp_path / "c.budget").read_text() == content
     assert not server.requests
+
+
+def test_an_older_try_that_still_runs_does_not_lower_the_count(tmp_path: Path) -> None:
+    store = FileCheckpoint(tmp_path / "c")
+
+    async def overlap() -> None:
+        day = int(time.time() // 86_400)
+        older, newer = (open_budget(store, 1_000, None) for _ in range(2))
+        for budget, requests in ((older, 3), (newer, 40)):
+            woken = asyncio.Event()
+            for _ in range(requests):
+                assert budget.left(time.time())
+                while not budget.reserved(woken.set):
+                    await asyncio.wait_for(woken.wait(), 60)
+                    woken.clear()
+                budget.spend()
+        await newer.close()
+        await older.close()
+        record = store.load_budget()
+        assert record is not None
+        assert record["requests"] == 43 or int(time.time() // 86_400) > day
+
+    asyncio.run(overlap())
+
+
+def test_a_count_of_a_day_to_come_is_not_of_today(server: DevServer, run: Run, tmp_path: Path) -> None:
+    fill(server, ["v0"])
+    (tmp_path / "c.budget").write_text('{"day": "2131-01-16", "requests": 20}')
+    assert run(rows(1), checkpoint=tmp_path / "c", daily_budget=20).updated == 1

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import for_index
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
@@ -139,3 +140,15 @@ def test_what_contradicts_a_checkpoint(
     index = IndexInfo.model_validate({**INFO, **info, "namespaces": namespaces})
     stop_reason = for_index(Checkpoint(fingerprint="x", **before), updated, index)
     assert (stop_reason is not None) == contradicts
+
+
+def test_forget_keeps_the_progress_of_a_later_run(server: DevServer, run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "kept"
+    assert run(ROWS, checkpoint=path, keep_checkpoint=True).updated == 200
+    later = [{"id": id, "metadata": {"n": -n}} for n, id in enumerate(IDS)]
+    assert failed(lambda: run(later, checkpoint=path, daily_budget=150)).report.updated == 150
+    bulk.forget(path)
+    report = run(later, checkpoint=path, keep_checkpoint=True)
+    assert (report.updated, report.this_attempt.requests) == (200, 50)
+    bulk.forget(path)
+    assert not path.exists()

@@ -204,6 +204,17 @@ def test_only_rows_that_fail_while_others_succeed_fail(poison: list[int], concur
     assert (report.updated, report.failed) == (500 - len(poison), len(poison))
 
 
+def test_a_run_gets_past_a_long_stretch_of_rows_that_fail() -> None:
+    """No row has a response for a long time, but ``info`` has: another run would stop in the same place."""
+    rows = [{"id": f"v{n}", "data": str(n)} for n in range(300)]
+    with SlowServer() as server:
+        server.poison = {f"v{n}" for n in range(10, 210)}
+        policy = replace(FEW_ATTEMPTS, total_timeout_seconds=20.0)
+        options: dict[str, Any] = {"policy": policy, "max_failures": 1.0, "progress": "none"}
+        report = bulk.update(rows, Endpoint.of(server.url, "t"), **options)
+    assert (report.updated, report.failed) == (100, 200)
+
+
 def test_the_progress_line_names_the_row_that_reading_waits_for(
     server: DevServer, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -144,7 +144,7 @@ class Engine:
         self._fill()
         if self.stop_reason is not None or not self.window.has_ready:
             return None
-        if probe := self._outages.probe_due():
+        if probe := self._outages.probe_due(now):
             self.throttle.sent()
             return probe
         if not self.budget.left(time.time()):

@@ -53,9 +53,16 @@ class OutageGuard:
         self._row_probes = _ROW_PROBES
         self._asking = asyncio.Lock()
 
-    def probe_due(self) -> Call[IndexInfo] | None:
-        """Return ``info`` if it is the next probe, instead of a row, which may be at fault itself."""
-        return info() if self._throttle.failed_probes >= self._row_probes else None
+    def probe_due(self, now: float) -> Call[IndexInfo] | None:
+        """Return ``info`` if it is the next probe, instead of a row, which may be at fault itself.
+
+        Other rows show more, as long as there are any: only updates may fail. But a long stretch of rows may be
+        at fault, which no retry of the run would get past.
+        """
+        if self._throttle.failed_probes < self._row_probes:
+            return None
+        long = self._throttle.seconds_down(now) >= self._client.policy.total_timeout_seconds / 2
+        return info() if self._row_probes == 1 or long or self._window.only_aside else None
 
     def updated(self, epoch: int, now: float) -> None:
         """Act on an update that was carried out."""

@@ -64,6 +64,11 @@ class Window(Generic[Row]):
         """Return whether no row is read until the row ``watermark`` is completed."""
         return next_number >= watermark + self._max_lead
 
+    @property
+    def only_aside(self) -> bool:
+        """Whether every row that may be sent has been put aside."""
+        return bool(self._aside) and not self._ready
+
     def has_room(self, next_number: int, watermark: int) -> bool:
         """Return whether the row ``next_number`` may be read while all rows below ``watermark`` are completed."""
         return (

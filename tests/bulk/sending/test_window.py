@@ -68,9 +68,11 @@ class WindowMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.window.in_flight < self.slots)
     @rule()
     def take(self) -> None:
+        only_aside = self.window.only_aside
         item = self.window.take()
         taken = {other.key for other in [*self.model.in_flight, *self.model.aside]}
         waits = not self.model.again and all(row.key in taken for row in self.model.fresh)
+        assert only_aside == (waits and bool(self.model.aside))
         if item is None:
             assert waits
             assert not self.model.aside
