@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 import time
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from airflow_provider_upstash_vector.bulk import BulkJobFailed
 from airflow_provider_upstash_vector.bulk.options import BulkArguments, BulkOptions
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
+from tests.support.airflow_features import AIRFLOW
 from tests.support.bulk_runs import Interruption, fill, interrupted_after, stored
 
 IDS = [f"v{n}" for n in range(200)]
@@ -154,6 +156,8 @@ def test_of_two_tries_side_by_side_the_newer_one_completes(
     errors: list[str] = []
 
     def run_older() -> None:
+        if AIRFLOW < (3, 0):  # it remembers who calls ``execute`` for the thread that imported it alone
+            vars(import_module("airflow.models.baseoperator"))["ExecutorSafeguard"]._sentinel.callers = {}
         with pytest.raises(AirflowFailException) as stopped:
             older.run()
         errors.append(str(stopped.value))
@@ -216,9 +220,9 @@ def test_without_a_path_the_budget_covers_the_tries_of_the_task(
         with pytest.raises(BulkJobFailed, match="daily budget"):
             task.run()
     assert index.requests["update"] == 50
-    log = caplog.text + capsys.readouterr().out
-    assert log.count("daily_budget covers the tries of this task instance only") == 2
-    assert "covers this run alone" not in log
+    logs = (caplog.text, capsys.readouterr().out)  # it depends on Airflow which has it, or both
+    assert max(log.count("daily_budget covers the tries of this task instance only") for log in logs) == 2
+    assert "covers this run alone" not in "".join(logs)
 
 
 def test_rejected_rows_fail_the_task_immediately_with_the_manifest(tmp_path: Path) -> None:
