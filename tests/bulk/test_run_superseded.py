@@ -111,7 +111,7 @@ def test_a_run_whose_checkpoint_is_deleted_stops_and_does_not_save_it_again(
         end = time.monotonic() + 120
         while server.requests["update"] < 100 and time.monotonic() < end:
             time.sleep(0.01)
-        bulk.forget(checkpoint)
+        checkpoint.unlink()
 
     thread = threading.Thread(target=delete, daemon=True)
     thread.start()

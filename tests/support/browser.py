@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support.airflow_home import ROOT
 
-_TIMEOUT_MS = 30_000  # for a busy machine
+_TIMEOUT_MS = 90_000  # for a busy machine
 _SCREENSHOTS = ROOT / os.environ.get("SCREENSHOTS", "build/screenshots")
 
 TakePicture = Callable[[str], None]

@@ -15,6 +15,7 @@ import stat
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -93,9 +94,16 @@ class CheckpointLock:
                 self._checkpoint,
                 error.strerror,
             )
-        file.truncate(0)
-        os.pwrite(file.fileno(), self._description(), 0)
+        self._describe(file)
         return True
+
+    def _describe(self, file: io.FileIO) -> None:
+        """Write who has the lock, or nothing of it if the disk is full: an empty file is a lock too."""
+        description = self._description()
+        file.truncate(0)
+        with suppress(OSError):
+            if os.pwrite(file.fileno(), description, 0) < len(description):
+                file.truncate(0)
 
     def _description(self) -> bytes:
         started = datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -65,7 +65,7 @@ def test_a_run_with_changed_input_starts_over_with_a_warning(
     store: SlowStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.save(state_of(OutcomeTracker(2, (2, 0, 0, 0))).to_json())
-    assert load_checkpoint(store, "y") is None
+    assert load_checkpoint(store, "y") == Checkpoint(fingerprint="y")
     assert caplog.messages == ["The input or its options have changed since the checkpoint; starting over."]
 
 
