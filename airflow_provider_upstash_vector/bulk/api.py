@@ -148,7 +148,7 @@ def _check_files(failures: FailuresFile | None, store: CheckpointStore | None, *
             store.check()
     if dry_run and failures and store:
         with writing("checkpoint", "the checkpoint cannot be read"):
-            resumable = store.load() is not None
+            resumable = bool(store.load())
         if resumable:
             raise InvalidRows(
                 f"{failures} has the failures of a run that can be resumed; give the dry run another failures_path"
