@@ -20,6 +20,7 @@ from airflow_provider_upstash_vector.bulk.tracking.budget import open_budget
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import FileCheckpoint
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from tests.support.bulk_runs import Run, failed, fill
+from tests.support.kill_loop import kill_after
 from tests.support.slow_server import SlowServer
 
 LONG = [pytest.mark.long, pytest.mark.timeout(1_800)]
@@ -58,23 +59,12 @@ def test_kills_never_exceed_the_budget_and_waste_little(tmp_path: Path, budget: 
             )
             runs += 1
             goal = len(server.times) + random.randrange(1, max(2, budget // kills))
-            killed += killed < kills and _killed_at(process, server, goal)
+            killed += killed < kills and kill_after(process, server, goal)
             _, log = process.communicate(timeout=120)
             assert process.returncode <= 0 or "the daily budget of" in log, log
     sent = len(server.times)
     assert sent <= budget * (time.time() // 86_400 - first_day + 1)
     assert sent >= budget - killed * (2 * block_size(budget, None) + CONCURRENCY)
-
-
-def _killed_at(process: subprocess.Popen[str], server: SlowServer, requests: int) -> bool:
-    end = time.monotonic() + 120
-    while len(server.times) < requests and process.poll() is None:
-        assert time.monotonic() < end, "the run makes no progress"
-        time.sleep(0.002)
-    if process.poll() is not None:
-        return False
-    process.kill()
-    return True
 
 
 @pytest.mark.parametrize("remote", [False, True])

@@ -84,7 +84,7 @@ def _process(
             text=True,
         )
         requests = random_value.randrange(1, 60 if rate == 40 else 600)
-        if killing and _kill_after(process, server, len(server.times) + requests):
+        if killing and kill_after(process, server, len(server.times) + requests):
             tally.kills += 1
             process.communicate(timeout=_DEADLINE_SECONDS)
         else:
@@ -96,7 +96,7 @@ def _process(
         server.begin_process()
 
 
-def _kill_after(process: subprocess.Popen[str], server: SlowServer, requests: int) -> bool:
+def kill_after(process: subprocess.Popen[str], server: SlowServer, requests: int) -> bool:
     """Kill after so many requests; return whether the process was still running."""
     end = time.monotonic() + _DEADLINE_SECONDS
     while len(server.times) < requests and process.poll() is None:

@@ -44,7 +44,7 @@ def lock_path(checkpoint: Path) -> Path:
 class CheckpointLock:
     """The lock of one run on a local checkpoint.
 
-    A run with the same ``owner``, such as a retry whose previous try is still running, is not refused: it goes on
+    A run with the same ``owner``, such as a retry whose previous try is still running, is not refused: it runs
     without the lock until :meth:`acquire_if_free` gets it. Its token in the checkpoint stops the other run.
     """
 
