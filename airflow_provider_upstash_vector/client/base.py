@@ -126,7 +126,7 @@ def _leave_transports_to_parent() -> None:
         owner.leave_to_parent()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows
+if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows
     os.register_at_fork(after_in_child=_leave_transports_to_parent)
 
 

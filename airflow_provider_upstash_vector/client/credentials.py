@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from pydantic import SecretStr
-
 from airflow_provider_upstash_vector.client.models import Endpoint
 
 log = logging.getLogger(__name__)
@@ -31,11 +29,6 @@ class Credentials:
     def url(self) -> str:
         """The base URL of the index."""
         return self.endpoint.url
-
-    @property
-    def token(self) -> SecretStr:
-        """The token."""
-        return self.endpoint.token
 
     def was_rotated(self, status: int) -> bool:
         """Record the status of a response; return whether it is a 401 after a request that was accepted."""

@@ -9,11 +9,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 import trustme
 
-from airflow_provider_upstash_vector.client import Endpoint, RetryPolicy
+from airflow_provider_upstash_vector.client import Endpoint, RetryPolicy, base
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from tests.client.transports.test_connections import server_tls
@@ -60,6 +61,20 @@ def test_every_process_gets_its_own_responses(
     user.close()
     if isinstance(user, ClientOfEither):
         user.end()
+
+
+def test_what_is_left_to_the_parent_stays_open(client: ClientOfEither, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.info()
+    owner = client.client
+    left = vars(owner).copy()
+    monkeypatch.setattr(base, "_owners", WeakSet([owner]))
+    base._leave_transports_to_parent()  # as in a child, without the end of its process
+    client.info()
+    assert owner._transport is not left["_transport"]
+    client.close()
+    owner.leave_to_parent()  # without a transport
+    vars(owner).update(left)
+    client.info()
 
 
 # Children end with their interpreter, finalizers included.

@@ -157,6 +157,37 @@ def test_clients_that_share_credentials_know_what_each_other_knows(server: DevSe
     assert reader.reads == 1
 
 
+def test_a_client_that_is_closed_while_the_token_is_read_opens_again(server: DevServer) -> None:
+    def close_and_read() -> Endpoint:
+        client.close()
+        return Endpoint.of(server.url, server.token)
+
+    with VectorClient(Credentials(Endpoint.of(server.url, server.token), close_and_read)) as client:
+        client.info()
+        server.rotate_token()
+        client.info()
+
+
+def test_closing_an_async_client_ends_the_reading_of_the_token(server: DevServer) -> None:
+    async def close_while_reading() -> None:
+        reads = asyncio.Event()
+
+        async def read() -> Endpoint:
+            reads.set()
+            return await asyncio.Future()
+
+        client = AsyncVectorClient(Credentials(Endpoint.of(server.url, server.token), read))
+        await client.info()
+        server.rotate_token()
+        request = asyncio.create_task(client.info())
+        await reads.wait()
+        await client.close()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(request, 60)
+
+    asyncio.run(close_while_reading())
+
+
 def test_both_tokens_are_removed_from_errors() -> None:
     redactor = Redactor("first-t0k3n")
     assert redactor.redact("first-t0k3n, later-t0k3n") == "***, later-t0k3n"
