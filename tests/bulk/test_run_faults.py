@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from tests.support.bulk_runs import PATIENT, Run, fill, stored
 
-ROWS, IDS = 10_000, 997
+ROWS, IDS = 3_000, 299
 ONE_SECOND = replace(PATIENT, request_timeout_seconds=1.0)
 
 FAULTS: dict[str, dict[str, Any]] = {

@@ -114,7 +114,7 @@ def test_what_is_read_after_a_skip_is_the_rest(
         assert opened.total in {None, len(whole)}
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(content=st.lists(st.sampled_from([b"\n", b"\r", b" ", b"1", b"{", b"\xef\xbb\xbf", b"\xff"]), max_size=40))
 def test_bytes_of_any_kind_are_the_same_rows_in_shards_and_after_a_skip(content: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -127,7 +127,7 @@ def test_bytes_of_any_kind_are_the_same_rows_in_shards_and_after_a_skip(content:
             assert values(path, skip) == whole[skip:]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(content=st.lists(st.sampled_from(["\n", "\r", " ", "a", ",", '"', "a,b\n", "\xe9"]), max_size=40))
 def test_csv_text_of_any_kind_is_the_same_rows_in_shards_and_after_a_skip(content: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
