@@ -52,7 +52,7 @@ def test_every_row_lands_in_order_whatever_goes_wrong(server: DevServer, run: Ru
     fill(server, (f"v{n}" for n in range(IDS)))
     rows, after = changes()
     server.faults.add(Fault(**fault, times=10**9, command="update"))
-    slow = fault["kind"] == "slow"
+    slow = fault["kind"] in {"slow", "drip"}
     report = run(rows, policy=ONE_SECOND if slow else PATIENT)
     server.faults.clear()
 
