@@ -18,7 +18,7 @@ from airflow_provider_upstash_vector.dev_server.faults import Faults, FaultySend
 from airflow_provider_upstash_vector.dev_server.responses import HttpError, Response, bad_request
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
-_ALWAYS_APPLIED = {"slow", "drip"}
+_ALWAYS_APPLIED = {"slow", "drip", "stale"}
 
 log = logging.getLogger(__name__)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import threading
 from collections.abc import Awaitable, Callable
@@ -11,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from starlette.types import Scope, Send
 
-from airflow_provider_upstash_vector.dev_server.responses import Response, error
+from airflow_provider_upstash_vector.dev_server.responses import Response, error, result
 
 QUOTA_MESSAGE = "Exceeded daily write limit: 10000"
 _HTML = "<html><head><title>{status}</title></head><body><h1>{status} from a proxy</h1></body></html>"
@@ -28,7 +29,7 @@ _KINDS: dict[type, tuple[tuple[type, ...], str]] = {
 FindTransport = Callable[[Scope], asyncio.Transport]
 Sleep = Callable[[float], Awaitable[object]]
 
-FaultKind = Literal["status", "quota", "cut", "slow", "drip", "garbage", "huge"]
+FaultKind = Literal["status", "quota", "cut", "slow", "drip", "garbage", "huge", "stale"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +38,13 @@ class Fault:
 
     :param kind: ``"status"``: a response with ``status``; ``"quota"``: the daily limit's 403; ``"cut"``: the
         connection is reset; ``"slow"``: the response starts after ``seconds``; ``"drip"``: it arrives a byte at a
-        time, ``seconds`` apart; ``"garbage"``: 200 with ``text``; ``"huge"``: 200 with ``size_bytes``.
+        time, ``seconds`` apart; ``"garbage"``: 200 with ``text``; ``"huge"``: 200 with ``size_bytes``;
+        ``"stale"``: ``info`` reports no pending vectors, as if it was not updated since they were written.
     :param times: how many requests it applies to.
     :param command: apply it only to requests of this command, e.g. ``"update"``.
     :param probability: the chance that a request gets the fault; requests without it count towards ``times`` too.
-    :param applied: run the command first, as if its response was lost; ``slow`` and ``drip`` always do.
+    :param applied: run the command first, as if its response was lost; ``slow``, ``drip``
+        and ``stale`` always do.
     :param status: the HTTP status of ``status``.
     :param html: for ``status``: respond with a proxy's HTML page instead of JSON.
     :param retry_after: for ``status``: the ``Retry-After`` header.
@@ -74,6 +77,10 @@ class Fault:
             kinds, words = _KINDS[str if field.name in {"kind", "command", "retry_after"} else type(field.default)]
             if type(value) not in kinds and (value is not None or field.default is not None):
                 raise ValueError(f"{field.name} must be {words}, got {value!r}")
+        if self.kind == "stale" and self.command is None:
+            object.__setattr__(self, "command", "info")
+        if self.kind == "stale" and self.command != "info":
+            raise ValueError(f"stale is a fault of info, got the command {self.command!r}")
         if self.times < 1 or not 200 <= self.status <= 599:
             raise ValueError("times must be at least 1, status from 200 to 599")
         if not 0 <= self.seconds <= _MAX_SECONDS or not 0 <= self.probability <= 1:
@@ -136,11 +143,17 @@ def fault_response(fault: Fault, response: Response) -> Response:
         return error(fault.status, f"Injected fault: {fault.status}", *retry_after)
     if fault.kind == "quota":
         return error(403, QUOTA_MESSAGE)
-    if fault.kind == "garbage":
-        return Response(200, fault.text.encode())
-    if fault.kind == "huge":
-        return Response(200, b'{"result": "' + b"x" * fault.size_bytes + b'"}')
+    if fault.kind in {"garbage", "huge"}:
+        garbage = fault.kind == "garbage"
+        return Response(200, fault.text.encode() if garbage else b'{"result": "%b"}' % (b"x" * fault.size_bytes))
+    if fault.kind == "stale" and response.status == 200:
+        return result(_without_pending(json.loads(response.body)["result"]))
     return response
+
+
+def _without_pending(info: dict[str, Any]) -> dict[str, Any]:
+    namespaces = {name: counts | {"pendingVectorCount": 0} for name, counts in info["namespaces"].items()}
+    return info | {"pendingVectorCount": 0, "namespaces": namespaces}
 
 
 @dataclass(frozen=True, slots=True)

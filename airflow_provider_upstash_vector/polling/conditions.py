@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from airflow_provider_upstash_vector.client import validation, wire
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.models import FetchedVector, IndexInfo
+
+# `info` is updated eventually: its first response after a write may be older than the write
+CONFIRM_SECONDS = 1.0
 
 Request: TypeAlias = wire.Call[Any] | wire.CallSequence[Any]
 
@@ -26,10 +29,16 @@ class Indexed:
     """No vectors are pending in ``namespaces``, or with ``None`` in the whole index.
 
     A written vector is pending until queries find it (Info page of the API). An unknown namespace has no pending
-    vectors.
+    vectors. ``after_write`` is for a wait that follows a write at once.
     """
 
     namespaces: Sequence[str] | None = None
+    after_write: bool = False
+
+    @property
+    def confirm_seconds(self) -> float:
+        """The seconds between the first response and the first one that counts as met."""
+        return CONFIRM_SECONDS if self.after_write else 0.0
 
     def request(self) -> Request:
         """Return the request whose result :meth:`state` takes."""
@@ -63,6 +72,7 @@ class Stored:
     id: str
     namespace: str = ""
     metadata: Mapping[str, Any] | None = None
+    confirm_seconds: ClassVar[float] = 0.0  # a fetch finds a write at once
 
     def __post_init__(self) -> None:
         validation.vector_id(self.id)
@@ -87,7 +97,11 @@ Condition: TypeAlias = Indexed | Stored
 
 
 def condition(
-    namespace: str | Sequence[str] | None, vector_id: str | None, metadata: Mapping[str, Any] | None
+    namespace: str | Sequence[str] | None,
+    vector_id: str | None,
+    metadata: Mapping[str, Any] | None,
+    *,
+    after_write: bool = False,
 ) -> Condition:
     """Return :class:`Stored` if there is a ``vector_id``, else :class:`Indexed`.
 
@@ -95,7 +109,8 @@ def condition(
     namespace. Raises ``InvalidRequest`` for an id or metadata that no vector can have.
     """
     if vector_id is None:
-        return Indexed(namespaces=[namespace] if isinstance(namespace, str) else namespace)
+        namespaces = [namespace] if isinstance(namespace, str) else namespace
+        return Indexed(namespaces=namespaces, after_write=after_write)
     if not isinstance(namespace, str | None):
         raise InvalidRequest("namespace", "must be a single namespace if vector_id is given")
     return Stored(id=vector_id, namespace=namespace or "", metadata=metadata)

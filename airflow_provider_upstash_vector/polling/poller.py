@@ -15,14 +15,20 @@ from airflow_provider_upstash_vector.client.errors import (
 from airflow_provider_upstash_vector.polling.conditions import Condition
 
 MAX_FAILED_CHECKS = 5
+# by how much a sleep may seem shorter on the clock of `now`
+_CLOCK_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class KeepPolling:
-    """Check again after ``seconds``; 0 only for a first check whose deadline has passed."""
+    """Check again after ``seconds``; 0 only for a first check whose deadline has passed.
+
+    ``confirms`` is whether the condition was met, and the next check only confirms that.
+    """
 
     seconds: float
     message: str
+    confirms: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,8 @@ class Poller:
     """Decides after each check of one condition.
 
     ``deadline`` is a time on the clock of ``now``. ``max_failed_checks`` consecutive failures are tolerated; a
-    permanent error ends the polling at once.
+    permanent error ends the polling at once. A condition that has to be confirmed is met by a result that comes
+    its ``confirm_seconds`` after the first one, which may be after the deadline.
     """
 
     def __init__(
@@ -60,6 +67,7 @@ class Poller:
         self._deadline = deadline
         self._max_failed_checks = max_failed_checks
         self._failed_checks = 0
+        self._confirmed_from: float | None = None
         self._throttled_until: float | None = None
 
     def first(self, seconds: float, now: float) -> KeepPolling:
@@ -75,7 +83,13 @@ class Poller:
         """Return the decision after a check with a result."""
         self._failed_checks = 0
         state = self.condition.state(result)
-        return Finished("met", state.message) if state.met else self._keep_polling(state.message, now)
+        if self._confirmed_from is None:
+            self._confirmed_from = now + self.condition.confirm_seconds
+        if not state.met:
+            return self._keep_polling(state.message, now)
+        if now < self._confirmed_from:
+            return KeepPolling(self._confirmed_from - now + _CLOCK_SECONDS, state.message, confirms=True)
+        return Finished("met", state.message)
 
     def after_error(self, error: UpstashVectorError, now: float) -> PollDecision:
         """Return the decision after a check that failed, the client's own retries included.

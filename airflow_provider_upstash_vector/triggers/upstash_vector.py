@@ -47,6 +47,8 @@ class UpstashVectorTrigger(BaseTrigger):
         ``vector_id`` the default namespace. :meth:`UpstashVectorHook.resolve_namespace` gives the connection's.
     :param vector_id: wait until this vector can be fetched.
     :param metadata: wait until the vector's metadata contains this, at every level.
+    :param after_write: the task has just written: no pending vectors must be confirmed by a second check, at least
+        a second after the first.
     :param poke_interval: seconds between two checks.
     :param first_check_seconds: seconds before the first check, which is no later than the deadline; ``None`` for
         ``poke_interval``.
@@ -63,6 +65,7 @@ class UpstashVectorTrigger(BaseTrigger):
         namespace: str | Sequence[str] | None = None,
         vector_id: str | None = None,
         metadata: dict[str, Any] | None = None,
+        after_write: bool = False,
         poke_interval: float = 60.0,
         first_check_seconds: float | None = None,
         deadline: float | None = None,
@@ -74,6 +77,7 @@ class UpstashVectorTrigger(BaseTrigger):
         self.namespace = namespace
         self.vector_id = vector_id
         self.metadata = metadata
+        self.after_write = after_write
         self.poke_interval = poke_interval
         self.first_check_seconds = poke_interval if first_check_seconds is None else first_check_seconds
         self.deadline = deadline
@@ -84,8 +88,8 @@ class UpstashVectorTrigger(BaseTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path of the class and its arguments: no secret, no vector."""
         names = (
-            "upstash_vector_conn_id", "namespace", "vector_id", "metadata", "poke_interval", "first_check_seconds",
-            "deadline", "max_failed_checks", "resume_data",
+            "upstash_vector_conn_id", "namespace", "vector_id", "metadata", "after_write", "poke_interval",
+            "first_check_seconds", "deadline", "max_failed_checks", "resume_data",
         )  # fmt: skip
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
@@ -100,7 +104,7 @@ class UpstashVectorTrigger(BaseTrigger):
 
     async def _wait(self) -> Finished:
         poller = Poller(
-            condition(self.namespace, self.vector_id, self.metadata),
+            condition(self.namespace, self.vector_id, self.metadata, after_write=self.after_write),
             interval_seconds=self.poke_interval,
             deadline=self.deadline,
             max_failed_checks=self.max_failed_checks,

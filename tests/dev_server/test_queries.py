@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from tests.support.dev_api import NEEDS_MODEL, Api, index
 from tests.support.index_fixtures import ManualClock
 
@@ -183,6 +184,21 @@ def test_queries_do_not_find_pending_vectors() -> None:
         clock.now += 5
         assert api("/info")["pendingVectorCount"] == 0
         assert len(api("/query/ns", {"vector": [1, 0]})) == 1
+
+
+def test_stale_info_has_no_pending_vectors() -> None:
+    with DevServer(indexing_delay=600) as server, Api(server) as api:
+        api("/upsert/ns", {"id": "a", "vector": [1, 0]})
+        info = api("/info")
+        server.faults.add(Fault(kind="stale", times=2))
+        api("/random")  # is not a request for it
+        stale, _ = api("/info"), api("/info")
+        assert stale["namespaces"]["ns"] == {"vectorCount": 1, "pendingVectorCount": 0}
+        assert stale["pendingVectorCount"] == 0
+        assert stale.keys() == info.keys()
+        assert api("/info") == info
+    with pytest.raises(ValueError, match="stale is a fault of info"):
+        Fault(kind="stale", command="update")
 
 
 def test_a_resumable_query_of_an_unknown_namespace_is_empty(api: Api) -> None:

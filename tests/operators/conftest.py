@@ -8,8 +8,15 @@ import pytest
 
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer
+from airflow_provider_upstash_vector.polling import conditions
 from tests.support.index_fixtures import connection_json
 from tests.support.waiting_tasks import PENDING_CHECKS
+
+
+@pytest.fixture
+def quick_confirmation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wait after a write checks again after a moment instead of a second."""
+    monkeypatch.setattr(conditions, "CONFIRM_SECONDS", 0.01)
 
 
 @pytest.fixture

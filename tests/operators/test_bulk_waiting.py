@@ -26,7 +26,7 @@ ROWS = [{"id": id, "data": "new"} for id in IDS]
 
 
 @pytest.fixture(autouse=True)
-def index(server: DevServer, monkeypatch: pytest.MonkeyPatch) -> DevServer:
+def index(server: DevServer, monkeypatch: pytest.MonkeyPatch, quick_confirmation: None) -> DevServer:
     monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", connection_json(server, max_attempts=1))
     fill(server, IDS)
     server.requests.clear()

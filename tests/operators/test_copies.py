@@ -31,6 +31,9 @@ OPERATORS: dict[str, tuple[type[Any], dict[str, Any]]] = {
 }
 
 
+pytestmark = pytest.mark.usefixtures("quick_confirmation")
+
+
 @pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
 def test_a_copy_of_an_open_hook_reads_its_connection_again(
     server: DevServer, connection: str, copied: Callable[[Any], Any]

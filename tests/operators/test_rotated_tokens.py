@@ -114,6 +114,7 @@ def test_a_trigger_reads_the_connection_again(index: RotatingIndex, *, entered: 
         assert "6 consecutive checks failed" in event["message"]
 
 
+@pytest.mark.usefixtures("quick_confirmation")
 def test_a_bulk_task_and_its_wait_continue_with_the_new_token(index: RotatingIndex) -> None:
     operator = create(
         BulkUpdateVectorsOperator, rows=index.rows(index.rotate), checkpoint=None, wait_until_indexed=True

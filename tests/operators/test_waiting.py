@@ -33,15 +33,19 @@ EACH_WRITER = pytest.mark.parametrize(("kind", "arguments", "result"), WRITERS.v
 
 
 @pytest.fixture(autouse=True)
-def index(slow_index: DevServer) -> DevServer:
+def index(slow_index: DevServer, quick_confirmation: None) -> DevServer:
     return slow_index
 
 
+@pytest.mark.parametrize("stale", [0, 1])
 @pytest.mark.parametrize("deferrable", [False, True])
 @EACH_WRITER
 def test_operators_wait_until_their_writes_are_indexed(
-    index: DevServer, kind: type[Any], arguments: dict[str, Any], result: Any, deferrable: bool
+    index: DevServer, kind: type[Any], arguments: dict[str, Any], result: Any, deferrable: bool, stale: int
 ) -> None:
+    index_checks = int(kind is BulkUpdateVectorsOperator)  # its check_index
+    if stale:
+        index.faults.add(Fault(kind="stale", times=index_checks + stale))
     options = {"wait_until_indexed": True, "poke_interval": 0.05, "deferrable": deferrable}
     operator = create(kind, **arguments, **options, namespace="ns")
     if deferrable:
@@ -58,8 +62,8 @@ def test_operators_wait_until_their_writes_are_indexed(
     else:
         returned = operator.execute(context())
     assert returned == result or returned.items() >= result.items()
-    index_checks = int(kind is BulkUpdateVectorsOperator)  # its check_index
-    assert index.requests["info"] == index_checks + PENDING_CHECKS + 1
+    confirmations = int(deferrable and stale)  # in the triggerer, whose first check finds no pending vectors
+    assert index.requests["info"] == index_checks + PENDING_CHECKS + 1 + confirmations
     with VectorClient(Endpoint.of(index.url, index.token)) as client:
         assert client.info().pending_vector_count == 0
     assert index.requests["update"] == 1

@@ -88,7 +88,7 @@ def test_a_vector_is_in_one_namespace() -> None:
 
 
 def create(**limits: Any) -> Poller:
-    return Poller(Indexed(), **{"interval_seconds": 10.0, "deadline": None, **limits})
+    return Poller(limits.pop("condition", Indexed()), **{"interval_seconds": 10.0, "deadline": None, **limits})
 
 
 def test_it_checks_until_the_condition_is_met() -> None:
@@ -104,6 +104,26 @@ def test_the_last_check_is_at_the_deadline() -> None:
         "timeout", "timed out: 2 vectors are pending in the index"
     )
     assert poller.after_result(info({"": 0}), 30.0) == Finished("met", "no vectors are pending in the index")
+
+
+def test_after_a_write_no_pending_vectors_are_confirmed_a_second_later() -> None:
+    poller = create(condition=condition(None, None, None, after_write=True), deadline=0.5)
+    first = poller.after_result(info({"": 0}), 100.0)
+    assert isinstance(first, KeepPolling)
+    assert first.confirms
+    assert 1 < first.seconds < 1.1  # after the deadline too: the wait must not time out on what was not checked
+    early = poller.after_result(info({"": 0}), 100.25)
+    assert isinstance(early, KeepPolling)
+    assert 0.75 < early.seconds < 0.85
+    assert poller.after_result(info({"": 0}), 101.0) == Finished("met", "no vectors are pending in the index")
+
+
+def test_pending_vectors_after_a_write_are_waited_for() -> None:
+    poller = create(condition=condition(None, None, None, after_write=True))
+    poller.after_error(ServerError(503, "busy"), 0.0)  # not a response of the index
+    assert poller.after_result(info({"": 0}), 10.0).confirms  # type: ignore[union-attr]  # it is not finished
+    assert poller.after_result(info({"": 2}), 11.1) == KeepPolling(10.0, "2 vectors are pending in the index")
+    assert poller.after_result(info({"": 0}), 21.1) == Finished("met", "no vectors are pending in the index")
 
 
 def test_consecutive_failed_checks_are_tolerated() -> None:

@@ -48,13 +48,14 @@ class WaitSpec:
     namespace: str | Sequence[str] | None = None
     vector_id: str | None = None
     metadata: dict[str, Any] | None = None
+    after_write: bool = False
     poke_interval: float = 60.0
     timeout: float = 3600.0
 
     def poller(self, deadline: float | None) -> Poller:
         """Return the poller. Raises ``InvalidRequest`` for an id or metadata that no vector can have."""
         return Poller(
-            condition(self.namespace, self.vector_id, self.metadata),
+            condition(self.namespace, self.vector_id, self.metadata, after_write=self.after_write),
             interval_seconds=max(self.poke_interval, _MIN_INTERVAL_SECONDS),
             deadline=deadline,
         )
@@ -85,8 +86,9 @@ def wait(
         poller = wait_spec.poller(deadline)
     decision = check_once(operator.hook, poller)
     while isinstance(decision, KeepPolling):
-        operator.log.info("%s.", decision.message)
-        if deferrable and not operator.cancel_token.cancelled:
+        confirming = "; checking again, since the first count may be older than the write"
+        operator.log.info("%s%s.", decision.message, confirming if decision.confirms else "")
+        if deferrable and not decision.confirms and not operator.cancel_token.cancelled:
             defer(operator, wait_spec, deadline=deadline, resume_data=resume_data)
         if operator.cancel_token.sleep(decision.seconds):
             raise WaitFailed(f"the wait was cancelled: {decision.message}")
@@ -109,6 +111,7 @@ def defer(
             namespace=wait_spec.namespace,
             vector_id=wait_spec.vector_id,
             metadata=wait_spec.metadata,
+            after_write=wait_spec.after_write,
             poke_interval=max(wait_spec.poke_interval, _MIN_INTERVAL_SECONDS),
             first_check_seconds=max(wait_spec.poke_interval, _MIN_DEFERRED_SECONDS),
             deadline=max(deadline, time.time() + _MIN_DEFERRED_SECONDS),
@@ -170,7 +173,12 @@ class WaitUntilIndexedMixin(LineageMixin):
             write_result = asdict(self.write_result) if self.write_result else None
             wait(
                 self,
-                WaitSpec(namespace=namespace, poke_interval=self.poke_interval, timeout=self.wait_timeout),
+                WaitSpec(
+                    namespace=namespace,
+                    after_write=True,
+                    poke_interval=self.poke_interval,
+                    timeout=self.wait_timeout,
+                ),
                 deferrable=self.deferrable,
                 resume_data={"result": result, "write_result": write_result, **resume_data},
             )
