@@ -1,14 +1,17 @@
-"""A dry run: every row is read and validated, and no request is sent."""
+"""A dry run: every row is read and validated, and nothing is written."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from typing import Any
 
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
 from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
+from airflow_provider_upstash_vector.bulk.sending.overwrite_check import OverwriteCheck
 from airflow_provider_upstash_vector.bulk.sending.prefetch import open_prefetcher
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sources import END, PENDING, AsyncSource, Source
@@ -25,6 +28,7 @@ async def check_rows(
     encoder: Encoder,
     recorder: OutcomeRecorder,
     *,
+    overwrite_check: OverwriteCheck | None,
     cancel_token: CancelToken,
     time_limit_seconds: float | None,
     failures_path: str | None,
@@ -34,8 +38,12 @@ async def check_rows(
     woken = asyncio.Event()
     prefetcher = open_prefetcher(source, 0, woken.set)
     rows = size = 0
+
+    def stop_reason_now() -> StopReason | None:
+        return _stop_reason(cancel_token, time_limit_seconds, time.monotonic() - started)
+
     try:
-        while (stop_reason := _stop_reason(cancel_token, time_limit_seconds, time.monotonic() - started)) is None:
+        while (stop_reason := stop_reason_now()) is None:
             polled = prefetcher.poll()
             if polled is END:
                 break
@@ -46,9 +54,13 @@ async def check_rows(
                 continue
             value, file, place = polled
             try:
-                size += len(encoder.encode(value).body)
+                encoded = encoder.encode(value)
             except InvalidRequest as error:
                 recorder.count_unsent_rejection(NumberedRow(rows, value, file, place), error)
+            else:
+                size += len(encoded.body)
+                if overwrite_check is not None and not overwrite_check.done:
+                    await _unless(stop_reason_now, overwrite_check.before(encoded))
             rows += 1
             if rows % _ROWS_AT_ONCE == 0:
                 await asyncio.sleep(0)
@@ -65,6 +77,19 @@ async def check_rows(
         throttled_seconds=0.0,
     )
     return report, stop_reason
+
+
+async def _unless(stopping: Callable[[], object], work: Coroutine[Any, Any, None]) -> None:
+    """Wait for ``work``, which is cancelled if the run is to stop."""
+    working = asyncio.create_task(work)
+    try:
+        while not working.done() and not stopping():
+            await asyncio.wait([working], timeout=_TICK_SECONDS)
+    finally:
+        working.cancel()
+        await asyncio.wait([working])
+    if not working.cancelled():
+        working.result()
 
 
 def _stop_reason(cancel_token: CancelToken, time_limit_seconds: float | None, seconds: float) -> StopReason | None:

@@ -18,6 +18,7 @@ from airflow_provider_upstash_vector.bulk.run_state import RunEnvironment, RunPa
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
 from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
 from airflow_provider_upstash_vector.bulk.sending.engine import STOP_SECONDS, Engine
+from airflow_provider_upstash_vector.bulk.sending.overwrite_check import OverwriteCheck
 from airflow_provider_upstash_vector.bulk.sending.prefetch import Prefetcher, open_prefetcher
 from airflow_provider_upstash_vector.bulk.sending.reader import RowReader
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
@@ -114,14 +115,16 @@ class Job:
     async def _dry_run(self) -> tuple[BulkReport, StopReason | None, None]:
         try:
             await self._state.prepare()
-            report, stop_reason = await check_rows(
-                self._source,
-                self._encoder(None),
-                self._state.recorder,
-                cancel_token=self._environment.cancel_token,
-                time_limit_seconds=self._options.time_limit_seconds,
-                failures_path=self._state.failures_path,
-            )
+            async with AsyncVectorClient(self._endpoint, policy=self._environment.policy) as client:
+                report, stop_reason = await check_rows(
+                    self._source,
+                    self._encoder(None),
+                    self._state.recorder,
+                    overwrite_check=OverwriteCheck(client) if self._options.check_index else None,
+                    cancel_token=self._environment.cancel_token,
+                    time_limit_seconds=self._options.time_limit_seconds,
+                    failures_path=self._state.failures_path,
+                )
         except Exception as error:
             if _explains_itself(error):
                 raise
@@ -241,6 +244,7 @@ class Job:
             ),
             budget=budget,
             recorder=self._state.recorder,
+            overwrite_check=OverwriteCheck(client) if options.check_index else None,
             concurrency=options.concurrency,
         )
 

@@ -24,7 +24,11 @@ class BulkOptions:
     """The options of a run. Raises ``ValueError`` for an invalid value."""
 
     namespace: Annotated[str, "for rows that set no namespace"] = ""
-    metadata_update_mode: Annotated[str | None, "``OVERWRITE`` or ``PATCH``, for rows that set none"] = None
+    metadata_update_mode: Annotated[
+        str | None,
+        "for rows that set none: ``PATCH``, or ``OVERWRITE``, the service's default, which removes the metadata "
+        "that a row does not have",
+    ] = None
     concurrency: Annotated[int, "requests in flight, 1 to 4,096"] = 64
     max_requests_per_second: Annotated[float | None, "retries included; unlimited by default"] = None
     max_failures: Annotated[
@@ -42,9 +46,15 @@ class BulkOptions:
         "``return`` with the remaining rows as ``not_attempted``",
     ] = "fail"
     time_limit_seconds: Annotated[float | None, "seconds after which the run, or dry run, stops and fails"] = None
-    check_index: Annotated[bool, "request the index's dimension and type before the first update"] = True
+    check_index: Annotated[
+        bool,
+        "request the index's dimension and type first, and one stored vector, to warn if ``OVERWRITE`` would drop "
+        "the text that another tool keeps in its metadata",
+    ] = True
     resume: Annotated[bool, "resume from the checkpoint; ``False`` to start over"] = True
-    dry_run: Annotated[bool, "read and check every row, send nothing"] = False
+    dry_run: Annotated[
+        bool, "read and check every row, write nothing; with ``check_index=False`` nothing is sent"
+    ] = False
     shard: Annotated[Sequence[int] | None, "``(i, n)``: only part i, from 0, of n; all rows by default"] = None
     format: Annotated[Format | None, "``jsonl``, ``csv`` or ``parquet``; by default from the file's suffix"] = None
     id_field: str = "id"

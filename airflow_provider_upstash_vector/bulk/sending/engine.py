@@ -15,6 +15,7 @@ import orjson
 
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
 from airflow_provider_upstash_vector.bulk.sending.outages import NO_RESPONSE, OutageGuard
+from airflow_provider_upstash_vector.bulk.sending.overwrite_check import OverwriteCheck
 from airflow_provider_upstash_vector.bulk.sending.reader import RowReader
 from airflow_provider_upstash_vector.bulk.sending.request import RowRequest
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
@@ -50,6 +51,7 @@ class Engine:
         throttle: Throttle,
         budget: ReservedBudget,
         recorder: OutcomeRecorder,
+        overwrite_check: OverwriteCheck | None,
         concurrency: int,
     ) -> None:
         self._client = client
@@ -59,6 +61,7 @@ class Engine:
         self.throttle = throttle
         self.budget = budget
         self.recorder = recorder
+        self._overwrite_check = overwrite_check
         self._concurrency = concurrency
         self._paused = 0
         self._stopped = asyncio.Event()
@@ -162,6 +165,11 @@ class Engine:
             self.wait_queue.wake_soon()
 
     async def _send(self, request: RowRequest) -> None:
+        if self._overwrite_check is not None and not self._overwrite_check.done:
+            await self._overwrite_check.before(request.encoded)
+            if self.stop_reason is not None:
+                self.window.put_back(request)
+                return
         epoch = self.throttle.epoch
         if request.sends:
             self.retries += 1
