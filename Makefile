@@ -27,8 +27,10 @@ pytest: $(VENV)
 	$(BIN)/coverage report --include='*/client/*' --fail-under=100
 	$(BIN)/coverage report --skip-covered --sort=cover | tail -20
 
-test-long: $(VENV) ## kill bulk runs in a loop: some 10 minutes
+test-long: $(VENV) ## kill bulk runs in a loop, and update what other tools wrote: some 10 minutes
 	$(BIN)/pytest -m long tests/bulk
+	@scripts/install-node
+	@scripts/test-matrix 'interop-*'
 
 test-matrix: $(VENV) ## run the tests on every Airflow version and with the lowest dependencies, and check the wheel; or ONLY="2.11.2 wheel"
 	@scripts/install-tinyproxy

@@ -1,4 +1,4 @@
-"""The tests on every Airflow version that the provider supports, with the lowest dependencies, and of the wheel.
+"""The tests on every Airflow version, with the lowest dependencies, of the wheel, and with other tools.
 
 ``make test-matrix`` runs the sessions, several at a time. ``.venv/bin/nox --tags 2.11.2 -- tests/client`` runs one
 of them, or a part of it.
@@ -41,6 +41,14 @@ ENVIRONMENTS = (
     ("3.3.2", "requirements-dev.txt", (*TESTS, EXAMPLES)),
 )
 
+# tools that write into the same indexes; `make test-long` runs their tests
+INTEROP = (
+    ("haystack", "requirements/interop-haystack.txt"),
+    ("langchain", "requirements/interop-langchain.txt"),
+    ("llama_index", "requirements/interop-llama-index.txt"),
+    ("mastra", "requirements-dev.txt"),
+)
+
 
 @nox.session(python=PYTHONS)
 @nox.parametrize(
@@ -49,6 +57,24 @@ ENVIRONMENTS = (
 )
 def tests(session: nox.Session, pins: str, paths: tuple[str, ...]) -> None:
     """Run the tests with exactly the pinned packages."""
+    run_tests(session, pins, paths)
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize(
+    ("pins", "path"),
+    [
+        nox.param(pins, f"tests/interop/test_{name}.py", id=name, tags=[f"interop-{name.replace('_', '-')}"])
+        for name, pins in INTEROP
+    ],
+)
+def interop(session: nox.Session, pins: str, path: str) -> None:
+    """Run the recipes for what a tool wrote, with that tool."""
+    run_tests(session, pins, (path,))
+
+
+def run_tests(session: nox.Session, pins: str, paths: tuple[str, ...]) -> None:
+    """Run tests with exactly the pinned packages."""
     session.env["PYTHONDONTWRITEBYTECODE"] = "1"  # the environments share the source
     session.run_install("uv", "pip", "sync", "--quiet", pins)
     session.install("--quiet", "--no-deps", "--editable", ".")

@@ -23,7 +23,7 @@ with DAG(
             type="string",
             enum=["PATCH", "OVERWRITE"],
             title="Mode",
-            description="PATCH changes the fields given and deletes those that are null; OVERWRITE replaces all.",
+            description="PATCH changes the fields given, or deletes them if null; OVERWRITE removes all others.",
         ),
         "vector": Param(
             None,

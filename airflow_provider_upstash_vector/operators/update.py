@@ -41,8 +41,9 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
     :param sparse_vector: ``{"indices": [...], "values": [...]}``, up to 1,000 of each.
     :param data: the raw text, up to 1 MB; an index with an embedding model embeds it again.
     :param metadata: a JSON object of up to 48 KB; ``None`` in it deletes a field under ``PATCH``.
-    :param metadata_update_mode: ``"OVERWRITE"``, the service's default, or ``"PATCH"`` (RFC 7396); without
-        ``metadata`` it has no effect.
+    :param metadata_update_mode: ``"OVERWRITE"``, the service's default, removes all metadata that is not in
+        ``metadata``, also what other tools keep there; ``"PATCH"`` (RFC 7396) changes only the fields in it.
+        Without ``metadata`` it has no effect.
     :param namespace: ``None`` for the connection's, ``""`` for the index's default one.
     :param on_missing: what to do if there is no such id: ``"warn"`` and return 0, ``"fail"`` or ``"skip"``.
     :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.

@@ -167,9 +167,6 @@ class Engine:
     async def _send(self, request: RowRequest) -> None:
         if self._overwrite_check is not None and not self._overwrite_check.done:
             await self._overwrite_check.before(request.encoded)
-            if self.stop_reason is not None:
-                self.window.put_back(request)
-                return
         epoch = self.throttle.epoch
         if request.sends:
             self.retries += 1

@@ -142,9 +142,9 @@ class VectorUpdate(_Stored):
     """An update of one stored vector; the other fields keep their values.
 
     ``vector``, ``sparse_vector``, ``data`` and ``metadata`` are as in :class:`Vector`; at least one is required.
-    ``metadata_update_mode`` is ``"OVERWRITE"`` (the service's default) or ``"PATCH"``, an RFC 7396 merge patch in
-    which ``None`` deletes a field; without ``metadata`` it is not sent. Raises :class:`InvalidRequest` with the
-    name of the field.
+    ``metadata_update_mode`` is ``"OVERWRITE"`` (the service's default), which removes all metadata that is not in
+    ``metadata``, or ``"PATCH"``, an RFC 7396 merge patch in which ``None`` deletes a field; without ``metadata``
+    it is not sent. Raises :class:`InvalidRequest` with the name of the field.
     """
 
     metadata_update_mode: str | None = None
