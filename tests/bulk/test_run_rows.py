@@ -131,11 +131,15 @@ def test_no_rows(server: DevServer, run: Run) -> None:
     assert not server.requests
 
 
-def test_a_dry_run_reads_all_and_sends_nothing(server: DevServer, run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("check_index", [False, True])
+def test_a_dry_run_reads_all_and_writes_nothing(
+    server: DevServer, run: Run, tmp_path: Path, check_index: bool
+) -> None:
     changed: list[Any] = [*rows(), "no row", {"id": "x", "vector": [float("nan")]}, *rows()]
     server.requests.clear()
-    report = run(iter(changed), dry_run=True, max_failures=2, failures_path=tmp_path / "f")
-    assert not server.requests
+    options: dict[str, Any] = {"failures_path": tmp_path / "f", "check_index": check_index}
+    report = run(iter(changed), dry_run=True, max_failures=2, **options)
+    assert server.requests.keys() == ({"fetch"} if check_index else set())
     assert (report.total, report.not_attempted, report.rejected) == (202, 200, 2)
     assert report.bytes_sent == 2 * sum(len(VectorUpdate(**row).to_json()) for row in rows())
     assert len((tmp_path / "f").read_text().splitlines()) == 2
