@@ -309,4 +309,4 @@ def test_a_timeout_pushes_the_manifest(index: DevServer) -> None:
 def test_a_dry_run(index: DevServer) -> None:
     manifest = Task(rows=ROWS, dry_run=True).run()
     assert (manifest["dry_run"], manifest["not_attempted"]) == (True, 200)
-    assert not index.requests
+    assert index.requests.keys() == {"fetch"}
