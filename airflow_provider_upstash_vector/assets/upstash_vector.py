@@ -43,7 +43,7 @@ def upstash_vector_asset(
     if conn_id is None:
         if "_" in (host or ""):  # connection ids have underscores, host names do not
             raise ValueError(f"{host!r} is not a host; for a connection, write conn_id={host!r}")
-        return create_asset(host=host or "", namespace=namespace or "", extra=extra)
+        return create_asset(host=host or "", namespace="" if namespace is None else namespace, extra=extra)
     settings = _settings(conn_id)
     return create_asset(
         host=settings.endpoint.url,

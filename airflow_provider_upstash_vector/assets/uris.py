@@ -10,13 +10,14 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from airflow_provider_upstash_vector.client.errors import InvalidEndpoint
 from airflow_provider_upstash_vector.client.models import Endpoint
+from airflow_provider_upstash_vector.client.validation import identifier
 
 SCHEME = "upstash-vector"
 
 
 def asset_uri(host: str, namespace: str = "") -> str:
     """Return the URI of a namespace; ``host`` may be the REST URL. Raises ``ValueError`` for an invalid host."""
-    return f"{SCHEME}://{authority(host)}/{quote(namespace, safe='')}"
+    return f"{SCHEME}://{authority(host)}/{quote(identifier(namespace, 'namespace'), safe='')}"
 
 
 def authority(host: str) -> str:

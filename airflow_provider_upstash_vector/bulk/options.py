@@ -85,7 +85,9 @@ class BulkOptions:
                 )
         FailureLimit(self.max_failures)
         DailyBudget(self.daily_budget)
-        validation.namespace_segment(self.namespace)
+        namespace = validation.identifier(self.namespace, "namespace")
+        validation.namespace_segment(namespace)
+        object.__setattr__(self, "namespace", namespace)
         mode = validation.choice(self.metadata_update_mode, "metadata_update_mode", "OVERWRITE", "PATCH")
         object.__setattr__(self, "metadata_update_mode", mode)
         if self.shard is not None:
@@ -105,7 +107,7 @@ class BulkOptions:
         """Return a text of the options that decide which rows are read and what is sent for them."""
         shard = None if self.shard is None else (*self.shard,)
         names = [*asdict(self.names).values()]
-        return f"{validation.text(self.namespace, 'namespace')!r} {self.metadata_update_mode} {shard} {names}"
+        return f"{self.namespace!r} {self.metadata_update_mode} {shard} {names}"
 
 
 def _shard(shard: Sequence[int]) -> Shard:

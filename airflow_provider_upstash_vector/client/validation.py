@@ -9,8 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
+from uuid import UUID
 
 import orjson
 
@@ -18,7 +21,12 @@ from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.exact_json import MAX_INTEGER, MIN_INTEGER
 
 if TYPE_CHECKING:
+    from typing import TypeGuard
+
     import numpy as np
+
+# What an id or a namespace may be, and numpy's integers.
+IdLike: TypeAlias = str | int | Decimal | UUID
 
 MAX_METADATA_BYTES = 48 * 1024
 MAX_DATA_BYTES = 1024 * 1024
@@ -26,6 +34,7 @@ MAX_SPARSE_ENTRIES = 1_000
 MAX_SEGMENT_CHARS = 7_500  # RFC 9110 section 4.1 recommends that servers accept URIs of 8,000
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
 _SHOWN_CHARS = 60
+_MAX_DIGITS = 4_300  # of a number that Python converts to text
 
 # By default orjson would serialize dataclasses as objects.
 _METADATA_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS
@@ -56,20 +65,45 @@ def text(value: object, field: str) -> str:
     return plain
 
 
-def vector_id(value: object) -> str:
-    """Return a non-empty id. Numbers are rejected: ``1e5`` or ``007`` would not keep their text."""
-    checked = text(value, "id")
+def identifier(value: object, field: str) -> str:
+    """Return an id or a namespace as text; that of a whole number, as ``Decimal("7.0")`` is, or a UUID is its own.
+
+    Floats and booleans are rejected: the text that one was read from, ``1e5`` or ``yes``, is unknown.
+    """
+    if isinstance(value, str):
+        return text(value, field)
+    if isinstance(value, UUID):
+        return str(value)
+    if _is_whole(value):
+        with suppress(ValueError):  # of more digits than Python converts
+            return str(int(value))
+    is_float = isinstance(value, Real) and not isinstance(value, Integral) and value % 1 == 0
+    hint = "; pandas' type Int64 keeps whole numbers in a column with gaps" if is_float else ""
+    raise InvalidRequest(field, f"must be text, a whole number or a UUID, got {shown(value)}{hint}")
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    if isinstance(value, Decimal):
+        return value.is_finite() and value.adjusted() < _MAX_DIGITS and value == value.to_integral_value()
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def vector_id(value: object, field: str = "id") -> str:
+    """Return a non-empty id."""
+    if type(value) is str and value and value.isascii():
+        return value
+    checked = identifier(value, field)
     if not checked:
-        raise InvalidRequest("id", "must not be empty")
+        raise InvalidRequest(field, "must not be empty")
     return checked
 
 
-def namespace_segment(namespace: object) -> str:
+def namespace_segment(namespace: str) -> str:
     """Return a namespace as one percent-encoded path segment; the default namespace gives ``""``.
 
     Dots are encoded in ``.`` and ``..``, which clients would otherwise remove (RFC 3986 section 5.2.4).
     """
-    segment = quote(text(namespace, "namespace"), safe="")
+    segment = quote(namespace, safe="")
     if len(segment) > MAX_SEGMENT_CHARS:
         raise InvalidRequest(
             "namespace", f"{len(segment):,} characters in a path, more than the limit of {MAX_SEGMENT_CHARS:,}"

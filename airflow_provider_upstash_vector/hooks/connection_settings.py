@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from airflow_provider_upstash_vector.client.errors import InvalidEndpoint
+from airflow_provider_upstash_vector.client.errors import InvalidEndpoint, InvalidRequest
 from airflow_provider_upstash_vector.client.models import Endpoint
 from airflow_provider_upstash_vector.client.redaction import hiding_frames
 from airflow_provider_upstash_vector.client.retry import RetryPolicy
+from airflow_provider_upstash_vector.client.validation import identifier
 from airflow_provider_upstash_vector.hooks.connection_extras import ConnectionWithExtras, read_extras
 
 try:
@@ -75,12 +76,13 @@ def _mask_token(token: str) -> None:
 
 def _namespace(extras: Mapping[str, Any]) -> str:
     value = extras.get("namespace", "")
-    if isinstance(value, str) or type(value) is int:
-        return str(value)
-    # Airflow 3.1 and later reads 1.10 in a URI connection as a number: its text is lost.
-    raise InvalidEndpoint(
-        f'The extra "namespace" is {value!r}, not text: write it in quotes, and the connection as JSON.'
-    )
+    try:
+        return identifier(value, "namespace")
+    except InvalidRequest:
+        # Airflow 3.1 and later reads 1.10 in a URI connection as a number: its text is lost.
+        raise InvalidEndpoint(
+            f'The extra "namespace" is {value!r}, not text: write it in quotes, and the connection as JSON.'
+        ) from None
 
 
 def _policy(extras: Mapping[str, Any]) -> RetryPolicy:

@@ -16,6 +16,7 @@ from airflow_provider_upstash_vector.client.credentials import Credentials
 from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
 from airflow_provider_upstash_vector.client.models import Endpoint, NumbersLike, SparseLike, VectorUpdate
 from airflow_provider_upstash_vector.client.sync_client import VectorClient
+from airflow_provider_upstash_vector.client.validation import IdLike
 from airflow_provider_upstash_vector.hooks import connection_form
 from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
 from airflow_provider_upstash_vector.hooks.object_storage import object_paths
@@ -139,7 +140,7 @@ class UpstashVectorHook(BaseHook):
 
     def update(
         self,
-        id: str,
+        id: IdLike,
         *,
         vector: NumbersLike | None = None,
         sparse_vector: SparseLike | None = None,

@@ -11,11 +11,11 @@ from airflow_provider_upstash_vector import metrics
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors, log_error
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.models import NumbersLike, SparseLike
+from airflow_provider_upstash_vector.client.validation import vector_id as checked_id
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.lineage import WriteResult
 from airflow_provider_upstash_vector.operators.base.arguments import (
     optional_text,
-    rendered_text,
     rendered_value,
 )
 from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
@@ -121,7 +121,7 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
         outcome = "failed"
         try:
             updated = hook.update(
-                rendered_text(self.vector_id, "vector_id"),
+                checked_id(self.vector_id, "vector_id"),
                 vector=rendered_value(self.vector, "vector", _NUMBERS),
                 sparse_vector=rendered_value(self.sparse_vector, "sparse_vector", _SPARSE),
                 data=optional_text(self.data, "data"),

@@ -75,7 +75,7 @@ class Stored:
     confirm_seconds: ClassVar[float] = 0.0  # a fetch finds a write at once
 
     def __post_init__(self) -> None:
-        validation.vector_id(self.id)
+        object.__setattr__(self, "id", validation.vector_id(self.id))
         if self.metadata is not None:
             validation.metadata(self.metadata)
 
@@ -108,12 +108,14 @@ def condition(
     ``namespace`` is one or, without a vector, several; ``None`` is the whole index, or with a vector the default
     namespace. Raises ``InvalidRequest`` for an id or metadata that no vector can have.
     """
-    if vector_id is None:
-        namespaces = [namespace] if isinstance(namespace, str) else namespace
-        return Indexed(namespaces=namespaces, after_write=after_write)
-    if not isinstance(namespace, str | None):
+    several = isinstance(namespace, Sequence) and not isinstance(namespace, str | bytes | bytearray)
+    if several and vector_id is not None:
         raise InvalidRequest("namespace", "must be a single namespace if vector_id is given")
-    return Stored(id=vector_id, namespace=namespace or "", metadata=metadata)
+    given = () if namespace is None else namespace if several else (namespace,)
+    names = [validation.identifier(name, "namespace") for name in given]
+    if vector_id is None:
+        return Indexed(namespaces=None if namespace is None else names, after_write=after_write)
+    return Stored(id=vector_id, namespace=names[0] if names else "", metadata=metadata)
 
 
 def _contains(value: Any, expected: Any) -> bool:

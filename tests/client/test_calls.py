@@ -148,7 +148,7 @@ def args(*args: Any, **options: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     [
         (wire.fetch, args(), "set exactly one of ids and prefix"),
         (wire.fetch, args(["a"], prefix="a"), "set exactly one of ids and prefix"),
-        (wire.fetch, args(5), "ids: must be a list of ids, got int 5"),
+        (wire.fetch, args(5.0), "id: must be text, a whole number or a UUID, got float 5.0; pandas' type Int64"),
         (wire.fetch, args([""]), "id: must not be empty"),
         (wire.delete, args(), "set exactly one of ids, prefix and filter"),
         (wire.delete, args("a", filter="x = 1"), "set exactly one of ids, prefix and filter"),
@@ -171,8 +171,12 @@ def args(*args: Any, **options: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         (wire.resumable_query, args([1], max_idle=0), "max_idle: must be a whole number from 1 to 86,400"),
         (wire.resumable_query_next, args("u", 0), "additional_k: must be a whole number from 1 to 1,000"),
         (wire.resumable_query, args([1], max_idle=2**70), "max_idle: must be a whole number from 1 to 86,400"),
-        (wire.reset, args(False), "namespace: must be text, got bool False"),
-        (wire.upsert, args([{"id": "a", "vector": [1]}], 0), "namespace: must be text, got int 0"),
+        (wire.reset, args(False), "namespace: must be text, a whole number or a UUID, got bool False"),
+        (
+            wire.upsert,
+            args([{"id": "a", "vector": [1]}], 0.0),
+            "or a UUID, got float 0.0",
+        ),
         (wire.reset, args("x", all="false"), "all: must be true or false, got str 'false'"),
         (wire.range, args(page_size="5"), "page_size: must be a whole number from 1 to 1,000"),
         (wire.range, args(prefix="\ud800"), "prefix: unpaired surrogate"),

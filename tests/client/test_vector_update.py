@@ -42,7 +42,11 @@ class Tensor:
     [
         ({"id": "", "data": "x"}, "id", "must not be empty"),
         ({"data": "x"}, "id", "is required"),
-        ({"id": 7, "data": "x"}, "id", "must be text, got int 7"),
+        (
+            {"id": 7.0, "data": "x"},
+            "id",
+            "or a UUID, got float 7.0; pandas' type Int64",
+        ),
         ({"id": "\ud800", "data": "x"}, "id", "unpaired surrogate"),
         ({"id": "a"}, "update", "nothing to update"),
         ({"id": "a", "data": "x", "metdata": {}}, "metdata", "there is no such field"),

@@ -85,8 +85,8 @@ def test_on_missing_is_checked_when_the_dag_is_parsed() -> None:
         ({"metadata": "[1, 2]"}, "metadata: must be a JSON object, got list [1, 2]"),
         ({"metadata": "not {json"}, 'metadata: must be a JSON object, e.g. {"genre": "drama"}, got the text'),
         ({"metadata": {"x": 1}, "metadata_update_mode": "MERGE"}, "must be OVERWRITE or PATCH, got str 'MERGE'"),
-        ({"data": 0.5}, "data: must be text, got float 0.5"),
-        ({"data": "x", "namespace": 1.5}, "namespace: must be text, got float 1.5"),
+        ({"data": 0.5}, "data: must be text, a whole number or a UUID, got float 0.5"),
+        ({"data": "x", "namespace": 1.5}, "namespace: must be text, a whole number or a UUID, got float 1.5"),
         ({}, "nothing to update: give vector, sparse_vector, data or metadata"),
     ],
 )
@@ -98,7 +98,9 @@ def test_invalid_input_fails_immediately(values: dict[str, Any], message: str) -
 
 @pytest.mark.usefixtures("stored")
 def test_an_id_that_is_not_text_fails_immediately(server: DevServer) -> None:
-    with pytest.raises(AirflowFailException, match=r"vector_id: must be text, got float 100000\.0"):
+    with pytest.raises(
+        AirflowFailException, match=r"vector_id: must be .* got float 100000\.0; pandas' type Int64"
+    ):
         run(PLAIN, vector_id=1e5, data="x")
     assert not server.requests["update"]
 

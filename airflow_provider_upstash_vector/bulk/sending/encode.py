@@ -118,7 +118,8 @@ class Encoder:
         try:
             return self._namespaces[namespace]  # type: ignore[index]  # what is not text is rejected below
         except (KeyError, TypeError):
-            resolved = validation.text(namespace, "namespace"), path("update", namespace)  # type: ignore[arg-type]  # as above
+            name = validation.identifier(namespace, "namespace")
+            resolved = name, path("update", name)
             if len(self._namespaces) >= _MAX_PATHS:
                 self._namespaces.clear()
             self._namespaces[resolved[0]] = resolved

@@ -16,6 +16,7 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
 )
 from airflow_provider_upstash_vector.bulk.sources.columns import JSON_FIELDS, Column, json_value, used_columns
 from airflow_provider_upstash_vector.bulk.sources.extras import pyarrow
+from airflow_provider_upstash_vector.client.validation import identifier
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -79,7 +80,7 @@ def values_of(column: Any, field: str) -> list[Any]:
         return column
     arrow = pyarrow()
     if field == "id" and _is_number_or_uuid(arrow, column.type):
-        return [None if value is None else str(value) for value in column.to_pylist()]  # all digits
+        return [None if value is None else identifier(value, field) for value in column.to_pylist()]
     if isinstance(column.type, arrow.BaseExtensionType):
         column = column.storage
     kind = column.type

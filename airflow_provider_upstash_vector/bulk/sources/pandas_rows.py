@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from numbers import Integral
 from typing import Any
 
 from airflow_provider_upstash_vector.bulk.sources.arrow_rows import BATCH_ROWS, bounded_rows
@@ -49,18 +47,10 @@ class PandasTable:
 def _values(series: Any, column: Column) -> Any:
     """Return an Arrow array, or a list of the Python objects that a column holds."""
     if series.dtype == object or getattr(series.dtype, "storage", "") == "python":
-        values = [None if null else value for value, null in zip(series, series.isna(), strict=True)]
-        return [_number_as_text(value) for value in values] if column.field == "id" else values
+        return [None if null else value for value, null in zip(series, series.isna(), strict=True)]
     arrow = pyarrow()
     try:
         array = arrow.Array.from_pandas(series)
     except (arrow.ArrowException, TypeError) as error:
         raise InvalidRows(f"column {column.name} cannot be read: {error}") from error
     return array.combine_chunks() if isinstance(array, arrow.ChunkedArray) else array
-
-
-def _number_as_text(value: object) -> object:
-    if isinstance(value, Integral) and not isinstance(value, bool):
-        with suppress(ValueError):  # of more digits than Python converts
-            return str(value)
-    return value

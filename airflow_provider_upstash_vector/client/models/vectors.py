@@ -58,8 +58,10 @@ if TYPE_CHECKING:
     NumbersLike = Sequence[float] | SupportsToList
     MetadataLike = Mapping[str, Any]
     SparseLike = SparseVectorLike
+    IdText = validation.IdLike
 else:  # Any for pydantic: the validators below check and convert them
     NumbersLike = MetadataLike = SparseLike = Any
+    IdText = str
 
 
 class VectorOrData(RequestModel):
@@ -91,7 +93,7 @@ class VectorOrData(RequestModel):
 
 
 class _Stored(VectorOrData):
-    id: Annotated[str, BeforeValidator(validation.vector_id)]
+    id: Annotated[IdText, BeforeValidator(validation.vector_id)]
     metadata: MetadataLike | None = None
 
     @field_validator("metadata", mode="before")
@@ -124,7 +126,7 @@ class Data(RequestModel):
     ``data`` is the text, up to 1 MB; ``metadata`` a JSON object of up to 48 KB.
     """
 
-    id: Annotated[str, BeforeValidator(validation.vector_id)]
+    id: Annotated[IdText, BeforeValidator(validation.vector_id)]
     data: Annotated[str, BeforeValidator(validation.data)]
     metadata: MetadataLike | None = None
 

@@ -15,6 +15,7 @@ import orjson
 from airflow_provider_upstash_vector import __version__
 from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
+from airflow_provider_upstash_vector.client.validation import IdLike
 
 T = TypeVar("T")
 
@@ -51,12 +52,12 @@ def headers(token: str) -> dict[str, str]:
     }
 
 
-def name(namespace: str | None) -> str:
+def name(namespace: IdLike | None) -> str:
     """Return the name of a namespace, ``""`` for ``None``."""
-    return "" if namespace is None else validation.text(namespace, "namespace")
+    return "" if namespace is None else validation.identifier(namespace, "namespace")
 
 
-def path(command: str, namespace: str | None) -> str:
+def path(command: str, namespace: IdLike | None) -> str:
     """Return the path of a command; the namespace is one segment, omitted for the default one."""
     segment = validation.namespace_segment(name(namespace))
     return f"/{command}/{segment}" if segment else f"/{command}"

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.models import IndexInfo
-from airflow_provider_upstash_vector.client.wire.call import Call, json_body, member, path, success
+from airflow_provider_upstash_vector.client.wire.call import Call, json_body, member, name, path, success
 
 _INFO = TypeAdapter(IndexInfo)
 _NAMES = TypeAdapter(list[str])
@@ -28,10 +28,11 @@ def delete_namespace(namespace: str) -> Call[None]:
 
     Not sent again after a lost response: the second request would not find it.
     """
-    if not namespace:
+    deleted = name(namespace)
+    if not deleted:
         raise InvalidRequest("namespace", "the default namespace cannot be deleted")
-    call_path = path("delete-namespace", namespace)
-    return Call("delete_namespace", call_path, b"", success, namespace, idempotent=False)
+    call_path = path("delete-namespace", deleted)
+    return Call("delete_namespace", call_path, b"", success, deleted, idempotent=False)
 
 
 def rename_namespace(namespace: str, new_namespace: str, *, delete_existing: bool = False) -> Call[bool]:
@@ -40,8 +41,10 @@ def rename_namespace(namespace: str, new_namespace: str, *, delete_existing: boo
     With ``delete_existing``, that one is deleted first. Not sent again after a lost response: the second request
     would return ``False`` although the first succeeded.
     """
-    for field, name in (("namespace", namespace), ("new_namespace", new_namespace)):
-        if not validation.text(name, field):
+    namespace = validation.identifier(namespace, "namespace")
+    new_namespace = validation.identifier(new_namespace, "new_namespace")
+    for field, renamed in (("namespace", namespace), ("new_namespace", new_namespace)):
+        if not renamed:
             raise InvalidRequest(field, "the default namespace can be neither renamed nor replaced")
     body = json_body(
         {

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.models import FetchedVector, RangePage
+from airflow_provider_upstash_vector.client.validation import IdLike
 from airflow_provider_upstash_vector.client.wire.call import Call, CallSequence, json_body, name, path
 from airflow_provider_upstash_vector.client.wire.writes import MAX_ITEMS, id_batches
 
@@ -19,7 +20,7 @@ _PAGE = TypeAdapter(RangePage)
 
 
 def fetch(
-    ids: str | Iterable[str] | None = None,
+    ids: IdLike | Iterable[IdLike] | None = None,
     namespace: str | None = None,
     *,
     prefix: str | None = None,

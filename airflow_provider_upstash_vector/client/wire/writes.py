@@ -10,6 +10,7 @@ from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
 from airflow_provider_upstash_vector.client.filters import Filter, filter_text
 from airflow_provider_upstash_vector.client.models import Data, Vector, VectorUpdate
+from airflow_provider_upstash_vector.client.validation import IdLike
 from airflow_provider_upstash_vector.client.wire.call import (
     Call,
     CallSequence,
@@ -83,7 +84,7 @@ def _batches(items: Iterator[bytes]) -> Iterator[list[bytes]]:
 def update(change: VectorUpdate | Mapping[str, Any], namespace: str | None = None) -> Call[int]:
     """Update one vector; return 1 if it exists, else 0. Safe to send again."""
     change = VectorUpdate.of(change)
-    return encoded_update(path("update", namespace), change.to_json(), name(namespace), change.id)
+    return encoded_update(path("update", namespace), change.to_json(), name(namespace), str(change.id))
 
 
 def encoded_update(path: str, body: bytes, namespace: str, id: str) -> Call[int]:
@@ -92,7 +93,7 @@ def encoded_update(path: str, body: bytes, namespace: str, id: str) -> Call[int]
 
 
 def delete(
-    ids: str | Iterable[str] | None = None,
+    ids: IdLike | Iterable[IdLike] | None = None,
     namespace: str | None = None,
     *,
     prefix: str | None = None,
@@ -114,7 +115,7 @@ def delete(
     return _single(_delete_call({"prefix": prefix, "filter": text}, namespace))
 
 
-def _delete_ids(ids: str | Iterable[str], namespace: str | None) -> CallSequence[int]:
+def _delete_ids(ids: IdLike | Iterable[IdLike], namespace: str | None) -> CallSequence[int]:
     deleted = 0
     for batch in id_batches(ids):
         deleted += yield _delete_call({"ids": batch}, namespace)
@@ -136,11 +137,10 @@ def _single(call: Call[int]) -> CallSequence[int]:
     return result
 
 
-def id_batches(ids: str | Iterable[str]) -> Iterator[Sequence[str]]:
-    """Yield validated ids in lists of up to 1,000; a text is a single id."""
-    if not isinstance(ids, Iterable):
-        raise InvalidRequest("ids", f"must be a list of ids, got {validation.shown(ids)}")
-    checked = map(validation.vector_id, [ids] if isinstance(ids, str) else ids)
+def id_batches(ids: IdLike | Iterable[IdLike]) -> Iterator[Sequence[str]]:
+    """Yield validated ids in lists of up to 1,000; a text or a number is a single id."""
+    single = isinstance(ids, str | bytes | bytearray) or not isinstance(ids, Iterable)
+    checked = map(validation.vector_id, [ids] if single else ids)  # type: ignore[arg-type]  # bytes are refused
     while batch := [*islice(checked, MAX_ITEMS)]:
         yield batch
 

@@ -10,25 +10,12 @@ from os import PathLike, fspath
 from typing import Any, NoReturn
 
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
-from airflow_provider_upstash_vector.client.exact_json import MAX_INTEGER, MIN_INTEGER
-from airflow_provider_upstash_vector.client.validation import shown, text
-
-
-def rendered_text(value: object, field: str) -> str:
-    """Return a text field; an integer becomes its digits. Raises ``InvalidRequest`` for any other type.
-
-    A float or a boolean is rejected because the text that it was read from, ``1e5`` or ``yes``, is unknown.
-    """
-    if isinstance(value, str):
-        return text(value, field)
-    if isinstance(value, int) and not isinstance(value, bool) and MIN_INTEGER <= value <= MAX_INTEGER:
-        return str(value)
-    raise InvalidRequest(field, f"must be text, got {shown(value)}")
+from airflow_provider_upstash_vector.client.validation import identifier
 
 
 def optional_text(value: object, field: str) -> str | None:
-    """Return a text field, or ``None`` if it is not set."""
-    return None if value is None else rendered_text(value, field)
+    """Return a text field, or ``None`` if it is not set; native rendering makes a number of digits."""
+    return None if value is None else identifier(value, field)
 
 
 def rendered_path(value: object, field: str) -> str | None:

@@ -8,9 +8,9 @@ from typing import Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_upstash_vector.cancellation import CancelToken
+from airflow_provider_upstash_vector.client.validation import identifier
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.links.upstash_vector import UpstashConsoleLink
-from airflow_provider_upstash_vector.operators.base.arguments import rendered_text
 from airflow_provider_upstash_vector.operators.base.display import unwrap
 from airflow_provider_upstash_vector.operators.base.fields import StorableFieldsMixin
 from airflow_provider_upstash_vector.operators.base.templates import LiteralSafeTemplateMixin
@@ -30,7 +30,7 @@ class UpstashVectorOperator(StorableFieldsMixin, LiteralSafeTemplateMixin):
     @cached_property
     def hook(self) -> UpstashVectorHook:
         """The hook on the task's connection. Raises ``InvalidRequest`` for an id that is not text."""
-        conn_id = rendered_text(unwrap(self.upstash_vector_conn_id), "upstash_vector_conn_id")
+        conn_id = identifier(unwrap(self.upstash_vector_conn_id), "upstash_vector_conn_id")
         return UpstashVectorHook(conn_id, cancel_token=self.cancel_token)
 
     @property

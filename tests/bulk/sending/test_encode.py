@@ -95,7 +95,7 @@ def test_the_run_s_mode_is_for_rows_with_metadata_and_no_mode(row: Any, mode: st
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"metadata_update_mode": "MERGE"}, {"namespace": 5}, {"namespace": "n" * 8_000}]
+    "arguments", [{"metadata_update_mode": "MERGE"}, {"namespace": 5.0}, {"namespace": "n" * 8_000}]
 )
 def test_invalid_defaults_are_errors_before_any_row(arguments: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest, match=next(iter(arguments))):
@@ -136,8 +136,16 @@ def test_the_failure_of_an_earlier_run_is_ignored() -> None:
             "is given twice",
         ),
         ({"id": "a", "sparse_vector": None, "sparseVector": ([1], [1]), "x": 1}, "x", "there is no such field"),
-        ({"id": "a", "data": "x", "namespace": 5}, "namespace", "must be text, got int 5"),
-        ({"id": "a", "data": "x", "namespace": []}, "namespace", "must be text, got list []"),
+        (
+            {"id": "a", "data": "x", "namespace": 5.0},
+            "namespace",
+            "or a UUID, got float 5.0",
+        ),
+        (
+            {"id": "a", "data": "x", "namespace": []},
+            "namespace",
+            "or a UUID, got list []",
+        ),
         ({"id": "a", "data": "x", "namespace": "\ud800"}, "namespace", "unpaired surrogate"),
         ({"id": "a", "data": "x", "namespace": "n" * 7_501}, "namespace", "7,501 characters in a path"),
         (Unreadable('{"id":', "the line is no JSON"), "row", "the line is no JSON"),
@@ -162,7 +170,10 @@ class Silent:
 
 
 def test_a_value_without_a_repr_is_rejected_like_any_other() -> None:
-    assert rejection({"id": Silent(), "data": "x"}).reason == "must be text, got Silent without a repr"
+    assert (
+        rejection({"id": Silent(), "data": "x"}).reason
+        == "must be text, a whole number or a UUID, got Silent without a repr"
+    )
 
 
 @pytest.mark.parametrize("make", [dict, OrderedDict, MappingProxyType])

@@ -51,7 +51,7 @@ rows = st.fixed_dictionaries({"id": texts.filter(bool)}, optional=GOOD)
 modes = st.sampled_from([None, "PATCH", "OVERWRITE", "patch", "Overwrite"])
 
 BAD: dict[str, st.SearchStrategy[Any]] = {
-    "id": st.sampled_from(["", 7, "\ud800", b"a", [], 0.5]),
+    "id": st.sampled_from(["", True, "\ud800", b"a", [], 0.5]),
     "vector": st.sampled_from(
         [
             [],
