@@ -26,7 +26,7 @@ with DAG(
         task_id="update",
         rows="{{ params.rows }}",
         metadata_update_mode="PATCH",  # for rows without a mode of their own
-        max_failures=0.01,
+        max_failures="1%",
         failures_path="{{ params.rows }}.failures.jsonl",
         retries=3,
         retry_delay=timedelta(minutes=5),

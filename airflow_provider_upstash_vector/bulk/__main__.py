@@ -44,7 +44,7 @@ def create_parser() -> argparse.ArgumentParser:
         text = OPTION_HELP[name].replace("``", "") + (
             f" (default: {default})" if default not in {None, ""} else ""
         )
-        parser.add_argument(f"--{name.replace('_', '-')}", help=text, **_parsing(kind))
+        parser.add_argument(f"--{name.replace('_', '-')}", help=text.replace("%", "%%"), **_parsing(kind))
     return parser
 
 
@@ -56,10 +56,6 @@ def _parsing(kind: Any) -> dict[str, Any]:
     return {"choices": get_args(kind)} if get_origin(kind) is Literal else _PARSING[kind]
 
 
-def _count_or_fraction(text: str) -> float:
-    return int(text) if text.isdigit() else float(text)
-
-
 def _shard(text: str) -> tuple[int, int]:
     number, _, of = text.partition("/")
     return int(number), int(of)
@@ -69,7 +65,7 @@ _PARSING: dict[Any, dict[str, Any]] = {
     str: {"metavar": "TEXT"},
     int: {"type": int, "metavar": "N"},
     float: {"type": float, "metavar": "N"},
-    int | float: {"type": _count_or_fraction, "metavar": "N"},
+    int | str: {"metavar": "N|N%"},
     Sequence[int]: {"type": _shard, "metavar": "I/N"},
 }
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Literal, TypedDict, get_args, get_origin, get_type_hints
 
-from airflow_provider_upstash_vector.bulk.sending.limits import DailyBudget, FailureLimit
+from airflow_provider_upstash_vector.bulk.sending.limits import DailyBudget, RowLimit
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, Format, Shard
 from airflow_provider_upstash_vector.client import validation
 
@@ -32,7 +32,7 @@ class BulkOptions:
     concurrency: Annotated[int, "requests in flight, 1 to 4,096"] = 64
     max_requests_per_second: Annotated[float | None, "retries included; unlimited by default"] = None
     max_failures: Annotated[
-        int | float, "rejected or failed rows to tolerate: a count or a fraction (``0.01``)"
+        int | str, "rejected or failed rows to tolerate: a count, or a share of all rows as text (``1%``)"
     ] = 0
     on_missing: Annotated[OnMissing, "``count`` unknown ids separately, or ``fail``: count them as failures"] = (
         "count"
@@ -83,7 +83,8 @@ class BulkOptions:
                 raise ValueError(
                     f"{name} must be one of {', '.join(map(str, choices))}, got {getattr(self, name)!r}"
                 )
-        FailureLimit(self.max_failures)
+        limit = RowLimit("max_failures", self.max_failures)
+        object.__setattr__(self, "max_failures", limit.value)
         DailyBudget(self.daily_budget)
         namespace = validation.identifier(self.namespace, "namespace")
         validation.namespace_segment(namespace)
@@ -140,7 +141,7 @@ class BulkArguments(TypedDict, total=False):
     metadata_update_mode: str | None
     concurrency: int
     max_requests_per_second: float | None
-    max_failures: int | float
+    max_failures: int | str
     on_missing: OnMissing
     daily_budget: int | None
     on_budget: OnBudget

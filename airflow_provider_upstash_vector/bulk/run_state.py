@@ -12,7 +12,7 @@ from airflow_provider_upstash_vector.bulk.options import BulkOptions
 from airflow_provider_upstash_vector.bulk.report import BulkReport, NamespaceCounts, ThisAttempt
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
 from airflow_provider_upstash_vector.bulk.sending.engine import Engine
-from airflow_provider_upstash_vector.bulk.sending.limits import FailureLimit
+from airflow_provider_upstash_vector.bulk.sending.limits import RowLimit
 from airflow_provider_upstash_vector.bulk.sending.reader import RowReader
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
@@ -99,7 +99,7 @@ class RunState:
         self.failures_path = str(self._failures) if self._failures else None
         self.recorder = OutcomeRecorder(
             self.tracker,
-            limit=FailureLimit(options.max_failures),
+            limit=RowLimit("max_failures", options.max_failures),
             total=source.total,
             missing_fails=options.on_missing == "fail",
             failures=self._failures,

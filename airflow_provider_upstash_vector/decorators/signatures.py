@@ -56,7 +56,7 @@ class BulkUpdateTask(Protocol):
         metadata_update_mode: str | None = ...,
         concurrency: int = ...,
         max_requests_per_second: float | None = ...,
-        max_failures: float = ...,
+        max_failures: int | str = ...,
         on_missing: options.OnMissing = ...,
         failures_path: str | PathLike[str] | None = ...,
         checkpoint: str | PathLike[str] | None = ...,

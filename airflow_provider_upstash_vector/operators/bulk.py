@@ -84,7 +84,7 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         metadata_update_mode: str | XComArg | None = BulkOptions.metadata_update_mode,
         concurrency: int = BulkOptions.concurrency,
         max_requests_per_second: float | None = BulkOptions.max_requests_per_second,
-        max_failures: float = BulkOptions.max_failures,
+        max_failures: int | str = BulkOptions.max_failures,
         on_missing: OnMissing = BulkOptions.on_missing,
         failures_path: str | PathLike[str] | XComArg | None = None,
         checkpoint: str | PathLike[str] | XComArg | None = "auto",

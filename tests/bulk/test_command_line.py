@@ -50,7 +50,7 @@ def test_a_file_is_sent_and_the_report_printed(server: DevServer, path: Path) ->
 
 def test_shards_and_the_url_from_the_environment(server: DevServer, path: Path) -> None:
     environment = {"UPSTASH_VECTOR_REST_TOKEN": server.token, "UPSTASH_VECTOR_REST_URL": server.url}
-    options = ("--id-field=key", "--metadata-update-mode=PATCH", "--max-failures=0.5", "--no-check-index")
+    options = ("--id-field=key", "--metadata-update-mode=PATCH", "--max-failures=50%", "--no-check-index")
     reports = [json.loads(command(path, f"--shard={n}/2", *options, **environment).stdout) for n in range(2)]
     assert [report["updated"] for report in reports] == [1, 1]
     assert "info" not in server.requests
@@ -80,7 +80,7 @@ def test_too_many_failures_exit_with_1_and_the_report(server: DevServer, path: P
         (["rows.jsonl"], "The REST URL is missing"),
         (["rows.jsonl", "--url", "http://127.0.0.1:1", "--concurrency=0"], "concurrency must be from 1"),
         (["rows.jsonl", "--url", "http://127.0.0.1:1", "--shard=2"], "argument --shard"),
-        (["rows.jsonl", "--url", "http://127.0.0.1:1", "--max-failures=many"], "argument --max-failures"),
+        (["rows.jsonl", "--url", "http://127.0.0.1:1", "--max-failures=0.01"], 'write "1%"'),
         (["s3://bucket/rows.jsonl", "--url", "http://127.0.0.1:1"], "only Airflow reads s3://"),
     ],
 )
@@ -138,7 +138,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "metadata_update_mode": ("=PATCH", "PATCH"),
     "concurrency": ("=8", 8),
     "max_requests_per_second": ("=0.5", 0.5),
-    "max_failures": ("=3", 3),
+    "max_failures": ("=3", "3"),
     "on_missing": ("=fail", "fail"),
     "daily_budget": ("=10", 10),
     "on_budget": ("=return", "return"),

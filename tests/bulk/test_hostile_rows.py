@@ -147,7 +147,7 @@ def test_only_hostile_rows_are_rejected(server: DevServer, run: Run, tmp_path: P
     failures = tmp_path / "failures.jsonl"
     checkpoint = tmp_path / "checkpoint" if kind == "resumed list" else None
     given = iter(rows) if kind == "generator" else rows
-    report = run(given, max_failures=1.0, failures_path=failures, checkpoint=checkpoint)
+    report = run(given, max_failures="100%", failures_path=failures, checkpoint=checkpoint)
     assert report.total == len(rows)
     assert report.failed == 0
     assert all(metadata == {"n": 1} for metadata in stored(server).values())
@@ -161,7 +161,7 @@ def test_only_hostile_rows_are_rejected(server: DevServer, run: Run, tmp_path: P
 
 def test_a_dry_run_counts_hostile_rows(run: Run) -> None:
     rows, _ = between(hostile())
-    report = run(rows, max_failures=1.0, dry_run=True)
+    report = run(rows, max_failures="100%", dry_run=True)
     assert report.total == len(rows)
     assert report.rejected > len(rows) * 0.4
 
@@ -174,7 +174,7 @@ def test_only_the_hostile_rows_of_a_frame_are_rejected(server: DevServer, run: R
     for column, cells in columns.items():
         cells += [row.get(column) for row in rows]
     frame = pd.DataFrame({name: pd.Series(cells, dtype=object) for name, cells in columns.items()})
-    report = run(frame, max_failures=1.0)
+    report = run(frame, max_failures="100%")
     assert (report.total, report.updated, report.failed) == (len(rows), len(names), 0)
     assert report.rejected >= len(names) * (0.3 if field == "id" else 0.6)
 

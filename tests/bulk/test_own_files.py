@@ -160,7 +160,7 @@ def test_no_run_changes_or_leaves_out_its_input(
         for kind in runs:
             # a dry run would replace failures that the resumed run keeps
             refused_now = refused or (kind == "dry" and resumable and None not in {failures, checkpoint})
-            arguments = {**own, "max_failures": 1.0, "dry_run": kind == "dry", "find_paths": remote_or_local}
+            arguments = {**own, "max_failures": "100%", "dry_run": kind == "dry", "find_paths": remote_or_local}
             arguments["time_limit_seconds"] = 60
             if kind == "part":
                 arguments |= {"daily_budget": 3, "on_budget": "return", "concurrency": 2}
@@ -201,7 +201,7 @@ def test_a_retry_of_a_glob_resumes_beside_the_files_of_the_first_try(
         "failures_path": folder.resolve(f"{place}/f.jsonl"),
         "checkpoint": folder.resolve(f"{place}/c.jsonl"),
         "find_paths": remote_or_local,
-        "max_failures": 1.0,
+        "max_failures": "100%",
     }
     texts = folder.resolve(ROWS[rows][0])
     first = run(texts, daily_budget=GOOD, on_budget="return", concurrency=1, **arguments)

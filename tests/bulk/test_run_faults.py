@@ -72,7 +72,7 @@ def test_rows_with_unreadable_responses_may_have_been_applied(
     fill(server, (f"v{n}" for n in range(IDS)))
     rows, after = changes(2_000)
     server.faults.add(Fault(**fault, times=10**9, command="update"))
-    report = run(rows, max_failures=1.0)
+    report = run(rows, max_failures="100%")
     server.faults.clear()
 
     assert stored(server) == after

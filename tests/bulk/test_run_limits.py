@@ -60,9 +60,9 @@ def test_no_failure_is_allowed_by_default(server: DevServer, run: Run, tmp_path:
     assert (copied.report, copied.reason, copied.retryable) == (report, "failures", False)
 
 
-@pytest.mark.parametrize(("max_failures", "too_many"), [(19, True), (20, False), (0.199, True), (0.2, False)])
+@pytest.mark.parametrize(("max_failures", "too_many"), [(19, True), (20, False), ("19.9%", True), ("20%", False)])
 def test_failures_up_to_a_count_or_a_fraction(
-    server: DevServer, run: Run, max_failures: float, too_many: bool
+    server: DevServer, run: Run, max_failures: int | str, too_many: bool
 ) -> None:
     fill(server, [f"v{n}" for n in range(100)])
     changed: list[Any] = [row if n % 5 else "no row" for n, row in enumerate(rows(100))]
@@ -76,8 +76,8 @@ def test_failures_up_to_a_count_or_a_fraction(
 def test_a_fraction_of_an_unknown_number_of_rows_is_checked_at_the_end(server: DevServer, run: Run) -> None:
     fill(server, [f"v{n}" for n in range(100)])
     changed = [row if n % 5 else {"id": ""} for n, row in enumerate(rows(100))]
-    assert run(iter(changed), max_failures=0.2).rejected == 20
-    error = failed(lambda: run(iter(changed), max_failures=0.199))
+    assert run(iter(changed), max_failures="20%").rejected == 20
+    error = failed(lambda: run(iter(changed), max_failures="19.9%"))
     assert (error.report.updated, error.report.rejected, error.report.not_attempted) == (80, 20, 0)
 
 
@@ -86,7 +86,7 @@ def test_failed_rows_are_written_and_can_be_sent_again(server: DevServer, run: R
     path = tmp_path / "failures.jsonl"
     fail_updates(server, probability=0.2)
     named = [{"key": row["id"], "metadata": row["metadata"]} for row in rows(200)]
-    report = run(named, id_field="key", max_failures=1.0, failures_path=path)
+    report = run(named, id_field="key", max_failures="100%", failures_path=path)
     assert 0 < report.failed < 200
     assert report.failures_path == str(path)
     failures = [json.loads(line) for line in path.read_text().splitlines()]
@@ -128,7 +128,7 @@ def test_a_wrong_token_stops_before_the_first_row(server: DevServer) -> None:
 def test_a_vector_for_another_index_stops_at_row_0(
     server: DevServer, run: Run, row: dict[str, Any], sentence: str
 ) -> None:
-    error = failed(lambda: run([row] * 1_000, max_failures=1.0))
+    error = failed(lambda: run([row] * 1_000, max_failures="100%"))
     assert "row 0: " in str(error)
     assert sentence in str(error)
     assert not error.retryable

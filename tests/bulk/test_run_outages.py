@@ -116,7 +116,7 @@ def test_a_service_that_stays_down_ends_the_run(
     server.faults.add(*faults, Fault(**down, times=10**9))
     policy = replace(FEW_ATTEMPTS, total_timeout_seconds=1.0, request_timeout_seconds=0.3)
     error = failed(
-        lambda: run(ROWS, policy=policy, check_index=check_index, concurrency=concurrency, max_failures=1.0)
+        lambda: run(ROWS, policy=policy, check_index=check_index, concurrency=concurrency, max_failures="100%")
     )
     server.faults.clear()
     assert (error.reason, error.retryable) == ("service_unavailable", True)
@@ -127,7 +127,7 @@ def test_a_dead_name_ends_the_run() -> None:
     policy = replace(FEW_ATTEMPTS, max_attempts=2)
     endpoint = Endpoint.of("http://no-index.invalid", "t", allow_http=True)
     error = failed(
-        lambda: bulk.update(ROWS, endpoint, policy=policy, check_index=False, max_failures=1.0, progress="none")
+        lambda: bulk.update(ROWS, endpoint, policy=policy, check_index=False, max_failures="100%", progress="none")
     )
     assert (error.reason, error.retryable) == ("service_unavailable", True)
     assert (error.report.failed, error.report.not_attempted) == (0, COUNT)
@@ -197,7 +197,7 @@ def test_only_rows_that_fail_while_others_succeed_fail(poison: list[int], concur
             Endpoint.of(server.url, "t"),
             concurrency=concurrency,
             policy=FEW_ATTEMPTS,
-            max_failures=1.0,
+            max_failures="100%",
             progress="none",
         )
         assert {id for _, id in server.received} == {f"v{n}" for n in range(500)} - server.poison
@@ -210,7 +210,7 @@ def test_a_run_gets_past_a_long_stretch_of_rows_that_fail() -> None:
     with SlowServer() as server:
         server.poison = {f"v{n}" for n in range(10, 210)}
         policy = replace(FEW_ATTEMPTS, total_timeout_seconds=20.0)
-        options: dict[str, Any] = {"policy": policy, "max_failures": 1.0, "progress": "none"}
+        options: dict[str, Any] = {"policy": policy, "max_failures": "100%", "progress": "none"}
         report = bulk.update(rows, Endpoint.of(server.url, "t"), **options)
     assert (report.updated, report.failed) == (100, 200)
 

@@ -269,7 +269,7 @@ def test_default_args_reach_every_option() -> None:
         "metadata_update_mode": "PATCH",
         "concurrency": 8,
         "max_requests_per_second": 5.0,
-        "max_failures": 0.5,
+        "max_failures": "50%",
         "on_missing": "fail",
         "daily_budget": 10,
         "on_budget": "return",

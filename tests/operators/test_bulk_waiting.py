@@ -136,7 +136,7 @@ def test_a_run_with_rows_left_keeps_its_checkpoint(index: DevServer, checkpoint:
 
 
 def test_too_many_failures_leave_no_checkpoint(checkpoint: str) -> None:
-    task = Task(checkpoint, rows=iter([*ROWS, {"id": ""}]), max_failures=0.01)  # known only at the end
+    task = Task(checkpoint, rows=iter([*ROWS, {"id": ""}]), max_failures="1%")  # known only at the end
     with pytest.raises(AirflowFailException):
         task.run()
     assert task.xcoms["return_value"]["rejected"] == 1

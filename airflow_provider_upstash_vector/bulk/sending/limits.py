@@ -2,36 +2,71 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
+from numbers import Integral
 
 _SECONDS_OF_A_DAY = 86_400
-_MIN_ROWS_FOR_A_FRACTION = 1_000
+_MIN_ROWS_FOR_A_SHARE = 1_000
+_ALL_PERCENT = 100
+_COUNT = re.compile(r"[0-9]{1,18}")
+_SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,18})?)\s*%")
 _MAX_BLOCK = 500
 
 
 @dataclass(frozen=True, slots=True)
-class FailureLimit:
-    """At most ``max_failures``: a count, or a fraction of all rows (a float from 0 to 1)."""
+class RowLimit:
+    """At most so many rows: a count, or a text such as ``"1%"``, which is a share of all rows.
 
-    max_failures: int | float
+    A text of digits, as a template renders one, is a count. ``option`` names the limit in the ``ValueError`` for
+    any other value.
+    """
+
+    option: str
+    value: int | str
 
     def __post_init__(self) -> None:
-        limit = self.max_failures
-        valid = isinstance(limit, int | float) and not isinstance(limit, bool) and limit >= 0
-        if not valid or (isinstance(limit, float) and limit > 1):
-            raise ValueError(f"max_failures must be a count, or a fraction from 0.0 to 1.0, got {limit!r}")
+        object.__setattr__(self, "value", self._parsed(self.value))
+
+    def _parsed(self, value: object) -> int | str:
+        """Return a count, or a share without spaces."""
+        if isinstance(value, str):
+            text = value.strip()
+            if _COUNT.fullmatch(text):
+                return int(text)
+            share = _SHARE.fullmatch(text)
+            if share and Fraction(share[1]) <= _ALL_PERCENT:
+                return f"{share[1]}%"
+        elif isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 0:
+            return int(value)
+        expected = 'a whole number of rows, or a share of them such as "1%"'
+        raise ValueError(f"{self.option} must be {expected}, got {value!r}{_instead(value)}")
 
     def allowed(self, rows: int, *, all_rows: bool) -> int:
-        """Return how many failures are allowed.
+        """Return how many rows are allowed.
 
-        ``rows`` counts all rows, or, without ``all_rows``, those read so far: a fraction then applies to at
-        least 1,000 rows.
+        ``rows`` counts all rows, or, without ``all_rows``, those read so far: a share then applies to at least
+        1,000 rows.
         """
-        if isinstance(self.max_failures, int):
-            return self.max_failures
-        exact = Decimal(str(self.max_failures))  # as it was written: 0.29 of 100 rows are 29
-        return int(exact * (rows if all_rows else max(rows, _MIN_ROWS_FOR_A_FRACTION)))
+        if isinstance(self.value, int):
+            return self.value
+        share = Fraction(self.value.removesuffix("%")) / _ALL_PERCENT
+        return int(share * (rows if all_rows else max(rows, _MIN_ROWS_FOR_A_SHARE)))
+
+
+def _instead(value: object) -> str:
+    """Return how to write a share that is given as a float, or as the text of one."""
+    try:
+        share = float(value) if isinstance(value, float | str) else math.nan
+    except ValueError:
+        return ""
+    if not 0 <= share <= 1:
+        return ""
+    percent = f'"{(Decimal(str(share)) * _ALL_PERCENT).normalize():f}%"'  # as it was written: 0.29 is 29 %
+    return f"; write {percent}" if share < 1 else f"; write 1 for one row, or {percent} for all"
 
 
 class DailyBudget:

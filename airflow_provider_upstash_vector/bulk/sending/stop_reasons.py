@@ -65,8 +65,8 @@ def for_outage(error: UpstashVectorError, seconds: float | None = None) -> StopR
     return StopReason(reason="service_unavailable", explanation=explanation, cause=error)
 
 
-def for_failures(failures: int, max_failures: float) -> StopReason:
-    """Return the reason for more failures than ``max_failures`` allows, a count or a fraction."""
+def for_failures(failures: int, max_failures: int | str) -> StopReason:
+    """Return the reason for more failures than ``max_failures`` allows, a count or a share."""
     exceed = "failure exceeds" if failures == 1 else "failures exceed"
     return StopReason(reason="failures", explanation=f"{failures:,} {exceed} max_failures={max_failures}")
 

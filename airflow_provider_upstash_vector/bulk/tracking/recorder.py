@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_upstash_vector.bulk.report import BulkReport, NamespaceCounts
-from airflow_provider_upstash_vector.bulk.sending.limits import FailureLimit
+from airflow_provider_upstash_vector.bulk.sending.limits import RowLimit
 from airflow_provider_upstash_vector.bulk.tracking.failure_lines import UnknownId, failure_line
 from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile
 from airflow_provider_upstash_vector.bulk.tracking.journal import Journal
@@ -44,7 +44,7 @@ class OutcomeRecorder:
         self,
         tracker: OutcomeTracker,
         *,
-        limit: FailureLimit,
+        limit: RowLimit,
         total: int | None,
         missing_fails: bool,
         failures: FailuresFile | None,
@@ -54,7 +54,7 @@ class OutcomeRecorder:
         self.tracker = tracker
         self.namespaces = namespaces
         self._limit = limit
-        self.max_failures = limit.max_failures
+        self.max_failures = limit.value
         self._total = total
         self._missing_fails = missing_fails
         self._failures_file = failures

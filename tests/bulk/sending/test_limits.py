@@ -1,17 +1,23 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from airflow_provider_upstash_vector.bulk.sending.limits import DailyBudget, FailureLimit
+from airflow_provider_upstash_vector.bulk.sending.limits import DailyBudget, RowLimit
 
 DAY = 86_400
+
+
+def limit_of(value: Any) -> RowLimit:
+    return RowLimit("max_failures", value)
 
 
 @pytest.mark.parametrize(
@@ -20,34 +26,59 @@ DAY = 86_400
         (0, 5_000, 0),
         (1, 5_000, 1),
         (7, 5, 7),
-        (0.0, 5_000, 0),
-        (1.0, 5_000, 5_000),
-        (0.5, 3, 1),
-        (0.29, 100, 29),
-        (0.07, 290_000_000, 20_300_000),
-        (0.1, 9, 0),
+        (np.int64(7), 5, 7),
+        ("5", 5_000, 5),
+        (" 0 ", 5_000, 0),
+        ("0%", 5_000, 0),
+        ("100%", 5_000, 5_000),
+        ("100.0 %", 5_000, 5_000),
+        ("50%", 3, 1),
+        ("29%", 100, 29),
+        ("7%", 290_000_000, 20_300_000),
+        ("10%", 9, 0),
+        ("0.5%", 1_000, 5),
     ],
 )
-def test_failures_allowed_among_all_rows(limit: float, rows: int, allowed: int) -> None:
-    assert FailureLimit(limit).allowed(rows, all_rows=True) == allowed
+def test_rows_allowed_among_all_rows(limit: Any, rows: int, allowed: int) -> None:
+    assert limit_of(limit).allowed(rows, all_rows=True) == allowed
 
 
 @pytest.mark.parametrize(
-    ("limit", "rows", "allowed"), [(0.01, 0, 10), (0.01, 999, 10), (0.01, 2_000, 20), (3, 0, 3)]
+    ("limit", "rows", "allowed"), [("1%", 0, 10), ("1%", 999, 10), ("1%", 2_000, 20), (3, 0, 3), ("3", 0, 3)]
 )
-def test_a_fraction_of_few_rows_is_taken_of_a_thousand(limit: float, rows: int, allowed: int) -> None:
-    assert FailureLimit(limit).allowed(rows, all_rows=False) == allowed
+def test_a_share_of_few_rows_is_taken_of_a_thousand(limit: Any, rows: int, allowed: int) -> None:
+    assert limit_of(limit).allowed(rows, all_rows=False) == allowed
 
 
-@given(st.floats(0, 1), st.integers(0, 10**12))
-def test_a_fraction_is_rounded_down_exactly(limit: float, rows: int) -> None:
-    assert FailureLimit(limit).allowed(rows, all_rows=True) == math.floor(Fraction(str(limit)) * rows)
+@given(st.decimals(0, 100, places=4), st.integers(0, 10**12))
+def test_a_share_is_rounded_down_exactly(percent: Decimal, rows: int) -> None:
+    assert limit_of(f"{percent:f}%").allowed(rows, all_rows=True) == math.floor(Fraction(percent) * rows / 100)
 
 
-@pytest.mark.parametrize("limit", [-1, -0.5, 1.5, math.nan, math.inf, True, False, "3", None, [1]])
+@pytest.mark.parametrize(
+    "limit", [-1, "-1", -0.5, 1.5, math.nan, math.inf, True, False, "3.5", "101%", "%", "", "1e2", "٣", None, [1]]
+)
 def test_invalid_limits_are_named(limit: Any) -> None:
-    with pytest.raises(ValueError, match=r"max_failures must be a count, or a fraction from 0.0 to 1.0, got "):
-        FailureLimit(limit)
+    with pytest.raises(ValueError, match=r"max_failures must be a whole number .*, got ") as caught:
+        limit_of(limit)
+    assert "; write" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("limit", "spelling"),
+    [
+        (0.01, '"1%"'),
+        (0.015, '"1.5%"'),
+        (np.float64(0.07), '"7%"'),
+        (1e-7, '"0.00001%"'),
+        (0.0, '"0%"'),
+        ("0.01", '"1%"'),
+        (1.0, '1 for one row, or "100%" for all'),
+    ],
+)
+def test_a_share_that_is_a_float_is_refused_with_its_spelling(limit: Any, spelling: str) -> None:
+    with pytest.raises(ValueError, match=f"got .*; write {spelling}$"):
+        limit_of(limit)
 
 
 @pytest.mark.parametrize("requests", [0, -5, True, 1.5, math.nan, "10", [1]])
