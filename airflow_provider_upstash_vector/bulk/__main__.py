@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.bulk.options import OPTION_HELP, BulkOptions
+from airflow_provider_upstash_vector.bulk.sources.field_names import ALL_FIELDS
 from airflow_provider_upstash_vector.client import Endpoint
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
@@ -61,12 +62,17 @@ def _shard(text: str) -> tuple[int, int]:
     return int(number), int(of)
 
 
+def _names(text: str) -> str | list[str]:
+    return text if text == ALL_FIELDS else text.split(",")
+
+
 _PARSING: dict[Any, dict[str, Any]] = {
     str: {"metavar": "TEXT"},
     int: {"type": int, "metavar": "N"},
     float: {"type": float, "metavar": "N"},
     int | str: {"metavar": "N|N%"},
     Sequence[int]: {"type": _shard, "metavar": "I/N"},
+    Sequence[str]: {"type": _names, "metavar": "A,B|*"},
 }
 
 

@@ -102,7 +102,15 @@ async def update_async(
     def open_checked() -> tuple[Source | AsyncSource, WriteFailed | None]:
         own = OwnFiles(failures.own_files() if failures else (), own_files(store) if store else ())
         part, names = options.part(), options.names
-        source = open_source(rows, names, shard=part, format=options.format, find_paths=find_paths, own=own)
+        source = open_source(
+            rows,
+            names,
+            shard=part,
+            format=options.format,
+            delimiter=options.delimiter,
+            find_paths=find_paths,
+            own=own,
+        )
         try:
             _check_files(failures, store, dry_run=options.dry_run)
         except WriteFailed as error:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated, Literal, TypedDict, get_args, get_origin, get_type_hints
 
 from airflow_provider_upstash_vector.bulk.sending.limits import DailyBudget, RowLimit
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, Format, Shard
+from airflow_provider_upstash_vector.bulk.sources.csv_records import checked_delimiter
+from airflow_provider_upstash_vector.bulk.sources.field_names import UPDATE_FIELDS
 from airflow_provider_upstash_vector.client import validation
 
 OnMissing = Literal["count", "fail"]
@@ -56,7 +58,17 @@ class BulkOptions:
         bool, "read and check every row, write nothing; with ``check_index=False`` nothing is sent"
     ] = False
     shard: Annotated[Sequence[int] | None, "``(i, n)``: only part i, from 0, of n; all rows by default"] = None
-    format: Annotated[Format | None, "``jsonl``, ``csv`` or ``parquet``; by default from the file's suffix"] = None
+    format: Annotated[Format | None, "``jsonl``, ``json``, ``csv``, ``parquet``; by default from the suffix"] = (
+        None
+    )
+    delimiter: Annotated[
+        str | None,
+        "what separates the cells of CSV; by default ``,`` or ``;`` or a tab, as in the header",
+    ] = None
+    metadata_fields: Annotated[
+        Sequence[str] | None,
+        "names of columns or keys that are added to the metadata, or ``*`` for all that are no other field",
+    ] = None
     id_field: str = "id"
     vector_field: str = "vector"
     sparse_vector_field: str = "sparse_vector"
@@ -93,12 +105,16 @@ class BulkOptions:
         object.__setattr__(self, "metadata_update_mode", mode)
         if self.shard is not None:
             object.__setattr__(self, "shard", _shard(self.shard))
+        object.__setattr__(self, "delimiter", checked_delimiter(self.delimiter))
+        if isinstance(self.metadata_fields, list):
+            object.__setattr__(self, "metadata_fields", tuple(self.metadata_fields))
         self.names  # noqa: B018 - raises if a name is invalid
 
     @property
     def names(self) -> FieldNames:
         """The names of the rows' fields."""
-        return FieldNames(**{name: getattr(self, f"{name}_field") for name in asdict(FieldNames())})
+        named = {field: getattr(self, f"{field}_field") for field in UPDATE_FIELDS}
+        return FieldNames(**named, metadata_fields=self.metadata_fields)
 
     def part(self) -> Shard | None:
         """Return the shard."""
@@ -107,8 +123,9 @@ class BulkOptions:
     def fingerprint(self) -> str:
         """Return a text of the options that decide which rows are read and what is sent for them."""
         shard = None if self.shard is None else (*self.shard,)
-        names = [*asdict(self.names).values()]
-        return f"{self.namespace!r} {self.metadata_update_mode} {shard} {names}"
+        names = [getattr(self, f"{field}_field") for field in UPDATE_FIELDS]
+        more = [option for option in (self.metadata_fields, self.delimiter) if option is not None]
+        return " ".join(map(str, [repr(self.namespace), self.metadata_update_mode, shard, names, *more]))
 
 
 def _shard(shard: Sequence[int]) -> Shard:
@@ -151,6 +168,8 @@ class BulkArguments(TypedDict, total=False):
     dry_run: bool
     shard: Sequence[int] | None
     format: Format | None
+    delimiter: str | None
+    metadata_fields: Sequence[str] | None
     id_field: str
     vector_field: str
     sparse_vector_field: str

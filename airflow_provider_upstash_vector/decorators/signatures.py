@@ -68,6 +68,8 @@ class BulkUpdateTask(Protocol):
         dry_run: bool = ...,
         shard: Sequence[int] | None = ...,
         format: Format | None = ...,
+        delimiter: str | None = ...,
+        metadata_fields: Sequence[str] | None = ...,
         id_field: str = ...,
         vector_field: str = ...,
         sparse_vector_field: str = ...,

@@ -96,6 +96,8 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         dry_run: bool = BulkOptions.dry_run,
         shard: Sequence[int] | XComArg | None = BulkOptions.shard,
         format: Format | None = BulkOptions.format,
+        delimiter: str | None = BulkOptions.delimiter,
+        metadata_fields: Sequence[str] | None = BulkOptions.metadata_fields,
         id_field: str = BulkOptions.id_field,
         vector_field: str = BulkOptions.vector_field,
         sparse_vector_field: str = BulkOptions.sparse_vector_field,
@@ -116,6 +118,8 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         self.check_index = check_index
         self._dry_run = dry_run  # every Airflow operator has a method `dry_run`
         self.format = format
+        self.delimiter = delimiter
+        self.metadata_fields = metadata_fields
         self.id_field = id_field
         self.vector_field = vector_field
         self.sparse_vector_field = sparse_vector_field

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from airflow_provider_upstash_vector.bulk.sources import FAILURE_FIELD, FieldNames, InvalidJson, Unreadable
+from airflow_provider_upstash_vector.bulk.sources.field_names import IGNORED, METADATA_PART
 from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.models import IndexInfo, SparseVector, VectorUpdate
@@ -90,25 +91,42 @@ class Encoder:
             )
         names = self._names
         parts: dict[str, Any] = {}
+        metadata: dict[Any, Any] = {}
         for name, value in row.items():
             field = names.get(name)
             if field is None:
-                if name != FAILURE_FIELD:
-                    raise InvalidRequest(str(name), "there is no such field")
+                field = IGNORED if name == FAILURE_FIELD else names.other
+            if field is None:
+                raise InvalidRequest(str(name), "there is no such field")
+            if field == METADATA_PART:
+                metadata[name] = value
             elif type(value) is InvalidJson:
                 raise InvalidRequest(field, value.reason)
-            elif value is not None:
+            elif value is not None and field:
                 parts[field] = value
-        if len(parts) < len(row):
+        if len(parts) + len(metadata) < len(row):
             self._reject_duplicates(row)
-        return parts
+        return self._with_metadata(parts, metadata) if metadata else parts
+
+    def _with_metadata(self, parts: dict[str, Any], added: dict[Any, Any]) -> dict[str, Any]:
+        """Return the fields with ``added`` to the metadata."""
+        metadata = parts.get("metadata", {})
+        if not isinstance(metadata, Mapping):
+            return parts  # which is rejected for it
+        for name, value in added.items():
+            if name in metadata:
+                raise InvalidRequest(str(name), "is given twice, by itself and in the metadata")
+            if value is None and _mode(parts.get("metadata_update_mode", self._mode)) == "PATCH":
+                reason = "is null, with which PATCH would delete it: leave it out, or delete it with metadata"
+                raise InvalidRequest(str(name), reason)
+        return {**parts, "metadata": {**metadata, **added}}
 
     def _reject_duplicates(self, row: Mapping[Any, Any]) -> None:
         """Raise :class:`InvalidRequest` if a field is set under both of its names."""
         seen = set()
         for name, value in row.items():
             field = self._names.get(name)
-            if field is not None and value is not None:
+            if field not in {None, METADATA_PART} and value is not None:
                 if field in seen:
                     raise InvalidRequest(field, "is given twice")
                 seen.add(field)

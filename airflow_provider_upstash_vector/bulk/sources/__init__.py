@@ -10,7 +10,6 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
     MAX_ROW_BYTES,
     PENDING,
     AsyncSource,
-    FieldNames,
     InvalidJson,
     InvalidRows,
     Pending,
@@ -21,6 +20,7 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
     SourceRow,
     Unreadable,
 )
+from airflow_provider_upstash_vector.bulk.sources.field_names import FieldNames
 from airflow_provider_upstash_vector.bulk.sources.files import FileRows
 from airflow_provider_upstash_vector.bulk.sources.formats import Format
 from airflow_provider_upstash_vector.bulk.sources.iterables import AsyncIterableRows, IterableRows, SequenceRows
@@ -58,6 +58,7 @@ def open_source(
     *,
     shard: Shard | None = None,
     format: Format | None = None,
+    delimiter: str | None = None,
     find_paths: FindPaths = local_paths,
     own: OwnFiles | None = None,
 ) -> Source | AsyncSource:
@@ -67,7 +68,7 @@ def open_source(
     has no id column; that a CSV file has none shows when it is read.
     """
     if are_paths(rows):
-        return FileRows(found_files(rows, find_paths, own), names.by_name(), shard, format)
+        return FileRows(found_files(rows, find_paths, own), names.by_name(), shard, format, delimiter)
     if is_table(rows):
         return table_rows(rows, names.by_name(), shard)
     if isinstance(rows, AsyncIterable):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
 )
 from airflow_provider_upstash_vector.bulk.sources.columns import JSON_FIELDS, Column, json_value, used_columns
 from airflow_provider_upstash_vector.bulk.sources.extras import pyarrow
+from airflow_provider_upstash_vector.bulk.sources.field_names import METADATA_PART, Fields
 from airflow_provider_upstash_vector.client.validation import identifier
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 BATCH_ROWS = 1024
 
 
-def rows(batches: Iterable[pa.RecordBatch | Pending], names: Mapping[str, str]) -> Iterator[object]:
+def rows(batches: Iterable[pa.RecordBatch | Pending], names: Fields) -> Iterator[object]:
     """Yield a mapping of the fields that are not null for each row, and each ``PENDING`` of ``batches``."""
     for batch in batches:
         if batch is PENDING:
@@ -60,17 +61,23 @@ def bounded_rows(columns: Sequence[tuple[Column, Any]]) -> Iterator[object]:
 
 
 def rows_of(columns: Sequence[tuple[Column, Sequence[Any]]]) -> Iterator[object]:
-    """Yield a mapping of the fields that are not ``None`` for each row of columns that are equally long."""
-    heads = [(column.name, column.field if column.field in JSON_FIELDS else "") for column, _ in columns]
+    """Yield a mapping of the fields that are not ``None`` for each row of columns that are equally long.
+
+    A part of the metadata is kept: there, null is a value.
+    """
+    heads = [(name, field if field in {*JSON_FIELDS, METADATA_PART} else "") for (_, name, field), _ in columns]
     for values in zip(*(values for _, values in columns), strict=True):
         yield _row(heads, values)
 
 
 def _row(heads: list[tuple[str, str]], values: tuple[Any, ...]) -> object:
     row: dict[str, object] = {}
-    for (name, json_field), value in zip(heads, values, strict=True):
+    for (name, field), value in zip(heads, values, strict=True):
         if value is not None:
-            row[name] = json_value(value, json_field) if json_field and isinstance(value, str) else value
+            is_json = field and field != METADATA_PART and isinstance(value, str)
+            row[name] = json_value(value, field) if is_json else value
+        elif field == METADATA_PART:
+            row[name] = None
     return row
 
 

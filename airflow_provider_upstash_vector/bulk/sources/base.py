@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -79,33 +79,6 @@ class Shard(NamedTuple):
         """Return whether the row at ``position`` is in this part, every n-th row, and after its first ``skip``."""
         place, number = divmod(position, self.of)
         return number == self.number and place >= skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldNames:
-    """The names that the fields of an update have in the rows."""
-
-    id: str = "id"
-    vector: str = "vector"
-    sparse_vector: str = "sparse_vector"
-    data: str = "data"
-    metadata: str = "metadata"
-    metadata_update_mode: str = "metadata_update_mode"
-    namespace: str = "namespace"
-
-    def __post_init__(self) -> None:
-        names = [getattr(self, field.name) for field in fields(self)]
-        if not all(isinstance(name, str) and name for name in names):
-            raise InvalidRows("field names must be non-empty text")
-        if FAILURE_FIELD in names:
-            raise InvalidRows(f"no field can be named {FAILURE_FIELD!r}: failures are written under that name")
-        if len({*names}) != len(names):
-            raise InvalidRows(f"two fields have the same name among {', '.join(names)}")
-
-    def by_name(self) -> dict[str, str]:
-        """Return the update's field for each name in a row, the service's own spelling included."""
-        own = {getattr(self, field.name): field.name for field in fields(self)}
-        return {"sparseVector": "sparse_vector", "metadataUpdateMode": "metadata_update_mode", **own}
 
 
 class Source(Protocol):

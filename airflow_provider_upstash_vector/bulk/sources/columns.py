@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import orjson
 
-from airflow_provider_upstash_vector.bulk.sources.base import InvalidJson, InvalidRows
-from airflow_provider_upstash_vector.client import exact_json
+from airflow_provider_upstash_vector.bulk.sources.base import FAILURE_FIELD, InvalidJson, InvalidRows
+from airflow_provider_upstash_vector.bulk.sources.field_names import METADATA_PART, Fields
+from airflow_provider_upstash_vector.client import exact_json, literals
 
 # Fields whose text is JSON.
 JSON_FIELDS = frozenset({"vector", "sparse_vector", "metadata"})
 _MAX_CHARACTERS = 200
+# A number without leading zeros, true or false, or a list or an object; the exponent is as Python writes it.
+_VALUE = re.compile(
+    r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-][0-9]+)?|true|false|True|False|\[.*\]|\{.*\}", re.DOTALL
+)
 
 
 class Column(NamedTuple):
@@ -23,29 +29,35 @@ class Column(NamedTuple):
     field: str
 
 
-def used_columns(columns: Sequence[str], names: Mapping[str, str]) -> list[Column]:
+def used_columns(columns: Sequence[str], names: Fields) -> list[Column]:
     """Return the columns that hold fields of an update; ``names`` gives the field for a column.
 
-    Raises :class:`InvalidRows` if none is the id, if two hold the same field, or if one has almost the name of a
-    field that no other holds.
+    Raises :class:`InvalidRows` if none is the id, if two hold the same field, if one has almost the name of a
+    field that no other holds, or if one of ``metadata_fields`` is missing.
     """
-    used: dict[str, Column] = {}
-    similar = {_normalized(name): field for name, field in names.items()}
-    misspelled: dict[str, str] = {}
+    used: dict[tuple[str, str], Column] = {}
+    held = {names[name] for name in columns if name in names}
+    similar = {_normalized(name): field for name, field in names.items() if field not in {*held, METADATA_PART}}
     for position, name in enumerate(columns):
         field = names.get(name)
         if field is None:
             if almost := similar.get(_normalized(name)):
-                misspelled[almost] = name
-            continue
-        if field in used:
-            raise InvalidRows(f"two columns hold the {field}: {used[field].name} and {name}")
-        used[field] = Column(position, name, field)
-    for field in misspelled.keys() - used.keys():
-        raise InvalidRows(f"column {misspelled[field]!r} is not used: rename it, or set {field}_field to its name")
-    if "id" not in used:
-        found = printable(", ".join(filter(None, columns))[:_MAX_CHARACTERS])
-        raise InvalidRows(f"there is no id column; found {found or 'columns without a name'}")
+                raise InvalidRows(f"column {name!r} is not used: rename it, or set {almost}_field to its name")
+            # an index that pandas wrote has no name
+            field = names.other if name and name != FAILURE_FIELD else None
+        if field:
+            key = field, name if field == METADATA_PART else ""
+            if key in used:
+                raise InvalidRows(f"two columns hold the {key[1] or field}: {used[key].name} and {name}")
+            used[key] = Column(position, name, field)
+    missing = [name for name, field in names.items() if field == METADATA_PART and (field, name) not in used]
+    if missing or "id" not in held:
+        found = printable(", ".join(filter(None, columns))[:_MAX_CHARACTERS]) or "columns without a name"
+        raise InvalidRows(
+            f"there is no column {missing[0]!r}, which metadata_fields names; found {found}"
+            if "id" in held
+            else f"there is no id column; found {found}"
+        )
     return list(used.values())
 
 
@@ -54,13 +66,34 @@ def _normalized(name: str) -> str:
 
 
 def json_value(text: str, field: str) -> object:
-    """Return the value of a field given as JSON, integers in metadata exact, or :class:`InvalidJson`."""
+    """Return the value of a field given as JSON or a Python literal, or :class:`InvalidJson`.
+
+    Integers in metadata are exact.
+    """
     try:
         value = orjson.loads(text)
         rounded = field == "metadata" and exact_json.may_be_rounded([value])
         return exact_json.loads_slowly(text) if rounded else value
     except ValueError as error:
-        return InvalidJson(text, f"is not JSON: {error}")
+        return _literal(text, f"is neither JSON nor a Python literal: {error}")
+
+
+def _literal(text: str, reason: str) -> object:
+    """Return the value of a Python literal, as ``DataFrame.to_csv`` writes them, or :class:`InvalidJson`."""
+    try:
+        return literals.loads(text)
+    except ValueError:
+        return InvalidJson(text, reason)
+
+
+def metadata_value(text: str) -> object:
+    """Return the value of a cell of CSV that is added to the metadata: text, unless it is plainly another."""
+    if not _VALUE.fullmatch(text):
+        return text
+    try:
+        return literals.loads(text)
+    except ValueError:
+        return text
 
 
 def printable(text: str) -> str:

@@ -21,8 +21,22 @@ MAX_RECORD_CHARS: Final = MAX_ROW_BYTES
 _MAX_RECORD_LINES: Final = validation.MAX_DATA_BYTES + validation.MAX_METADATA_BYTES
 # The limit of what is read again, as a multiple of the text, since quotes may be wrong on every line.
 _MAX_TIMES_AGAIN: Final = 8
-_CELL: Final = r'(?:"[^"]*(?:""[^"]*)*"|[^",]*)'
-_PLAIN_QUOTES: Final = re.compile(rf"{_CELL}(?:,{_CELL})*")
+# What separates cells, if the header does not say otherwise.
+DELIMITERS: Final = (",", ";", "\t")
+
+
+def checked_delimiter(delimiter: object) -> str | None:
+    r"""Return a delimiter, a tab for ``\t`` too, or ``None``. Raises ``ValueError`` if it is not one character."""
+    if delimiter == "\\t":
+        return "\t"
+    if delimiter is None or (isinstance(delimiter, str) and len(delimiter) == 1 and delimiter not in '"\r\n\0'):
+        return delimiter
+    raise ValueError(f"delimiter must be one character that is not a quote or a line break, got {delimiter!r}")
+
+
+def _plain_quotes(delimiter: str) -> re.Pattern[str]:
+    cell = rf'(?:"[^"]*(?:""[^"]*)*"|[^"{re.escape(delimiter)}]*)'
+    return re.compile(rf"{cell}(?:{re.escape(delimiter)}{cell})*")
 
 
 class Records:
@@ -44,7 +58,19 @@ class Records:
         self._lines: list[str] = []  # of the current record
         self._again_to = 0  # the last line that was read before
         self._chars_read = self._chars_again = 0
-        self._reader = csv.reader(self._next_lines(), strict=True)
+        self.split_by(DELIMITERS[0])
+
+    def split_by(self, delimiter: str) -> None:
+        """Use another delimiter, for the current record too, which is read again."""
+        self._delimiter = delimiter
+        self._plain_quotes = _plain_quotes(delimiter)
+        self._again.extendleft(reversed(self._lines))
+        self._lines.clear()
+        self._again_to = 0
+        self._restart()
+
+    def _restart(self) -> None:
+        self._reader = csv.reader(self._next_lines(), strict=True, delimiter=self._delimiter)
 
     @property
     def text(self) -> str:
@@ -89,7 +115,7 @@ class Records:
                 yield PENDING
 
     def _has_plain_quotes(self) -> bool:
-        return _PLAIN_QUOTES.fullmatch(self.text.rstrip("\r\n")) is not None
+        return self._plain_quotes.fullmatch(self.text.rstrip("\r\n")) is not None
 
     def _next_lines(self) -> Iterator[str]:
         """Yield line after line, those to be read again first, and record them as the current record's."""
@@ -125,7 +151,7 @@ class Records:
             )
         del self._lines[1:]
         self._again.extendleft(reversed(others))
-        self._reader = csv.reader(self._next_lines(), strict=True)
+        self._restart()
         if column is None:
             return f"the row is not CSV: {error}"
         return (
@@ -134,7 +160,7 @@ class Records:
 
     def _open_column(self, line: str) -> str | None:
         """Return the name of the column whose cell continues after the line, or ``None``."""
-        probe = csv.reader([line, '"'])
+        probe = csv.reader([line, '"'], delimiter=self._delimiter)
         position = len(next(probe)) - 1
         if probe.line_num == 1:
             return None

@@ -1,15 +1,15 @@
-"""Rows of files, one file after another: JSON Lines, CSV or Parquet, plain or compressed, wherever they are."""
+"""Rows of files, one file after another: JSON, CSV or Parquet, plain or compressed, wherever they are."""
 
 from __future__ import annotations
 
 import io
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from airflow_provider_upstash_vector.bulk.sources import csv_rows, formats, jsonl, parquet
+from airflow_provider_upstash_vector.bulk.sources import csv_rows, formats, json_array, jsonl, parquet
 from airflow_provider_upstash_vector.bulk.sources.base import (
     PENDING,
     InvalidRows,
@@ -19,6 +19,7 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
     SourceRow,
 )
 from airflow_provider_upstash_vector.bulk.sources.cursor import ALL_ROWS, RowCursor
+from airflow_provider_upstash_vector.bulk.sources.field_names import Fields
 from airflow_provider_upstash_vector.bulk.sources.formats import Format, compression_suffix, format_of
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, is_local, is_stream, opened, stat_of
 from airflow_provider_upstash_vector.bulk.sources.streams import BytesRead, RawFile, buffered
@@ -52,11 +53,13 @@ class FileRows:
     def __init__(
         self,
         paths: Sequence[OpenablePath],
-        names: Mapping[str, str],
+        names: Fields,
         shard: Shard | None,
         format: Format | None = None,
+        delimiter: str | None = None,
     ) -> None:
         self._names = names
+        self._delimiter = delimiter
         self._shard = shard
         self._files = [_file(path, format) for path in paths]
         self._progress = BytesRead(0)
@@ -116,16 +119,17 @@ class FileRows:
             progress.begin(file.size, groups.fraction)
             return (PENDING if value is PENDING else (value, None) for value in groups.rows(skip))
         shard, span = self._shard, None
-        if shard and file.format == "jsonl" and not file.suffix and not file.stream:
-            size = raw.seek(0, io.SEEK_END)  # some object stores report it in no other way
-            raw.seek(0)
+        content = formats.decompressed(buffered(raw), file.suffix)
+        is_array = file.format == "json" and json_array.begins(content)
+        if shard and file.format in {"jsonl", "json"} and not (is_array or file.suffix or file.stream):
+            size = content.seek(0, io.SEEK_END)  # some object stores report it in no other way
+            content.seek(0)
             span, shard = (size * shard.number // shard.of, size * (shard.number + 1) // shard.of), None
         begin, end = span or (0, file.size)
         progress.begin(file.size, lambda: (raw.position - begin) / (end - begin) if end > begin else 1.0)
-        content = formats.decompressed(buffered(raw), file.suffix)
-        if file.format == "jsonl":
-            return jsonl.rows(content, self._names, skip, shard, span)
-        return csv_rows.rows(content, self._names, skip, shard)
+        if file.format in {"jsonl", "json"}:
+            return jsonl.rows(content, self._names, skip, shard, span, is_array=is_array)
+        return csv_rows.rows(content, self._names, skip, shard, self._delimiter)
 
     def fraction(self) -> float | None:
         """Return the fraction of the bytes that has been read, or of the rows of a Parquet file."""

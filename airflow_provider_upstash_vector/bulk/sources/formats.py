@@ -13,11 +13,11 @@ from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
 from airflow_provider_upstash_vector.bulk.sources.streams import Arriving, Decompressed, buffered
 
-Format = Literal["jsonl", "csv", "parquet"]
+Format = Literal["jsonl", "json", "csv", "parquet"]
 _FORMATS: dict[str, Format] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
-    ".json": "jsonl",
+    ".json": "json",  # lines or an array
     ".csv": "csv",
     ".parquet": "parquet",
     ".pq": "parquet",

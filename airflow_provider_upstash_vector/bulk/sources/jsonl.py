@@ -1,15 +1,16 @@
-"""JSON Lines: an object on each line; a shard is a range of bytes, so the rest is not read."""
+"""JSON: an object on each line, or in an array; a shard of lines is a range of bytes, so the rest is not read."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 import orjson
 
+from airflow_provider_upstash_vector.bulk.sources import json_array
 from airflow_provider_upstash_vector.bulk.sources.base import (
     MAX_ROW_BYTES,
     PENDING,
@@ -19,6 +20,7 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
     Unreadable,
 )
 from airflow_provider_upstash_vector.bulk.sources.cursor import Pace, RowCursor
+from airflow_provider_upstash_vector.bulk.sources.field_names import METADATA_PART, Fields
 from airflow_provider_upstash_vector.client import exact_json
 from airflow_provider_upstash_vector.client.validation import shown
 
@@ -36,10 +38,12 @@ _DECODER = json.JSONDecoder()
 
 def rows(
     file: BinaryIO,
-    names: Mapping[str, str],
+    names: Fields,
     skip: RowCursor,
     shard: Shard | None = None,
     span: tuple[int, int] | None = None,
+    *,
+    is_array: bool = False,
 ) -> Iterator[tuple[object, int | str] | Pending]:
     """Yield the value and the place of each row that is not skipped: each line that is not blank.
 
@@ -47,14 +51,17 @@ def rows(
     within a range of bytes, and places are bytes; else they are line numbers from 1. ``shard`` takes every n-th,
     for files that can only be read from the start. ``names`` gives the update's field for a name.
 
+    If the file ``is_array``, its elements are read as lines are.
+
     Raises :class:`InvalidRows` if a line is too long, or an array of rows.
     """
-    exact = [name for name, field in names.items() if field not in {"vector", "sparse_vector"}]
+    vectors = {name for name, field in names.items() if field in {"vector", "sparse_vector"}}
+    exact = None if names.other == METADATA_PART else [name for name in names if name not in vectors]
     index, count = shard or (0, 1)
     row = 0
     passing = True  # as long as some of the next rows may be left out
     loads, has_digits = orjson.loads, exact_json.has_digits
-    for line_read in _lines(file, span):
+    for line_read in json_array.elements(file) if is_array else _lines(file, span):
         if line_read is PENDING:
             yield PENDING
             continue
@@ -76,7 +83,8 @@ def rows(
                 continue
             # long lines have vectors: it is faster to check their other values at once
             if type(value) is not dict or (
-                (len(text) > _SHORT_BYTES or has_digits(text)) and exact_json.may_be_rounded(map(value.get, exact))
+                (len(text) > _SHORT_BYTES or has_digits(text))
+                and exact_json.may_be_rounded(map(value.get, value.keys() - vectors if exact is None else exact))
             ):
                 value = _row(text, place)
             yield value, place
@@ -107,7 +115,9 @@ def _lines(file: BinaryIO, span: tuple[int, int] | None) -> Iterator[tuple[int |
 
 
 def _where(place: int | str) -> str:
-    return f"line {place}" if isinstance(place, int) else f"the line at {place}"
+    if isinstance(place, int):
+        return f"line {place}"
+    return f"the line at {place}" if place.startswith("byte") else place
 
 
 def _is_blank(line: bytes, *, first: bool) -> bool:
@@ -157,7 +167,9 @@ def _row(text: bytes, place: int | str, *, first: bool = False) -> object:
     except ValueError as error:
         return Unreadable(_text(text), _reason(text, error, first=first))
     if type(value) is list and any(type(part) is dict for part in value):
-        raise InvalidRows(f"{_where(place)} is an array of rows: write each of them on its own line")
+        raise InvalidRows(
+            f"{_where(place)} is an array of rows: write each of them on its own line, or pass format='json'"
+        )
     if type(value) is not dict:
         return Unreadable(_text(text), f"must be an object with the fields of an update, got {shown(value)}")
     return value
@@ -181,5 +193,5 @@ def _reason(line: bytes, error: ValueError, *, first: bool) -> str:
     try:
         line.decode()
     except UnicodeDecodeError as wrong:
-        return f"the line is not UTF-8 at byte {wrong.start}"
-    return f"the line is not JSON: {getattr(error, 'msg', error)} at character {getattr(error, 'pos', 0)}"
+        return f"the row is not UTF-8 at byte {wrong.start}"
+    return f"the row is not JSON: {getattr(error, 'msg', error)} at character {getattr(error, 'pos', 0)}"

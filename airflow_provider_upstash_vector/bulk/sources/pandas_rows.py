@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from airflow_provider_upstash_vector.bulk.sources.arrow_rows import BATCH_ROWS, bounded_rows
 from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows
 from airflow_provider_upstash_vector.bulk.sources.columns import Column, used_columns
 from airflow_provider_upstash_vector.bulk.sources.extras import pyarrow
+from airflow_provider_upstash_vector.bulk.sources.field_names import Fields
 
 
 def is_pandas(rows: object) -> bool:
@@ -20,7 +21,7 @@ def is_pandas(rows: object) -> bool:
 class PandasTable:
     """The columns of a frame that hold fields of an update; a level of its index may be one."""
 
-    def __init__(self, frame: Any, names: Mapping[str, str]) -> None:
+    def __init__(self, frame: Any, names: Fields) -> None:
         index = frame.index
         levels = ["" if name is None else str(name) for name in index.names]
         used = used_columns([*levels, *map(str, frame.columns)], names)

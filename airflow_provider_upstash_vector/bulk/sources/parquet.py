@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from airflow_provider_upstash_vector.bulk.sources import arrow_rows
@@ -10,6 +10,7 @@ from airflow_provider_upstash_vector.bulk.sources.base import PENDING, InvalidRo
 from airflow_provider_upstash_vector.bulk.sources.columns import used_columns
 from airflow_provider_upstash_vector.bulk.sources.cursor import Pace, RowCursor
 from airflow_provider_upstash_vector.bulk.sources.extras import pyarrow
+from airflow_provider_upstash_vector.bulk.sources.field_names import Fields
 from airflow_provider_upstash_vector.bulk.sources.parquet_sizes import RowGroupSizes
 
 # Read from each column at a time: a whole row group may take gigabytes.
@@ -27,7 +28,7 @@ class ParquetRows:
     ``groups_before`` row groups are in the files before, so that shards are even if each file has only one.
     """
 
-    def __init__(self, file: Any, names: Mapping[str, str], shard: Shard | None, groups_before: int = 0) -> None:
+    def __init__(self, file: Any, names: Fields, shard: Shard | None, groups_before: int = 0) -> None:
         arrow = pyarrow()
         from pyarrow import parquet  # noqa: PLC0415 - an extra
 

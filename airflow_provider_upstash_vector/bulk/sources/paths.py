@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 from urllib.parse import unquote
 
 from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows
+from airflow_provider_upstash_vector.bulk.sources.folders import is_folder, parts_of
 from airflow_provider_upstash_vector.bulk.sources.streams import RawFile
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def opened(path: OpenablePath) -> Iterator[RawFile]:
 
 
 def found_files(rows: object, find: FindPaths, own: OwnFiles | None = None) -> list[OpenablePath]:
-    """Return the files of a path, a URI, a glob, or several, without those that the run writes itself.
+    """Return the files of a path, a URI, a glob, a Spark folder, or several, without those that the run writes.
 
     Raises :class:`InvalidRows` if there are none, or if one of its own is named.
     """
@@ -108,6 +109,8 @@ def found_files(rows: object, find: FindPaths, own: OwnFiles | None = None) -> l
         if not found:
             raise InvalidRows(f"no file matches {one!r}")
         pattern = text if text is not None and (glob.has_magic(text) or len(found) > 1) else None
+        if pattern is None and is_folder(found[0]):
+            pattern, found = str(found[0]), parts_of(found[0])
         files.extend(own.inputs(found, pattern) if own else found)
     return files
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
 )
 from airflow_provider_upstash_vector.bulk.sources.columns import used_columns
 from airflow_provider_upstash_vector.bulk.sources.extras import pyarrow
+from airflow_provider_upstash_vector.bulk.sources.field_names import Fields
 from airflow_provider_upstash_vector.bulk.sources.pandas_rows import PandasTable, is_pandas
 
 
@@ -26,7 +27,7 @@ def is_table(rows: object) -> bool:
     return hasattr(rows, "__arrow_c_stream__") or hasattr(rows, "__arrow_c_array__") or is_pandas(rows)
 
 
-def table_rows(table: Any, names: Mapping[str, str], shard: Shard | None) -> Source:
+def table_rows(table: Any, names: Fields, shard: Shard | None) -> Source:
     """Return the rows of a table, or of a stream of record batches, which has no length.
 
     Raises :class:`InvalidRows` if it has no id column, or values without an Arrow type.
@@ -54,7 +55,7 @@ class _Table(Protocol):
 
 
 class _ArrowTable:
-    def __init__(self, table: Any, names: Mapping[str, str]) -> None:
+    def __init__(self, table: Any, names: Fields) -> None:
         self._table = table.select([column.position for column in used_columns(table.schema.names, names)])
         self._names = names
         self.length: int = table.num_rows
@@ -87,7 +88,7 @@ class StreamRows(UnsizedSource):
 
     blocking = True
 
-    def __init__(self, reader: Any, names: Mapping[str, str], shard: Shard | None) -> None:
+    def __init__(self, reader: Any, names: Fields, shard: Shard | None) -> None:
         self._columns = [column.position for column in used_columns(reader.schema.names, names)]
         self._reader = reader
         self._names = names

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import math
 from datetime import timedelta
 from os import PathLike, fspath
-from typing import Any, NoReturn
+from typing import Any
 
+from airflow_provider_upstash_vector.client import literals
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.validation import identifier
 
@@ -38,17 +37,9 @@ def rendered_value(value: Any, field: str, expected: str) -> Any:
     if not text:
         return None
     try:
-        return json.loads(text, parse_constant=_reject_constant)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return literals.loads(text)
+    except ValueError:
         raise InvalidRequest(field, f"must be {expected}, got the text {value[:60]!r}") from None
-
-
-def _reject_constant(name: str) -> NoReturn:
-    raise ValueError(name)
 
 
 def duration_seconds(value: object, name: str) -> float:

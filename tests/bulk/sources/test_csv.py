@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_upstash_vector.bulk.options import BulkOptions
 from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, InvalidRows, Unreadable, csv_records
 from airflow_provider_upstash_vector.bulk.sources.base import MAX_ROW_BYTES
@@ -141,7 +142,7 @@ def test_quotes_that_are_open_on_every_line_end_the_run(tmp_path: Path, monkeypa
 def test_a_cell_that_is_not_json_is_kept_with_its_row(tmp_path: Path) -> None:
     (row,) = values(written(tmp_path, b"id,vector,data\na,[1,x\n"))
     assert row == {"id": "a", "vector": "[1", "data": "x"}
-    with pytest.raises(InvalidRequest, match="vector: is not JSON: unexpected end of data"):
+    with pytest.raises(InvalidRequest, match="vector: is neither JSON nor a Python literal: unexpected end"):
         Encoder(FieldNames()).encode(row)
 
 
@@ -228,3 +229,71 @@ def test_a_shard_is_every_nth_row_also_where_rows_are_broken(
     assert ids(path, skip, shard=(1, 3)) == expected
     found: list[Any] = values(path, shard=(2, 3))
     assert [type(value) for value in found] == [Unreadable]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "expected"),
+    [
+        ("id;data;x", 'a;"1,5;2";y', {"id": "a", "data": "1,5;2"}),
+        ("id\tdata", "a\tx;y", {"id": "a", "data": "x;y"}),
+        ("id,data;x", "a,y;z", {"id": "a"}),
+        ("data;id,x", "y;z,a", None),
+        ('"id";"data"', '"a";"x"', {"id": "a", "data": "x"}),
+        ("data;other,name;id", "x;y;a", {"id": "a", "data": "x"}),
+        ('\ufeff"da\nta"; id ;data', "1;a;x", {"id": "a", "data": "x"}),
+        ("\n\n\nid;data", "a;x", {"id": "a", "data": "x"}),
+        ("id", "a", {"id": "a"}),
+        ("id\tnamespace\tdata", "a\t\tx", {"id": "a", "data": "x"}),
+    ],
+)
+def test_the_header_says_what_separates_cells(
+    tmp_path: Path, header: str, row: str, expected: dict[str, str] | None
+) -> None:
+    path = written(tmp_path, f"{header}\n{row}\n".encode())
+    if expected is None:
+        with pytest.raises(InvalidRows, match=r"there is no id column; found data;id, x .*pass delimiter="):
+            read(path)
+        return
+    assert read(path) == [(expected, path, header.count("\n") + 2)]
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("id|data", r"there is no id column; found id\|data \(if neither a comma, .* pass delimiter="),
+        ("Id;data", "column 'Id' is not used: rename it, or set id_field to its name .*pass delimiter="),
+        ("id,x;id", "the header has an id column whether ',' or ';' separates the cells: pass delimiter="),
+        ('"id;data', "the header cannot be read: the row is not CSV"),
+    ],
+)
+def test_a_header_that_does_not_say_it_is_refused(tmp_path: Path, header: str, message: str) -> None:
+    with pytest.raises(InvalidRows, match=message):
+        read(written(tmp_path, f"{header}\na,x\n".encode()))
+
+
+def test_a_delimiter_that_is_given(tmp_path: Path) -> None:
+    path = written(tmp_path, b'id|data\na|"x|y"\nb|"open\nc|xz\n')
+    rows = values(path, delimiter="|")
+    assert [row["id"] if isinstance(row, dict) else row.text for row in rows] == ["a", 'b|"open\n', "c"]
+    assert rows[1].reason.startswith("the row is not CSV: the quote opened in column data is never closed")
+    with pytest.raises(InvalidRows, match=r"there is no id column; found id\|data$"):
+        read(path, delimiter=",")
+
+
+def test_wrong_quotes_are_found_whatever_separates_the_cells(tmp_path: Path) -> None:
+    lines = ["id,data,x", 'a,"x,1', 'b,"y"z,2', 'c,"u,v",3']
+    by_comma = values(written(tmp_path, "\n".join(lines).encode()))
+    swapped = "\n".join(line.translate({ord(","): ";", ord(";"): ","}) for line in lines)
+    by_semicolon = values(written(tmp_path, swapped.encode()))
+    assert [type(row) for row in by_semicolon] == [type(row) for row in by_comma]
+    assert [isinstance(row, Unreadable) for row in by_comma] == [True, True, False]
+
+
+@pytest.mark.parametrize("delimiter", ["", ",,", '"', "\n", "\r", 5, b","])
+def test_a_delimiter_is_one_character(delimiter: Any) -> None:
+    with pytest.raises(ValueError, match="delimiter must be one character"):
+        BulkOptions(delimiter=delimiter)
+
+
+def test_a_tab_may_be_written_as_in_python() -> None:
+    assert BulkOptions(delimiter="\\t").delimiter == BulkOptions(delimiter="\t").delimiter == "\t"

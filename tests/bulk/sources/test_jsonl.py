@@ -42,17 +42,17 @@ def test_each_line_that_is_not_blank_is_a_row_with_its_number(
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b'{"id":"x"', "the line is not JSON: unexpected end of data at character 10"),
-        (b"id,vector", "the line is not JSON: unexpected character"),
-        (b'{"id":"x\x00"}', "the line is not JSON: "),
-        (b'{"id":"\\ud800"}', "the line is not JSON: "),
-        (b'{"id":"caf\xe9"}', "the line is not UTF-8 at byte 10"),
-        (b'{"id":"a"}{"id":"b"', "the line is not JSON: unexpected content after document at character 10"),
-        (b'{"id":"x","metadata":{"n":1e400}}', "the line is not JSON: number is infinity"),
-        (b'{"id":"x","data":"' + b"y" * 5000, "the line is not JSON: "),
-        (b'\xef\xbb\xbf{"id":"x"}', "the line is not JSON: "),
-        (b"[" * 5000 + b"]" * 5000, "the line is not JSON: "),
-        (b'{"id":"x","vector":[NaN]}', "the line is not JSON: "),
+        (b'{"id":"x"', "the row is not JSON: unexpected end of data at character 10"),
+        (b"id,vector", "the row is not JSON: unexpected character"),
+        (b'{"id":"x\x00"}', "the row is not JSON: "),
+        (b'{"id":"\\ud800"}', "the row is not JSON: "),
+        (b'{"id":"caf\xe9"}', "the row is not UTF-8 at byte 10"),
+        (b'{"id":"a"}{"id":"b"', "the row is not JSON: unexpected content after document at character 10"),
+        (b'{"id":"x","metadata":{"n":1e400}}', "the row is not JSON: number is infinity"),
+        (b'{"id":"x","data":"' + b"y" * 5000, "the row is not JSON: "),
+        (b'\xef\xbb\xbf{"id":"x"}', "the row is not JSON: "),
+        (b"[" * 5000 + b"]" * 5000, "the row is not JSON: "),
+        (b'{"id":"x","vector":[NaN]}', "the row is not JSON: "),
     ],
 )
 def test_a_broken_line_is_one_unreadable_row_and_the_rest_is_read(

@@ -79,7 +79,7 @@ def test_files_of_several_formats_are_one_source(tmp_path: Path) -> None:
         ),
         ("/nowhere/*.jsonl", "no file matches '/nowhere/*.jsonl'"),
         ("/nowhere/rows.jsonl", "there is no file /nowhere/rows.jsonl"),
-        ("", ": the suffix is not one of"),
+        ("", ". is a folder without the file _SUCCESS"),
     ],
 )
 def test_what_names_no_file(uri: str, reason: str) -> None:
@@ -87,16 +87,6 @@ def test_what_names_no_file(uri: str, reason: str) -> None:
         with pytest.raises(InvalidRows) as raised:
             source(rows)
         assert reason in str(raised.value)
-
-
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    written(tmp_path, "rows.jsonl/part")
-    rows = source(tmp_path / "rows.jsonl")
-    with pytest.raises(InvalidRows, match=r"rows.jsonl: it is a directory, not a file"):
-        next(rows.rows(0))
-    written(tmp_path, "rows.parquet/part")
-    with pytest.raises(InvalidRows, match=r"rows.parquet: it is a directory, not a file"):
-        source(tmp_path / "rows.parquet")
 
 
 def test_a_file_that_is_gone_when_its_turn_comes(tmp_path: Path) -> None:
