@@ -33,7 +33,7 @@ def create_parser() -> argparse.ArgumentParser:
         "too many have failed, with 2 if the run could not start, and after SIGINT or SIGTERM with 130 or 143.",
         epilog=f"The token is read from {TOKEN_VARIABLE}, or from the Airflow connection.",
     )
-    parser.add_argument("rows", nargs="+", help="JSON Lines, CSV or Parquet files (.gz, .zst), globs")
+    parser.add_argument("rows", nargs="+", help="JSON, CSV or Parquet files (.gz, .zst), folders of Spark, globs")
     index = parser.add_mutually_exclusive_group()
     index.add_argument("--url", help=f"the index's REST URL; {URL_VARIABLE} by default")
     index.add_argument("--conn-id", help="an Airflow connection; also reads URIs of object stores")

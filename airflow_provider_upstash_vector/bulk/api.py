@@ -75,8 +75,8 @@ async def update_async(
 
     :param rows: mappings with ``id`` and any of ``vector``, ``sparse_vector``, ``data``, ``metadata``,
         ``metadata_update_mode`` and ``namespace``, or ``VectorUpdate`` objects, in a list, any iterable or async
-        iterable; a DataFrame or Arrow table; the path of a JSON Lines, CSV or Parquet file, a glob, or several
-        of them.
+        iterable; a DataFrame or Arrow table; the path of a JSON, CSV or Parquet file, a folder of Spark, a glob,
+        or several of them.
     :param endpoint: URL and token of the index, or the :class:`Credentials` that read a rotated token again.
     :param namespace: for rows that set none; ``""`` for the index's default one.
     :param policy: the retries and timeouts of one row. While no request at all gets a response, rows use up no

@@ -45,10 +45,10 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
     The manifest is also pushed to XCom when the task fails. Non-retryable errors fail the task immediately; after
     others, a retry resumes where the previous attempt stopped.
 
-    :param rows: a path or URI of a JSON Lines, CSV or Parquet file (``.gz``, ``.zst``), a glob, or a list of
-        these; a list of rows, or an XComArg or template of one; a DataFrame, an Arrow table, any iterable. A row
-        has ``id`` and any of ``vector``, ``sparse_vector``, ``data``, ``metadata``, ``metadata_update_mode``,
-        ``namespace``.
+    :param rows: a path or URI of a JSON, CSV or Parquet file (``.gz``, ``.zst``), a folder of Spark, a glob, or
+        a list of these; a list of rows, or an XComArg or template of one; a DataFrame, an Arrow table, any iterable.
+        A row has ``id`` and any of ``vector``, ``sparse_vector``, ``data``, ``metadata``,
+        ``metadata_update_mode``, ``namespace``.
     :param namespace: for rows that set none; ``None`` for the connection's, ``""`` for the default one.
     :param failures_path: a JSON Lines file for rejected and failed rows, which can be passed as ``rows`` again.
     :param checkpoint: where a retry resumes: ``"auto"``, in the task's state (Airflow 3.3 and later); a path or

@@ -146,6 +146,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "dry_run": ("", True),
     "shard": ("=1/3", (1, 3)),
     "format": ("=csv", "csv"),
+    "metadata_fields": ("=genre,year", ["genre", "year"]),
 }
 
 

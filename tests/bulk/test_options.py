@@ -32,7 +32,8 @@ def test_every_option_has_help_and_a_default() -> None:
         ("daily_budget", [0, True, 1.5, "5"]),
         ("on_missing", ["ignore", None, True, ["count"]]),
         ("on_budget", ["stop", None, 1]),
-        ("format", ["json", "", 1]),
+        ("format", ["xml", "", 1]),
+        ("metadata_fields", ["genre", [], 5]),
         ("check_index", ["false", None, 1]),
         ("dry_run", ["no", None, 0]),
         ("namespace", [None, 5.0, "\ud800", "n" * 8_000]),
@@ -59,6 +60,7 @@ def test_an_invalid_value_is_rejected_with_the_name_of_the_option(name: str, val
         {"on_missing": "fail", "format": "csv", "check_index": False, "dry_run": True},
         {"namespace": "", "metadata_update_mode": "patch"},
         {"shard": [1, 2]},
+        {"metadata_fields": "*", "format": "json", "delimiter": "|"},
     ],
 )
 def test_a_valid_value_is_accepted(arguments: dict[str, Any]) -> None:

@@ -279,6 +279,8 @@ def test_default_args_reach_every_option() -> None:
         "dry_run": True,
         "shard": (0, 2),
         "format": "csv",
+        "delimiter": ";",
+        "metadata_fields": "*",
     }
     assert options.keys() == BulkArguments.__annotations__.keys()
     with DAG("d", schedule=None, default_args=options):
