@@ -46,8 +46,8 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
     others, a retry resumes where the previous attempt stopped.
 
     :param rows: a path or URI of a JSON, CSV or Parquet file (``.gz``, ``.zst``), a folder of Spark, a glob, or
-        a list of these; a list of rows, or an XComArg or template of one; a DataFrame, an Arrow table, any iterable.
-        A row has ``id`` and any of ``vector``, ``sparse_vector``, ``data``, ``metadata``,
+        a list of these; a list of rows, or an XComArg or template of one; a DataFrame, an Arrow table, any
+        iterable. A row has ``id`` and any of ``vector``, ``sparse_vector``, ``data``, ``metadata``,
         ``metadata_update_mode``, ``namespace``.
     :param namespace: for rows that set none; ``None`` for the connection's, ``""`` for the default one.
     :param failures_path: a JSON Lines file for rejected and failed rows, which can be passed as ``rows`` again.
