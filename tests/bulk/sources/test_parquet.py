@@ -64,7 +64,7 @@ def test_text_that_is_not_json_stays_text_in_its_row(tmp_path: Path) -> None:
     path = written(tmp_path, {"id": ["a", "b"], "vector": ["[1", "[1]"]})
     broken, row = values(path)
     assert broken == {"id": "a", "vector": "[1"}
-    assert broken["vector"].reason.startswith("is not JSON: ")
+    assert broken["vector"].reason.startswith("is neither JSON nor a Python literal: ")
     assert row == {"id": "b", "vector": [1]}
 
 

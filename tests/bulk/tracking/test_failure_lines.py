@@ -167,7 +167,7 @@ BAD: list[dict[str, Any]] = [
     {"id": "a", "sparse_vector": ([1], [math.nan])},
     {"id": "a", "sparse_vector": {"indices": {1}, "values": [1.0]}},
     {"id": b"a", "data": "x"},
-    {"id": 7, "data": "x"},
+    {"id": 7.5, "data": "x"},
     {"id": "\ud800", "data": "x"},
     {"id": Silent(), "data": "x"},
     {"id": "a", "data": Silent()},
