@@ -39,7 +39,7 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     "placeholders": {
         "host": "https://my-index-vector.upstash.io",
         "password": "the token from the index's Connect tab",
-        "port": "443: the Test button of Airflow 3.3 needs a port",
+        "port": "the port of the REST URL, or 443 if it has none",
         # up to Airflow 3.1; later versions have placeholders for standard fields only
         "namespace": "movies",
         "timeout": "30",

@@ -29,7 +29,8 @@ Namespaces  {namespaces:,}
 
 To connect, set UPSTASH_VECTOR_REST_URL={url}
 and UPSTASH_VECTOR_REST_TOKEN to the token that the server was started with, or that it printed when it started.
-In Airflow, add a connection of the type "Upstash Vector" with the URL as "REST URL", the token as "REST token".
+In Airflow, add a connection of the type "Upstash Vector" with the URL as "REST URL", the token as "REST token"
+and {port} as "Port".
 """
 
 
@@ -38,7 +39,11 @@ def page(url: str, spec: IndexSpec, counts: dict[str, int]) -> Response:
     dense = f", {spec.dimension} dimensions, {spec.similarity}" if spec.is_dense else ""
     models = "".join(f", {model}" for model in (spec.embedding_model, spec.sparse_embedding_model) if model)
     text = _PAGE.format(
-        url=url, index=f"{spec.index_type}{dense}{models}", vectors=sum(counts.values()), namespaces=len(counts)
+        url=url,
+        port=urlsplit(url).port or 80,
+        index=f"{spec.index_type}{dense}{models}",
+        vectors=sum(counts.values()),
+        namespaces=len(counts),
     )
     return Response(200, text.encode(), "text/plain; charset=utf-8")
 

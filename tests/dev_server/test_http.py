@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.dev_server.commands import COMMANDS
+from airflow_provider_upstash_vector.provider_info import UI_FIELD_BEHAVIOUR
 from tests.support.dev_api import Api, index
 
 
@@ -159,6 +160,9 @@ def test_a_page_for_people(similarity: str) -> None:
     assert (response.status_code, response.headers["content-type"]) == (200, "text/plain; charset=utf-8")
     for text in (f"URL         {api.base_url}", "UPSTASH_VECTOR_REST_URL", "UPSTASH_VECTOR_REST_TOKEN"):
         assert text.rstrip("/") in response.text
+    assert f'{api.base_url.port} as "Port"' in response.text
+    for field in UI_FIELD_BEHAVIOUR["relabeling"].values():
+        assert f'as "{field}"' in response.text
     assert f"Index       DENSE, 384 dimensions, {similarity}, BGE\nVectors     1\n" in response.text
     assert headers["Authorization"].split()[1] not in response.text
 

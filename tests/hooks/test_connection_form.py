@@ -1,9 +1,15 @@
 from __future__ import annotations
 
 import pytest
+from airflow.providers.common.compat.sdk import Connection
 
 from airflow_provider_upstash_vector.client import IndexInfo, errors
 from airflow_provider_upstash_vector.hooks.connection_form import describe_index, explain
+from airflow_provider_upstash_vector.hooks.connection_settings import read_connection
+from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
+from airflow_provider_upstash_vector.provider_info import UI_FIELD_BEHAVIOUR
+from tests.support.airflow_home import ROOT
+from tests.support.tutorial import tutorial_connection
 
 
 def info(**fields: object) -> IndexInfo:
@@ -18,6 +24,23 @@ def info(**fields: object) -> IndexInfo:
         **fields,
     }
     return IndexInfo.model_validate(given)
+
+
+def test_every_page_says_the_same_of_the_port() -> None:
+    advice = UI_FIELD_BEHAVIOUR["placeholders"]["port"]
+    for page in ("README.md", "docs/how-to/connection.md"):
+        assert f"| Port | {advice}" in (ROOT / page).read_text()
+
+
+def test_the_connection_of_the_tutorial() -> None:
+    fields = tutorial_connection()
+    names = {label: name for name, label in UI_FIELD_BEHAVIOUR["relabeling"].items()}
+    connection = {names.get(label, label.lower().replace(" ", "_")): value for label, value in fields.items()}
+    port = connection.pop("port")
+    assert connection.pop("connection_id") == UpstashVectorHook.default_conn_name
+    assert connection.pop("connection_type") == UpstashVectorHook.hook_name
+    endpoint = read_connection(Connection(conn_id="x", conn_type="x", port=int(port), **connection)).endpoint
+    assert endpoint.url == f"http://127.0.0.1:{port}"
 
 
 def test_the_description_of_an_index() -> None:

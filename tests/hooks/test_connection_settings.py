@@ -134,7 +134,7 @@ def test_the_other_times_follow_the_timeout(timeout: int, connect: float, total:
         ({"extra": '{"timeout": true}'}, "write a number of at least 0.1"),
         ({"extra": '{"max_attempts": 2.5}'}, "write a whole number"),
         ({"extra": '{"namespace": 1.5}'}, "is 1.5, not text: write it in quotes"),
-        ({"host": f"{HOST}:8443", "port": 443}, "has the port 8443, the connection 443: remove one of them"),
+        ({"host": f"{HOST}:8443", "port": 443}, "has the port 8443, the connection 443: set Port to 8443"),
         ({"extra": '{"timeout": [1]}'}, "write a number of at least 0.1"),
         ({"extra": '{"max_attempts": 0.5}'}, "write a number of at least 1"),
     ],

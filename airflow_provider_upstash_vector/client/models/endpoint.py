@@ -92,7 +92,9 @@ def _address(pasted: str, scheme: str, port: int | None) -> _Address:
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise InvalidEndpoint(f"The REST URL has a path, query or fragment: remove everything after {host!r}.")
     if own_port and port and own_port != port:
-        raise InvalidEndpoint(f"The REST URL has the port {own_port}, the connection {port}: remove one of them.")
+        raise InvalidEndpoint(
+            f"The REST URL has the port {own_port}, the connection {port}: set Port to {own_port}."
+        )
     return _Address(parts.scheme.lower(), ascii_host, own_port or port)
 
 

@@ -9,10 +9,31 @@ from playwright.sync_api import Page, expect
 from airflow_provider_upstash_vector.dev_server import DevServer
 from tests.support.browser import TakePicture
 from tests.support.connection_pages import ConnectionsPage
+from tests.support.tutorial import tutorial_connection
 
 
 def port(index: DevServer) -> str:
     return str(urlsplit(index.url).port)
+
+
+def test_the_connection_of_the_tutorial_passes_its_test(
+    connections: ConnectionsPage, index: DevServer, page: Page
+) -> None:
+    entries = tutorial_connection()
+    here = {
+        entries["Port"]: port(index),
+        entries["REST token"]: index.token,
+        entries["Connection ID"]: "of_the_tutorial",
+    }
+    form = connections.add(entries.pop("Connection Type"))
+    for label, value in entries.items():
+        for theirs, ours in here.items():
+            value = value.replace(theirs, ours)  # noqa: PLW2901 - the same value here
+        page.get_by_role("dialog").get_by_label(label).fill(value)
+    form.save()
+    connections.open()
+    connections.test("of_the_tutorial")
+    expect(connections.message("Test Connection Successful")).to_be_visible()
 
 
 def test_the_form_explains_its_fields(connections: ConnectionsPage, picture: TakePicture) -> None:
@@ -21,7 +42,7 @@ def test_the_form_explains_its_fields(connections: ConnectionsPage, picture: Tak
     expect(form.url).to_have_attribute("placeholder", "https://my-index-vector.upstash.io")
     expect(form.token).to_have_attribute("placeholder", "the token from the index's Connect tab")
     expect(form.token).to_have_css("-webkit-text-security", "disc")
-    expect(form.port).to_have_attribute("placeholder", "443: the Test button of Airflow 3.3 needs a port")
+    expect(form.port).to_have_attribute("placeholder", "the port of the REST URL, or 443 if it has none")
     # without login and schema, which an index does not have
     standard = {"Connection ID", "Connection Type", "Description", "REST URL", "REST token", "Port"}
     assert form.labels() == standard
