@@ -1,6 +1,6 @@
 """The errors that the client raises.
 
-    UpstashVectorError                 .retryable, .attempts, .call, .namespace, .id, .written
+    UpstashVectorError                 .retryable, .attempts, .call, .namespace, .id, .written, .hint
     ├─ InvalidEndpoint(ValueError)     the REST URL or token cannot be used; nothing was sent
     ├─ InvalidRequest(ValueError)      a value cannot be sent: .field and .reason
     ├─ DifferentEventLoop(RuntimeError)  an async client was used on a second event loop; nothing was sent
@@ -52,7 +52,7 @@ __all__ = [
     "UpstashVectorError",
 ]
 
-ConnectionFailureReason = Literal["dns", "tls", "refused", "timeout", "other"]
+ConnectionFailureReason = Literal["dns", "certificate", "plain_http", "tls", "refused", "timeout", "other"]
 
 
 class UpstashVectorError(Exception):
@@ -60,7 +60,7 @@ class UpstashVectorError(Exception):
 
     ``retryable`` is true if sending the same request again may succeed; ``attempts`` counts how often it was sent.
     ``call``, ``namespace`` and ``id`` identify the request, ``None`` if one does not apply. ``written`` is the
-    number of vectors that an upsert had written before the error.
+    number of vectors that an upsert had written before the error; ``hint`` what to do, and where.
     """
 
     retryable: ClassVar[bool] = False
@@ -70,6 +70,7 @@ class UpstashVectorError(Exception):
     id: str | None = None
     attempts: int = 0
     written: int | None = None
+    hint: str | None = None
 
     @property
     def message(self) -> str:
@@ -89,7 +90,8 @@ class UpstashVectorError(Exception):
         context = " ".join(part for part in parts if part)
         tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
         written = "" if self.written is None else f" ({self.written:,} vectors were already written)"
-        return f"{context}: {self.message}{tries}{written}" if context else f"{self.message}{tries}{written}"
+        hint = "" if self.hint is None else f" ({self.hint})"
+        return (f"{context}: " if context else "") + f"{self.message}{tries}{written}{hint}"
 
 
 class InvalidEndpoint(UpstashVectorError, ValueError):

@@ -17,6 +17,7 @@ from airflow_provider_upstash_vector.client.errors import (
     RateLimited,
     ResponseTimeout,
     ServerError,
+    TokenRejected,
     TransportError,
     Unauthorized,
     UpstashVectorError,
@@ -28,7 +29,9 @@ from airflow_provider_upstash_vector.provider_info import CONNECTION_FIELDS, UI_
 _SHOWN_NAMESPACES = 5
 _CONNECT_ADVICE = {
     "dns": "the host name cannot be resolved; compare the REST URL with the index's Connect tab",
-    "tls": "the TLS certificate is not trusted; check the REST URL, or set SSL_CERT_FILE to your proxy's CA",
+    "certificate": "the certificate is not trusted; check the REST URL, or set SSL_CERT_FILE to your proxy's CA",
+    "plain_http": "the server or proxy speaks plain HTTP, not TLS; write http:// in its URL, or correct the port",
+    "tls": "the TLS handshake failed; check host and port of the REST URL and, if there is one, the proxy",
     "refused": "connection refused; check host and port of the REST URL",
     "timeout": "the connection timed out; check the REST URL and any firewall in between",
     "other": "check the REST URL and, if there is one, the proxy",
@@ -77,6 +80,15 @@ def explain(error: UpstashVectorError) -> str:
     if isinstance(error, InvalidEndpoint):
         return error.message
     return f"{error.message[:1].upper()}{error.message[1:]}: {_advice(error)}."
+
+
+def hint(error: BaseException | None, conn_id: str) -> str | None:
+    """Return what to do about an error that the connection may cause, in a run its cause, and in which one."""
+    if isinstance(error, InvalidEndpoint | TokenRejected):  # they say what to do
+        return f"Airflow connection {conn_id!r}"
+    if isinstance(error, ConnectionFailed | Unauthorized):
+        return f"{_advice(error)}; Airflow connection {conn_id!r}"
+    return hint(error.__cause__, conn_id) if error is not None else None
 
 
 def _advice(error: UpstashVectorError) -> str:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from airflow_provider_upstash_vector.client.errors import InvalidEndpoint, InvalidRequest
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+from airflow_provider_upstash_vector.client.errors import InvalidEndpoint, InvalidRequest, UpstashVectorError
 from airflow_provider_upstash_vector.client.models import Endpoint
 from airflow_provider_upstash_vector.client.redaction import hiding_frames
 from airflow_provider_upstash_vector.client.retry import RetryPolicy
 from airflow_provider_upstash_vector.client.validation import identifier
 from airflow_provider_upstash_vector.hooks.connection_extras import ConnectionWithExtras, read_extras
+from airflow_provider_upstash_vector.hooks.connection_form import hint
 
 try:
     from airflow.sdk.log import mask_secret
@@ -64,6 +69,25 @@ def read_connection(connection: AirflowConnection) -> ConnectionSettings:
     )
     _mask_token(settings.endpoint.token.get_secret_value())
     return settings
+
+
+@contextmanager
+def naming_connection(conn_id: str) -> Iterator[None]:
+    """Add to errors that the connection may cause its id and what to do.
+
+    Raises :class:`InvalidEndpoint` if Airflow has no such connection.
+    """
+    try:
+        yield
+    except UpstashVectorError as error:
+        error.hint = hint(error, conn_id)
+        raise
+    except AirflowNotFoundException:
+        raise InvalidEndpoint(
+            f"There is no Airflow connection {conn_id!r}. Add it under Admin, Connections, or with: airflow "
+            f"connections add {shlex.quote(conn_id)} --conn-type upstash_vector --conn-port 443 "
+            "--conn-host https://my-index-vector.upstash.io --conn-password TOKEN"
+        ) from None
 
 
 def _mask_token(token: str) -> None:

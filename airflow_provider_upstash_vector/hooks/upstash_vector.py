@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook
 
+from airflow_provider_upstash_vector.client import wire
 from airflow_provider_upstash_vector.client.base import RequestStats
 from airflow_provider_upstash_vector.client.credentials import Credentials
 from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
@@ -18,7 +19,11 @@ from airflow_provider_upstash_vector.client.models import Endpoint, NumbersLike,
 from airflow_provider_upstash_vector.client.sync_client import VectorClient
 from airflow_provider_upstash_vector.client.validation import IdLike
 from airflow_provider_upstash_vector.hooks import connection_form
-from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
+from airflow_provider_upstash_vector.hooks.connection_settings import (
+    ConnectionSettings,
+    naming_connection,
+    read_connection,
+)
 from airflow_provider_upstash_vector.hooks.object_storage import object_paths
 
 if TYPE_CHECKING:
@@ -54,6 +59,17 @@ def _on_connection(
     hook_method.__name__, hook_method.__doc__ = method.__name__, method.__doc__
     hook_method.__signature__ = signature  # type: ignore[attr-defined]  # functions take any attribute
     return hook_method
+
+
+class _ConnectionClient(VectorClient):
+    """A client whose errors name the connection."""
+
+    conn_id = ""
+
+    def run(self, request: wire.Call[_T] | wire.CallSequence[_T]) -> _T:
+        """Send a call or a sequence, as :meth:`VectorClient.run`."""
+        with naming_connection(self.conn_id):
+            return super().run(request)
 
 
 class UpstashVectorHook(BaseHook):
@@ -102,7 +118,8 @@ class UpstashVectorHook(BaseHook):
     @cached_property
     def settings(self) -> ConnectionSettings:
         """The settings of the connection, read once. Raises ``InvalidEndpoint`` if they are invalid."""
-        return read_connection(self.get_connection(self.upstash_vector_conn_id))
+        with naming_connection(self.upstash_vector_conn_id):
+            return read_connection(self.get_connection(self.upstash_vector_conn_id))
 
     @cached_property
     def credentials(self) -> Credentials:
@@ -115,9 +132,10 @@ class UpstashVectorHook(BaseHook):
     def get_conn(self) -> VectorClient:
         """Return the sync client, created on first use and closed with the hook."""
         if self._client is None:
-            self._client = VectorClient(
+            self._client = _ConnectionClient(
                 self.credentials, policy=self.settings.policy, cancel_token=self._cancel_token
             )
+            self._client.conn_id = self.upstash_vector_conn_id
         return self._client
 
     @property
@@ -190,21 +208,22 @@ class UpstashVectorHook(BaseHook):
         """
         from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - most tasks do not need it
 
-        return bulk.update(
-            rows,
-            self.credentials,
-            namespace=self.resolve_namespace(namespace),
-            policy=self.settings.policy,
-            failures_path=failures_path,
-            checkpoint=checkpoint,
-            budget_store=budget_store,
-            keep_checkpoint=keep_checkpoint,
-            cancel_token=cancel_token,
-            progress=progress,
-            find_paths=object_paths,
-            log=log or self.log,
-            **arguments,
-        )
+        with naming_connection(self.upstash_vector_conn_id):
+            return bulk.update(
+                rows,
+                self.credentials,
+                namespace=self.resolve_namespace(namespace),
+                policy=self.settings.policy,
+                failures_path=failures_path,
+                checkpoint=checkpoint,
+                budget_store=budget_store,
+                keep_checkpoint=keep_checkpoint,
+                cancel_token=cancel_token,
+                progress=progress,
+                find_paths=object_paths,
+                log=log or self.log,
+                **arguments,
+            )
 
     @staticmethod
     def open_checkpoint(path: PathLike, owner: str) -> FileCheckpoint:

@@ -16,7 +16,11 @@ from asgiref.sync import sync_to_async
 from airflow_provider_upstash_vector.client import AsyncVectorClient, Credentials, Endpoint
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 from airflow_provider_upstash_vector.client.redaction import without_frames
-from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
+from airflow_provider_upstash_vector.hooks.connection_settings import (
+    ConnectionSettings,
+    naming_connection,
+    read_connection,
+)
 from airflow_provider_upstash_vector.polling.conditions import condition
 from airflow_provider_upstash_vector.polling.poller import (
     MAX_FAILED_CHECKS,
@@ -118,12 +122,11 @@ class UpstashVectorTrigger(BaseTrigger):
 
     async def _check(self, poller: Poller) -> PollDecision:
         try:
-            client = await self._open()
-            result = await client.run(poller.condition.request())
+            with naming_connection(self.upstash_vector_conn_id):
+                client = await self._open()
+                result = await client.run(poller.condition.request())
         except UpstashVectorError as error:
             return poller.after_error(error, time.time())
-        except AirflowNotFoundException as error:
-            return Finished("failed", str(error), permanent=True)
         return poller.after_result(result, time.time())
 
     async def _open(self) -> AsyncVectorClient:

@@ -68,7 +68,9 @@ def test_names_have_no_terminal_sequences() -> None:
     [
         (errors.InvalidEndpoint("The REST URL is missing."), "The REST URL is missing."),
         (errors.ConnectionFailed("cannot connect", "dns"), "Cannot connect: the host name cannot be resolved"),
-        (errors.ConnectionFailed("cannot connect", "tls"), "the TLS certificate is not trusted"),
+        (errors.ConnectionFailed("cannot connect", "certificate"), "the certificate is not trusted"),
+        (errors.ConnectionFailed("cannot connect", "plain_http"), "speaks plain HTTP, not TLS; write http://"),
+        (errors.ConnectionFailed("cannot connect", "tls"), "the TLS handshake failed"),
         (errors.ConnectionFailed("cannot connect", "refused"), "connection refused"),
         (errors.ConnectionFailed("cannot connect", "timeout"), "the connection timed out"),
         (errors.ConnectionFailed("cannot connect"), "check the REST URL and, if there is one, the proxy"),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
+import pickle
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from airflow_provider_upstash_vector.client import errors
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
@@ -120,8 +121,36 @@ def test_creating_a_hook_reads_no_connection(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_an_unknown_connection(monkeypatch: pytest.MonkeyPatch, airflow_home: AirflowHome) -> None:
-    with pytest.raises(AirflowNotFoundException):
-        UpstashVectorHook("there_is_no_such_connection").info()
+    hook = UpstashVectorHook("there is no such connection")
+    command = "airflow connections add 'there is no such connection' --conn-type upstash_vector"
+    calls = (hook.info, lambda: hook.update("a", data="x"), lambda: hook.bulk_update([]))
+    for call in calls:
+        with pytest.raises(errors.InvalidEndpoint, match=command):
+            call()
+    assert command in hook.test_connection()[1]
+
+
+def test_errors_of_the_connection_name_it_and_the_remedy(
+    server: DevServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = connect(monkeypatch, host=server.url, password="wrong")
+    calls: dict[str, Callable[[], Any]] = {
+        "update": lambda: hook.update("a", data="x"),
+        "range": lambda: next(iter(hook.range())),
+        "resumable-query": lambda: hook.resumable_query([1, 0], top_k=1).__enter__(),
+        "run without a check": lambda: hook.bulk_update([{"id": "a", "data": "x"}], check_index=False),
+        "run": lambda: hook.bulk_update([{"id": "a", "data": "x"}]),
+    }
+    for call in calls.values():
+        with hook, pytest.raises(errors.UpstashVectorError) as caught:
+            call()
+        advice = "(use the REST token from the index's Connect tab; Airflow connection 'my_index')"
+        for error in (caught.value, pickle.loads(pickle.dumps(caught.value))):  # noqa: S301 - our own
+            assert str(error).endswith(advice)
+    with pytest.raises(errors.InvalidEndpoint, match=r"REST URL is missing.* \(Airflow connection 'my_index'\)"):
+        connect(monkeypatch, host="").info()
+    with pytest.raises(errors.ConnectionFailed, match=r"connection refused; check host and port .*'my_index'"):
+        connect(monkeypatch, host="http://127.0.0.1:1", password="x", extra={"max_attempts": 1}).info()
 
 
 def test_the_limits_of_the_connection_apply(server: DevServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,10 +203,11 @@ def test_the_test_button_sends_one_request(connection: str, server: DevServer) -
     assert server.requests["info"] == 1
 
 
-def test_the_test_button_never_raises(airflow_home: AirflowHome) -> None:
+def test_the_test_button_never_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(UpstashVectorHook, "get_connection", {}.__getitem__)
     assert UpstashVectorHook("there_is_no_such_connection").test_connection() == (
         False,
-        "The connection test failed: AirflowNotFoundException.",
+        "The connection test failed: KeyError.",
     )
 
 

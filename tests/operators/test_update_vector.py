@@ -14,8 +14,13 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Airfl
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient, errors
 from airflow_provider_upstash_vector.decorators.upstash_vector import upstash_vector_update_task
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
-from airflow_provider_upstash_vector.operators.upstash_vector import UpdateVectorOperator
-from tests.support.harness import context, run
+from airflow_provider_upstash_vector.operators.upstash_vector import (
+    BulkUpdateVectorsOperator,
+    UpdateVectorOperator,
+)
+from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
+from tests.support.airflow_home import AirflowHome
+from tests.support.harness import context, run, task_instance
 from tests.support.index_fixtures import connection_json
 
 PLAIN = False
@@ -66,6 +71,19 @@ def test_a_mode_in_default_args_does_not_affect_tasks_without_metadata(mode: str
 def test_on_missing_is_checked_when_the_dag_is_parsed() -> None:
     with pytest.raises(ValueError, match="on_missing must be warn, fail or skip, got 'ignore'"):
         UpdateVectorOperator(task_id="t", vector_id="a", data="x", on_missing="ignore")  # type: ignore[arg-type]  # the mistake in question
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [
+        UpdateVectorOperator(task_id="t", vector_id="a", data="x", upstash_vector_conn_id="no_such"),
+        BulkUpdateVectorsOperator(task_id="t", rows=[], upstash_vector_conn_id="no_such"),
+        UpstashVectorIndexReadySensor(task_id="t", upstash_vector_conn_id="no_such"),
+    ],
+)
+def test_a_missing_connection_fails_at_once(operator: Any, airflow_home: AirflowHome) -> None:
+    with pytest.raises(AirflowFailException, match="airflow connections add no_such --conn-type upstash_vector"):
+        operator.execute({**context({}), "ti": task_instance()})
 
 
 @pytest.mark.usefixtures("stored")

@@ -20,6 +20,8 @@ from airflow_provider_upstash_vector.client.proxies import Proxy
 from airflow_provider_upstash_vector.client.redaction import Redactor
 from airflow_provider_upstash_vector.client.wire import Response
 
+# What OpenSSL reports for bytes that are no TLS record; version 3.2 and later has another name for it.
+_NO_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"}
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 
 
@@ -102,8 +104,11 @@ def connection_failed(error: BaseException, redactor: Redactor) -> ConnectionFai
     for cause in _causes(error):
         if isinstance(cause, socket.gaierror):
             reason = "dns"
-        elif isinstance(cause, ssl.SSLError | ssl.CertificateError):
-            reason = "tls"
+        elif isinstance(cause, ssl.SSLCertVerificationError):
+            reason = "certificate"
+        elif isinstance(cause, ssl.SSLError):
+            # aiohttp wraps the error in one of the same class without a reason
+            reason = "plain_http" if getattr(cause, "reason", None) in _NO_TLS else "tls"
         elif isinstance(cause, ConnectionRefusedError):
             reason = "refused"
         elif isinstance(cause, TimeoutError | asyncio.TimeoutError):  # two classes on Python 3.10

@@ -22,6 +22,7 @@ from airflow_provider_upstash_vector.client.errors import (
     ResponseLost,
     ResponseTimeout,
 )
+from airflow_provider_upstash_vector.client.redaction import Redactor
 from airflow_provider_upstash_vector.client.transports import base
 from airflow_provider_upstash_vector.client.transports.aiohttp import AiohttpTransport
 from airflow_provider_upstash_vector.client.transports.http1.transport import Http1Transport
@@ -124,7 +125,7 @@ def test_an_untrusted_certificate(transport: str, authority: trustme.CA) -> None
         pytest.raises(ConnectionFailed) as caught,
     ):
         client.update(CHANGE)
-    assert caught.value.reason == "tls"
+    assert caught.value.reason == "certificate"
     assert server.requests == []
 
 
@@ -143,7 +144,46 @@ def test_a_certificate_for_another_host(
         pytest.raises(ConnectionFailed) as caught,
     ):
         client.update(CHANGE)
-    assert caught.value.reason == "tls"
+    assert caught.value.reason == "certificate"
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "plain_http"),
+        (b"<html>Not here</html>", "plain_http"),
+        (b"\x15\x03\x03\x00\x02\x02\x28", "tls"),  # an alert: handshake failure
+    ],
+)
+def test_a_server_that_does_not_speak_tls(transport: str, reply: bytes, reason: str) -> None:
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                connection.settimeout(60)
+                connection.recv(1 << 16)
+                connection.sendall(reply)
+                connection.shutdown(socket.SHUT_WR)
+                connection.recv(1 << 16)
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        either = client_to(transport, f"https://127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(ConnectionFailed) as caught:
+            either.update(CHANGE)
+        either.end()
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [("WRONG_VERSION_NUMBER", "plain_http"), ("RECORD_LAYER_FAILURE", "plain_http"), ("NO_CIPHERS", "tls")],
+)
+def test_the_names_of_openssl_for_bytes_that_are_no_tls(reason: str, expected: str) -> None:
+    error = ssl.SSLError(1, "any text")
+    error.reason = reason
+    assert base.connection_failed(error, Redactor("t0k3n")).reason == expected
 
 
 @pytest.mark.parametrize("open_transport", [Http1Transport, AiohttpTransport])
