@@ -38,6 +38,7 @@ def create_parser() -> argparse.ArgumentParser:
     index.add_argument("--url", help=f"the index's REST URL; {URL_VARIABLE} by default")
     index.add_argument("--conn-id", help="an Airflow connection; also reads URIs of object stores")
     parser.add_argument("--failures-path", metavar="FILE", help="JSON Lines file for rejected and failed rows")
+    parser.add_argument("--missing-path", metavar="FILE", help="JSON Lines file for ids that are not in the index")
     parser.add_argument("--checkpoint", metavar="FILE", help="resume from here if a run stopped early")
     parser.add_argument("--progress", choices=["auto", "bar", "log", "none"])
     for name, kind in get_type_hints(BulkOptions).items():

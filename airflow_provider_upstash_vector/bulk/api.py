@@ -28,11 +28,11 @@ from airflow_provider_upstash_vector.bulk.sources import (
     open_source,
 )
 from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFiles
-from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath
+from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, local_path
 from airflow_provider_upstash_vector.bulk.tracking.budget import BudgetStore
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore, FileCheckpoint, own_files
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChanged, clear_checkpoint, locked
-from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile
+from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile, MissingFile
 from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind
 from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed, writing
 from airflow_provider_upstash_vector.cancellation import CancelToken, in_thread
@@ -55,6 +55,7 @@ async def update_async(
     namespace: str = "",
     policy: RetryPolicy | None = None,
     failures_path: PathLike | None = None,
+    missing_path: PathLike | None = None,
     checkpoint: PathLike | CheckpointStore | None = None,
     budget_store: BudgetStore | None = None,
     keep_checkpoint: bool = False,
@@ -84,6 +85,7 @@ async def update_async(
     :param failures_path: a JSON Lines file for rows that were rejected or failed. It and the checkpoint's file are
         never read as rows, and get mode 0600; a file there that no run has written is an error, and a symbolic
         link is replaced.
+    :param missing_path: such a file for the ids that are not in the index, with id and namespace on each line.
     :param checkpoint: a file, or a :class:`CheckpointStore`, that a later run resumes from.
     :param budget_store: keeps the day's requests for ``daily_budget``; by default in ``<checkpoint>.budget``.
         Without either, the budget covers this run alone.
@@ -98,9 +100,11 @@ async def update_async(
     options = BulkOptions(namespace=namespace, **arguments)
     store = _store(checkpoint, find_paths)
     failures = None if failures_path is None else FailuresFile(_path(failures_path, find_paths))
+    missing = None if missing_path is None else MissingFile(_path(missing_path, find_paths))
 
     def open_checked() -> tuple[Source | AsyncSource, WriteFailed | None]:
-        own = OwnFiles(failures.own_files() if failures else (), own_files(store) if store else ())
+        files = [file.own_files() for file in (failures, missing) if file]
+        own = OwnFiles(*files, own_files(store) if store else ())
         part, names = options.part(), options.names
         source = open_source(
             rows,
@@ -112,6 +116,8 @@ async def update_async(
             own=own,
         )
         try:
+            if missing and not options.dry_run:
+                missing.check()
             _check_files(failures, store, dry_run=options.dry_run)
         except WriteFailed as error:
             return source, error
@@ -136,6 +142,7 @@ async def update_async(
             budget_store=budget_store,
             keep_checkpoint=keep_checkpoint,
             failures=failures,
+            missing=missing,
             progress=progress,
             log=log,
             blocked=blocked,
@@ -149,8 +156,7 @@ async def update_async(
 def _check_files(failures: FailuresFile | None, store: CheckpointStore | None, *, dry_run: bool) -> None:
     """Raise ``InvalidRows`` rather than replace a file that is not a run's, or failures that a run will need."""
     if failures:
-        with writing("failures_file", f"the failures file {failures} cannot be read"):
-            failures.check()
+        failures.check()
     if isinstance(store, FileCheckpoint):
         with writing("checkpoint", f"the checkpoint {store.path} cannot be read"):
             store.check()
@@ -182,12 +188,14 @@ def _store(checkpoint: PathLike | CheckpointStore | None, find: FindPaths) -> Ch
 
 
 def _path(path: PathLike, find: FindPaths) -> OpenablePath:
-    if isinstance(path, Path) or (isinstance(path, OpenablePath) and not isinstance(path, str)):
-        return path
-    paths = find(os.fspath(path)) if os.fspath(path) else ()
-    if len(paths) != 1:
-        raise InvalidRows(f"{path!r} must name one file")
-    return paths[0]
+    """Return the path of a file; a local one is absolute, since messages and the report name it."""
+    if not isinstance(path, Path) and (isinstance(path, str) or not isinstance(path, OpenablePath)):
+        paths = find(os.fspath(path)) if os.fspath(path) else ()
+        if len(paths) != 1:
+            raise InvalidRows(f"{path!r} must name one file")
+        path = paths[0]
+    local = local_path(path)
+    return path if local is None else local.absolute()
 
 
 def _run_in_thread(job: Coroutine[Any, Any, BulkReport], cancel_token: CancelToken) -> BulkReport:

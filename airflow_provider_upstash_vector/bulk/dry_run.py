@@ -31,7 +31,6 @@ async def check_rows(
     overwrite_check: OverwriteCheck | None,
     cancel_token: CancelToken,
     time_limit_seconds: float | None,
-    failures_path: str | None,
 ) -> tuple[BulkReport, StopReason | None]:
     """Return the report of what would be sent, and the reason if the run stopped early."""
     started = time.monotonic()
@@ -69,7 +68,6 @@ async def check_rows(
     report = recorder.report(
         total=rows,
         all_read=stop_reason is None,
-        failures_path=failures_path,
         dry_run=True,
         retries=0,
         bytes_sent=size,

@@ -22,6 +22,7 @@ Reason = Literal[
     "superseded",
     "index_changed",
     "failures_file",
+    "missing_file",
 ]
 
 

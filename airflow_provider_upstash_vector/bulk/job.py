@@ -90,12 +90,12 @@ class Job:
             report, stop_reason, last = await (self._dry_run() if self._options.dry_run else self._send_rows())
         except BaseException:
             with suppress(Exception):  # it must not hide the error of the run
-                await self._state.close_failures(begin=False)
+                await self._state.close_files(begin=False)
             self._state.close_checkpoint()
             raise
         stop_reason = stop_reason or self._state.too_many_failures(report)
         try:
-            await self._state.close_failures(begin=stop_reason is None or self._returns(stop_reason))
+            await self._state.close_files(begin=stop_reason is None or self._returns(stop_reason))
             if last is not None:
                 await self._unless_stopped(self._state.end_checkpoint(report, last))
         except _Stopped as stopped:
@@ -123,7 +123,6 @@ class Job:
                     overwrite_check=OverwriteCheck(client) if self._options.check_index else None,
                     cancel_token=self._environment.cancel_token,
                     time_limit_seconds=self._options.time_limit_seconds,
-                    failures_path=self._state.failures_path,
                 )
         except Exception as error:
             if _explains_itself(error):

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from airflow_provider_upstash_vector.plurals import plural
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThisAttempt:
@@ -49,6 +51,7 @@ class BulkReport:
     seconds: float
     throttled_seconds: float
     failures_path: str | None = None
+    missing_path: str | None = None
     all_read: bool = True
     dry_run: bool = False
     updated_by_namespace: dict[str, int] = field(default_factory=dict)
@@ -85,17 +88,19 @@ class BulkReport:
         return {**plain, **rounded, "rows_per_second": round(self.rows_per_second, 1)}
 
     def __str__(self) -> str:
+        paths = {"failures_path": self.failures_path, "missing_path": self.missing_path}
+        files = "".join(f"; {name}: {path}" for name, path in paths.items() if path is not None)
         if self.dry_run:
             return (
-                f"{self.not_attempted:,} of {self.total:,} rows would be sent, {self.bytes_sent:,} bytes; "
-                f"{self.rejected:,} rejected"
+                f"{self.not_attempted:,} of {plural(self.total, 'row')} would be sent, "
+                f"{plural(self.bytes_sent, 'byte')}; {self.rejected:,} rejected{files}"
             )
         rest = "" if self.all_read else " of those read"
         return (
-            f"{self.updated:,} of {self.total:,} rows updated, {self.missing:,} missing, "
+            f"{self.updated:,} of {plural(self.total, 'row')} updated, {self.missing:,} missing, "
             f"{self.rejected:,} rejected, {self.failed:,} failed, {self.not_attempted:,}{rest} not attempted, "
-            f"in {self.seconds:,.1f} s ({self.rows_per_second:,.0f}/s, {self.retries:,} retries, "
-            f"{self.throttled_seconds:,.1f} s throttled)"
+            f"in {self.seconds:,.1f} s ({self.rows_per_second:,.0f}/s, "
+            f"{plural(self.retries, 'retry', 'retries')}, {self.throttled_seconds:,.1f} s throttled){files}"
         )
 
 

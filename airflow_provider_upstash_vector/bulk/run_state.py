@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from airflow_provider_upstash_vector.bulk.tracking.checkpointing import (
     RowsDigest,
     load_checkpoint,
 )
-from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile
+from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile, MissingFile
 from airflow_provider_upstash_vector.bulk.tracking.journal import Work
 from airflow_provider_upstash_vector.bulk.tracking.lock import CheckpointLock
 from airflow_provider_upstash_vector.bulk.tracking.monitor import RunMonitor
@@ -59,6 +59,7 @@ class RunEnvironment:
     budget_store: BudgetStore | None
     keep_checkpoint: bool
     failures: FailuresFile | None
+    missing: MissingFile | None
     progress: ProgressKind
     log: Log
     blocked: WriteFailed | None = None
@@ -95,14 +96,15 @@ class RunState:
         self.first_number = 0 if compare else self.tracker.watermark
         self.digest = RowsDigest(before.read, before.digest) if compare else None
         self._is_settled = self.tracker.is_settled if loaded else None
-        self._failures = environment.failures
-        self.failures_path = str(self._failures) if self._failures else None
+        failures, missing = environment.failures, None if options.dry_run else environment.missing
+        self._files = [file for file in (failures, missing) if file is not None]
         self.recorder = OutcomeRecorder(
             self.tracker,
             limit=RowLimit("max_failures", options.max_failures),
             total=source.total,
             missing_fails=options.on_missing == "fail",
-            failures=self._failures,
+            failures=failures,
+            missing=missing,
             journal=self.checkpoint_writer.journal if self.checkpoint_writer else None,
             namespaces=NamespaceCounts(before.namespaces),
         )
@@ -135,11 +137,11 @@ class RunState:
             return None
 
     async def prepare(self) -> None:
-        """Try the failures file. Raises :class:`WriteFailed`, also for what could not be read before."""
+        """Try the files with outcomes. Raises :class:`WriteFailed`, also for what could not be read before."""
         if self._blocked:
             raise self._blocked
-        if self._failures:
-            await in_thread(self._failures.prepare, self._is_settled)
+        for file in self._files:
+            await in_thread(file.prepare, self._is_settled)
 
     async def save_first(self) -> None:
         """Take over the checkpoint. Raises :class:`WriteFailed` or :class:`Superseded`."""
@@ -179,7 +181,6 @@ class RunState:
         return self.recorder.report(
             total=max(next_number + (rest or 0), self.tracker.end),  # completed rows may be unread
             all_read=rest is not None,
-            failures_path=self.failures_path,
             dry_run=self._options.dry_run,
             retries=numbers.retries,
             bytes_sent=numbers.bytes_sent,
@@ -208,7 +209,7 @@ class RunState:
         """Return the reason if a run that has read all rows has more failures than allowed."""
         if not self.recorder.too_many(report.total, all_rows=True):
             return None
-        return stop_reasons.for_failures(self.recorder.failures, self._options.max_failures)
+        return stop_reasons.for_failures(self.recorder)
 
     async def end_checkpoint(self, report: BulkReport, last: Checkpoint) -> None:
         """Delete the checkpoint, or keep it until the caller deletes it. Nothing may fail afterwards."""
@@ -226,16 +227,15 @@ class RunState:
             with suppress(OSError):  # it concerns files that a later run replaces
                 self.checkpoint_writer.close()
 
-    async def close_failures(self, *, begin: bool) -> None:
-        """Close the failures file; ``begin`` replaces the previous one even if no row has an outcome."""
-        if self._failures is None:
-            return
-        if self.checkpoint_writer and self.checkpoint_writer.superseded:
-            self._failures.abandon()
-            return
-        if begin:
-            self._failures.begin()
-        await in_thread(self._failures.close)
+    async def close_files(self, *, begin: bool) -> None:
+        """Close the files with outcomes; ``begin`` replaces the previous ones even if no row has an outcome."""
+        superseded = self.checkpoint_writer is not None and self.checkpoint_writer.superseded
+        with ExitStack() as all_files:  # an error of one does not keep the other open
+            for file in self._files:
+                all_files.callback(file.abandon if superseded else file.close)
+                if begin and not superseded:
+                    file.begin()
+            await in_thread(all_files.pop_all().close)
 
     def _this_attempt(self, engine: Engine, numbers: Checkpoint) -> ThisAttempt:
         """Return the work of this run alone."""

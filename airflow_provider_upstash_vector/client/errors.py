@@ -29,6 +29,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from airflow_provider_upstash_vector.plurals import plural
+
 __all__ = [
     "ApiError",
     "BadRequest",
@@ -89,7 +91,8 @@ class UpstashVectorError(Exception):
             parts.append(f"in namespace {self.namespace!r}" if self.namespace else "in the default namespace")
         context = " ".join(part for part in parts if part)
         tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
-        written = "" if self.written is None else f" ({self.written:,} vectors were already written)"
+        were = "" if self.written is None else plural(self.written, "vector was", "vectors were")
+        written = were and f" ({were} already written)"
         hint = "" if self.hint is None else f" ({self.hint})"
         return (f"{context}: " if context else "") + f"{self.message}{tries}{written}{hint}"
 

@@ -59,6 +59,7 @@ class BulkUpdateTask(Protocol):
         max_failures: int | str = ...,
         on_missing: options.OnMissing = ...,
         failures_path: str | PathLike[str] | None = ...,
+        missing_path: str | PathLike[str] | None = ...,
         checkpoint: str | PathLike[str] | None = ...,
         daily_budget: int | None = ...,
         on_budget: options.OnBudget = ...,

@@ -10,6 +10,7 @@ import sys
 
 from airflow_provider_upstash_vector.dev_server.models import INDEX_TYPES, SIMILARITY_FUNCTIONS
 from airflow_provider_upstash_vector.dev_server.server import DevServer
+from airflow_provider_upstash_vector.plurals import plural
 
 
 def main() -> None:
@@ -32,7 +33,7 @@ def main() -> None:
     except (ValueError, OSError, OverflowError, sqlite3.Error) as error:
         sys.exit(f"dev_server: {error}")
     spec = server.spec
-    dense = f", {spec.dimension} dimensions, {spec.similarity}" if spec.is_dense else ""
+    dense = f", {plural(spec.dimension, 'dimension')}, {spec.similarity}" if spec.is_dense else ""
     print(f"Upstash Vector dev server: {spec.index_type}{dense}, stored in {options.database}")  # noqa: T201 - a command's output
     print(f"export UPSTASH_VECTOR_REST_URL={server.url}", flush=True)  # noqa: T201 - see above
     if token is None:

@@ -16,6 +16,7 @@ from airflow_provider_upstash_vector.dev_server.commands import ServerState
 from airflow_provider_upstash_vector.dev_server.faults import Fault, Faults
 from airflow_provider_upstash_vector.dev_server.models import IndexSpec
 from airflow_provider_upstash_vector.dev_server.responses import HttpError, Response
+from airflow_provider_upstash_vector.plurals import plural
 
 PREFIX = "/_dev/"
 
@@ -36,7 +37,7 @@ and {port} as "Port".
 
 def page(url: str, spec: IndexSpec, counts: dict[str, int]) -> Response:
     """Return what the server is and how to connect to it; the token is not shown."""
-    dense = f", {spec.dimension} dimensions, {spec.similarity}" if spec.is_dense else ""
+    dense = f", {plural(spec.dimension, 'dimension')}, {spec.similarity}" if spec.is_dense else ""
     models = "".join(f", {model}" for model in (spec.embedding_model, spec.sparse_embedding_model) if model)
     text = _PAGE.format(
         url=url,

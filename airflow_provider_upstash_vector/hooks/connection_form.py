@@ -24,6 +24,7 @@ from airflow_provider_upstash_vector.client.errors import (
 )
 from airflow_provider_upstash_vector.client.models import IndexInfo
 from airflow_provider_upstash_vector.client.redaction import printable
+from airflow_provider_upstash_vector.plurals import plural
 from airflow_provider_upstash_vector.provider_info import CONNECTION_FIELDS, UI_FIELD_BEHAVIOUR
 
 _SHOWN_NAMESPACES = 5
@@ -63,16 +64,12 @@ def describe_index(info: IndexInfo) -> str:
     """Return type, size and namespaces of an index in one line."""
     kind = f"{info.index_type} index"
     if info.index_type != "SPARSE":
-        kind += f" of {info.dimension} dimensions ({info.similarity_function})"
+        kind += f" of {plural(info.dimension, 'dimension')} ({info.similarity_function})"
     names = [name or "(default)" for name in sorted(info.namespaces)]
     more = len(names) - _SHOWN_NAMESPACES
     listed = ", ".join(names[:_SHOWN_NAMESPACES]) + (f" and {more} more" if more > 0 else "")
-    counts = f"{_plural(info.vector_count, 'vector')}, {_plural(len(names), 'namespace')}"
+    counts = f"{plural(info.vector_count, 'vector')}, {plural(len(names), 'namespace')}"
     return printable(f"{kind}, {counts}: {listed}")
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def explain(error: UpstashVectorError) -> str:

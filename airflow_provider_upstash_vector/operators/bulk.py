@@ -23,7 +23,12 @@ from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.hooks.task_state import TaskStateCheckpoint
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.lineage import WriteResult
-from airflow_provider_upstash_vector.operators.base.arguments import optional_text, rendered_path, rendered_value
+from airflow_provider_upstash_vector.operators.base.arguments import (
+    literal_mode,
+    optional_text,
+    rendered_path,
+    rendered_value,
+)
 from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
 from airflow_provider_upstash_vector.operators.base.display import MAX_SHOWN_ITEMS, unwrap
 from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
@@ -51,6 +56,7 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         ``metadata_update_mode``, ``namespace``.
     :param namespace: for rows that set none; ``None`` for the connection's, ``""`` for the default one.
     :param failures_path: a JSON Lines file for rejected and failed rows, which can be passed as ``rows`` again.
+    :param missing_path: a JSON Lines file for the ids that are not in the index.
     :param checkpoint: where a retry resumes: ``"auto"``, in the task's state (Airflow 3.3 and later); a path or
         URI, which other DAG runs resume from too; or ``None``.
     :param options: those of :class:`~airflow_provider_upstash_vector.bulk.options.BulkArguments`.
@@ -68,6 +74,7 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         "namespace",
         "metadata_update_mode",
         "failures_path",
+        "missing_path",
         "checkpoint",
         "resume",
         "shard",
@@ -87,6 +94,7 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         max_failures: int | str = BulkOptions.max_failures,
         on_missing: OnMissing = BulkOptions.on_missing,
         failures_path: str | PathLike[str] | XComArg | None = None,
+        missing_path: str | PathLike[str] | XComArg | None = None,
         checkpoint: str | PathLike[str] | XComArg | None = "auto",
         daily_budget: int | None = BulkOptions.daily_budget,
         on_budget: OnBudget = BulkOptions.on_budget,
@@ -127,11 +135,13 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
         self.metadata_field = metadata_field
         self.metadata_update_mode_field = metadata_update_mode_field
         self.namespace_field = namespace_field
-        BulkOptions(**self._options())  # an invalid option fails when the DAG is parsed
+        # an invalid option fails when the DAG is parsed
+        BulkOptions(**self._options(), metadata_update_mode=literal_mode(metadata_update_mode))
         self.rows = rows
         self.namespace = namespace
         self.metadata_update_mode = metadata_update_mode
         self.failures_path = failures_path
+        self.missing_path = missing_path
         self.checkpoint = checkpoint
         self.resume = resume
         self.shard = shard
@@ -162,6 +172,7 @@ class BulkUpdateVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVect
                     namespace=optional_text(self.namespace, "namespace"),
                     metadata_update_mode=optional_text(self.metadata_update_mode, "metadata_update_mode"),
                     failures_path=rendered_path(self.failures_path, "failures_path"),
+                    missing_path=rendered_path(self.missing_path, "missing_path"),
                     checkpoint=checkpoint,
                     budget_store=self._budget_store(context, path),
                     keep_checkpoint=self.wait_until_indexed,

@@ -15,6 +15,7 @@ from airflow_provider_upstash_vector.client.validation import vector_id as check
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.lineage import WriteResult
 from airflow_provider_upstash_vector.operators.base.arguments import (
+    literal_mode,
     optional_text,
     rendered_value,
 )
@@ -89,6 +90,7 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
         super().__init__(**kwargs)
         if on_missing not in get_args(OnMissing):
             raise ValueError(f"on_missing must be warn, fail or skip, got {on_missing!r}")
+        literal_mode(metadata_update_mode)  # a wrong one fails when the DAG is parsed
         self.vector_id = vector_id
         self.vector = vector
         self.sparse_vector = sparse_vector
@@ -107,26 +109,31 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
         self.persist_link(context)
         with hook:
             with airflow_errors("update", namespace=namespace, id=self.vector_id):
-                updated = self._update(hook, namespace)
+                updated, changes = self._update(hook, namespace)
                 written = WriteResult(host=hook.settings.endpoint.url, updated={namespace: updated})
                 self.emit_lineage(context, written)
             place = f"namespace {namespace!r}" if namespace else "the default namespace"
             if updated:
-                self.log.info("Updated vector %r in %s.", str(self.vector_id), place)
+                self.log.info("Updated vector %r in %s: %s.", str(self.vector_id), place, changes)
                 return int(self.when_indexed(namespace, updated))
         self._handle_missing(f"There is no vector {str(self.vector_id)!r} in {place}; nothing was updated.")
         return updated
 
-    def _update(self, hook: UpstashVectorHook, namespace: str) -> int:
+    def _update(self, hook: UpstashVectorHook, namespace: str) -> tuple[int, str]:
+        """Return the updated count, and which parts were to be changed in which mode."""
         outcome = "failed"
         try:
+            parts = {
+                "vector": rendered_value(self.vector, "vector", _NUMBERS),
+                "sparse_vector": rendered_value(self.sparse_vector, "sparse_vector", _SPARSE),
+                "data": optional_text(self.data, "data"),
+                "metadata": rendered_value(self.metadata, "metadata", _OBJECT),
+            }
+            mode = optional_text(self.metadata_update_mode, "metadata_update_mode")
             updated = hook.update(
                 checked_id(self.vector_id, "vector_id"),
-                vector=rendered_value(self.vector, "vector", _NUMBERS),
-                sparse_vector=rendered_value(self.sparse_vector, "sparse_vector", _SPARSE),
-                data=optional_text(self.data, "data"),
-                metadata=rendered_value(self.metadata, "metadata", _OBJECT),
-                metadata_update_mode=optional_text(self.metadata_update_mode, "metadata_update_mode"),
+                **parts,
+                metadata_update_mode=mode,
                 namespace=namespace,
             )
             outcome = "updated" if updated else "missing"
@@ -135,7 +142,8 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
             raise
         finally:
             metrics.emit_update_metrics(outcome, hook.request_stats)
-        return updated
+        present = [name for name, value in parts.items() if value is not None]
+        return updated, ", ".join(present).replace("metadata", f"metadata ({(mode or 'OVERWRITE').upper()})")
 
     def _handle_missing(self, message: str) -> None:
         if self.on_missing == "fail":

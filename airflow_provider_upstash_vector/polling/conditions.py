@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeAlias
 from airflow_provider_upstash_vector.client import validation, wire
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.models import FetchedVector, IndexInfo
+from airflow_provider_upstash_vector.plurals import plural
 
 # `info` is updated eventually: its first response after a write may be older than the write
 CONFIRM_SECONDS = 1.0
@@ -52,15 +53,15 @@ class Indexed:
             existing = info.namespaces.keys() & {*self.namespaces}
             pending = sum(info.namespaces[name].pending_vector_count for name in existing)
         if pending:
-            vectors = "vector is" if pending == 1 else "vectors are"
-            return State(met=False, message=f"{pending:,} {vectors} pending in {self._place()}")
+            vectors = plural(pending, "vector is", "vectors are")
+            return State(met=False, message=f"{vectors} pending in {self._place()}")
         return State(met=True, message=f"no vectors are pending in {self._place()}")
 
     def _place(self) -> str:
         if self.namespaces is None:
             return "the index"
         if len(self.namespaces) != 1:
-            return f"{len(self.namespaces):,} namespaces"
+            return plural(len(self.namespaces), "namespace")
         (name,) = self.namespaces
         return f"namespace {name!r}" if name else "the default namespace"
 

@@ -65,6 +65,7 @@ def test_a_report_as_json() -> None:
         "seconds": 2.0,
         "throttled_seconds": 0.25,
         "failures_path": "f.jsonl",
+        "missing_path": None,
         "all_read": True,
         "dry_run": False,
         "rows_per_second": 4.5,
@@ -79,6 +80,16 @@ def test_a_report_as_text() -> None:
     dry = report(10, updated=0, rejected=2, not_attempted=8, dry_run=True)
     assert str(dry) == "8 of 10 rows would be sent, 567 bytes; 2 rejected"
     assert dry.rows_per_second == pytest.approx(5, abs=0.01)
+
+
+def test_the_text_names_the_files_and_counts_one_row_as_one() -> None:
+    paths: dict[str, Any] = {"failures_path": "/f", "missing_path": "s3://b/m"}
+    assert str(report(1, updated=1, retries=1, **paths)) == (
+        "1 of 1 row updated, 0 missing, 0 rejected, 0 failed, 0 not attempted, "
+        "in 2.0 s (0/s, 1 retry, 0.2 s throttled); failures_path: /f; missing_path: s3://b/m"
+    )
+    dry = report(1, updated=0, not_attempted=1, bytes_sent=1, dry_run=True, failures_path="/f")
+    assert str(dry) == "1 of 1 row would be sent, 1 byte; 0 rejected; failures_path: /f"
 
 
 def test_a_run_that_took_no_time_has_no_rate() -> None:

@@ -71,6 +71,8 @@ def test_an_error_has_the_number_of_written_vectors() -> None:
         drive(wire.upsert(items(2_500), "ns"), responses)
     assert caught.value.written == 2_000
     assert str(caught.value) == "upsert in namespace 'ns': 422 no (2,000 vectors were already written)"
+    caught.value.written = 1
+    assert str(caught.value).endswith("(1 vector was already written)")
 
 
 def test_an_invalid_item_is_reported_with_its_number() -> None:

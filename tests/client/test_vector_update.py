@@ -62,7 +62,11 @@ class Tensor:
         ({"id": "a", "vector": [[0.1], [0.2, 0.3]]}, "vector", "one flat list of numbers"),
         ({"id": "a", "vector": "0.1, 0.2"}, "vector", "must be a list of numbers, got str '0.1, 0.2'"),
         ({"id": "a", "vector": 1.0}, "vector", "must be a list of numbers"),
-        ({"id": "a", "sparse_vector": {"indices": [1], "values": [1.0, 2.0]}}, "sparse_vector", "1 indices but 2"),
+        (
+            {"id": "a", "sparse_vector": {"indices": [1], "values": [1.0, 2.0]}},
+            "sparse_vector",
+            "1 index but 2",
+        ),
         ({"id": "a", "sparse_vector": ([*range(1001)], [0.5] * 1001)}, "sparse_vector", "1,001 entries"),
         ({"id": "a", "sparse_vector": ([2**31], [0.5])}, "sparse_vector", "not a signed 32-bit integer"),
         ({"id": "a", "sparse_vector": ([-(2**31) - 1], [0.5])}, "sparse_vector", "not a signed 32-bit integer"),

@@ -20,7 +20,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
 from tests.support.airflow_home import AirflowHome
-from tests.support.harness import context, run, task_instance
+from tests.support.harness import context, rendered, run, task_instance
 from tests.support.index_fixtures import connection_json
 
 PLAIN = False
@@ -73,6 +73,45 @@ def test_on_missing_is_checked_when_the_dag_is_parsed() -> None:
         UpdateVectorOperator(task_id="t", vector_id="a", data="x", on_missing="ignore")  # type: ignore[arg-type]  # the mistake in question
 
 
+@pytest.mark.parametrize("make", [UpdateVectorOperator, UpdateVectorOperator.partial, BulkUpdateVectorsOperator])
+def test_a_literal_mode_is_checked_when_the_dag_is_parsed(make: Any) -> None:
+    def parse(mode: str) -> None:
+        with DAG("d", schedule=None):
+            arguments: dict[str, Any] = {"task_id": "t", "metadata_update_mode": mode}
+            if make is BulkUpdateVectorsOperator:
+                make(**arguments, rows=[])
+            elif make is UpdateVectorOperator:
+                make(**arguments, vector_id="a")
+            else:
+                make(**arguments, metadata={"x": 1}).expand(vector_id=["a"])
+
+    for wrong in ("MERGE", "over-write"):
+        with pytest.raises(
+            ValueError, match=f"metadata_update_mode: must be OVERWRITE or PATCH, got str '{wrong}'"
+        ):
+            parse(wrong)
+    for possible in ("patch", "OVERWRITE", "{{ params.mode }}", "{% if x %}PATCH{% endif %}", "<< mode >>"):
+        parse(possible)
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize(
+    ("values", "changes"),
+    [
+        ({"metadata": {"x": 2}}, "metadata (OVERWRITE)"),
+        ({"metadata": {"x": 2}, "metadata_update_mode": "patch"}, "metadata (PATCH)"),
+        ({"data": "x", "vector": "[1, 2]", "metadata_update_mode": "PATCH"}, "vector, data"),
+    ],
+)
+def test_the_success_line_says_what_was_changed_and_how(
+    values: dict[str, Any], changes: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    operator = rendered(PLAIN, vector_id="a", **values)
+    with caplog.at_level("INFO", operator.log.name):
+        operator.execute(context({}))
+    assert f"Updated vector 'a' in the default namespace: {changes}." in caplog.text
+
+
 @pytest.mark.parametrize(
     "operator",
     [
@@ -102,7 +141,10 @@ def test_a_missing_connection_fails_at_once(operator: Any, airflow_home: Airflow
         ({"sparse_vector": "x"}, 'sparse_vector: must be an object {"indices": [...], "values": [...]}'),
         ({"metadata": "[1, 2]"}, "metadata: must be a JSON object, got list [1, 2]"),
         ({"metadata": "not {json"}, 'metadata: must be a JSON object, e.g. {"genre": "drama"}, got the text'),
-        ({"metadata": {"x": 1}, "metadata_update_mode": "MERGE"}, "must be OVERWRITE or PATCH, got str 'MERGE'"),
+        (
+            {"metadata": {"x": 1}, "metadata_update_mode": "{{ 'MERGE' }}"},
+            "must be OVERWRITE or PATCH, got str 'MERGE'",
+        ),
         ({"data": 0.5}, "data: must be text, a whole number or a UUID, got float 0.5"),
         ({"data": "x", "namespace": 1.5}, "namespace: must be text, a whole number or a UUID, got float 1.5"),
         ({}, "nothing to update: give vector, sparse_vector, data or metadata"),

@@ -18,6 +18,7 @@ from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.models import IndexInfo, SparseVector, VectorUpdate
 from airflow_provider_upstash_vector.client.wire.call import path
+from airflow_provider_upstash_vector.plurals import plural
 
 _MAX_PATHS = 10_000
 _MAX_RAISED_CHARS = 200
@@ -151,7 +152,7 @@ class Encoder:
         if vector is not None:
             body["vector"] = array = validation.dense_vector(vector)
             if self._index is not None and array.size != self._index.dimension:
-                reason = f"has {array.size:,} dimensions, but the index has {self._index.dimension:,}"
+                reason = f"has {plural(array.size, 'dimension')}, but the index has {self._index.dimension:,}"
                 raise WrongIndex("vector", reason)
         if sparse is not None:
             body["sparseVector"] = SparseVector.from_parts(sparse).wire_fields()

@@ -199,8 +199,8 @@ class Engine:
         self.window.settle(request)
         if updated:
             self.recorder.updated(request.number, request.encoded.namespace)
-        elif self.recorder.missing(request.row, request.encoded.id):
-            self._stop_for(stop_reasons.for_failures(self.recorder.failures, self.recorder.max_failures))
+        elif self.recorder.missing(request.row, request.encoded.id, request.encoded.namespace):
+            self._stop_for(stop_reasons.for_failures(self.recorder))
 
     async def _after_error(
         self, request: RowRequest, error: UpstashVectorError, epoch: int, sent_at: float
@@ -235,7 +235,7 @@ class Engine:
         stop_reason = stop_reasons.for_error(error)
         if stop_reason is None:
             if self.recorder.failed(request.row, error):
-                self._stop_for(stop_reasons.for_failures(self.recorder.failures, self.recorder.max_failures))
+                self._stop_for(stop_reasons.for_failures(self.recorder))
             return
         if stop_reason.reason == "error":  # one for the daily quota or a rotated token was not attempted
             self.recorder.fail_unsettled(request.row, error)

@@ -131,4 +131,4 @@ class RowReader:
         too_many = recorder.rejected(row, request)
         if isinstance(request, WrongIndex) and not self._encoded_any:
             return stop_reasons.for_wrong_index(row, request)
-        return stop_reasons.for_failures(recorder.failures, recorder.max_failures) if too_many else None
+        return stop_reasons.for_failures(recorder) if too_many else None

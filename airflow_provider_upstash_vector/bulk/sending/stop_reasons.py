@@ -10,6 +10,7 @@ from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows, SourceBroken
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChanged
+from airflow_provider_upstash_vector.bulk.tracking.recorder import OutcomeRecorder
 from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed
 from airflow_provider_upstash_vector.client.errors import (
     QuotaExceeded,
@@ -19,6 +20,7 @@ from airflow_provider_upstash_vector.client.errors import (
     UpstashVectorError,
 )
 from airflow_provider_upstash_vector.client.models import IndexInfo, NamespaceInfo
+from airflow_provider_upstash_vector.plurals import plural
 
 _MAX_THROTTLED_SECONDS = 600.0
 
@@ -65,10 +67,12 @@ def for_outage(error: UpstashVectorError, seconds: float | None = None) -> StopR
     return StopReason(reason="service_unavailable", explanation=explanation, cause=error)
 
 
-def for_failures(failures: int, max_failures: int | str) -> StopReason:
+def for_failures(recorder: OutcomeRecorder) -> StopReason:
     """Return the reason for more failures than ``max_failures`` allows, a count or a share."""
-    exceed = "failure exceeds" if failures == 1 else "failures exceed"
-    return StopReason(reason="failures", explanation=f"{failures:,} {exceed} max_failures={max_failures}")
+    limit, allowed = recorder.max_failures, recorder.allowed_failures
+    rows = "" if str(limit) == str(allowed) else f" ({plural(allowed, 'row')})"
+    exceed = f"{plural(recorder.failures, 'failure')} exceed" + ("s" if recorder.failures == 1 else "")
+    return StopReason(reason="failures", explanation=f"{exceed} max_failures={limit}{rows}")
 
 
 def for_wrong_index(row: object, error: UpstashVectorError) -> StopReason:
@@ -93,7 +97,7 @@ def for_changed_rows() -> StopReason:
 
 def for_budget(requests: int | None) -> StopReason:
     """Return the reason for an exhausted daily budget."""
-    explanation = f"the daily budget of {requests:,} requests is exhausted; it is reset at 00:00 UTC"
+    explanation = f"the daily budget of {plural(requests or 0, 'request')} is exhausted; it is reset at 00:00 UTC"
     return StopReason(reason="daily_budget", explanation=explanation)
 
 
@@ -132,8 +136,8 @@ def for_index(before: Checkpoint, updated: int, index: IndexInfo) -> StopReason 
     else:
         return None
     explanation = (
-        f"{change}, although the checkpoint says that {updated:,} rows were updated, so it is discarded; when the "
-        f"index has its vectors, run again to send all rows"
+        f"{change}, although the checkpoint says that {plural(updated, 'row was', 'rows were')} updated, so it is "
+        f"discarded; when the index has its vectors, run again to send all rows"
     )
     return StopReason(reason="index_changed", explanation=explanation, retryable=False)
 

@@ -14,6 +14,7 @@ from airflow_provider_upstash_vector.bulk.sources.columns import printable
 from airflow_provider_upstash_vector.bulk.sources.cursor import Pace
 from airflow_provider_upstash_vector.bulk.sources.jsonl import TOO_LONG
 from airflow_provider_upstash_vector.client import validation
+from airflow_provider_upstash_vector.plurals import plural
 
 # The text that is kept for reading again; no row of an update is as long.
 MAX_RECORD_CHARS: Final = MAX_ROW_BYTES
@@ -91,7 +92,10 @@ class Records:
             return cells
         if not self.is_utf_8():
             return "the row is not UTF-8"
-        return f"the row has {len(cells)} cells, the header {len(self.header)}"
+        return self._wrong_length(cells)
+
+    def _wrong_length(self, cells: list[str]) -> str:
+        return f"the row has {plural(len(cells), 'cell')}, the header {len(self.header)}"
 
     def __iter__(self) -> Iterator[list[str] | str | Pending]:
         lines, pace = self._lines, Pace()
@@ -106,7 +110,7 @@ class Records:
                 yield self._first_line_alone(str(error))
                 continue
             if len(lines) > 1 and self.header and len(cells) != len(self.header):
-                yield self._first_line_alone(f"the row has {len(cells)} cells, the header {len(self.header)}")
+                yield self._first_line_alone(self._wrong_length(cells))
             elif self.first_line <= self._again_to and '"' in self.text and not self._has_plain_quotes():
                 yield self._first_line_alone("there is a quote within a cell, after a quote that is never closed")
             elif len(cells) > 1 or not lines[0].isspace():

@@ -23,6 +23,7 @@ from airflow_provider_upstash_vector.bulk.sources.field_names import Fields
 from airflow_provider_upstash_vector.bulk.sources.formats import Format, compression_suffix, format_of
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, is_local, is_stream, opened, stat_of
 from airflow_provider_upstash_vector.bulk.sources.streams import BytesRead, RawFile, buffered
+from airflow_provider_upstash_vector.plurals import plural
 
 
 @dataclass(slots=True)
@@ -174,5 +175,5 @@ def _explained(file: _File, error: Exception, rows_read: int) -> Exception:
     """Return an error that names the file and the number of rows read before."""
     if isinstance(error, InvalidRows):
         return InvalidRows(f"{file.path}: {error}")
-    reason = f"reading {file.path} failed after {rows_read:,} rows: {str(error) or type(error).__name__}"
+    reason = f"reading {file.path} failed after {plural(rows_read, 'row')}: {str(error) or type(error).__name__}"
     return SourceBroken(reason, rows_read)

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +44,12 @@ class OwnFile:
 
 
 class OwnFiles:
-    """The files that a run writes for two arguments; raises :class:`InvalidRows` if both have the same file."""
+    """The files that a run writes; raises :class:`InvalidRows` if two arguments have the same file."""
 
-    def __init__(self, failures: Sequence[OwnFile] = (), checkpoint: Sequence[OwnFile] = ()) -> None:
-        self._files = [*failures, *checkpoint]
-        for one, other in product(failures, checkpoint):
-            if one.is_at(other.path) or other.is_at(one.path):
-                raise InvalidRows(
-                    f"{_named(one)} and {_named(other)} are the same file; change the path of one of them"
-                )
+    def __init__(self, *of_arguments: Sequence[OwnFile]) -> None:
+        self._files = [*chain(*of_arguments)]
+        for first, second in combinations(of_arguments, 2):
+            _check_differ(first, second)
 
     def inputs(self, found: Sequence[OpenablePath], pattern: str | None) -> list[OpenablePath]:
         """Return the files of ``found`` that are not the run's own.
@@ -74,6 +71,14 @@ class OwnFiles:
         if found and not inputs:
             raise InvalidRows(f"no file matches {pattern!r} except those that this run writes itself")
         return inputs
+
+
+def _check_differ(first: Sequence[OwnFile], second: Sequence[OwnFile]) -> None:
+    for one, other in product(first, second):
+        if one.is_at(other.path) or other.is_at(one.path):
+            raise InvalidRows(
+                f"{_named(one)} and {_named(other)} are the same file; change the path of one of them"
+            )
 
 
 def _named(own: OwnFile) -> str:

@@ -27,6 +27,7 @@ from airflow_provider_upstash_vector.bulk.tracking.run_tokens import next_run, r
 from airflow_provider_upstash_vector.bulk.tracking.writing import writing
 from airflow_provider_upstash_vector.cancellation import in_thread
 from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
+from airflow_provider_upstash_vector.plurals import plural
 
 log = logging.getLogger(__name__)
 
@@ -91,9 +92,9 @@ def _log_resumed(store: CheckpointStore, checkpoint: Checkpoint, rows: int) -> N
     """Log which rows are not sent again, since when, and how to start over: a cleared task resumes, too."""
     completed = f", the last at {utc(checkpoint.completed_at)}," if checkpoint.completed_at else ""
     log.info(
-        "Resuming after %s completed rows: those%s are not sent again. To start over, set resume=False, or delete "
+        "Resuming after %s: those%s are not sent again. To start over, set resume=False, or delete "
         "the checkpoint (%s).",
-        f"{rows:,}",
+        plural(rows, "completed row"),
         completed,
         store,
     )

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
+from airflow_provider_upstash_vector.bulk.errors import Reason
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
 from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFile
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, local_path
@@ -44,6 +45,10 @@ class FailuresFile:
     target is read, and never written.
     """
 
+    argument = "failures_path"
+    reason: Reason = "failures_file"
+    name = "failures file"
+
     def __init__(self, path: OpenablePath) -> None:
         self._path: Any = path
         local = local_path(path)
@@ -55,7 +60,7 @@ class FailuresFile:
         self._begun = False
 
     def _writing(self) -> AbstractContextManager[None]:
-        return writing("failures_file", f"the failures file {self._path} cannot be written")
+        return writing(self.reason, f"the {self.name} {self._path} cannot be written")
 
     def __str__(self) -> str:
         return str(self._path)
@@ -63,20 +68,21 @@ class FailuresFile:
     def own_files(self) -> list[OwnFile]:
         """Return the files that the run writes."""
         beside = [self._new, self._local, self._trial] if self._remote else [self._new]
-        named = OwnFile("failures_path", self._path)
-        return [named, *(OwnFile("failures_path", path, named=False) for path in beside)]
+        named = OwnFile(self.argument, self._path)
+        return [named, *(OwnFile(self.argument, path, named=False) for path in beside)]
 
     def check(self) -> None:
         """Raise :class:`InvalidRows` rather than overwrite a file that does not end with a failure."""
-        try:
-            with self._path.open("rb") if self._remote else open_regular(self._local) as file:
-                valid = _ends_with_failure(file)
-        except FileNotFoundError:
-            return
+        with writing(self.reason, f"the {self.name} {self._path} cannot be read"):
+            try:
+                with self._path.open("rb") if self._remote else open_regular(self._local) as file:
+                    valid = _ends_with_failure(file)
+            except FileNotFoundError:
+                return
         if not valid:
             raise InvalidRows(
                 f"{self._path} exists and its last line is not a failure of a run; delete it, or "
-                f"set failures_path to another path"
+                f"set {self.argument} to another path"
             )
 
     def prepare(self, is_settled: Callable[[int], bool] | None) -> None:
@@ -158,7 +164,7 @@ class FailuresFile:
                 with self._local.open("rb") as local, self._path.open("wb") as remote:
                     shutil.copyfileobj(local, remote)
             except Exception:
-                log.error("The failures file could not be copied to %s; it is at %s.", self._path, self._local)  # noqa: TRY400 - it is raised
+                log.error("The %s could not be copied to %s; it is at %s.", self.name, self._path, self._local)  # noqa: TRY400 - it is raised
                 raise
             self._local.unlink()
 
@@ -169,8 +175,16 @@ class FailuresFile:
         if not self._begun and is_at(self._new, self._file):
             self._new.unlink()
         elif self._remote and is_at(self._local, self._file):
-            log.warning("The failures of this run are at %s, and not copied to %s.", self._local, self._path)
+            log.warning("The %s of this run is at %s, and not copied to %s.", self.name, self._local, self._path)
         self._file.close()
+
+
+class MissingFile(FailuresFile):
+    """The file with the ids that the index does not have: a line has id and namespace, and ``failure``."""
+
+    argument = "missing_path"
+    reason: Reason = "missing_file"
+    name = "file of missing ids"
 
 
 def _ends_with_failure(file: Any) -> bool:

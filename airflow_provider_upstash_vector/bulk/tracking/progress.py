@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
+
+from airflow_provider_upstash_vector.plurals import plural
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +52,14 @@ class Snapshot:
         return None if total is None or not rate else max(0.0, total - self.done) / rate
 
     def __str__(self) -> str:
-        of_total = "" if self.total is None else f" of {self.total:,}"
+        rows = plural(self.done if self.total is None else self.total, "row")
+        of_total = rows if self.total is None else f"{self.done:,} of {rows}"
+        known = self.total is None and self.fraction is not None
+        percentage = f" ({math.floor((self.fraction or 0) * 100)} % of the input)" if known else ""
         left = self.seconds_left
         return (
-            f"{self.done:,}{of_total} rows completed, {self.rows_per_second:,.0f}/s, "
-            f"{self.in_flight:,} in flight, {self.retries:,} retries, "
+            f"{of_total} completed{percentage}, {self.rows_per_second:,.0f}/s, "
+            f"{self.in_flight:,} in flight, {plural(self.retries, 'retry', 'retries')}, "
             f"{self.throttled_seconds:,.0f} s throttled, {self.failures:,} failed"
             + ("" if left is None else f", {_clock(left)} left")
             + (f"; no response for {self.seconds_down:,.0f} s" if self.seconds_down else "")

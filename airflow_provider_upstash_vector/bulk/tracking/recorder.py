@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_upstash_vector.bulk.report import BulkReport, NamespaceCounts
 from airflow_provider_upstash_vector.bulk.sending.limits import RowLimit
 from airflow_provider_upstash_vector.bulk.tracking.failure_lines import UnknownId, failure_line
-from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile
+from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile, MissingFile
 from airflow_provider_upstash_vector.bulk.tracking.journal import Journal
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
 from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed
@@ -48,6 +48,7 @@ class OutcomeRecorder:
         total: int | None,
         missing_fails: bool,
         failures: FailuresFile | None,
+        missing: MissingFile | None,
         journal: Journal | None,
         namespaces: NamespaceCounts,
     ) -> None:
@@ -55,9 +56,12 @@ class OutcomeRecorder:
         self.namespaces = namespaces
         self._limit = limit
         self.max_failures = limit.value
+        self.allowed_failures = 0  # of the last check
         self._total = total
         self._missing_fails = missing_fails
         self._failures_file = failures
+        self._missing_file = missing
+        self._files = [file for file in (failures, missing) if file is not None]
         self._journal = journal
         counts = tracker.counts()
         self.failures = counts[Outcome.REJECTED] + counts[Outcome.FAILED]
@@ -67,8 +71,8 @@ class OutcomeRecorder:
 
     def settle(self, number: int, outcome: Outcome) -> None:
         """Record the final outcome of a row."""
-        if self._failures_file is not None:
-            self._failures_file.begin()
+        for file in self._files:
+            file.begin()
         self.tracker.settle(number, outcome)
         if self._journal is not None:
             self._journal.settle(number, outcome)
@@ -78,12 +82,17 @@ class OutcomeRecorder:
         self.settle(number, Outcome.UPDATED)
         self.namespaces.add(namespace)
 
-    def missing(self, row: NumberedRow, id: str) -> bool:
+    def missing(self, row: NumberedRow, id: str, namespace: str) -> bool:
         """Record a row whose id is unknown; return whether the failure limit is exceeded."""
+        error = UnknownId(f"there is no vector {id!r}")
+        if self._missing_file is not None:
+            ids = {"id": id, "namespace": namespace}
+            line = failure_line(ids, error, number=row.number, file=row.file, place=row.place)
+            self._missing_file.write(line)
         if not self._missing_fails:
             self.settle(row.number, Outcome.MISSING)
             return False
-        return self._fail(row, Outcome.MISSING, UnknownId(f"there is no vector {id!r}"))
+        return self._fail(row, Outcome.MISSING, error)
 
     def rejected(self, row: NumberedRow, error: UpstashVectorError) -> bool:
         """Record a row that cannot be sent; return whether the failure limit is exceeded."""
@@ -124,7 +133,8 @@ class OutcomeRecorder:
         """Return whether there are more failures than allowed among ``rows`` read, or among all rows."""
         if self._total is not None:
             rows, all_rows = self._total, True
-        return self.failures > self._limit.allowed(rows, all_rows=all_rows)
+        self.allowed_failures = self._limit.allowed(rows, all_rows=all_rows)
+        return self.failures > self.allowed_failures
 
     def _write(self, row: NumberedRow, error: UpstashVectorError) -> None:
         if self._failures_file is not None:
@@ -142,7 +152,7 @@ class OutcomeRecorder:
             outcome: n + self.unsettled_failures.get(outcome, 0) for outcome, n in self.tracker.counts().items()
         }
 
-    def report(self, *, total: int, all_read: bool, failures_path: str | None, **numbers: Any) -> BulkReport:
+    def report(self, *, total: int, all_read: bool, **others: Any) -> BulkReport:
         """Return the report; rows without an outcome were not attempted."""
         counts = self.counts()
         return BulkReport(
@@ -153,7 +163,8 @@ class OutcomeRecorder:
             failed=counts[Outcome.FAILED],
             not_attempted=total - sum(counts.values()),
             all_read=all_read,
-            failures_path=failures_path,
             updated_by_namespace=self.namespaces.counts(),
-            **numbers,
+            failures_path=None if self._failures_file is None else str(self._failures_file),
+            missing_path=None if self._missing_file is None else str(self._missing_file),
+            **others,
         )

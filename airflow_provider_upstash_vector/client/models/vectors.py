@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, field_validator, model_validator
 from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.models.base import RequestModel, ResponseModel, without_none
+from airflow_provider_upstash_vector.plurals import plural
 
 
 def _values(value: Any) -> list[float]:
@@ -26,7 +27,8 @@ class SparseVector(RequestModel):
     @model_validator(mode="after")
     def _same_length(self) -> SparseVector:
         if len(self.indices) != len(self.values):
-            raise InvalidRequest("sparse_vector", f"has {len(self.indices)} indices but {len(self.values)} values")
+            indices, values = plural(len(self.indices), "index", "indices"), plural(len(self.values), "value")
+            raise InvalidRequest("sparse_vector", f"has {indices} but {values}")
         return self
 
     def wire_fields(self) -> dict[str, Any]:

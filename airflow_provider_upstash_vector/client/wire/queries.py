@@ -20,6 +20,7 @@ from airflow_provider_upstash_vector.client.models import (
 )
 from airflow_provider_upstash_vector.client.wire.call import Call, CallSequence, json_body, name, path, success
 from airflow_provider_upstash_vector.client.wire.writes import MAX_ITEMS
+from airflow_provider_upstash_vector.plurals import plural
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -83,7 +84,7 @@ def _read_many(expected: int, result: Any) -> list[list[QueryResult]]:
         return [_RESULTS.validate_python(result)]
     results = _RESULT_LISTS.validate_python(result)
     if len(results) != expected:
-        raise ValueError(f"expected {expected} lists of results, got {len(results)}")
+        raise ValueError(f"expected {plural(expected, 'list')} of results, got {len(results)}")
     return results
 
 

@@ -13,6 +13,7 @@ from airflow_provider_upstash_vector.client.models import FetchedVector, RangePa
 from airflow_provider_upstash_vector.client.validation import IdLike
 from airflow_provider_upstash_vector.client.wire.call import Call, CallSequence, json_body, name, path
 from airflow_provider_upstash_vector.client.wire.writes import MAX_ITEMS, id_batches
+from airflow_provider_upstash_vector.plurals import plural
 
 _VECTORS = TypeAdapter(list[FetchedVector | None])
 _VECTOR = TypeAdapter(FetchedVector | None)
@@ -46,7 +47,7 @@ def _fetch_call(
     def read(result: object) -> list[FetchedVector | None]:
         vectors = _VECTORS.validate_python(result)
         if expected not in {None, len(vectors)}:
-            raise ValueError(f"expected {expected} entries, got {len(vectors)}")
+            raise ValueError(f"expected {plural(expected, 'entry', 'entries')}, got {len(vectors)}")
         return vectors
 
     return Call("fetch", path("fetch", namespace), json_body(content), read, name(namespace))

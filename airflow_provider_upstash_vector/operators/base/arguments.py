@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import timedelta
 from os import PathLike, fspath
 from typing import Any
 
 from airflow_provider_upstash_vector.client import literals
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
-from airflow_provider_upstash_vector.client.validation import identifier
+from airflow_provider_upstash_vector.client.validation import choice, identifier
+
+_NO_TEMPLATE = re.compile(r"[\w\s-]+")
+
+
+def literal_mode(value: object) -> str | None:
+    """Return a ``metadata_update_mode``, ``None`` if it is a template; raises ``InvalidRequest`` for any other."""
+    is_literal = isinstance(value, str) and _NO_TEMPLATE.fullmatch(value)
+    return choice(value, "metadata_update_mode", "OVERWRITE", "PATCH") if is_literal else None
 
 
 def optional_text(value: object, field: str) -> str | None:

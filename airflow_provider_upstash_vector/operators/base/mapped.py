@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
+from airflow_provider_upstash_vector.operators.base.arguments import literal_mode
 from airflow_provider_upstash_vector.operators.base.display import shown, shown_vector
 
 T = TypeVar("T")
@@ -18,6 +19,7 @@ def with_shown_arguments(mappable: T) -> T:
     kind: Any = type(mappable)
 
     def expand(self: Any, expand_input: Any, **options: Any) -> Any:
+        literal_mode(self.kwargs.get("metadata_update_mode"))
         fields = self.operator_class.template_fields
         self.kwargs.update(shown_arguments(self.kwargs, fields))
         names = None if "op_kwargs" in fields else fields

@@ -189,7 +189,7 @@ DENSE, SPARSE = np.zeros(3), ([1], [0.5])
     [
         ("DENSE", {"vector": [1, 2]}, "vector", "has 2 dimensions, but the index has 3"),
         ("DENSE", {"vector": np.zeros(1536)}, "vector", "has 1,536 dimensions, but the index has 3"),
-        ("HYBRID", {"vector": [1], "sparse_vector": SPARSE}, "vector", "has 1 dimensions, but the index has 3"),
+        ("HYBRID", {"vector": [1], "sparse_vector": SPARSE}, "vector", "has 1 dimension, but the index has 3"),
         ("DENSE", {"sparse_vector": SPARSE}, "sparse_vector", "is given, but the index is DENSE"),
         ("SPARSE", {"vector": DENSE}, "vector", "is given, but the index is SPARSE"),
         ("HYBRID", {"vector": DENSE}, "sparse_vector", "is missing: a HYBRID index takes both"),

@@ -41,6 +41,20 @@ def test_the_text_of_a_snapshot() -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "start"),
+    [
+        ({"total": None}, "12,345 rows completed, "),
+        ({"total": None, "fraction": 0.0}, "12,345 rows completed (0 % of the input), "),
+        ({"total": None, "fraction": 0.999}, "12,345 rows completed (99 % of the input), "),
+        ({"total": None, "fraction": 1.0, "done": 1}, "1 row completed (100 % of the input), "),
+        ({"total": 1, "done": 1}, "1 of 1 row completed, "),
+    ],
+)
+def test_the_known_part_of_the_input(changes: dict[str, Any], start: str) -> None:
+    assert str(snapshot(**changes)).startswith(start)
+
+
+@pytest.mark.parametrize(
     ("changes", "end"),
     [
         ({"total": None}, "2 failed"),
