@@ -7,6 +7,7 @@ import socket
 import traceback
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
@@ -104,12 +105,14 @@ def test_a_literal_mode_is_checked_when_the_dag_is_parsed(make: Any) -> None:
     ],
 )
 def test_the_success_line_says_what_was_changed_and_how(
-    values: dict[str, Any], changes: str, caplog: pytest.LogCaptureFixture
+    values: dict[str, Any], changes: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operator = rendered(PLAIN, vector_id="a", **values)
-    with caplog.at_level("INFO", operator.log.name):
-        operator.execute(context({}))
-    assert f"Updated vector 'a' in the default namespace: {changes}." in caplog.text
+    log = Mock()
+    monkeypatch.setattr(type(operator), "log", log)
+    operator.execute(context({}))
+    lines = [call.args[0] % call.args[1:] for call in log.info.call_args_list]
+    assert lines == [f"Updated vector 'a' in the default namespace: {changes}."]
 
 
 @pytest.mark.parametrize(

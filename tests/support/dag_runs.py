@@ -39,4 +39,9 @@ class DagRun:
         self.state = str(getattr(run.state, "value", run.state))
         self.instances: list[Any] = run.get_task_instances()
         states = {(ti.task_id, ti.map_index): ti.state for ti in self.instances}
+        self.names = {(ti.task_id, ti.map_index): ti._rendered_map_index for ti in self.instances}
         self.tasks = {key: str(getattr(state, "value", state)) for key, state in states.items()}
+
+    def map_names(self, task_id: str) -> dict[int, str | None]:
+        """Return what Airflow shows in place of the indexes of a mapped task."""
+        return {index: name for (task, index), name in self.names.items() if task == task_id}

@@ -144,6 +144,21 @@ def test_exact_ids_mapped_and_from_xcom(
     written = [vector.metadata["note"] for vector in vectors if vector and vector.metadata]
     assert all(note in {"None", id} for note, id in zip(written, ids, strict=True))
     assert server.requests["update"] == 3 * len(ids)
+    for task in ("literal", "group.from_xcom", "group.from_kwargs"):
+        assert run.map_names(task) == {number: f"id {id}" for number, id in enumerate(ids)}
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_names_of_mapped_tasks(airflow_home: AirflowHome, movies: Any, native: bool) -> None:
+    dag = load_dags(airflow_home.dags / "mapped_names.py")[f"mapped_names_{'native' if native else 'plain'}"]
+    run = DagRun(dag)
+    assert run.state == "success"
+    assert run.map_names("numbers") == {0: "id 7", 1: "id 8"}
+    assert run.map_names("long") == {0: f"id {'x' * 200}"}
+    assert run.map_names("decorated") == {0: "id movie-1", 1: "id movie-2"}
+    assert run.map_names("own") == {0: "movie movie-1"}
+    assert run.map_names("shards") == {0: "shard (0, 2)", 1: "shard [1, 2]"}
+    assert run.map_names("single") == {-1: None}
 
 
 def test_transient_errors_use_the_tasks_retries(

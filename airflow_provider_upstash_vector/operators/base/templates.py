@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
 
+_MAP_INDEX_WORDS = {"vector_id": "id", "shard": "shard"}
+_MAX_NAME_CHARS = 200  # Airflow's column has 250
+
+
 class LiteralSafeTemplateMixin(BaseOperator):
     """Renders template fields without changing literal text, on every Airflow version."""
 
@@ -55,6 +59,7 @@ class LiteralSafeTemplateMixin(BaseOperator):
                 super()._do_render_template_fields(parent, (field,), context, jinja_env, seen_oids)
         if parent is self:
             self._is_rendered = True
+            _name_mapped_task(self, cast("dict[str, Any]", context), jinja_env)
 
     def render_template(
         self,
@@ -77,6 +82,20 @@ class LiteralSafeTemplateMixin(BaseOperator):
             return super().render_template(content, context, jinja_env, seen_oids)
         finally:
             self._containers_around -= 1
+
+
+def _name_mapped_task(task: Any, context: dict[str, Any], environment: Environment) -> None:
+    """Show the id or shard of a mapped task in place of its index, unless the DAG sets another template.
+
+    Airflow renders the template when the task starts and again when it ends, and fails the task if the result is
+    not text: with native rendering, an expression alone would be a number.
+    """
+    named = next((name for name in _MAP_INDEX_WORDS if getattr(task, name, None) is not None), None)
+    is_mapped = getattr(context.get("ti"), "map_index", -1) >= 0
+    if named and is_mapped and context.get("map_index_template") is None:
+        start, end = environment.variable_start_string, environment.variable_end_string
+        value = f"{start} (task.{named} | string)[:{_MAX_NAME_CHARS}] {end}"
+        context["map_index_template"] = f"{_MAP_INDEX_WORDS[named]} {value}"
 
 
 @contextmanager
