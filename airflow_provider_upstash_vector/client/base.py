@@ -8,13 +8,14 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_type_hints
 from weakref import WeakSet
 
 from airflow_provider_upstash_vector.client import wire
 from airflow_provider_upstash_vector.client.credentials import Credentials, credentials_of
 from airflow_provider_upstash_vector.client.errors import TokenRejected
-from airflow_provider_upstash_vector.client.models import Endpoint
+from airflow_provider_upstash_vector.client.models import Endpoint, Query
+from airflow_provider_upstash_vector.client.parameter_help import PARAMETER_HELP
 from airflow_provider_upstash_vector.client.proxies import environment_proxy
 from airflow_provider_upstash_vector.client.redaction import Redactor
 from airflow_provider_upstash_vector.client.retry import RetryPolicy
@@ -28,14 +29,35 @@ _ROTATED = "earlier requests were accepted, so the token was rotated or revoked"
 REJECTED_TOO = "the new one is rejected too"
 
 
+class _Unpacked:
+    """Stands for ``Unpack`` when annotations are resolved: ``Unpack[Options]`` is ``Options``."""
+
+    def __class_getitem__(cls, options: Any) -> Any:
+        return options
+
+
 def named_after(build: Callable[..., Any], method: Method) -> Method:
-    """Give ``method`` the name, docstring and parameters of the function that builds its call."""
-    signature = inspect.signature(build)
-    self_parameter = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    """Give ``method`` the name, parameters, types and docstring of the function that builds its call.
+
+    Options are parameters of their own, and the docstring has a text for each parameter: tools that show a method
+    to a model read these at run time.
+    """
+    types = get_type_hints(build, localns={"Unpack": _Unpacked})
+    del types["return"]
+    parameters = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+    for name, parameter in inspect.signature(build).parameters.items():
+        options = get_type_hints(types.pop(name)) if parameter.kind is parameter.VAR_KEYWORD else {}
+        types |= options
+        for option in options:
+            default = Query.model_fields[option].default
+            parameters.append(inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default))
+        parameters += [] if options else [parameter]
+    texts = [f":param {name}: {PARAMETER_HELP[name]}." for name in types]
     method.__name__ = build.__name__
-    method.__doc__ = build.__doc__
-    method.__signature__ = signature.replace(  # type: ignore[attr-defined]  # functions take any attribute
-        parameters=[self_parameter, *signature.parameters.values()]
+    method.__doc__ = "\n".join([f"{inspect.getdoc(build)}\n", *texts])
+    method.__annotations__ = types
+    method.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # functions take any attribute
+        [parameter.replace(annotation=types.get(parameter.name, parameter.empty)) for parameter in parameters]
     )
     return method
 

@@ -57,6 +57,7 @@ def _on_connection(
         return method(*call.args, **call.kwargs)
 
     hook_method.__name__, hook_method.__doc__ = method.__name__, method.__doc__
+    hook_method.__annotations__ = method.__annotations__
     hook_method.__signature__ = signature  # type: ignore[attr-defined]  # functions take any attribute
     return hook_method
 
@@ -171,6 +172,14 @@ class UpstashVectorHook(BaseHook):
 
         Arguments are those of :class:`~airflow_provider_upstash_vector.client.VectorUpdate`. Raises
         ``InvalidRequest`` before anything is sent.
+
+        :param id: the id of the vector.
+        :param vector: a list of numbers, one for each dimension of the index.
+        :param sparse_vector: an object with indices and values, lists of the same length.
+        :param data: the raw text, which an index with an embedding model embeds again.
+        :param metadata: an object; under ``PATCH``, ``None`` in it deletes a field.
+        :param metadata_update_mode: ``OVERWRITE``, which replaces all metadata, or ``PATCH``, which merges them.
+        :param namespace: the namespace, by default that of the connection.
         """
         target = self.resolve_namespace(namespace)
         try:

@@ -100,7 +100,7 @@ class DataQueryOptions(TypedDict, total=False):
     """Keyword arguments of queries by text; :class:`Query` describes them."""
 
     top_k: int
-    filter: FilterLike | None
+    filter: str | Filter | None
     include_vectors: bool
     include_metadata: bool
     include_data: bool

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, Union
 
-from pydantic import BeforeValidator, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
@@ -185,3 +191,11 @@ class FetchedVector(ResponseModel):
     sparse_vector: FetchedSparseVector | None = None
     metadata: dict[str, Any] | None = None
     data: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _compact(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_none(dump(self))
+
+    def __repr_args__(self) -> Any:
+        """Return the fields that the repr shows."""
+        return [(name, value) for name, value in super().__repr_args__() if value is not None]

@@ -1,0 +1,55 @@
+"""The hook's methods as tools of a model: what ``HookToolset`` of Airflow's common-ai provider reads of them.
+
+It takes parameters from ``inspect.signature``, types from ``__annotations__`` and texts from ``:param`` lines. It
+refuses to pin an argument that is not a named parameter of every method.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from types import SimpleNamespace
+from typing import Any, get_type_hints
+
+import pytest
+from pydantic_core import to_jsonable_python
+
+from airflow_provider_upstash_vector.client import AsyncVectorClient, VectorClient
+from airflow_provider_upstash_vector.client.models import FetchedVector, Query, QueryResult
+from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
+
+GENERATED = [name for name, method in vars(VectorClient).items() if hasattr(method, "__signature__")]
+QUERIES = ["query", "query_data", "resumable_query"]
+
+
+def parameters(method: Any) -> dict[str, inspect.Parameter]:
+    return {name: value for name, value in inspect.signature(method).parameters.items() if name != "self"}
+
+
+@pytest.mark.parametrize("owner", [UpstashVectorHook, VectorClient, AsyncVectorClient])
+@pytest.mark.parametrize("name", [*GENERATED, "update"])
+def test_every_parameter_has_a_name_a_type_and_a_text(owner: Any, name: str) -> None:
+    method = getattr(owner, name)
+    texts = dict(re.findall(r":param\s+(\w+):\s*(.+?)(?=\n\s*:|$)", method.__doc__, re.DOTALL))
+    assert texts.keys() == parameters(method).keys()
+    for parameter in parameters(method).values():
+        assert parameter.kind in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}
+        annotation = {parameter.name: method.__annotations__[parameter.name]}
+        assert get_type_hints(SimpleNamespace(__annotations__=annotation), globalns=method.__globals__)
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_the_options_of_queries_are_parameters(name: str) -> None:
+    method = getattr(UpstashVectorHook("my_index"), name)
+    options = {name: value.default for name, value in parameters(method).items() if name in Query.model_fields}
+    assert options.pop("vector" if name != "query_data" else "data") in {None, inspect.Parameter.empty}
+    assert options == {option: Query.model_fields[option].default for option in options}
+    assert options.keys() >= Query.model_fields.keys() - {"vector", "sparse_vector", "data"}
+    assert (method.__annotations__["top_k"], method.__annotations__["include_metadata"]) == (int, bool)
+
+
+def test_results_are_compact() -> None:
+    found = QueryResult(id="a", score=0.5, metadata={"genre": None})
+    assert to_jsonable_python([found]) == [{"id": "a", "score": 0.5, "metadata": {"genre": None}}]
+    assert repr(found) == "QueryResult(id='a', metadata={'genre': None}, score=0.5)"
+    assert FetchedVector.model_validate(found.model_dump()).metadata == found.metadata
