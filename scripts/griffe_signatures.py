@@ -47,9 +47,10 @@ class Signatures(griffe.Extension):
         ]
         for option in options:
             option.default = repr(getattr(BulkOptions, option.name))
+        unpacked = {"BulkArguments": options, **_query_options(pkg)}
         pkg["bulk.options.BulkArguments"].docstring.value += f"\n\n{_option_help()}"
         for function in _functions(pkg):
-            _unpack_options(function, options)
+            _unpack_options(function, unpacked)
             for parameter in function.parameters:
                 parameter.default = _constant(parameter.default, function)
 
@@ -181,11 +182,28 @@ def _add_arguments_of_bases(cls: griffe.Class) -> None:
     init.parameters = griffe.Parameters(*parameters)
 
 
-def _unpack_options(function: griffe.Function, options: list[griffe.Parameter]) -> None:
-    """Replace ``**options: Unpack[BulkArguments]`` by the options."""
+def _query_options(pkg: griffe.Module) -> dict[str, list[griffe.Parameter]]:
+    """Return the options of queries by the name of their typed dict, with the defaults of ``Query``."""
+    query = pkg["client.models.queries.Query.__init__"].parameters
+    unpacked = {}
+    for name in ("QueryOptions", "DataQueryOptions"):
+        options = pkg[f"client.models.queries.{name}.__init__"].parameters
+        unpacked[name] = [
+            griffe.Parameter(
+                option.name, annotation=option.annotation, kind=_KEYWORD, default=query[option.name].default
+            )
+            for option in options
+            if option.name != "self"
+        ]
+    return unpacked
+
+
+def _unpack_options(function: griffe.Function, unpacked: dict[str, list[griffe.Parameter]]) -> None:
+    """Replace ``**options: Unpack[<typed dict>]`` by the options of the typed dict."""
     rest = [*function.parameters][-1:]
-    if rest and str(rest[0].annotation) == "Unpack[BulkArguments]":
-        function.parameters = griffe.Parameters(*[*function.parameters][:-1], *options)
+    kind = re.fullmatch(r"Unpack\[(\w+)\]", str(rest[0].annotation)) if rest else None
+    if kind and kind[1] in unpacked:
+        function.parameters = griffe.Parameters(*[*function.parameters][:-1], *unpacked[kind[1]])
 
 
 def _constant(default: Any, function: griffe.Function) -> Any:

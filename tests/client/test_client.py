@@ -302,7 +302,7 @@ def test_both_clients_have_the_same_calls_in_the_same_order() -> None:
 
 
 def test_a_method_has_a_signature() -> None:
-    assert str(inspect.signature(VectorClient.reset)).startswith("(self, namespace: 'str | None' = None, *, all:")
+    assert str(inspect.signature(VectorClient.reset)).startswith("(self, namespace: str | None = None, *, all:")
 
 
 def test_client_is_a_context_manager_on_both_sides(endpoint: Endpoint) -> None:
