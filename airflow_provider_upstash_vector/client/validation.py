@@ -15,10 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
 from uuid import UUID
 
-import orjson
-
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
-from airflow_provider_upstash_vector.client.exact_json import MAX_INTEGER, MIN_INTEGER
 
 if TYPE_CHECKING:
     from typing import TypeGuard
@@ -35,9 +32,6 @@ MAX_SEGMENT_CHARS = 7_500  # RFC 9110 section 4.1 recommends that servers accept
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
 _SHOWN_CHARS = 60
 _MAX_DIGITS = 4_300  # of a number that Python converts to text
-
-# By default orjson would serialize dataclasses as objects.
-_METADATA_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 def shown(value: object) -> str:
@@ -244,51 +238,7 @@ def _integer(value: Any) -> int | None:
         return None
 
 
-def metadata(value: object) -> dict[str, Any]:
-    """Return a copy of metadata as plain values, at most 48 KB as JSON.
-
-    ``None`` inside it is kept: with PATCH it deletes the field.
-    """
-    return dict(orjson.loads(metadata_json(value)))
-
-
-def metadata_json(value: object) -> bytes:
-    """Return the JSON of :func:`metadata`."""
-    if not isinstance(value, Mapping):
-        raise InvalidRequest("metadata", f"must be a JSON object, got {shown(value)}")
-    try:
-        # nested one level, as it will be sent: orjson limits the depth
-        encoded = orjson.dumps([value if isinstance(value, dict) else dict(value)], option=_METADATA_OPTIONS)
-    except TypeError as error:
-        with suppress(RecursionError):
-            _check_numbers(value, "metadata")
-        raise InvalidRequest("metadata", f"is not JSON serializable: {error}") from None
-    # orjson writes NaN and infinity as null, with which PATCH would delete the field.
-    if b"null" in encoded:
-        _check_numbers(value, "metadata")
-    size = len(encoded) - len(b"[]")
-    if size > MAX_METADATA_BYTES:
-        raise InvalidRequest("metadata", f"{size:,} bytes of JSON, more than the limit of {MAX_METADATA_BYTES:,}")
-    return encoded[1:-1]
-
-
 def check_update(*, changes: bool) -> None:
     """Raise an error for an update without ``changes``."""
     if not changes:
         raise InvalidRequest("update", "nothing to update: give vector, sparse_vector, data or metadata")
-
-
-def _check_numbers(value: Any, path: str) -> None:
-    """Raise an error for a number that JSON would change; ``path`` is its position in the metadata."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            _check_numbers(item, f"{path}[{key!r}]")
-    elif isinstance(value, list | tuple):
-        for position, item in enumerate(value):
-            _check_numbers(item, f"{path}[{position}]")
-    elif hasattr(value, "tolist"):
-        _check_numbers(value.tolist(), path)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise InvalidRequest("metadata", f"{path} is {value!r}, which JSON cannot hold; use None instead")
-    elif isinstance(value, int) and not MIN_INTEGER <= value <= MAX_INTEGER:
-        raise InvalidRequest("metadata", f"{path} is an integer beyond 64 bits, {shown(value)}; pass it as text")

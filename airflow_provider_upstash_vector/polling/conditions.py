@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
-from airflow_provider_upstash_vector.client import validation, wire
+from airflow_provider_upstash_vector.client import metadata_json, validation, wire
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.models import FetchedVector, IndexInfo
 from airflow_provider_upstash_vector.plurals import plural
@@ -78,7 +78,8 @@ class Stored:
     def __post_init__(self) -> None:
         object.__setattr__(self, "id", validation.vector_id(self.id))
         if self.metadata is not None:
-            validation.metadata(self.metadata)
+            # as it is stored: a date is text
+            object.__setattr__(self, "metadata", metadata_json.metadata(self.metadata))
 
     def request(self) -> Request:
         """Return the request whose result :meth:`state` takes."""

@@ -12,10 +12,17 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from airflow_provider_upstash_vector.bulk.sources import FAILURE_FIELD, FieldNames, InvalidJson, Unreadable
+from airflow_provider_upstash_vector.bulk.sources import (
+    FAILURE_FIELD,
+    FieldNames,
+    InvalidJson,
+    InvalidValue,
+    Unreadable,
+)
 from airflow_provider_upstash_vector.bulk.sources.field_names import IGNORED, METADATA_PART
 from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
+from airflow_provider_upstash_vector.client.metadata_json import metadata_json
 from airflow_provider_upstash_vector.client.models import IndexInfo, SparseVector, VectorUpdate
 from airflow_provider_upstash_vector.client.wire.call import path
 from airflow_provider_upstash_vector.plurals import plural
@@ -73,6 +80,8 @@ class Encoder:
     def _encode(self, row: object) -> Encoded:
         if isinstance(row, VectorUpdate):
             parts: dict[str, Any] = {name: getattr(row, name) for name in VectorUpdate.model_fields}
+            if self._mode == "PATCH" and row.metadata_update_mode is None:
+                row.check_patch()
         else:
             parts = self._parts(row)
         id = parts.get("id")
@@ -99,10 +108,10 @@ class Encoder:
                 field = IGNORED if name == FAILURE_FIELD else names.other
             if field is None:
                 raise InvalidRequest(str(name), "there is no such field")
+            if field and (type(value) is InvalidJson or type(value) is InvalidValue):
+                raise InvalidRequest(str(name) if field == METADATA_PART else field, value.reason)
             if field == METADATA_PART:
                 metadata[name] = value
-            elif type(value) is InvalidJson:
-                raise InvalidRequest(field, value.reason)
             elif value is not None and field:
                 parts[field] = value
         if len(parts) + len(metadata) < len(row):
@@ -158,10 +167,10 @@ class Encoder:
             body["sparseVector"] = SparseVector.from_parts(sparse).wire_fields()
         if (data := parts.get("data")) is not None:
             body["data"] = validation.data(data)
-        if (metadata := parts.get("metadata")) is not None:
-            body["metadata"] = orjson.Fragment(validation.metadata_json(metadata))
         own_mode = parts.get("metadata_update_mode")
         mode = self._mode if own_mode is None else _mode(own_mode)
+        if (metadata := parts.get("metadata")) is not None:
+            body["metadata"] = orjson.Fragment(metadata_json(metadata, patch=mode == "PATCH"))
         validation.check_update(changes=len(body) > 1)
         if mode is not None and metadata is not None:
             body["metadataUpdateMode"] = mode

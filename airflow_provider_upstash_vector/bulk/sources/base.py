@@ -69,6 +69,17 @@ class InvalidJson(str):
         return self
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class InvalidValue:
+    """A field that has no Python value, as text that is not UTF-8: what it shows, and the reason."""
+
+    shown: str
+    reason: str
+
+    def __repr__(self) -> str:
+        return self.shown
+
+
 class Shard(NamedTuple):
     """Part ``number``, counted from 0, of ``of``."""
 

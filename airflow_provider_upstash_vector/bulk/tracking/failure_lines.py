@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 import orjson
 
-from airflow_provider_upstash_vector.bulk.sources import FAILURE_FIELD, Unreadable
+from airflow_provider_upstash_vector.bulk.sources import FAILURE_FIELD, InvalidValue, Unreadable
 from airflow_provider_upstash_vector.client import exact_json
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
@@ -19,9 +18,10 @@ from airflow_provider_upstash_vector.client.errors import (
     TransportError,
     UpstashVectorError,
 )
+from airflow_provider_upstash_vector.client.metadata_json import json_of
 from airflow_provider_upstash_vector.client.models import VectorUpdate
 
-_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS
+_JSON_TYPES = (Mapping, list, tuple, str, int, float, type(None))
 _MAX_REPR_CHARS = 200
 
 
@@ -32,13 +32,19 @@ class UnknownId(UpstashVectorError):
 def failure_line(
     value: object, error: UpstashVectorError, *, number: int, file: str | None, place: int | str | None
 ) -> bytes:
-    """Return a line for a row that was rejected, or failed with ``error``."""
+    """Return a line for a row that was rejected, or failed with ``error``.
+
+    The fields that JSON cannot hold are in ``changed``: each is replaced by a list with its ``repr``, which no
+    field accepts. A row that is not a mapping is in the field ``raw``, and ``changed`` is ``["row"]``.
+    """
     failure: dict[str, Any] = {"row": number, **describe(error)}
     if file is not None:
         failure["file"] = file
     if place is not None:
         failure["place" if isinstance(place, str) else "line"] = place
-    members = {_text(name): _json(part) for name, part in _fields(value).items() if name != FAILURE_FIELD}
+    members, changed = _members(value, sent=not isinstance(error, InvalidRequest))
+    if changed:
+        failure["changed"] = changed
     failure = {name: _text(part) if isinstance(part, str) else part for name, part in failure.items()}
     line: bytes = orjson.dumps({**members, FAILURE_FIELD: failure}, option=orjson.OPT_APPEND_NEWLINE)
     return line
@@ -73,45 +79,54 @@ def describe(error: UpstashVectorError) -> dict[str, Any]:
     return {**failure, "may_have_been_applied": landed}
 
 
-def _fields(value: object) -> Mapping[Any, Any]:
+def _members(value: object, *, sent: bool) -> tuple[dict[str, orjson.Fragment], list[str]]:
+    """Return the JSON of the fields of a row, and the names of those that it does not have so."""
+    fields = _fields(value, sent=sent)
+    if fields is None:
+        raw = value.text if isinstance(value, Unreadable) else _repr(value)
+        return {"raw": orjson.Fragment(orjson.dumps(raw))}, ["row"]
+    members, changed = {}, []
+    for key, part in fields.items():
+        if key == FAILURE_FIELD:
+            continue
+        name, encoded = _text(key), _json(part, sent=sent)
+        if encoded is None or name != key:
+            changed.append(name)
+        members[name] = orjson.Fragment(encoded or orjson.dumps([_repr(part)]))
+    return members, changed
+
+
+def _fields(value: object, *, sent: bool) -> Mapping[Any, Any] | None:
     with suppress(Exception):  # a mapping of the row's own
         if isinstance(value, Mapping):
             return dict(value.items())
         if isinstance(value, VectorUpdate):
-            return value.wire_fields()
-    return {"raw": value.text if isinstance(value, Unreadable) else _repr(value)}
+            fields = value.wire_fields()
+            if not sent and not value.can_patch:  # it has null for a missing value, with which PATCH would delete
+                fields["metadata"] = InvalidValue(_repr(value.metadata), "")
+            return fields
+    return None
 
 
-def _json(value: object) -> orjson.Fragment:
-    """Return a value as JSON, or, if that would change it, a list with its ``repr``."""
+def _json(value: Any, *, sent: bool) -> bytes | None:
+    """Return a value as JSON that a field takes for the same value, ``None`` if there is none.
+
+    Missing values are null in a row that was ``sent``: it cannot have been a PATCH, where null deletes.
+    """
     try:
-        if not getattr(getattr(value, "dtype", None), "isnative", True):  # orjson takes no other byte order
-            value = _plain(value)
+        if not isinstance(value, Mapping) and hasattr(value, "indices") and hasattr(value, "values"):
+            value = {"indices": value.indices, "values": value.values}
+        sparse = isinstance(value, Mapping) and value.keys() == {"indices", "values"}
+        if sparse and None in [_json(part, sent=sent) for part in value.values()]:
+            return None  # a set would lose which value belongs to which index
+        if not isinstance(value, _JSON_TYPES) and not isinstance(value.tolist(), _JSON_TYPES):
+            return None  # for example a date, whose text might be another field's value
         try:
-            encoded = orjson.dumps(value, default=_plain, option=_OPTIONS)
-        except TypeError:
-            encoded = exact_json.dumps(value)  # integers beyond 64 bits
-        if b"null" in encoded and not _all_finite(value):  # orjson writes NaN as null
-            raise ValueError
+            return json_of(value, missing_as_null=sent)
+        except InvalidRequest:
+            return exact_json.dumps(value)  # integers beyond 64 bits
     except Exception:  # noqa: BLE001 - conversions are the row's own code
-        encoded = orjson.dumps([_repr(value)])
-    return orjson.Fragment(encoded)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return value.tolist()  # tensors, and arrays that orjson does not support; raises for anything else
-
-
-def _all_finite(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return all(map(_all_finite, value.values()))
-    if isinstance(value, list | tuple):
-        return all(map(_all_finite, value))
-    if hasattr(value, "tolist"):
-        return _all_finite(value.tolist())
-    return not isinstance(value, float) or math.isfinite(value)
+        return None
 
 
 def _repr(value: object) -> str:

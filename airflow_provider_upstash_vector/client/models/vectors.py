@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, Union
 
 from pydantic import (
     BeforeValidator,
+    ModelWrapValidatorHandler,
     SerializerFunctionWrapHandler,
     field_validator,
     model_serializer,
     model_validator,
 )
 
-from airflow_provider_upstash_vector.client import validation
+from airflow_provider_upstash_vector.client import metadata_json, validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.models.base import RequestModel, ResponseModel, without_none
 from airflow_provider_upstash_vector.plurals import plural
@@ -107,7 +108,7 @@ class _Stored(VectorOrData):
     @field_validator("metadata", mode="before")
     @classmethod
     def _check_metadata(cls, value: Any) -> Any:
-        return None if value is None else validation.metadata(value)
+        return None if value is None else metadata_json.metadata(value)
 
     def wire_fields(self) -> dict[str, Any]:
         """Return the fields that are set, by the service's names."""
@@ -141,7 +142,7 @@ class Data(RequestModel):
     @field_validator("metadata", mode="before")
     @classmethod
     def _check_metadata(cls, value: Any) -> Any:
-        return None if value is None else validation.metadata(value)
+        return None if value is None else metadata_json.metadata(value)
 
     def wire_fields(self) -> dict[str, Any]:
         """Return the fields that are set, by the service's names."""
@@ -153,11 +154,12 @@ class VectorUpdate(_Stored):
 
     ``vector``, ``sparse_vector``, ``data`` and ``metadata`` are as in :class:`Vector`; at least one is required.
     ``metadata_update_mode`` is ``"OVERWRITE"`` (the service's default), which removes all metadata that is not in
-    ``metadata``, or ``"PATCH"``, an RFC 7396 merge patch in which ``None`` deletes a field; without ``metadata``
-    it is not sent. Raises :class:`InvalidRequest` with the name of the field.
+    ``metadata``, or ``"PATCH"``, an RFC 7396 merge patch in which ``None`` deletes a field, and NA and NaT are
+    rejected; without ``metadata`` it is not sent. Raises :class:`InvalidRequest` with the name of the field.
     """
 
     metadata_update_mode: str | None = None
+    _missing: str = ""
 
     @field_validator("metadata_update_mode", mode="before")
     @classmethod
@@ -169,6 +171,31 @@ class VectorUpdate(_Stored):
         parts = (self.vector, self.sparse_vector, self.data, self.metadata)
         validation.check_update(changes=any(part is not None for part in parts))
         return self
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _find_missing(
+        cls, values: dict[str, Any], handler: ModelWrapValidatorHandler[VectorUpdate]
+    ) -> VectorUpdate:
+        update = handler(values)
+        if update.metadata is not None:
+            try:
+                metadata_json.metadata_json(values["metadata"], patch=True)
+            except InvalidRequest as error:
+                update._missing = error.reason  # noqa: SLF001 - of this class
+        if update.metadata_update_mode == "PATCH":
+            update.check_patch()
+        return update
+
+    @property
+    def can_patch(self) -> bool:
+        """Whether the metadata had neither NA nor NaT, which are null: in a PATCH it would delete the field."""
+        return not self._missing
+
+    def check_patch(self) -> None:
+        """Raise :class:`InvalidRequest` unless the metadata can be sent as a PATCH."""
+        if not self.can_patch:
+            raise InvalidRequest("metadata", self._missing)
 
     def wire_fields(self) -> dict[str, Any]:
         """Return the fields that are set, by the service's names."""
