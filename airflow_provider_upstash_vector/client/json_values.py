@@ -19,6 +19,8 @@ from airflow_provider_upstash_vector.client.validation import shown
 
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
 _ISO_YEAR_CHARS: Final = 4
+_MAX_KEY_CHARS: Final = 60
+_MICROSECOND_DIGITS: Final = 6  # or none, as Python and pandas write them
 # Units of numpy durations: how many are in so many seconds.
 _UNITS: Final = {
     "W": (1, 604_800),
@@ -42,6 +44,13 @@ class NotJson(ValueError):
         super().__init__(reason)
         self.reason = reason
         self.path = ""
+
+
+def member(name: str) -> str:
+    """Return the part of a path for a key."""
+    if name.isidentifier() and len(name) <= _MAX_KEY_CHARS:
+        return f".{name}"
+    return f"[{name[:_MAX_KEY_CHARS]!r}]"
 
 
 def simplified(value: Any) -> Any:
@@ -147,14 +156,10 @@ def _of_datetime64(value: Any) -> str:
     if not time:
         return date
     clock, _, fraction = time.partition(".")
-    return f"{date}T{clock}{':00' * (2 - clock.count(':'))}{fraction_text(fraction)}"
-
-
-def fraction_text(digits: str) -> str:
-    """Return the fraction of a second as Python and pandas write it: with none, six or nine digits, or more."""
-    digits = digits.rstrip("0")
-    width = next(width for width in (0, 6, 9, 12, 15, 18) if width >= len(digits))
-    return f".{digits:0<{width}}" if width else ""
+    digits = fraction.rstrip("0")
+    width = -len(digits) // 3 * -3  # of milliseconds, microseconds and so on
+    places = f".{digits:0<{max(width, _MICROSECOND_DIGITS)}}" if digits else ""
+    return f"{date}T{clock}{':00' * (2 - clock.count(':'))}{places}"
 
 
 def _of_timedelta64(value: Any) -> str:

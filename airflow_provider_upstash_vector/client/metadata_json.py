@@ -16,10 +16,9 @@ import orjson
 
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.exact_json import MAX_INTEGER, MIN_INTEGER
-from airflow_provider_upstash_vector.client.json_values import MISSING, NotJson, simplified, sort_key
+from airflow_provider_upstash_vector.client.json_values import MISSING, NotJson, member, simplified, sort_key
 from airflow_provider_upstash_vector.client.validation import MAX_METADATA_BYTES, shown
 
-_MAX_KEY_CHARS: Final = 60
 _SETS: Final = (set, frozenset)
 # By default orjson would serialize dataclasses as objects, and round time zones to minutes.
 _OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
@@ -132,8 +131,7 @@ class _Conversion:
             try:
                 items[name] = self.value(item)
             except NotJson as error:
-                plain = name.isidentifier() and len(name) <= _MAX_KEY_CHARS
-                error.path = (f".{name}" if plain else f"[{name[:_MAX_KEY_CHARS]!r}]") + error.path
+                error.path = member(name) + error.path
                 raise
         return items
 

@@ -6,6 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_upstash_vector.bulk.sources.arrow_scalars import (
+    invalid_value,
+    needs_scalars,
+    python_value,
+    unique,
+)
 from airflow_provider_upstash_vector.bulk.sources.arrow_sizes import size_of
 from airflow_provider_upstash_vector.bulk.sources.base import (
     MAX_ROW_BYTES,
@@ -37,27 +43,40 @@ def rows(batches: Iterable[pa.RecordBatch | Pending], names: Fields) -> Iterator
 
 
 def bounded_rows(columns: Sequence[tuple[Column, Any]]) -> Iterator[object]:
-    """Yield the rows of columns, which are arrays or lists; few at a time if they are large.
+    """Yield the rows of columns, which are arrays or lists; few at a time if they are large or cannot be converted.
 
-    A row that is larger than any can be, or that has no Python values, as text that is not UTF-8, is
-    :class:`Unreadable`.
+    A row that is larger than any can be is :class:`Unreadable`; a value that has no Python value, as text that is
+    not UTF-8, is :class:`InvalidValue`.
     """
     length = len(columns[0][1])
-    size = sum(size_of(values) for _, values in columns)
-    reason = f"the row {TOO_LARGE}"
-    if size <= MAX_ROW_BYTES:
-        try:
-            values = [(column, values_of(values, column.field)) for column, values in columns]
-        except (ValueError, OverflowError) as error:
-            reason = f"the row cannot be read: {error}"
-        else:
-            yield from rows_of(values)
-            return
-    if length == 1:
-        yield Unreadable("", reason)
-        return
-    for part in (slice(0, length // 2), slice(length // 2, length)):
-        yield from bounded_rows([(column, values[part]) for column, values in columns])
+    try:
+        values = _converted(columns)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - one value is enough, and time zones have errors of their own
+        values = [(column, [_cell(values, column.field)]) for column, values in columns] if length == 1 else None
+    if values is not None:
+        yield from rows_of(values)
+    elif length == 1:
+        yield Unreadable("", f"the row {TOO_LARGE}")
+    else:
+        for part in (slice(0, length // 2), slice(length // 2, length)):
+            yield from bounded_rows([(column, values[part]) for column, values in columns])
+
+
+def _converted(columns: Sequence[tuple[Column, Any]]) -> list[tuple[Column, list[Any]]] | None:
+    """Return the Python values of columns, ``None`` if they take too much memory."""
+    if sum(size_of(values) for _, values in columns) > MAX_ROW_BYTES:
+        return None
+    return [(column, values_of(values, column.field)) for column, values in columns]
+
+
+def _cell(values: Any, field: str) -> Any:
+    """Return the only value of a column, or the :class:`InvalidValue` in its place."""
+    try:
+        return values_of(values, field)[0]
+    except Exception:  # noqa: BLE001 - as above
+        return invalid_value(values[0], field)
 
 
 def rows_of(columns: Sequence[tuple[Column, Sequence[Any]]]) -> Iterator[object]:
@@ -95,8 +114,10 @@ def values_of(column: Any, field: str) -> list[Any]:
         return _vectors(arrow, column)
     if field == "sparse_vector" and arrow.types.is_struct(kind):
         return _sparse_vectors(column)
+    if needs_scalars(kind):
+        return [python_value(scalar) for scalar in column]
     values: list[Any] = column.to_pylist()
-    plain = _plain(arrow, kind)
+    plain = _plain(arrow, kind) if arrow.types.is_nested(kind) else None
     return values if plain is None else [None if value is None else plain(value) for value in values]
 
 
@@ -153,6 +174,9 @@ def _plain(arrow: Any, kind: Any) -> Callable[[Any], Any] | None:
     A struct loses its nulls: every row has all its fields, so null can only mean absent. A map keeps them.
     """
     types = arrow.types
+    if types.is_floating(kind) and not types.is_float64(kind):
+        convert: Callable[[Any], Any] = kind.to_pandas_dtype()  # numpy's type, which shows as few digits as it has
+        return convert
     if types.is_struct(kind):
         parts = {part.name: _plain(arrow, part.type) for part in map(kind.field, range(kind.num_fields))}
         return lambda value: {
@@ -162,7 +186,7 @@ def _plain(arrow: Any, kind: Any) -> Callable[[Any], Any] | None:
         }
     if types.is_map(kind):
         plain_item = _plain(arrow, kind.item_type) or _same
-        return lambda value: {name: None if item is None else plain_item(item) for name, item in value}
+        return lambda value: unique([(name, None if item is None else plain_item(item)) for name, item in value])
     element_type = getattr(kind, "value_type", None) if types.is_nested(kind) else None
     if element_type is not None:
         plain_element = _plain(arrow, element_type)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from airflow_provider_upstash_vector.bulk.sources.arrow_rows import BATCH_ROWS, bounded_rows
-from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows
 from airflow_provider_upstash_vector.bulk.sources.columns import Column, used_columns
 from airflow_provider_upstash_vector.bulk.sources.extras import pyarrow
 from airflow_provider_upstash_vector.bulk.sources.field_names import Fields
@@ -41,17 +40,21 @@ class PandasTable:
         for first in range(begin, end, BATCH_ROWS):
             part = slice(first, min(end, first + BATCH_ROWS))
             yield from bounded_rows(
-                [(column, _values(series.iloc[part], column)) for column, series in self._columns]
+                [(column, _values(series.iloc[part])) for column, series in self._columns]
             )
 
 
-def _values(series: Any, column: Column) -> Any:
+def _values(series: Any) -> Any:
     """Return an Arrow array, or a list of the Python objects that a column holds."""
     if series.dtype == object or getattr(series.dtype, "storage", "") == "python":
-        return [None if null else value for value, null in zip(series, series.isna(), strict=True)]
+        return _objects(series)
     arrow = pyarrow()
     try:
         array = arrow.Array.from_pandas(series)
-    except (arrow.ArrowException, TypeError) as error:
-        raise InvalidRows(f"column {column.name} cannot be read: {error}") from error
+    except (arrow.ArrowException, TypeError):  # for example a category of text and numbers
+        return _objects(series)
     return array.combine_chunks() if isinstance(array, arrow.ChunkedArray) else array
+
+
+def _objects(series: Any) -> list[Any]:
+    return [None if null else value for value, null in zip(series, series.isna(), strict=True)]

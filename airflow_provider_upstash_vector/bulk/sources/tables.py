@@ -30,7 +30,7 @@ def is_table(rows: object) -> bool:
 def table_rows(table: Any, names: Fields, shard: Shard | None) -> Source:
     """Return the rows of a table, or of a stream of record batches, which has no length.
 
-    Raises :class:`InvalidRows` if it has no id column, or values without an Arrow type.
+    Raises :class:`InvalidRows` if it has no id column.
     """
     arrow = pyarrow()
     if is_pandas(table):
@@ -71,8 +71,6 @@ class TableRows(SizedSource):
     def __init__(self, table: _Table, shard: Shard | None) -> None:
         super().__init__(table.length, shard)
         self._table = table
-        for _ in table.rows(0, min(table.length, BATCH_ROWS)):
-            pass  # what Arrow cannot read is an error before anything is sent
         self.fingerprint: str | None = f"table of {table.length} rows {self._first}-{self._end}"
 
     def rows(self, skip: int) -> Iterator[SourceRow]:
