@@ -43,7 +43,7 @@ def rows(batches: Iterable[pa.RecordBatch | Pending], names: Fields) -> Iterator
 
 
 def bounded_rows(columns: Sequence[tuple[Column, Any]]) -> Iterator[object]:
-    """Yield the rows of columns, which are arrays or lists; few at a time if they are large or cannot be converted.
+    """Yield the rows of columns, which are arrays or lists; few at a time if they are large or one is invalid.
 
     A row that is larger than any can be is :class:`Unreadable`; a value that has no Python value, as text that is
     not UTF-8, is :class:`InvalidValue`.

@@ -1,4 +1,4 @@
-"""Arrow's values one by one: exact to the nanosecond, without pandas, and with the place of one that is invalid."""
+"""Arrow's values one by one: exact to the nanosecond, without pandas, and with the place of an invalid one."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def _value(scalar: Any, leaf: Leaf) -> Any:
 
 
 def _placed(scalars: list[tuple[str, Any]], leaf: Leaf) -> list[Any]:
-    values = []
-    for place, scalar in scalars:
-        try:
+    values: list[Any] = []
+    try:
+        for _, scalar in scalars:
             values.append(_value(scalar, leaf))
-        except NotJson as error:
-            error.path = place + error.path
-            raise
+    except NotJson as error:
+        error.path = scalars[len(values)][0] + error.path
+        raise
     return values
 
 
@@ -96,7 +96,7 @@ def _leaf(scalar: Any) -> Any:
     except UnicodeDecodeError:
         raise NotJson(f"is {_shown(scalar)}, which is not UTF-8 text") from None
     except (ValueError, OverflowError, LookupError, arrow.ArrowException):
-        raise NotJson(f"is {_shown(scalar)}, which is no date, time or duration of Python") from None
+        raise NotJson(f"is {_shown(scalar)}, beyond the dates, times and durations of Python") from None
     return kind.to_pandas_dtype()(value) if types.is_floating(kind) else value
 
 

@@ -11,6 +11,7 @@ from airflow_provider_upstash_vector.bulk.sources.columns import used_columns
 from airflow_provider_upstash_vector.bulk.sources.cursor import Pace, RowCursor
 from airflow_provider_upstash_vector.bulk.sources.extras import pyarrow
 from airflow_provider_upstash_vector.bulk.sources.field_names import Fields
+from airflow_provider_upstash_vector.bulk.sources.int96 import exact_batches, int96_columns
 from airflow_provider_upstash_vector.bulk.sources.parquet_sizes import RowGroupSizes
 
 # Read from each column at a time: a whole row group may take gigabytes.
@@ -29,12 +30,10 @@ class ParquetRows:
     """
 
     def __init__(self, file: Any, names: Fields, shard: Shard | None, groups_before: int = 0) -> None:
-        arrow = pyarrow()
-        from pyarrow import parquet  # noqa: PLC0415 - an extra
-
+        self._raw = file
         try:
-            self._file: Any = parquet.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
-        except arrow.ArrowInvalid as error:
+            self._file: Any = self._opened("ns")
+        except pyarrow().ArrowInvalid as error:
             raise InvalidRows(f"not a Parquet file: {error}") from None
         metadata = self._file.metadata
         index, count = shard or (0, 1)
@@ -43,9 +42,17 @@ class ParquetRows:
         self._sizes = {group: metadata.row_group(group).num_rows for group in mine}
         self.total = sum(self._sizes.values())
         self._columns = [column.name for column in used_columns(self._file.schema_arrow.names, names)]
+        self._int96 = int96_columns(self._file, self._columns)
         self._names = names
         self._batch_rows = RowGroupSizes(self._file, file, self._columns).batch_rows
         self._read = 0
+
+    def _opened(self, int96_unit: str) -> Any:
+        from pyarrow import parquet  # noqa: PLC0415 - an extra
+
+        return parquet.ParquetFile(
+            self._raw, buffer_size=_BUFFER_BYTES, pre_buffer=False, coerce_int96_timestamp_unit=int96_unit
+        )
 
     def fraction(self) -> float:
         """Return the fraction of the rows that has been read."""
@@ -65,7 +72,11 @@ class ParquetRows:
 
     def _batches(self, group: int, skip: int) -> Iterator[Any | Pending]:
         pace, rows = Pace(), self._batch_rows(group)
-        for batch in self._file.iter_batches(rows, row_groups=[group], columns=self._columns):
+        if self._int96:
+            batches = exact_batches(self._opened, self._int96, rows, group=group, columns=self._columns)
+        else:
+            batches = self._file.iter_batches(rows, row_groups=[group], columns=self._columns)
+        for batch in batches:
             begin = min(skip, batch.num_rows)
             skip -= begin
             self._read += batch.num_rows
