@@ -33,7 +33,11 @@ def invalid_value(scalar: Any, field: str) -> InvalidValue:
         python_value(scalar)
     except NotJson as error:
         reason = f"{field}{error.path} {error.reason}" if error.path else error.reason
-    return InvalidValue(repr(_value(scalar, _shown)), reason)
+    try:
+        shown = repr(_value(scalar, _shown))
+    except Exception:  # noqa: BLE001 - a map with a key twice, a type that is new
+        shown = f"<{scalar.type}>"
+    return InvalidValue(shown, reason)
 
 
 def _value(scalar: Any, leaf: Leaf) -> Any:

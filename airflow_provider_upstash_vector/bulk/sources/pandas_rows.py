@@ -46,7 +46,9 @@ class PandasTable:
 
 def _values(series: Any) -> Any:
     """Return an Arrow array, or a list of the Python objects that a column holds."""
-    if series.dtype == object or getattr(series.dtype, "storage", "") == "python":
+    # of a category, the type of its values: Arrow makes bytes of text and bytes
+    dtype = getattr(getattr(series.dtype, "categories", series), "dtype", None)
+    if dtype == object or getattr(series.dtype, "storage", "") == "python":
         return _objects(series)
     arrow = pyarrow()
     try:

@@ -103,6 +103,8 @@ class _Walk:
 
     def shown(self, value: Any, depth: int) -> Any:
         self._left -= _CHARS_OF_AN_ITEM
+        if value.__class__ is not type(value):  # a lazy value of the context
+            value = getattr(value, "__wrapped__", value)
         if value is None or isinstance(value, bool | Shown) or _is_of_airflow(value):
             return value
         if isinstance(value, str):
@@ -164,7 +166,8 @@ class _Walk:
 
     def _array(self, value: Any) -> str:
         if value.ndim == 0:
-            return str(self.shown(value.tolist(), _MAX_DEPTH))
+            plain = value.tolist()  # a long double stays one
+            return str(plain if type(plain) is type(value) else self.shown(plain, _MAX_DEPTH))
         numbers = value.ndim == 1 and getattr(value.dtype, "kind", "") in "fiu"
         return _vector(value) if numbers else _type_and_length(value)
 
@@ -191,7 +194,7 @@ def _number(value: float) -> Any:
         if not math.isfinite(value):
             return ShownText.of(float.__repr__(value), value)
         return value if type(value) is float else ShownText.of(float.__repr__(value), value)
-    if value in _INT64:
+    if int(value) in _INT64:  # a range compares subclasses of int, as enumerations, with each of its numbers
         return value if type(value) is int else ShownText.of(int.__repr__(value), value)
     return ShownText.of(f"<int of {value.bit_length():,} bits>", value)
 
