@@ -48,7 +48,7 @@ def _values(series: Any) -> Any:
     """Return an Arrow array, or a list of the Python objects that a column holds."""
     # of a category, the type of its values: Arrow makes bytes of text and bytes
     dtype = getattr(getattr(series.dtype, "categories", series), "dtype", None)
-    if dtype == object or getattr(series.dtype, "storage", "") == "python":
+    if dtype == object or getattr(series.dtype, "storage", "") == "python":  # noqa: E721 - a dtype
         return _objects(series)
     arrow = pyarrow()
     try:

@@ -1,9 +1,9 @@
 """The failures file: failed and rejected rows as JSON Lines that can be the ``rows`` of another run.
 
 A line is the row with one more field, ``failure``, that says what happened and where the row was; a run that
-reads the line ignores that field. A value that JSON cannot hold exactly, such as NaN or a set, is replaced by a
-list with its ``repr``, which no field accepts: the row is rejected again rather than sent with another value. A
-line is written before the outcome of its row is recorded.
+reads the line ignores that field. A field that JSON cannot hold, as metadata with NaN, is replaced by a list with
+its ``repr``, which no field accepts: the row is rejected again rather than sent with another value. Its name is in
+``changed`` of ``failure``. A line is written before the outcome of its row is recorded.
 """
 
 from __future__ import annotations
