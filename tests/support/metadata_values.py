@@ -38,6 +38,15 @@ class PathLike:
         return "a/b"
 
 
+class RemotePath:
+    """As a path of an object store, which has no ``__fspath__``."""
+
+    def as_posix(self) -> str:
+        return "s3://bucket/a"
+
+    __str__ = as_posix
+
+
 class Raises:
     def tolist(self) -> Any:
         raise RuntimeError("its own")
@@ -74,6 +83,7 @@ ACCEPTED: list[tuple[Any, Any]] = [
     (UUID(int=5), "00000000-0000-0000-0000-000000000005"),
     (PurePosixPath("a/b"), "a/b"),
     (PathLike(), "a/b"),
+    (RemotePath(), "s3://bucket/a"),
     (Genre.DRAMA, "drama"),
     (Genre.FIRST, 1),
     (Genre.DAY, "2026-01-02"),
