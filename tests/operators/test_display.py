@@ -126,7 +126,7 @@ INVALID: list[tuple[Any, str, list[Any]]] = [
     (UpdateVectorOperator, "vector", [[1.0, NAN], [float("inf"), 1], np.array([1, NAN]), {1, 2}, [10**400, 1]]),
     (UpdateVectorOperator, "sparse_vector", [{"indices": [1], "values": [NAN]}, {"indices": [NAN], "values": []}]),
     (UpdateVectorOperator, "data", ODD_TEXT),
-    (UpdateVectorOperator, "metadata", [NAN, {"a": NAN}, {"a": SURROGATE}, {"a": b""}, {"a": {1}}, {1: 2}]),
+    (UpdateVectorOperator, "metadata", [NAN, {"a": NAN}, {"a": SURROGATE}, {"a": b""}, {"a": {NAN}}, {1.5: 2}]),
     (UpdateVectorOperator, "metadata", [{"a": nested(500)}, {"a": 10**5_000}]),
     (UpdateVectorOperator, "metadata_update_mode", ODD_TEXT),
     (UpdateVectorOperator, "namespace", ODD_TEXT),
