@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from airflow_provider_upstash_vector.bulk.sources.arrow_rows import BATCH_ROWS, bounded_rows
-from airflow_provider_upstash_vector.bulk.sources.columns import Column, used_columns
+from airflow_provider_upstash_vector.bulk.sources.columns import used_columns
 from airflow_provider_upstash_vector.bulk.sources.extras import pyarrow
 from airflow_provider_upstash_vector.bulk.sources.field_names import Fields
 
@@ -39,9 +39,7 @@ class PandasTable:
         """Yield the rows of a part."""
         for first in range(begin, end, BATCH_ROWS):
             part = slice(first, min(end, first + BATCH_ROWS))
-            yield from bounded_rows(
-                [(column, _values(series.iloc[part])) for column, series in self._columns]
-            )
+            yield from bounded_rows([(column, _values(series.iloc[part])) for column, series in self._columns])
 
 
 def _values(series: Any) -> Any:
