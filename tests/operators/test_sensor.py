@@ -181,6 +181,7 @@ def test_the_arguments_of_the_trigger(index: DevServer) -> None:
         "first_check_seconds": 10.0,
         "max_failed_checks": 5,
         "resume_data": None,
+        "after_write": False,
     }
     assert index.token not in str(deferred.trigger.serialize())
 

@@ -109,9 +109,10 @@ def found_files(rows: object, find: FindPaths, own: OwnFiles | None = None) -> l
         if not found:
             raise InvalidRows(f"no file matches {one!r}")
         pattern = text if text is not None and (glob.has_magic(text) or len(found) > 1) else None
-        if pattern is None and is_folder(found[0]):
-            pattern, found = str(found[0]), parts_of(found[0])
-        files.extend(own.inputs(found, pattern) if own else found)
+        inputs = own.inputs(found, pattern) if own else found
+        if pattern is None and is_folder(folder := inputs[0]):
+            inputs = own.inputs(parts_of(folder), str(folder)) if own else parts_of(folder)
+        files.extend(inputs)
     return files
 
 
