@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, Union
 
-from pydantic import (
-    BeforeValidator,
-    ModelWrapValidatorHandler,
-    SerializerFunctionWrapHandler,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
+from pydantic import BeforeValidator, field_validator, model_serializer, model_validator
 
 from airflow_provider_upstash_vector.client import metadata_json, validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
@@ -64,6 +57,8 @@ class SupportsToList(Protocol):
 
 
 if TYPE_CHECKING:
+    from pydantic import ModelWrapValidatorHandler, SerializerFunctionWrapHandler  # 2.10 has them elsewhere
+
     NumbersLike = Sequence[float] | SupportsToList
     MetadataLike = Mapping[str, Any]
     SparseLike = SparseVectorLike
