@@ -7,7 +7,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_upstash_vector.bulk.sources.arrow_scalars import (
+    content_type,
     invalid_value,
+    is_stored_as_itself,
     needs_scalars,
     python_value,
     unique,
@@ -23,6 +25,7 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
 from airflow_provider_upstash_vector.bulk.sources.columns import JSON_FIELDS, Column, json_value, used_columns
 from airflow_provider_upstash_vector.bulk.sources.extras import pyarrow
 from airflow_provider_upstash_vector.bulk.sources.field_names import METADATA_PART, Fields
+from airflow_provider_upstash_vector.client.json_values import member
 from airflow_provider_upstash_vector.client.validation import identifier
 
 if TYPE_CHECKING:
@@ -54,7 +57,7 @@ def bounded_rows(columns: Sequence[tuple[Column, Any]]) -> Iterator[object]:
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - one value is enough, and time zones have errors of their own
-        values = [(column, [_cell(values, column.field)]) for column, values in columns] if length == 1 else None
+        values = [(column, [_cell(values, column)]) for column, values in columns] if length == 1 else None
     if values is not None:
         yield from rows_of(values)
     elif length == 1:
@@ -71,12 +74,13 @@ def _converted(columns: Sequence[tuple[Column, Any]]) -> list[tuple[Column, list
     return [(column, values_of(values, column.field)) for column, values in columns]
 
 
-def _cell(values: Any, field: str) -> Any:
+def _cell(values: Any, column: Column) -> Any:
     """Return the only value of a column, or the :class:`InvalidValue` in its place."""
     try:
-        return values_of(values, field)[0]
+        return values_of(values, column.field)[0]
     except Exception:  # noqa: BLE001 - as above
-        return invalid_value(values[0], field)
+        place = f"metadata{member(column.name)}" if column.field == METADATA_PART else column.field
+        return invalid_value(values[0], place)
 
 
 def rows_of(columns: Sequence[tuple[Column, Sequence[Any]]]) -> Iterator[object]:
@@ -105,9 +109,9 @@ def values_of(column: Any, field: str) -> list[Any]:
     if isinstance(column, list):
         return column
     arrow = pyarrow()
-    if field == "id" and _is_number_or_uuid(arrow, column.type):
+    if field in {"id", "namespace"} and _is_number_or_uuid(arrow, column.type):
         return [None if value is None else identifier(value, field) for value in column.to_pylist()]
-    if isinstance(column.type, arrow.BaseExtensionType):
+    if isinstance(column.type, arrow.BaseExtensionType) and is_stored_as_itself(column.type):
         column = column.storage
     kind = column.type
     if field == "vector" and _is_vector(arrow, kind):
@@ -117,7 +121,7 @@ def values_of(column: Any, field: str) -> list[Any]:
     if needs_scalars(kind):
         return [python_value(scalar) for scalar in column]
     values: list[Any] = column.to_pylist()
-    plain = _plain(arrow, kind) if arrow.types.is_nested(kind) else None
+    plain = _plain(arrow, kind)
     return values if plain is None else [None if value is None else plain(value) for value in values]
 
 
@@ -173,7 +177,7 @@ def _plain(arrow: Any, kind: Any) -> Callable[[Any], Any] | None:
 
     A struct loses its nulls: every row has all its fields, so null can only mean absent. A map keeps them.
     """
-    types = arrow.types
+    types, kind = arrow.types, content_type(kind)
     if types.is_floating(kind) and not types.is_float64(kind):
         convert: Callable[[Any], Any] = kind.to_pandas_dtype()  # numpy's type, which shows as few digits as it has
         return convert

@@ -11,14 +11,30 @@ from airflow_provider_upstash_vector.client.json_values import NotJson, iso_dura
 
 _MICROSECOND_CHARS = len("2026-01-02T03:04:05.000000")
 _NANOSECONDS_OF_DAY = 86_400 * 10**9
+_PERIOD = "pandas.period"  # stored as a number of months, days and so on
 
 Leaf: TypeAlias = Callable[[Any], Any]
 
 
 def needs_scalars(kind: Any) -> bool:
-    """Return whether a type has parts in nanoseconds: Arrow truncates them, or needs pandas."""
+    """Return whether a type has parts of which Arrow makes other values, such as truncated nanoseconds."""
     text = str(kind)
-    return "[ns" in text or "month_day_nano" in text
+    return any(part in text for part in ("[ns", "month_day_nano", "union<", _PERIOD))
+
+
+def is_stored_as_itself(kind: Any) -> bool:
+    """Return whether the values of an extension type are those that it stores."""
+    return getattr(kind, "extension_name", "") not in {"arrow.uuid", "arrow.bool8", _PERIOD}
+
+
+def content_type(kind: Any) -> Any:
+    """Return the type of the values of a category, of runs or of an extension type; any other type is its own."""
+    arrow = pyarrow()
+    if arrow.types.is_dictionary(kind) or arrow.types.is_run_end_encoded(kind):
+        return content_type(kind.value_type)
+    if isinstance(kind, arrow.BaseExtensionType) and is_stored_as_itself(kind):
+        return content_type(kind.storage_type)
+    return kind
 
 
 def python_value(scalar: Any) -> Any:
@@ -26,13 +42,15 @@ def python_value(scalar: Any) -> Any:
     return _value(scalar, _leaf)
 
 
-def invalid_value(scalar: Any, field: str) -> InvalidValue:
+def invalid_value(scalar: Any, place: str) -> InvalidValue:
     """Return what is in place of a scalar that :func:`python_value` refuses, or that has no Python value."""
+    reason = f"has no Python value: {scalar.type}"
     try:
-        reason = f"has no Python value: {scalar.type}"
         python_value(scalar)
     except NotJson as error:
-        reason = f"{field}{error.path} {error.reason}" if error.path else error.reason
+        reason = f"{place}{error.path} {error.reason}" if error.path else error.reason
+    except Exception:  # noqa: BLE001, S110 - as below
+        pass
     try:
         shown = repr(_value(scalar, _shown))
     except Exception:  # noqa: BLE001 - a map with a key twice, a type that is new
@@ -41,11 +59,10 @@ def invalid_value(scalar: Any, field: str) -> InvalidValue:
 
 
 def _value(scalar: Any, leaf: Leaf) -> Any:
-    arrow = pyarrow()
-    types, kind = arrow.types, scalar.type
+    types, kind = pyarrow().types, scalar.type
     if not scalar.is_valid:
         return None
-    if types.is_dictionary(kind) or (isinstance(kind, arrow.BaseExtensionType) and not _is_uuid(kind)):
+    if types.is_union(kind) or content_type(kind) is not kind:
         return _value(scalar.value, leaf)
     if types.is_struct(kind):
         names = [part.name for part in kind]
@@ -81,10 +98,6 @@ def unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     return mapping
 
 
-def _is_uuid(kind: Any) -> bool:
-    return getattr(kind, "extension_name", "") == "arrow.uuid"
-
-
 def _leaf(scalar: Any) -> Any:
     arrow = pyarrow()
     types, kind = arrow.types, scalar.type
@@ -93,6 +106,8 @@ def _leaf(scalar: Any) -> Any:
         if months:
             raise NotJson(f"is {_shown(scalar)}, and months are of different lengths")
         return iso_duration(days * _NANOSECONDS_OF_DAY + nanoseconds, 9)
+    if getattr(kind, "extension_name", "") == _PERIOD:
+        raise NotJson(f"is {_shown(scalar)}, a period of pandas; convert the column with dt.to_timestamp() or str")
     if getattr(kind, "unit", "") == "ns":
         return _of_nanoseconds(scalar, arrow)
     try:

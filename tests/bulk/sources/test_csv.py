@@ -71,7 +71,7 @@ def test_columns_can_be_called_otherwise(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "text", "reason"),
     [
-        (b"x", "x", "the row has 1 cells, the header 3"),
+        (b"x", "x", "the row has 1 cell, the header 3"),
         (b"x,[1],y,z", "x,[1],y,z", "the row has 4 cells, the header 3"),
         (b'x,[1],"a"b"', 'x,[1],"a"b"', "the row is not CSV: ',' expected after '\"'"),
         (b"x,[1],caf\xe9", "x,[1],caf\\xe9", "the row is not UTF-8"),

@@ -98,6 +98,61 @@ def test_one_odd_value_of_arrow_is_one_rejected_row(tmp_path: Path, name: str, s
             assert reason in errors[number].reason
 
 
+_PERIODS = pd.Series(pd.period_range("2026-01", periods=1, freq="M"))
+_STRUCT = pa.array([{"x": None, "y": 0.1}], pa.struct([("x", pa.int64()), ("y", pa.float32())]))
+# Arrays whose type stores something else than the value; what is sent for it, or what the reason says.
+STORED: dict[str, tuple[pa.Array, object]] = {
+    "float32": (pa.array([0.1], pa.float32()), 0.1),
+    "float16": (pa.array([0.1], pa.float16()), 0.1),
+    "category of floats": (pa.array([0.1], pa.float32()).dictionary_encode(), 0.1),
+    "category of structs": (pa.DictionaryArray.from_arrays([0], _STRUCT), {"y": 0.1}),
+    "runs of structs": (pa.RunEndEncodedArray.from_arrays([1], _STRUCT), {"y": 0.1}),
+    "runs of floats": (pa.RunEndEncodedArray.from_arrays([1], pa.array([0.1], pa.float32())), 0.1),
+    "union": (pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([0.1], pa.float32())]), 0.1),
+    "bool8": (pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1], pa.int8())), True),
+    "UUID": (
+        pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"\1" * 16], pa.binary(16))),
+        "01010101-0101-0101-0101-010101010101",
+    ),
+    "JSON": (pa.ExtensionArray.from_storage(pa.json_(), pa.array(['{"a":1}'])), '{"a":1}'),
+    "period": (pa.Array.from_pandas(_PERIODS), InvalidRequest("x", "is 672, a period of pandas")),
+    "category of periods": (
+        pa.DictionaryArray.from_arrays([0], pa.Array.from_pandas(_PERIODS)),
+        InvalidRequest("x", "a period of"),
+    ),
+}
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("name", [*STORED])
+def test_a_value_is_not_what_its_type_stores(name: str, nested: bool) -> None:
+    array, expected = STORED[name]
+    names = FieldNames(metadata_fields=["x"])
+    cells = pa.StructArray.from_arrays([array], ["at"]) if nested else array
+    (row,) = values(pa.table({"id": ["a"], "x": cells}), metadata_fields=["x"])
+    if isinstance(expected, InvalidRequest):
+        with pytest.raises(InvalidRequest, match=expected.reason) as raised:
+            Encoder(names).encode(row)
+        assert ("metadata.x.at" in raised.value.reason) == nested
+    else:
+        sent = json.loads(Encoder(names).encode(row).body)["metadata"]["x"]
+        assert sent == ({"at": expected} if nested else expected)
+
+
+def test_periods_in_a_frame_are_rejected() -> None:
+    frame = pd.DataFrame({"id": ["a"], "x": _PERIODS})
+    (row,) = values(frame, metadata_fields=["x"])
+    with pytest.raises(InvalidRequest, match="a period of pandas"):
+        Encoder(FieldNames(metadata_fields=["x"])).encode(row)
+
+
+def test_uuids_of_arrow_are_ids_and_namespaces() -> None:
+    uuids, _ = STORED["UUID"]
+    (row,) = values(pa.table({"id": uuids, "namespace": uuids, "data": ["x"]}))
+    encoded = Encoder(FieldNames()).encode(row)
+    assert encoded.namespace == encoded.id == "01010101-0101-0101-0101-010101010101"
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.data(), st.integers(1, 1_500))
 def test_odd_objects_at_any_place_of_lists_and_frames(data: st.DataObject, length: int) -> None:
