@@ -19,7 +19,7 @@ from airflow_provider_upstash_vector.bulk.sources import (
     InvalidValue,
     Unreadable,
 )
-from airflow_provider_upstash_vector.bulk.sources.field_names import IGNORED, METADATA_PART
+from airflow_provider_upstash_vector.bulk.sources.field_names import IGNORED, METADATA_PART, changed_fields
 from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.metadata_json import metadata_json
@@ -116,10 +116,18 @@ class Encoder:
                 parts[field] = value
         if len(parts) + len(metadata) < len(row):
             self._reject_duplicates(row)
-        return self._with_metadata(parts, metadata) if metadata else parts
+        return self._with_metadata(parts, metadata, row) if metadata else parts
 
-    def _with_metadata(self, parts: dict[str, Any], added: dict[Any, Any]) -> dict[str, Any]:
-        """Return the fields with ``added`` to the metadata."""
+    def _with_metadata(
+        self, parts: dict[str, Any], added: dict[Any, Any], row: Mapping[Any, Any]
+    ) -> dict[str, Any]:
+        """Return the fields of a row with ``added`` to the metadata."""
+        for name in changed_fields(row) if FAILURE_FIELD in row else ():
+            if name in added:
+                reason = f"holds the text of a value that JSON cannot hold, {validation.shown(added[name][0])}"
+                raise InvalidRequest(
+                    name, f"{reason}: correct it, and remove its name from 'changed' of 'failure'"
+                )
         metadata = parts.get("metadata", {})
         if not isinstance(metadata, Mapping):
             return parts  # which is rejected for it

@@ -44,7 +44,9 @@ def used_columns(columns: Sequence[str], names: Fields) -> list[Column]:
             if almost := similar.get(_normalized(name)):
                 raise InvalidRows(f"column {name!r} is not used: rename it, or set {almost}_field to its name")
             # an index that pandas wrote has no name
-            field = names.other if name and name != FAILURE_FIELD else None
+            field = names.other if name else None
+            if field and name == FAILURE_FIELD:  # it says which of the others are not what the row had
+                field = FAILURE_FIELD
         if field:
             key = field, name if field == METADATA_PART else ""
             if key in used:

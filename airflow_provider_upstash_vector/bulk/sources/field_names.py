@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Any, Final
 
 from airflow_provider_upstash_vector.bulk.sources.base import FAILURE_FIELD, InvalidRows
 
@@ -12,6 +12,8 @@ ALL_FIELDS: Final = "*"
 # what a name stands for that is no field of an update
 METADATA_PART: Final = "metadata_fields"
 IGNORED: Final = ""
+# in ``failure``: the fields that JSON could not hold
+CHANGED: Final = "changed"
 
 
 class Fields(dict[str, str]):
@@ -59,6 +61,19 @@ class FieldNames:
         if self.metadata_fields == ALL_FIELDS:
             return Fields({**services, **own}, METADATA_PART)
         return Fields({**services, **own, **dict.fromkeys(self.metadata_fields, METADATA_PART)}, IGNORED)
+
+
+def changed_fields(row: Mapping[Any, Any]) -> list[Any]:
+    """Return the fields of a line of a failures file that still hold what was written in place of their value."""
+    failure = row.get(FAILURE_FIELD)
+    changed = failure.get(CHANGED) if isinstance(failure, Mapping) else None
+    if not isinstance(changed, list | tuple):
+        return []
+    return [name for name in changed if isinstance(name, str) and _is_replaced(row.get(name))]
+
+
+def _is_replaced(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 1 and isinstance(value[0], str)
 
 
 UPDATE_FIELDS: Final = tuple(field.name for field in fields(FieldNames) if field.name != METADATA_PART)

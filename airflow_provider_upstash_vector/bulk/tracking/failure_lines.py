@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from airflow_provider_upstash_vector.bulk.sources import FAILURE_FIELD, InvalidValue, Unreadable
+from airflow_provider_upstash_vector.bulk.sources.field_names import CHANGED, changed_fields
 from airflow_provider_upstash_vector.client import exact_json
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
@@ -44,7 +45,7 @@ def failure_line(
         failure["place" if isinstance(place, str) else "line"] = place
     members, changed = _members(value, sent=not isinstance(error, InvalidRequest))
     if changed:
-        failure["changed"] = changed
+        failure[CHANGED] = changed
     failure = {name: _text(part) if isinstance(part, str) else part for name, part in failure.items()}
     line: bytes = orjson.dumps({**members, FAILURE_FIELD: failure}, option=orjson.OPT_APPEND_NEWLINE)
     return line
@@ -85,12 +86,12 @@ def _members(value: object, *, sent: bool) -> tuple[dict[str, orjson.Fragment], 
     if fields is None:
         raw = value.text if isinstance(value, Unreadable) else _repr(value)
         return {"raw": orjson.Fragment(orjson.dumps(raw))}, ["row"]
-    members, changed = {}, []
+    members, changed = {}, changed_fields(fields)
     for key, part in fields.items():
         if key == FAILURE_FIELD:
             continue
         name, encoded = _text(key), _json(part, sent=sent)
-        if encoded is None or name != key:
+        if (encoded is None or name != key) and name not in changed:
             changed.append(name)
         members[name] = orjson.Fragment(encoded or orjson.dumps([_repr(part)]))
     return members, changed

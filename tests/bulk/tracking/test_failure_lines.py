@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -287,3 +289,26 @@ def test_no_value_raises(value: object) -> None:
     assert members.pop("failure")["row"] == 0
     if isinstance(value, Mapping):
         assert len(members) <= len(value)
+
+
+def test_a_changed_field_is_not_metadata_until_it_is_corrected(path: Path) -> None:
+    names = FieldNames(metadata_fields="*")
+    path.parent.mkdir()
+    written = line({"id": "a", "at": dt.date(2026, 1, 2), "tags": ["x"]}, ConnectionFailed("closed"))
+    for _ in range(2):  # what a run that rejects the line writes is not sent either
+        path.write_bytes(written)
+        row = json.loads(written)
+        assert row["at"] == ["datetime.date(2026, 1, 2)"]
+        tables = [pd.read_json(path, lines=True), pa.Table.from_pylist([row])]
+        for source in [str(path), [row], *tables]:
+            (value,) = (value for value, _, _ in read(source, metadata_fields="*"))
+            with pytest.raises(
+                InvalidRequest, match="at: holds the text of a value that JSON cannot hold"
+            ) as raised:
+                Encoder(names).encode(value)
+            written = line(value, raised.value)
+            assert json.loads(written)["failure"]["changed"] == ["at"]
+    corrected = {**json.loads(written), "at": "2026-01-02"}
+    body = json.loads(Encoder(names).encode(corrected).body)
+    assert body["metadata"] == {"at": "2026-01-02", "tags": ["x"]}
+    assert "changed" not in parsed_line(corrected)["failure"]
