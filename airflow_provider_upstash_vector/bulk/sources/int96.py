@@ -10,16 +10,15 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from airflow_provider_upstash_vector.bulk.sources.extras import pyarrow
+from airflow_provider_upstash_vector.bulk.sources.parquet_sizes import leaves
 
 _MAX_MILLISECONDS: Final = {"ns": 2**63 // 10**6 - 1, "us": 2**63 // 10**3 - 1}
 
 
 def int96_columns(file: Any, columns: list[str]) -> list[str]:
     """Return the columns of an open ``parquet.ParquetFile`` that have such timestamps, at any depth."""
-    schema = file.schema
-    leaves = [schema.column(position) for position in range(len(schema))]
-    paths = [leaf.path for leaf in leaves if leaf.physical_type == "INT96"]
-    return [name for name in columns if any(path == name or path.startswith(f"{name}.") for path in paths)]
+    within = {name for _, leaf, names in leaves(file) if leaf.physical_type == "INT96" for name in names}
+    return [name for name in columns if name in within]
 
 
 def exact_batches(

@@ -18,7 +18,7 @@ from airflow_provider_upstash_vector.bulk.sources.cursor import Pace
 
 _PIECE_BYTES = 256 * 1024
 _START = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_IN_STRING = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 # What separates elements, and what they and their parts begin and end with.
 _IN_ARRAY, _IN_ELEMENT = re.compile(rb'["\[\]{},]'), re.compile(rb'["\[\]{}]')
 _DEPTH = {b"[": 1, b"{": 1, b"]": -1, b"}": -1, b",": 0}
@@ -64,20 +64,27 @@ class _Text:
         self._read = file.read1
         self._text = b""
         self._begin = self._position = 0
+        self._in_string = False  # at the position
 
     def mark(self, marks: re.Pattern[bytes]) -> bytes | None:
         """Return the next of ``marks`` outside a string, or ``None`` if more must be read for it."""
-        while found := marks.search(self._text, self._position):
+        while self._passed_string() and (found := marks.search(self._text, self._position)):
+            self._position = found.end()
             if found[0] != b'"':
-                self._position = found.end()
                 return found[0]
-            string = _STRING.match(self._text, found.start())
-            if string is None:
-                self._position = found.start()
-                return None
-            self._position = string.end()
-        self._position = len(self._text)
+            self._in_string = True
+        if not self._in_string:
+            self._position = len(self._text)
         return None
+
+    def _passed_string(self) -> bool:
+        """Move behind the string that has begun, if there is one; return whether all of it has been read."""
+        if self._in_string:
+            self._position = _IN_STRING.match(self._text, self._position).end()  # type: ignore[union-attr]  # it matches no text too
+            if self._position < len(self._text) and self._text[self._position] == ord('"'):
+                self._position += 1
+                self._in_string = False
+        return not self._in_string
 
     def passed(self) -> bytes:
         """Return the text up to the last mark, which is not needed any more."""
@@ -100,7 +107,7 @@ class _Text:
         raise InvalidRows(f"something follows the array of {number:,} elements")
 
     def _read_more(self) -> bool:
-        # as much again as there is, so that a long string is not searched too often
+        # as much again as there is, so that a long element is not copied too often
         piece = self._read(max(_PIECE_BYTES, len(self._text) - self._begin))
         self._text = self._text[self._begin :] + piece
         self._position -= self._begin

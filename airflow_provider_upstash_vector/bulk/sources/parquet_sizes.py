@@ -6,7 +6,7 @@ gigabytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from airflow_provider_upstash_vector.bulk.sources.arrow_rows import BATCH_ROWS
@@ -23,19 +23,22 @@ _PROBE_BUFFER_BYTES: Final = 64 * 1024
 _WIDTHS: Final = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
 
 
+def leaves(file: Any) -> Iterator[tuple[int, Any, list[str]]]:
+    """Yield the position of each leaf of an open ``parquet.ParquetFile``, the leaf, and what may be its column."""
+    for position in range(len(file.schema)):
+        leaf = file.schema.column(position)
+        ends = [end for end, character in enumerate(leaf.path) if character == "."]
+        yield position, leaf, [leaf.path, *(leaf.path[:end] for end in ends)]  # a column's name may have dots
+
+
 class RowGroupSizes:
     """Reads metadata of an open ``parquet.ParquetFile``, and the dictionaries of ``raw``, the same file."""
 
     def __init__(self, file: Any, raw: Any, columns: Sequence[str]) -> None:
         self._metadata = file.metadata
         self._raw = raw
-        schema = file.schema
-        leaves = [schema.column(position) for position in range(len(schema))]
-        self._leaves = [
-            (position, leaf)
-            for position, leaf in enumerate(leaves)
-            if any(leaf.path == name or leaf.path.startswith(f"{name}.") for name in columns)
-        ]
+        used = {*columns}
+        self._leaves = [(position, leaf) for position, leaf, within in leaves(file) if not used.isdisjoint(within)]
 
     def batch_rows(self, group: int) -> int:
         """Return how many rows to read at a time; raises :class:`InvalidRows` if the group unfolds to too much."""

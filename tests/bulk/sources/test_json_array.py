@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -118,3 +119,21 @@ def test_memory_does_not_grow_with_the_array(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 2_500_000
     finally:
         tracemalloc.stop()
+
+
+def test_a_long_string_is_searched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched = 0
+
+    class Counting:
+        def match(self, text: bytes, position: int) -> re.Match[bytes] | None:
+            nonlocal searched
+            found = pattern.match(text, position)
+            searched += found.end() - position if found else 0
+            return found
+
+    pattern = json_array._IN_STRING
+    monkeypatch.setattr(json_array, "_IN_STRING", Counting())
+    rows = [{"id": "a", "data": 'x\\"' * 400_000}, {"id": "b"}]
+    path = written(tmp_path, gzip.compress(json.dumps(rows).encode()), "rows.json.gz")
+    assert values(path) == rows
+    assert searched < 2 * len(json.dumps(rows))

@@ -11,6 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows, SourceBroken
+from airflow_provider_upstash_vector.bulk.sources.parquet_sizes import leaves
 from tests.support.reading import CountingPath, ids, read, source, values
 
 
@@ -179,3 +180,16 @@ def test_without_pyarrow_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPa
     for rows in (path, pa.table(numbered(1))):
         with pytest.raises(InvalidRows, match=r"pip install 'airflow-provider-upstash-vector\[parquet\]'"):
             source(rows)
+
+
+def test_the_leaves_of_columns_whose_names_have_dots(tmp_path: Path) -> None:
+    cells = pa.array([{"x": {"y": 1}, "z": 2}])
+    parquet.write_table(pa.table({"a.b": cells, "a": cells, "c.": [1]}), tmp_path / "rows.parquet")
+    found = [(leaf.path, within) for _, leaf, within in leaves(parquet.ParquetFile(tmp_path / "rows.parquet"))]
+    assert found == [
+        ("a.b.x.y", ["a.b.x.y", "a", "a.b", "a.b.x"]),
+        ("a.b.z", ["a.b.z", "a", "a.b"]),
+        ("a.x.y", ["a.x.y", "a", "a.x"]),
+        ("a.z", ["a.z", "a"]),
+        ("c.", ["c.", "c"]),
+    ]
