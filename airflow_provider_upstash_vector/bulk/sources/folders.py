@@ -18,6 +18,12 @@ def is_folder(path: OpenablePath) -> bool:
     return bool(getattr(path, "is_dir", lambda: False)())
 
 
+def is_table(path: OpenablePath) -> bool:
+    """Return whether a path is a folder with a file or folder that the jobs of Spark leave there."""
+    folder: Any = path
+    return is_folder(path) and any((folder / name).exists() for name in ("_SUCCESS", "_temporary"))
+
+
 def parts_of(folder: Any) -> list[OpenablePath]:
     """Return the ``part-*`` files of a folder, in the order of their numbers.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 from urllib.parse import unquote
 
 from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows
-from airflow_provider_upstash_vector.bulk.sources.folders import is_folder, parts_of
+from airflow_provider_upstash_vector.bulk.sources.folders import is_folder, is_table, parts_of
 from airflow_provider_upstash_vector.bulk.sources.streams import RawFile
 
 if TYPE_CHECKING:
@@ -36,12 +36,15 @@ FindPaths = Callable[[str], Sequence[OpenablePath]]
 
 
 def local_paths(uri: str) -> Sequence[OpenablePath]:
-    """Return the local file of a path or ``file://`` URI, or those that its wildcards match, in order of name."""
+    """Return the local file of a path or ``file://`` URI, or what its wildcards match, in order of name.
+
+    Of folders these are the ones that Spark wrote, unless ``**`` matches what is in them.
+    """
     path = _local_path(uri)
     if not glob.has_magic(path) or Path(path).exists():
         return [Path(path)]
     found = map(Path, sorted(glob.glob(path, recursive=True)))  # noqa: PTH207 - takes absolute ones
-    return [one for one in found if not one.is_dir()]
+    return [one for one in found if not one.is_dir() or ("**" not in path and is_table(one))]
 
 
 def _local_path(uri: str) -> str:
@@ -110,10 +113,14 @@ def found_files(rows: object, find: FindPaths, own: OwnFiles | None = None) -> l
             raise InvalidRows(f"no file matches {one!r}")
         pattern = text if text is not None and (glob.has_magic(text) or len(found) > 1) else None
         inputs = own.inputs(found, pattern) if own else found
-        if pattern is None and is_folder(folder := inputs[0]):
-            inputs = own.inputs(parts_of(folder), str(folder)) if own else parts_of(folder)
-        files.extend(inputs)
+        for path in inputs:
+            # an object store is not asked about each match of a glob: those are files
+            files.extend(_parts(path, own) if (pattern is None or is_local(path)) and is_folder(path) else [path])
     return files
+
+
+def _parts(folder: OpenablePath, own: OwnFiles | None) -> Sequence[OpenablePath]:
+    return own.inputs(parts_of(folder), str(folder)) if own else parts_of(folder)
 
 
 def are_paths(rows: object) -> bool:

@@ -109,3 +109,14 @@ def test_a_file_that_has_become_a_folder(tmp_path: Path) -> None:
     put(tmp_path / "rows.jsonl", part="")
     with pytest.raises(InvalidRows, match=r"rows.jsonl: it is a directory, not a file"):
         next(rows.rows(0))
+
+
+def test_a_glob_matches_folders_of_spark_too(tmp_path: Path) -> None:
+    put(tmp_path / "a.json", _SUCCESS="", **{"part-00000.json": line("a"), "part-00001.json": line("b")})
+    put(tmp_path, **{"c.json": line("c")})
+    put(tmp_path / "other.json", **{"x.json": line("x")})  # not of Spark
+    assert ids(f"{tmp_path}/*.json") == ["a", "b", "c"]
+    assert sorted(ids(f"{tmp_path}/**/*.json")) == ["a", "b", "c", "x"]
+    put(tmp_path / "d.json" / "_temporary", **{"part-00000.json": line("d")})
+    with pytest.raises(InvalidRows, match=r"d\.json has a folder _temporary"):
+        ids(f"{tmp_path}/*.json")
