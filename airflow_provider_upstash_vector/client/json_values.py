@@ -130,7 +130,8 @@ def _number(value: Decimal) -> float:
 
 def _of_array(value: Any) -> Any:
     kind = value.dtype.kind
-    if kind in _LISTED_KINDS or (kind == "f" and value.dtype.itemsize == _FLOAT64_BYTES):
+    exact = kind in _LISTED_KINDS or (kind == "f" and value.dtype.itemsize == _FLOAT64_BYTES)
+    if exact and not hasattr(value, "mask"):  # with a mask, ``tolist()`` has None for what is missing
         return value.tolist()
     return [*value] if value.ndim else value[()]
 

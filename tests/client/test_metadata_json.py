@@ -9,6 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +43,14 @@ def test_what_is_refused_is_named_with_its_path(value: Any, reason: str) -> None
         assert caught.value.field == "metadata"
         assert caught.value.reason.startswith(path)
         assert reason in caught.value.reason.removeprefix(path)
+
+
+@pytest.mark.parametrize("dtype", ["i8", "f8", "f4", "M8[s]", "O"])
+def test_a_masked_value_of_an_array_is_missing(dtype: str) -> None:
+    array = np.ma.array([[1, 2], [3, 4]], mask=[[False, False], [False, True]]).astype(dtype)
+    assert json.loads(metadata_json({"x": array}))["x"][1][1] is None
+    with pytest.raises(InvalidRequest, match=r"metadata\.x\[1\]\[1\] is .*masked.*, and null deletes a field"):
+        metadata_json({"x": array}, patch=True)
 
 
 @pytest.mark.parametrize("value", MISSING, ids=repr)
