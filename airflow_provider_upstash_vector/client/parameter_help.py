@@ -15,7 +15,7 @@ PARAMETER_HELP = {
     "include_metadata": "return the metadata of each vector",
     "include_vectors": "return the numbers of each vector",
     "max_idle": "seconds without a request after which the query ends",
-    "namespace": "the namespace, by default that of the connection; an empty text for the index's default one",
+    "namespace": "the namespace",
     "new_namespace": "the new name",
     "page_size": "vectors in one request, 1 to 1,000",
     "prefix": "only ids that start with this",

@@ -16,6 +16,7 @@ from airflow_provider_upstash_vector.client.base import RequestStats
 from airflow_provider_upstash_vector.client.credentials import Credentials
 from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
 from airflow_provider_upstash_vector.client.models import Endpoint, NumbersLike, SparseLike, VectorUpdate
+from airflow_provider_upstash_vector.client.parameter_help import PARAMETER_HELP
 from airflow_provider_upstash_vector.client.sync_client import VectorClient
 from airflow_provider_upstash_vector.client.validation import IdLike
 from airflow_provider_upstash_vector.hooks import connection_form
@@ -40,6 +41,8 @@ __all__ = ["UpstashVectorHook"]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
+_NAMESPACE_TEXT = f":param namespace: {PARAMETER_HELP['namespace']}"
+_NAMESPACE_DEFAULT = ", by default that of the connection; an empty text for the index's default one"
 _NOT_COPIED = {"_client", "credentials", "settings", "_log"}  # _log: Airflow's, which not every version can pickle
 
 
@@ -57,6 +60,8 @@ def _on_connection(
         return method(*call.args, **call.kwargs)
 
     hook_method.__name__, hook_method.__doc__ = method.__name__, method.__doc__
+    if has_default and method.__doc__:
+        hook_method.__doc__ = method.__doc__.replace(_NAMESPACE_TEXT, _NAMESPACE_TEXT + _NAMESPACE_DEFAULT)
     hook_method.__annotations__ = method.__annotations__
     hook_method.__signature__ = signature  # type: ignore[attr-defined]  # functions take any attribute
     return hook_method
@@ -218,12 +223,13 @@ class UpstashVectorHook(BaseHook):
         """
         from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - most tasks do not need it
 
+        settings = self.settings  # whose errors name the connection
         with naming_connection(self.upstash_vector_conn_id):
             return bulk.update(
                 rows,
                 self.credentials,
                 namespace=self.resolve_namespace(namespace),
-                policy=self.settings.policy,
+                policy=settings.policy,
                 failures_path=failures_path,
                 missing_path=missing_path,
                 checkpoint=checkpoint,

@@ -125,8 +125,9 @@ def test_an_unknown_connection(monkeypatch: pytest.MonkeyPatch, airflow_home: Ai
     command = "airflow connections add 'there is no such connection' --conn-type upstash_vector"
     calls = (hook.info, lambda: hook.update("a", data="x"), lambda: hook.bulk_update([]))
     for call in calls:
-        with pytest.raises(errors.InvalidEndpoint, match=command):
+        with pytest.raises(errors.InvalidEndpoint, match=command) as caught:
             call()
+        assert str(caught.value).count("there is no such connection") == 2
     assert command in hook.test_connection()[1]
 
 

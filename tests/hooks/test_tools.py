@@ -32,6 +32,9 @@ def test_every_parameter_has_a_name_a_type_and_a_text(owner: Any, name: str) -> 
     method = getattr(owner, name)
     texts = dict(re.findall(r":param\s+(\w+):\s*(.+?)(?=\n\s*:|$)", method.__doc__, re.DOTALL))
     assert texts.keys() == parameters(method).keys()
+    namespace = parameters(method).get("namespace")
+    of_the_connection = owner is UpstashVectorHook and namespace is not None and namespace.default is None
+    assert ("of the connection" in texts.get("namespace", "")) is of_the_connection
     for parameter in parameters(method).values():
         assert parameter.kind in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}
         annotation = {parameter.name: method.__annotations__[parameter.name]}
