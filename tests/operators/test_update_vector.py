@@ -86,7 +86,7 @@ def test_a_literal_mode_is_checked_when_the_dag_is_parsed(make: Any) -> None:
             else:
                 make(**arguments, metadata={"x": 1}).expand(vector_id=["a"])
 
-    for wrong in ("MERGE", "over-write"):
+    for wrong in ("MERGE", "over-write", ""):
         with pytest.raises(
             ValueError, match=f"metadata_update_mode: must be OVERWRITE or PATCH, got str '{wrong}'"
         ):
@@ -134,7 +134,7 @@ def test_a_missing_connection_fails_at_once(operator: Any, airflow_home: Airflow
     [
         ({"vector": [1]}, "update of 'a' in the default namespace: 422 Invalid vector dimension: 1, expected: 2"),
         ({"metadata": "{[1]: 2}"}, "metadata: must be a JSON object"),
-        ({"metadata": {}, "metadata_update_mode": ""}, "must be OVERWRITE or PATCH, got str ''"),
+        ({"metadata": {}, "metadata_update_mode": "{{ '' }}"}, "must be OVERWRITE or PATCH, got str ''"),
         ({"data": "x", "namespace": "n" * 70_000}, "namespace: 70,000 characters in a path"),
         ({"vector": "[1, 'x']"}, "vector: element 1 must be a number, got str 'x'"),
         (

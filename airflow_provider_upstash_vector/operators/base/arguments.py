@@ -12,7 +12,7 @@ from airflow_provider_upstash_vector.client import literals
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.validation import choice, identifier
 
-_NO_TEMPLATE = re.compile(r"[\w\s-]+")
+_NO_TEMPLATE = re.compile(r"[\w\s-]*")
 
 
 def literal_mode(value: object) -> str | None:
