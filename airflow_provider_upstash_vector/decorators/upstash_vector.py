@@ -25,6 +25,7 @@ from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.validation import shown
 from airflow_provider_upstash_vector.decorators.signatures import BulkUpdateTask, UpdateTask
 from airflow_provider_upstash_vector.operators.base.mapped import with_shown_arguments
+from airflow_provider_upstash_vector.operators.base.templates import name_mapped_task
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     UpdateVectorOperator,
@@ -63,6 +64,7 @@ class UpdateVectorDecoratedOperator(_FunctionMixin, UpdateVectorOperator):
         change = self.call_function(context)
         with airflow_errors("update", namespace=self.namespace):
             self._take(change)
+        name_mapped_task(self, cast("dict[str, Any]", context), self.get_template_env())
         return UpdateVectorOperator.execute(self, context)
 
     def _take(self, change: object) -> None:

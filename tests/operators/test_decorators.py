@@ -53,6 +53,25 @@ def test_a_function_that_returns_a_change(index: DevServer, native: bool) -> Non
     assert stored(index)["v1"] == {"n": -1, "genre": "crime", "day": "2026-01-02", "text": "{{ no.template }}"}
 
 
+def test_a_mapped_task_has_a_name_once_the_function_has_returned_the_id() -> None:
+    names: list[str | None] = []
+
+    @upstash_vector_update_task(data="new")
+    def change() -> dict[str, Any]:
+        names.append(context.get("map_index_template"))
+        return {"id": "v1"}
+
+    with DAG("d", schedule=None):
+        operator: Any = change().operator
+    ti = task_instance()
+    ti.map_index = 0
+    context: Any = {"params": {}, "ti": ti}
+    operator.render_template_fields(context)
+    operator.execute(context)
+    names.append(operator.get_template_env().from_string(context["map_index_template"]).render(task=operator))
+    assert names == [None, "id v1"]
+
+
 def test_the_result_takes_precedence_over_the_arguments(index: DevServer) -> None:
     fill(index, ["x"], "ns")
 

@@ -59,7 +59,7 @@ class LiteralSafeTemplateMixin(BaseOperator):
                 super()._do_render_template_fields(parent, (field,), context, jinja_env, seen_oids)
         if parent is self:
             self._is_rendered = True
-            _name_mapped_task(self, cast("dict[str, Any]", context), jinja_env)
+            name_mapped_task(self, cast("dict[str, Any]", context), jinja_env)
 
     def render_template(
         self,
@@ -84,13 +84,13 @@ class LiteralSafeTemplateMixin(BaseOperator):
             self._containers_around -= 1
 
 
-def _name_mapped_task(task: Any, context: dict[str, Any], environment: Environment) -> None:
+def name_mapped_task(task: Any, context: dict[str, Any], environment: Environment) -> None:
     """Show the id or shard of a mapped task in place of its index, unless the DAG sets another template.
 
     Airflow renders the template when the task starts and again when it ends, and fails the task if the result is
     not text: with native rendering, an expression alone would be a number.
     """
-    named = next((name for name in _MAP_INDEX_WORDS if getattr(task, name, None) is not None), None)
+    named = next((name for name in _MAP_INDEX_WORDS if getattr(task, name, None) not in (None, "")), None)
     is_mapped = getattr(context.get("ti"), "map_index", -1) >= 0
     if named and is_mapped and context.get("map_index_template") is None:
         start, end = environment.variable_start_string, environment.variable_end_string
