@@ -62,7 +62,8 @@ def test_a_mapped_task_has_a_name_once_the_function_has_returned_the_id() -> Non
         return {"id": "v1"}
 
     with DAG("d", schedule=None):
-        operator: Any = change().operator
+        result: Any = change()
+    operator = result.operator
     ti = task_instance()
     ti.map_index = 0
     context: Any = {"params": {}, "ti": ti}

@@ -71,8 +71,8 @@ class OverwriteCheck:
         if vector is not None and (dropped := dropped_fields(vector.metadata or {}, metadata)):
             log.warning(
                 "The updates replace all metadata, and remove %s, in which other tools keep the text of vectors, "
-                'from %r in namespace %r and maybe others. To keep it, set metadata_update_mode="PATCH".',
+                'from %r in %s and maybe others. To keep it, set metadata_update_mode="PATCH".',
                 " and ".join(map(repr, dropped)),
                 request.id,
-                request.namespace,
+                f"namespace {request.namespace!r}" if request.namespace else "the default namespace",
             )
