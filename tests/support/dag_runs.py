@@ -18,6 +18,8 @@ if (3, 0) <= AIRFLOW < (3, 3):  # later versions cache it themselves: it takes s
     _in_process_api_server: Any = supervisor.in_process_api_server
     supervisor.in_process_api_server = functools.cache(_in_process_api_server)
 
+_MAP_NAME = "_rendered_map_index" if AIRFLOW >= (3, 0) else "rendered_map_index"
+
 
 def load_dags(file: Path) -> dict[str, DAG]:
     """Return the DAGs that a file defines, by id."""
@@ -39,7 +41,7 @@ class DagRun:
         self.state = str(getattr(run.state, "value", run.state))
         self.instances: list[Any] = run.get_task_instances()
         states = {(ti.task_id, ti.map_index): ti.state for ti in self.instances}
-        self.names = {(ti.task_id, ti.map_index): ti._rendered_map_index for ti in self.instances}
+        self.names = {(ti.task_id, ti.map_index): getattr(ti, _MAP_NAME) for ti in self.instances}
         self.tasks = {key: str(getattr(state, "value", state)) for key, state in states.items()}
 
     def map_names(self, task_id: str) -> dict[int, str | None]:
