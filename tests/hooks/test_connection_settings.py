@@ -13,7 +13,7 @@ HOST = "https://my-index.upstash.io"
 
 
 def connection(**fields: Any) -> Any:
-    return Connection(**{"conn_id": "c", "conn_type": "upstash_vector", "host": HOST, "password": "t", **fields})
+    return Connection(**{"conn_id": "c", "conn_type": "upstash_vector", "host": HOST, "password": "test-token", **fields})
 
 
 @pytest.mark.parametrize(

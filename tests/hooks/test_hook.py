@@ -151,7 +151,7 @@ def test_errors_of_the_connection_name_it_and_the_remedy(
     with pytest.raises(errors.InvalidEndpoint, match=r"REST URL is missing.* \(Airflow connection 'my_index'\)"):
         connect(monkeypatch, host="").info()
     with pytest.raises(errors.ConnectionFailed, match=r"connection refused; check host and port .*'my_index'"):
-        connect(monkeypatch, host="http://127.0.0.1:1", password="x", extra={"max_attempts": 1}).info()
+        connect(monkeypatch, host="http://127.0.0.1:1", password="test-token", extra={"max_attempts": 1}).info()
 
 
 def test_the_limits_of_the_connection_apply(server: DevServer, monkeypatch: pytest.MonkeyPatch) -> None:
