@@ -13,7 +13,8 @@ HOST = "https://my-index.upstash.io"
 
 
 def connection(**fields: Any) -> Any:
-    return Connection(**{"conn_id": "c", "conn_type": "upstash_vector", "host": HOST, "password": "test-token", **fields})
+    defaults = {"conn_id": "c", "conn_type": "upstash_vector", "host": HOST, "password": "test-token"}
+    return Connection(**{**defaults, **fields})
 
 
 @pytest.mark.parametrize(
