@@ -87,7 +87,7 @@ def test_an_integer_beyond_64_bits_is_rejected_and_kept(run: Run, tmp_path: Path
     assert (report.total, report.rejected) == (1, 1)
     kept = json.loads(failures.read_bytes())
     assert kept["metadata"] == {"n": [2**64 + 1]}
-    assert kept["failure"]["reason"].startswith("metadata['n'][0] is an integer beyond 64 bits")
+    assert kept["failure"]["reason"].startswith("metadata.n[0] is an integer beyond 64 bits")
 
 
 @pytest.mark.parametrize("kind", ["parquet", "arrow", "numpy rows"])

@@ -178,11 +178,14 @@ class ReadingMachine(RuleBasedStateMachine):
 
     def fail_unsettled(self) -> None:
         """End the run as ``kill -9`` does: what it does when it is cancelled reaches no file."""
-        text = self.store.text
-        self.run.cancel()
-        self.loop.run_until_complete(asyncio.wait([self.run], timeout=30))
-        assert self.run.done()
-        self.store.text = text
+        writer = self.watches[-1]._checkpoint_writer
+        assert writer is not None
+        with writer._turn:  # a thread that saves would continue after the end, and publish its journal
+            text = self.store.text
+            self.run.cancel()
+            self.loop.run_until_complete(asyncio.wait([self.run], timeout=30))
+            assert self.run.done()
+            self.store.text = text
 
     def finish(self) -> None:
         """Read and respond to what is left, row by row; then every vector has the newest value."""
