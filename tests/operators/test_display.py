@@ -103,7 +103,7 @@ def test_any_value_of_any_field_is_stored_as_strict_json(kind: Any, value: Any) 
     stored_fields(operator)
     with suppress(AirflowFailException):  # nested too deeply
         operator.render_template_fields(context({"value": value}))
-    assert "0x" not in json.dumps(stored_fields(operator)).replace("\\\\x", "")
+    assert " at 0x" not in json.dumps(stored_fields(operator))
 
 
 @pytest.mark.parametrize("native", [False, True])

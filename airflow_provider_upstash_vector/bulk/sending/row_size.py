@@ -29,7 +29,7 @@ def row_size(row: Any) -> int:
                 size += _PART_BYTES * len(part)
             else:
                 parts += part
-        elif isinstance(part, VectorUpdate):
+        elif issubclass(kind, VectorUpdate):  # isinstance() may run the code of a row
             parts += vars(part).values()
         elif isinstance(part, Unreadable):
             parts.append(part.text)
