@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 _TIMEOUT_SECONDS = 60
+# While another process writes, for example one that parses DAGs, SQLite is locked.
+_ATTEMPTS = 5
 
 
 class RestApi:
@@ -26,14 +31,24 @@ class RestApi:
             return False
 
     def call(self, method: str, path: str, **body: Any) -> None:
-        """Send a request. Raises ``HTTPError`` on an error status."""
+        """Send a request, again if Airflow could not write to its SQLite file. Raises ``HTTPError``."""
         request = Request(  # noqa: S310 - as above
             f"{self._url}/api/v2{path}",
             data=json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
             method=method,
         )
-        urlopen(request, timeout=_TIMEOUT_SECONDS).close()  # noqa: S310 - as above
+        for attempt in range(_ATTEMPTS):
+            try:
+                urlopen(request, timeout=_TIMEOUT_SECONDS).close()  # noqa: S310 - as above
+            except HTTPError as error:
+                if attempt and error.code == HTTPStatus.CONFLICT:  # it had been carried out
+                    return
+                if error.code != HTTPStatus.INTERNAL_SERVER_ERROR or attempt == _ATTEMPTS - 1:
+                    raise
+                time.sleep(1)
+            else:
+                return
 
     @cached_property
     def _token(self) -> str:
