@@ -41,7 +41,7 @@ class RestApi:
         for attempt in range(_ATTEMPTS):
             try:
                 urlopen(request, timeout=_TIMEOUT_SECONDS).close()  # noqa: S310 - as above
-            except HTTPError as error:
+            except HTTPError as error:  # noqa: PERF203 - of a request each
                 if attempt and error.code == HTTPStatus.CONFLICT:  # it had been carried out
                     return
                 if error.code != HTTPStatus.INTERNAL_SERVER_ERROR or attempt == _ATTEMPTS - 1:
