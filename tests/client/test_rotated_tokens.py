@@ -11,13 +11,21 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from airflow_provider_upstash_vector.client import AsyncVectorClient, Credentials, Endpoint, VectorClient
+from airflow_provider_upstash_vector.client import (
+    AsyncVectorClient,
+    Credentials,
+    Endpoint,
+    RetryPolicy,
+    VectorClient,
+)
 from airflow_provider_upstash_vector.client.errors import TokenRejected, Unauthorized
 from airflow_provider_upstash_vector.client.redaction import Redactor
 from airflow_provider_upstash_vector.dev_server import DevServer
-from tests.support.index_fixtures import QUICK, ClientOfEither
+from tests.support.index_fixtures import ClientOfEither
 
 IN_FLIGHT = 64
+# a request that times out on a busy machine would be counted twice
+PATIENT = RetryPolicy(connect_timeout_seconds=60.0, request_timeout_seconds=60.0)
 
 
 class Reader:
@@ -44,7 +52,7 @@ def reader(server: DevServer) -> Reader:
 
 
 def client_with(transport: str, read: Callable[[], Any] | None, server: DevServer) -> ClientOfEither:
-    return ClientOfEither(transport, Credentials(Endpoint.of(server.url, server.token), read), QUICK)  # type: ignore[arg-type]  # as the clients do
+    return ClientOfEither(transport, Credentials(Endpoint.of(server.url, server.token), read), PATIENT)  # type: ignore[arg-type]  # as the clients do
 
 
 def test_calls_continue_with_the_new_token(transport: str, server: DevServer, reader: Reader) -> None:
@@ -120,7 +128,7 @@ def test_requests_in_flight_read_the_token_once(server: DevServer, reader: Reade
 
     async def fetch_many() -> None:
         credentials = Credentials(Endpoint.of(server.url, server.token), read if asynchronous else reader)
-        async with AsyncVectorClient(credentials, policy=QUICK) as client:
+        async with AsyncVectorClient(credentials, policy=PATIENT) as client:
             await client.info()
             server.rotate_token()
             await asyncio.gather(*(client.info() for _ in range(IN_FLIGHT)))
