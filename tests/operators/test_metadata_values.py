@@ -142,21 +142,23 @@ def test_arrow_parquet_and_frames_send_what_a_list_sends(server: DevServer, tmp_
     def table(id: str) -> pa.Table:
         return pa.table({"id": [id], "metadata": struct})
 
-    without_map = pa.StructArray.from_arrays(columns[:-2], [*ARROW][:-2])  # polars has none
+    # polars has no maps, and aborts the process at a half float in a struct until 2.0
+    in_polars = [name for name in ARROW if name not in {"map", "category", "float16"}]
+    struct_of_polars = pa.StructArray.from_arrays([struct.field(name) for name in in_polars], in_polars)
     parquet.write_table(table("parquet"), tmp_path / "rows.parquet")
     run([{"id": "list", "metadata": values}])
     run(table("table"))
     run(table("stream").to_reader())
     run(tmp_path / "rows.parquet")
     run(pd.DataFrame({"id": ["pandas"], "metadata": pd.array([struct[0].as_py()], pd.ArrowDtype(struct.type))}))
-    run(pl.from_arrow(pa.table({"id": ["polars"], "metadata": without_map})))
+    run(pl.from_arrow(pa.table({"id": ["polars"], "metadata": struct_of_polars})))
     found = stored(server)
     expected = json.dumps(found["list"])
     assert {id: json.dumps(found[id]) for id in ["table", "stream", "parquet"]} == dict.fromkeys(
         ["table", "stream", "parquet"], expected
     )
     as_datetime = {"date64": "0001-01-01T00:00:00"}  # it has no such dates
-    assert found["polars"] == {name: (found["list"] or {})[name] for name in [*ARROW][:-2]} | as_datetime
+    assert found["polars"] == {name: (found["list"] or {})[name] for name in in_polars} | as_datetime
 
 
 AT = pendulum.datetime(2026, 1, 2, 3, 4, 5, tz="UTC")

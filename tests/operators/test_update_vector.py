@@ -198,7 +198,7 @@ def test_transient_errors_are_left_to_the_tasks_retries(
 
 @pytest.mark.parametrize("fields", [{"password": ""}, {"host": ""}, {"password": "***"}])
 def test_an_invalid_connection_fails_immediately(monkeypatch: pytest.MonkeyPatch, fields: dict[str, str]) -> None:
-    connection = {"conn_type": "upstash_vector", "host": "x.io", "password": "t", **fields}
+    connection = {"conn_type": "upstash_vector", "host": "x.io", "password": "t0k3n", **fields}
     monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", str(connection).replace("'", '"'))
     with pytest.raises(AirflowFailException, match=r"The REST (URL|token) is"):
         run(PLAIN, vector_id="a", data="x")
