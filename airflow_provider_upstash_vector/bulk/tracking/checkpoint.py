@@ -18,7 +18,7 @@ import orjson
 
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
 from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFile
-from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, local_path
+from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, is_local, local_path
 from airflow_provider_upstash_vector.bulk.tracking.local_files import (
     beside,
     new_path,
@@ -156,13 +156,13 @@ class FileCheckpoint:
 
     def lock(self) -> CheckpointLock | None:
         """Return the lock of one run, to be acquired; ``None`` in an object store, which has none."""
-        return CheckpointLock(self.path, self._owner) if isinstance(self.path, Path) else None
+        return CheckpointLock(self.path, self._owner) if is_local(self.path) else None
 
     def __str__(self) -> str:
         return str(self.path)
 
     def _open(self) -> Any:
-        return open_regular(self.path) if isinstance(self.path, Path) else self.path.open("rb")
+        return open_regular(self.path) if is_local(self.path) else self.path.open("rb")
 
     def load(self) -> Mapping[str, Any] | None:
         """Return the checkpoint, an empty one if the file is not a JSON object, ``None`` if there is no file."""
@@ -193,7 +193,7 @@ class FileCheckpoint:
         """Return what was saved last. Raises :class:`InvalidRows` for a file that is not a budget's."""
         path = self.budget_path
         try:
-            with open_regular(path) if isinstance(path, Path) else path.open("rb") as file:
+            with open_regular(path) if is_local(path) else path.open("rb") as file:
                 record = orjson.loads(file.read())
         except FileNotFoundError:
             return None
@@ -211,7 +211,7 @@ class FileCheckpoint:
 
 
 def _replace(path: Any, content: bytes) -> None:
-    if isinstance(path, Path):
+    if is_local(path):
         replace_private(path, content)
         return
     with path.open("wb") as file:
@@ -229,7 +229,7 @@ def own_files(store: CheckpointStore) -> list[OwnFile]:
     named = [store.path] if isinstance(store, FileCheckpoint) else []
     if isinstance(store, FileCheckpoint):
         beside.append(store.budget_path)
-        local = [path for path in (store.path, store.budget_path) if isinstance(path, Path)]
+        local = [path for path in (store.path, store.budget_path) if is_local(path)]
         beside += [*map(new_path, local), *map(lock_path, local[:1])]
     return [
         *(OwnFile("checkpoint", path) for path in named),
