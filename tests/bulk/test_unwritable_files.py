@@ -19,6 +19,7 @@ from airflow_provider_upstash_vector.bulk.tracking import failures, monitor, pro
 from airflow_provider_upstash_vector.client import AsyncVectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer
 from tests.support.bulk_runs import Run, failed, fill
+from tests.support.file_systems import HAS_CHAINS
 from tests.support.full_disk import EVERY_REJECTED, ROWS
 
 REJECTED = [*range(0, ROWS, EVERY_REJECTED)]
@@ -50,7 +51,7 @@ def numbered(count: int) -> list[dict[str, Any]]:
     return [{"id": f"v{number}", "metadata": {"n": number}} for number in range(count)]
 
 
-@pytest.mark.parametrize("scheme", ["", "simplecache::file://"])
+@pytest.mark.parametrize("scheme", ["", *["simplecache::file://"] * HAS_CHAINS])
 @pytest.mark.parametrize(
     ("argument", "reason"), [("failures_path", "failures_file"), ("checkpoint", "checkpoint")]
 )
@@ -163,7 +164,7 @@ def test_rows_that_fail_to_close_do_not_hide_the_reason(server: DevServer, run: 
     assert (error.reason, error.report.updated) == ("daily_budget", 10)
 
 
-@pytest.mark.parametrize("store", ["local", "remote"])
+@pytest.mark.parametrize("store", ["local", *["remote"] * HAS_CHAINS])
 def test_failures_that_cannot_be_kept_at_the_end_are_kept_by_a_retry(
     server: DevServer, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str
 ) -> None:

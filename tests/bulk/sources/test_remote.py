@@ -6,7 +6,6 @@ import os
 import threading
 import uuid
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,14 @@ from pyarrow import parquet
 from upath import UPath
 
 from airflow_provider_upstash_vector.bulk.sources import PENDING, InvalidRows, SourceBroken
+from tests.support.file_systems import HAS_CHAINS
 from tests.support.reading import ids, source
 
 ROWS = b"".join(orjson.dumps({"id": str(row), "data": "ü" * (row % 50)}) + b"\n" for row in range(5000))
 IDS = [str(row) for row in range(5000)]
 
 
-# before 0.3, universal-pathlib has no chains of file systems
-CHAINS = ["simplecache"] if version("universal-pathlib") >= "0.3" else []
-
-
-@pytest.fixture(params=["memory", "file", *CHAINS])
+@pytest.fixture(params=["memory", "file", *["simplecache"] * HAS_CHAINS])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[UPath]:
     if request.param == "memory":
         path = UPath(f"memory://{uuid.uuid4()}")
