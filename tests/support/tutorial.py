@@ -1,4 +1,4 @@
-"""What the tutorial tells its reader to enter."""
+"""The connection that the tutorial shows."""
 
 from __future__ import annotations
 
