@@ -57,7 +57,7 @@ async def check_rows(
             except InvalidRequest as error:
                 recorder.count_unsent_rejection(NumberedRow(rows, value, file, place), error)
             else:
-                size += len(encoded.body)
+                size += len(encoded.fragment)
                 if overwrite_check is not None and not overwrite_check.done:
                     await _unless(stop_reason_now, overwrite_check.before(encoded))
             rows += 1

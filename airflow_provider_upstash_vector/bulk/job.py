@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from airflow_provider_upstash_vector.bulk.dry_run import check_rows
 from airflow_provider_upstash_vector.bulk.errors import Superseded
+from airflow_provider_upstash_vector.bulk.operations.update import Update
 from airflow_provider_upstash_vector.bulk.options import BulkOptions
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.run_state import RunEnvironment, RunParts, RunState
@@ -21,6 +22,7 @@ from airflow_provider_upstash_vector.bulk.sending.engine import STOP_SECONDS, En
 from airflow_provider_upstash_vector.bulk.sending.overwrite_check import OverwriteCheck
 from airflow_provider_upstash_vector.bulk.sending.prefetch import Prefetcher, open_prefetcher
 from airflow_provider_upstash_vector.bulk.sending.reader import RowReader
+from airflow_provider_upstash_vector.bulk.sending.request import BatchRequest
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
 from airflow_provider_upstash_vector.bulk.sending.wait_queue import WorkerWaitQueue
@@ -229,11 +231,15 @@ class Job:
         worked_at: float | None,
     ) -> Engine:
         options, policy = self._options, self._environment.policy
+        operation = Update()
         return Engine(
             client,
+            operation,
             reader=reader,
             wait_queue=wait_queue,
-            window=Window(_MAX_LEAD_ROWS),
+            window=Window(
+                BatchRequest, _MAX_LEAD_ROWS, max_rows=operation.max_rows, max_bytes=operation.max_bytes
+            ),
             throttle=Throttle(
                 options.concurrency,
                 options.max_requests_per_second,
@@ -256,12 +262,10 @@ class Job:
         )
 
     def _reader(self, prefetcher: Prefetcher, encoder: Encoder) -> RowReader:
-        policy = self._environment.policy
         return RowReader(
             prefetcher,
             encoder,
             first_number=self._state.first_number,
-            timeout_seconds=min(policy.request_timeout_seconds, policy.total_timeout_seconds),
             journal=self._state.checkpoint_writer.journal if self._state.checkpoint_writer else None,
             digest=self._state.digest,
         )

@@ -79,7 +79,7 @@ def test_a_completed_run_and_a_changed_input_count(
     assert run(rows(40), **options).updated == 40
     assert not checkpoint.exists()
     record = json.loads(checkpoint.with_name("checkpoint.budget").read_text())
-    assert record == {"day": "2027-01-15", "requests": 40}
+    assert record == {"day": "2027-01-15", "rows": 40}
     assert run(rows(50, "y"), **options, keep_checkpoint=True).updated == 50
     bulk.forget(checkpoint)
     assert run(rows(5, "z"), checkpoint=checkpoint).updated == 5  # a run without a budget counts too
@@ -108,7 +108,7 @@ def test_a_run_that_crosses_midnight_has_the_next_days_budget(
     monkeypatch.setattr(time, "time", lambda: midnight - 1 if server.requests["update"] < 10 else midnight)
     error = failed(lambda: run(rows(50), daily_budget=20, checkpoint=tmp_path / "c", concurrency=1))
     assert (error.reason, server.requests["update"]) == ("daily_budget", 30)
-    assert json.loads((tmp_path / "c.budget").read_text()) == {"day": "2027-01-16", "requests": 20}
+    assert json.loads((tmp_path / "c.budget").read_text()) == {"day": "2027-01-16", "rows": 20}
 
 
 def test_runs_without_a_budget_leave_no_count(server: DevServer, run: Run, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_budget_without_a_checkpoint_covers_one_run(
     assert sum("daily_budget covers this run alone" in message for message in caplog.messages) == 2
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"day": "now", "requests": 1}', '{"day": "2026-01-01"}'])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"day": "now", "rows": 1}', '{"day": "2026-01-01"}'])
 def test_a_file_that_is_not_a_budget_is_not_replaced(
     server: DevServer, run: Run, tmp_path: Path, content: str
 ) -> None:
@@ -147,7 +147,7 @@ def test_an_older_try_that_still_runs_does_not_lower_the_count(tmp_path: Path) -
             woken = asyncio.Event()
             for _ in range(requests):
                 assert budget.left(time.time())
-                while not budget.reserved(woken.set):
+                while not budget.reserved(1, woken.set):
                     await asyncio.wait_for(woken.wait(), 60)
                     woken.clear()
                 budget.spend()
@@ -155,12 +155,12 @@ def test_an_older_try_that_still_runs_does_not_lower_the_count(tmp_path: Path) -
         await older.close()
         record = store.load_budget()
         assert record is not None
-        assert record["requests"] == 43 or int(time.time() // 86_400) > day
+        assert record["rows"] == 43 or int(time.time() // 86_400) > day
 
     asyncio.run(overlap())
 
 
 def test_a_count_of_a_day_to_come_is_not_of_today(server: DevServer, run: Run, tmp_path: Path) -> None:
     fill(server, ["v0"])
-    (tmp_path / "c.budget").write_text('{"day": "2131-01-16", "requests": 20}')
+    (tmp_path / "c.budget").write_text('{"day": "2131-01-16", "rows": 20}')
     assert run(rows(1), checkpoint=tmp_path / "c", daily_budget=20).updated == 1

@@ -69,7 +69,7 @@ IDS: dict[str, Callable[[Any], Any]] = {
     "delete": lambda id: body(wire.delete((id,)))["ids"][0],
     "delete of one": lambda id: body(wire.delete(id))["ids"][0],
     "bulk": lambda id: Encoder(FieldNames()).encode({"id": id, "data": "x"}).id,
-    "bulk body": lambda id: json.loads(Encoder(FieldNames()).encode({"id": id, "data": "x"}).body)["id"],
+    "bulk body": lambda id: json.loads(Encoder(FieldNames()).encode({"id": id, "data": "x"}).fragment)["id"],
     "bulk of models": lambda id: Encoder(FieldNames()).encode(VectorUpdate(id=id, data="x")).id,
     "wait": lambda id: condition(None, id, None).id,  # type: ignore[union-attr]  # with an id it is Stored
 }

@@ -64,12 +64,12 @@ def test_a_missing_value_is_null_but_not_in_a_patch(value: Any) -> None:
         VectorUpdate(id="a", metadata=metadata, metadata_update_mode="patch")
     row = {"id": "a", "metadata": metadata}
     patching = Encoder(FieldNames(), metadata_update_mode="PATCH")
-    assert stored in Encoder(FieldNames()).encode(row).body
+    assert stored in Encoder(FieldNames()).encode(row).fragment
     for refused in (row, VectorUpdate(**row)):
         with pytest.raises(InvalidRequest, match=r"metadata\.at\[1\] is .*, and null deletes a field"):
             patching.encode(refused)
-    assert stored in patching.encode(VectorUpdate(**row, metadata_update_mode="OVERWRITE")).body
-    assert b"null" in patching.encode(VectorUpdate(id="a", metadata={"gone": None})).body
+    assert stored in patching.encode(VectorUpdate(**row, metadata_update_mode="OVERWRITE")).fragment
+    assert b"null" in patching.encode(VectorUpdate(id="a", metadata={"gone": None})).fragment
 
 
 def test_nothing_is_imported_to_convert_values(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
+from airflow_provider_upstash_vector.bulk.operations.base import Encoded
 from airflow_provider_upstash_vector.bulk.sources import (
     FAILURE_FIELD,
     FieldNames,
@@ -34,15 +35,6 @@ _NUMBERS = orjson.OPT_SERIALIZE_NUMPY
 
 class WrongIndex(InvalidRequest):
     """The vector's dimension or type is not the index's, most likely in all other rows too."""
-
-
-class Encoded(NamedTuple):
-    """A request that is ready to be sent."""
-
-    namespace: str
-    id: str
-    path: str
-    body: bytes
 
 
 class Encoder:

@@ -1,31 +1,34 @@
-"""The loop that sends the rows that ``window`` and ``throttle`` allow.
+"""The loop that sends the batches that ``window`` and ``throttle`` allow.
 
-``concurrency`` workers take rows in turn. A worker that may take none waits in the queue until it is woken.
-Memory: the rows in flight, those that wait in the window, within its limits of rows and bytes, and the outcomes
-of rows that are completed before one read earlier.
+``concurrency`` workers take batches in turn. A worker that may take none waits in the queue until it is woken.
+Memory: the batches in flight and the rows that wait in the window, within its limits of rows and bytes, and the
+outcomes of rows that are completed before one read earlier.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 import orjson
 
+from airflow_provider_upstash_vector.bulk.operations.base import Operation, call
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
 from airflow_provider_upstash_vector.bulk.sending.outages import NO_RESPONSE, OutageGuard
 from airflow_provider_upstash_vector.bulk.sending.overwrite_check import OverwriteCheck
 from airflow_provider_upstash_vector.bulk.sending.reader import RowReader
-from airflow_provider_upstash_vector.bulk.sending.request import RowRequest
+from airflow_provider_upstash_vector.bulk.sending.request import BatchRequest, PendingRow, RequestWindow
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
 from airflow_provider_upstash_vector.bulk.sending.wait_queue import WorkerWaitQueue
-from airflow_provider_upstash_vector.bulk.sending.window import Window
 from airflow_provider_upstash_vector.bulk.tracking.budget import ReservedBudget
+from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome
 from airflow_provider_upstash_vector.bulk.tracking.recorder import OutcomeRecorder
 from airflow_provider_upstash_vector.client import AsyncVectorClient
 from airflow_provider_upstash_vector.client.errors import (
+    ApiError,
     RateLimited,
     ResponseLost,
     UpstashVectorError,
@@ -36,6 +39,11 @@ from airflow_provider_upstash_vector.client.wire import Call, Response
 # What remains of the five seconds that Airflow gives a task to stop, after up to 2 for saving and counting.
 STOP_SECONDS = 2.5
 _POLL_SECONDS = 0.25
+# How long rows wait for others to be sent with, if the source has none yet.
+_LINGER_SECONDS = 0.05
+# A batch is sent in spite of it if nothing else is in flight.
+_MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
+_REFUSED = {400, 413, 422}  # what a part of a batch may not get
 
 
 class Engine:
@@ -44,10 +52,11 @@ class Engine:
     def __init__(
         self,
         client: AsyncVectorClient,
+        operation: Operation,
         *,
         reader: RowReader,
         wait_queue: WorkerWaitQueue,
-        window: Window[RowRequest],
+        window: RequestWindow,
         throttle: Throttle,
         budget: ReservedBudget,
         recorder: OutcomeRecorder,
@@ -55,6 +64,8 @@ class Engine:
         concurrency: int,
     ) -> None:
         self._client = client
+        self._operation = operation
+        self._timeout_seconds = min(client.policy.request_timeout_seconds, client.policy.total_timeout_seconds)
         self._reader = reader
         self.wait_queue = wait_queue
         self.window = window
@@ -64,6 +75,7 @@ class Engine:
         self._overwrite_check = overwrite_check
         self._concurrency = concurrency
         self._paused = 0
+        self._partial_since: float | None = None
         self._stopped = asyncio.Event()
         self._outages = OutageGuard(client, window, throttle, stop_for=self._stop_for, stopped=self._stopped)
         self._crash: BaseException | None = None
@@ -100,9 +112,9 @@ class Engine:
             await asyncio.wait(workers)
             self.wait_queue.close()
         down = self.stop_reason is not None and self.stop_reason.reason == "service_unavailable"
-        for request in self.window.drain():
-            if request.error is not None and not down:  # it was sent and may have been applied
-                self.recorder.fail_unsettled(request.row, request.error)
+        for batch in self.window.drain():
+            if batch.error is not None and not down:  # it was sent and may have been applied
+                self._fail_unsettled(batch, batch.error)
         if self._crash is not None:
             raise self._crash
 
@@ -123,7 +135,7 @@ class Engine:
                 if request is not None:
                     self.wait_queue.wake()
                     await (
-                        self._send(request) if isinstance(request, RowRequest) else self._outages.probe(request)
+                        self._send(request) if isinstance(request, BatchRequest) else self._outages.probe(request)
                     )
                 elif self.stop_reason is not None or (self._reader.ended and not self.window.unsettled):
                     break  # a worker that stops the run itself has woken only the others
@@ -136,110 +148,174 @@ class Engine:
             self.stop(stop_reasons.for_crash(error))
         self.wait_queue.wake()
 
-    def _take(self) -> RowRequest | Call[IndexInfo] | None:
-        """Return a row to send, or ``info`` as a probe."""
+    def _take(self) -> BatchRequest | Call[IndexInfo] | None:
+        """Return a batch to send, or ``info`` as a probe."""
         now = time.monotonic()
-        wait = self.throttle.wait_seconds(self.window.in_flight - self._paused, now)
+        self._fill()
+        if self.stop_reason is not None:
+            return None
+        partial = not self.window.has_partial or self._goes_partial(now)
+        rows = self.window.next_rows(partial=partial)
+        if not rows or self.window.bytes_in_flight >= _MAX_BYTES_IN_FLIGHT:
+            return None
+        wait = self.throttle.wait_seconds(self.window.in_flight - self._paused, now, rows)
         if wait != 0:
             if wait is not None:
                 self.wait_queue.wake_after(wait)
             return None
-        self._fill()
-        if self.stop_reason is not None or not self.window.has_ready:
-            return None
         if probe := self._outages.probe_due(now):
             self.throttle.sent()
             return probe
-        if not self.budget.left(time.time()):
-            self._stop_for(stop_reasons.for_budget(self.budget.requests))
+        if not (rows := self._affordable(rows)):
             return None
-        if not self.budget.reserved(self.wait_queue.wake):
-            return None
-        self.throttle.sent()
-        self.budget.spend()
-        return self.window.take()
+        self.throttle.sent(rows)
+        self.budget.spend(rows)
+        return self.window.take(rows, partial=partial)
+
+    def _affordable(self, rows: int) -> int:
+        """Return how many of the rows the daily budget allows now; stop the run if it is exhausted."""
+        left = self.budget.left(time.time())
+        if not left:
+            self._stop_for(stop_reasons.for_budget(self.budget.rows))
+            return 0
+        return self.budget.reserved(min(rows, left), self.wait_queue.wake)
 
     def _fill(self) -> None:
         self._stop_for(self._reader.fill(self.window, self.recorder))
         if self._reader.has_more_at_once:
             self.wait_queue.wake_soon()
 
-    async def _send(self, request: RowRequest) -> None:
+    def _goes_partial(self, now: float) -> bool:
+        """Return whether rows that could be sent with later ones are sent without."""
+        if self._reader.has_more_at_once:
+            return False
+        if not self._reader.waits:
+            self._partial_since = None
+            return True
+        self._partial_since = self._partial_since or now
+        wait = self._partial_since + _LINGER_SECONDS - now
+        if wait > 0:
+            self.wait_queue.wake_after(wait)
+            return False
+        self._partial_since = None
+        return True
+
+    async def _send(self, batch: BatchRequest) -> None:
         if self._overwrite_check is not None and not self._overwrite_check.done:
-            await self._overwrite_check.before(request.encoded)
+            await self._overwrite_check.before(batch.rows[0])
         epoch = self.throttle.epoch
-        if request.sends:
+        if batch.sends:
             self.retries += 1
-        request.sends += 1
-        self.bytes_sent += len(request.body)
+        batch.sends += 1
+        self.bytes_sent += batch.size
         self.requests += 1
         started = time.monotonic()
-        request.unproven_since = request.unproven_since or started
+        batch.unproven_since = batch.unproven_since or started
         self.recorder.sent(self.retries, self.bytes_sent, started)
+        rows = batch.rows
+        body = self._operation.body([row.fragment for row in rows])
         try:
-            response = await self._send_request(request.path, request.body, request.timeout_seconds)
+            response = await self._send_request(rows[0].path, body, batch.timeout_seconds or self._timeout_seconds)
         except UpstashVectorError as error:
             self.request_seconds += time.monotonic() - started
-            await self._after_error(request, error, epoch, started)
+            await self._after_error(batch, error, epoch, started)
             return
         except asyncio.CancelledError:
-            self.window.settle(request)
-            self.recorder.fail_unsettled(request.row, ResponseLost("the run stopped before a response arrived"))
+            self.window.settle(batch)
+            self._fail_unsettled(batch, ResponseLost("the run stopped before a response arrived"))
             raise
         now = time.monotonic()
         self.request_seconds += now - started
-        updated = _updated(response)
-        if updated is None:
+        outcomes = self._documented_outcomes(response, len(rows))
+        if outcomes is None:
             try:
-                updated = self._client.decode(request.call(), response)
+                outcomes = self._client.decode(self._call(batch), response)
             except UpstashVectorError as error:
-                await self._after_error(request, error, epoch, started)
+                await self._after_error(batch, error, epoch, started)
                 return
         self._outages.updated(epoch, now)
-        self.window.settle(request)
-        if updated:
-            self.recorder.updated(request.number, request.encoded.namespace)
-        elif self.recorder.missing(request.row, request.encoded.id, request.encoded.namespace):
-            self._stop_for(stop_reasons.for_failures(self.recorder))
+        if batch.split is not None:
+            batch.split.accepted()
+        self.window.settle(batch)
+        self._record(rows, outcomes)
+
+    def _record(self, rows: list[PendingRow], outcomes: Sequence[Outcome]) -> None:
+        for row, outcome in zip(rows, outcomes, strict=True):
+            if outcome is Outcome.UPDATED:
+                self.recorder.updated(row.number, row.key[0])
+            elif self.recorder.missing(row.row, row.key[1], row.key[0]):
+                self._stop_for_failures()
+
+    def _documented_outcomes(self, response: Response, rows: int) -> Sequence[Outcome] | None:
+        """Return the outcomes in a documented response, ``None`` for any other."""
+        if response.status != 200:
+            return None
+        try:
+            return self._operation.outcomes(orjson.loads(response.body)["result"], rows)
+        except (ValueError, TypeError, KeyError):
+            return None
+
+    def _call(self, batch: BatchRequest) -> Call[Sequence[Outcome]]:
+        """Return the call of a batch, to name it in errors and to decode its response."""
+        first = batch.rows[0]
+        return call(self._operation, first.path, first.key[0], [row.key[1] for row in batch.rows])
 
     async def _after_error(
-        self, request: RowRequest, error: UpstashVectorError, epoch: int, sent_at: float
+        self, batch: BatchRequest, error: UpstashVectorError, epoch: int, sent_at: float
     ) -> None:
         now = time.monotonic()
         if isinstance(error, RateLimited):
             self._outages.throttled(error, epoch, now)
-            request.unproven_since = 0.0
-            self.window.put_back(request)
+            batch.unproven_since = 0.0
+            self.window.put_back(batch)
             return
         if not isinstance(error, NO_RESPONSE):
             self._outages.responded(epoch, now)
-        elif self._outages.failed(error, request.unproven_since, sent_at, now):
-            request.error = error
-            self.window.put_aside(request)
+        elif self._outages.failed(error, batch.unproven_since, sent_at, now):
+            batch.error = error
+            self.window.put_aside(batch)
             return
-        request.unproven_since = now
+        if isinstance(error, ApiError) and error.status in _REFUSED and len(batch.rows) > 1:
+            self.window.halve(batch)
+            return
+        batch.unproven_since = now
         try:
-            wait = request.wait_after(error, self._client, self._unheld_clock)
+            wait = batch.wait_after(self._call(batch), error, self._client, self._unheld_clock)
             await self._pause(wait)
-            request.after_wait()
+            batch.after_wait()
         except UpstashVectorError as last:
-            await self._give_up(request, last)
+            await self._give_up(batch, last)
         else:
-            self.window.put_back(request)
+            self.window.put_back(batch)
 
-    async def _give_up(self, request: RowRequest, error: UpstashVectorError) -> None:
+    async def _give_up(self, batch: BatchRequest, error: UpstashVectorError) -> None:
         if isinstance(error, NO_RESPONSE) and await self._outages.never_responds():
-            self.window.put_aside(request)  # not attempted
+            self.window.put_aside(batch)  # not attempted
             return
-        self.window.settle(request)
+        rest: list[PendingRow] = []
+        if (
+            batch.split is not None
+            and isinstance(error, ApiError)
+            and batch.split.refused_alone(error.status, error.server_message)
+        ):
+            rest = self.window.settle_rest(batch)
+        self.window.settle(batch)
         stop_reason = stop_reasons.for_error(error)
         if stop_reason is None:
-            if self.recorder.failed(request.row, error):
-                self._stop_for(stop_reasons.for_failures(self.recorder))
+            for row in [*batch.rows, *rest]:
+                if self.recorder.failed(row.row, error):
+                    self._stop_for_failures()
             return
         if stop_reason.reason == "error":  # one for the daily quota or a rotated token was not attempted
-            self.recorder.fail_unsettled(request.row, error)
+            self._fail_unsettled(batch, error)
         self._stop_for(stop_reason)
+
+    def _fail_unsettled(self, batch: BatchRequest, error: UpstashVectorError) -> None:
+        for row in batch.rows:
+            self.recorder.fail_unsettled(row.row, error)
+
+    def _stop_for_failures(self) -> None:
+        self._stop_for(stop_reasons.for_failures(self.recorder))
 
     def _stop_for(self, stop_reason: StopReason | None) -> None:
         """Stop if there is a reason to, with time for requests in flight to complete."""
@@ -258,14 +334,3 @@ class Engine:
     def _unheld_clock(self) -> float:
         now = time.monotonic()
         return now - self.throttle.held_seconds(now)
-
-
-def _updated(response: Response) -> int | None:
-    """Return the count in a documented response, ``None`` for any other."""
-    if response.status != 200:
-        return None
-    try:
-        updated = orjson.loads(response.body)["result"]["updated"]
-    except (ValueError, TypeError, KeyError):
-        return None
-    return updated if type(updated) is int and updated >= 0 else None

@@ -1,9 +1,10 @@
-"""Limits of a run: failures, and requests per day. Pure."""
+"""Limits of a run: failures, and rows per day. Pure."""
 
 from __future__ import annotations
 
 import math
 import re
+import sys
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -70,57 +71,57 @@ def _instead(value: object) -> str:
 
 
 class DailyBudget:
-    """The number of requests that may be sent per day of UTC, as the service counts them.
+    """The number of rows that may be sent per day of UTC, as the service counts them.
 
-    ``day`` counts from 1970. With ``block`` a request is only sent when it is reserved: recorded where the next
+    ``day`` counts from 1970. With ``block`` a row is only sent when it is reserved: recorded where the next
     run finds it, a block at a time. A run that is killed has at most two blocks recorded and not sent.
     """
 
-    def __init__(self, requests: int | None, *, day: int = 0, spent: int = 0, block: int | None = None) -> None:
-        if requests is not None and (not isinstance(requests, int) or isinstance(requests, bool) or requests < 1):
-            raise ValueError(f"daily_budget must be a whole number of at least 1, got {requests!r}")
-        self.requests = requests
+    def __init__(self, rows: int | None, *, day: int = 0, spent: int = 0, block: int | None = None) -> None:
+        if rows is not None and (not isinstance(rows, int) or isinstance(rows, bool) or rows < 1):
+            raise ValueError(f"daily_budget must be a whole number of at least 1, got {rows!r}")
+        self.rows = rows
         self.day = day
         self.spent = spent
         self._block = block
         self._reserved = spent
 
-    def left(self, now: float) -> bool:
-        """Return whether another request may be sent at ``now``, in seconds since 1970."""
+    def left(self, now: float) -> int:
+        """Return how many rows may still be sent at ``now``, in seconds since 1970."""
         day = int(now // _SECONDS_OF_A_DAY)
         if not self.day - 1 <= day <= self.day:  # a clock that is set back a little does not reset the budget
             self.day, self.spent, self._reserved = day, 0, 0
-        return self.requests is None or self.spent < self.requests
+        return sys.maxsize if self.rows is None else max(0, self.rows - self.spent)
 
     @property
-    def reserved(self) -> bool:
-        """Whether the next request may be sent now."""
-        return self._block is None or self.spent < self._reserved
+    def reserved(self) -> int:
+        """How many rows may be sent now."""
+        return sys.maxsize if self._block is None else max(0, self._reserved - self.spent)
 
-    def to_reserve(self) -> int | None:
-        """Return the requests of the day to record, those sent included; ``None`` if enough are reserved."""
-        if self._block is None or self._reserved - self.spent >= self._block:
+    def to_reserve(self, rows: int = 1) -> int | None:
+        """Return the rows of the day to record, those sent included; ``None`` if enough for ``rows`` are."""
+        if self._block is None or self.reserved >= max(self._block, min(rows, 2 * self._block)):
             return None
         target = self.spent + 2 * self._block
-        target = target if self.requests is None else min(target, self.requests)
+        target = target if self.rows is None else min(target, self.rows)
         return target if target > self._reserved else None
 
-    def reserve(self, day: int, requests: int, others: int = 0) -> None:
-        """Take note that ``requests`` of ``day`` have been recorded, beside those of ``others``."""
+    def reserve(self, day: int, rows: int, others: int = 0) -> None:
+        """Take note that ``rows`` of ``day`` have been recorded, beside those of ``others``."""
         if day == self.day:
             self.spent += others
-            self._reserved = requests + others
+            self._reserved = rows + others
 
-    def spend(self) -> None:
-        """Count a request that is sent."""
-        self.spent += 1
+    def spend(self, rows: int = 1) -> None:
+        """Count rows that are sent."""
+        self.spent += rows
 
 
-def block_size(requests: int | None, rate: float | None) -> int:
-    """Return how many requests to reserve at once: half a percent of the budget, half a second of the rate."""
+def block_size(rows: int | None, rate: float | None) -> int:
+    """Return how many rows to reserve at once: half a percent of the budget, half a second of the rate."""
     shares = (
         _MAX_BLOCK,
-        _MAX_BLOCK if requests is None else requests // 200,
+        _MAX_BLOCK if rows is None else rows // 200,
         _MAX_BLOCK if rate is None else int(rate / 2),
     )
     return max(1, min(shares))

@@ -12,10 +12,9 @@ import time
 from collections.abc import Callable
 
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
-from airflow_provider_upstash_vector.bulk.sending.request import RowRequest
+from airflow_provider_upstash_vector.bulk.sending.request import RequestWindow
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
-from airflow_provider_upstash_vector.bulk.sending.window import Window
 from airflow_provider_upstash_vector.client import AsyncVectorClient
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
@@ -39,7 +38,7 @@ class OutageGuard:
     def __init__(
         self,
         client: AsyncVectorClient,
-        window: Window[RowRequest],
+        window: RequestWindow,
         throttle: Throttle,
         *,
         stop_for: Callable[[StopReason | None], None],

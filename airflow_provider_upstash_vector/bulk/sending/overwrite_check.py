@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from airflow_provider_upstash_vector.bulk.sending.encode import Encoded
+from airflow_provider_upstash_vector.bulk.operations.base import Encoded
+from airflow_provider_upstash_vector.bulk.sending.request import PendingRow
 from airflow_provider_upstash_vector.client import AsyncVectorClient, wire
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
@@ -45,18 +46,19 @@ class OverwriteCheck:
         self._reads_left = _MAX_READS
         self.done = False
 
-    async def before(self, request: Encoded) -> None:
+    async def before(self, row: Encoded | PendingRow) -> None:
         """Check a row that has not been sent."""
         self._rows_left -= 1
-        metadata = replaced_metadata(request.body)
+        metadata = replaced_metadata(row.fragment)
         if metadata is not None:
             async with self._lock:
                 if not self.done:
-                    await self._read(request, metadata)
+                    await self._read(row, metadata)
         self.done = self.done or self._rows_left <= 0
 
-    async def _read(self, request: Encoded, metadata: dict[str, Any]) -> None:
-        call = next(wire.fetch([request.id], request.namespace, include_metadata=True))
+    async def _read(self, row: Encoded | PendingRow, metadata: dict[str, Any]) -> None:
+        namespace, id = row.key
+        call = next(wire.fetch([id], namespace, include_metadata=True))
         timeout_seconds = self._client.policy.request_timeout_seconds
         try:
             # once: whether the service responds is not for a warning to find out
@@ -73,6 +75,6 @@ class OverwriteCheck:
                 "The updates replace all metadata, and remove %s, in which other tools keep the text of vectors, "
                 'from %r in %s and maybe others. To keep it, set metadata_update_mode="PATCH".',
                 " and ".join(map(repr, dropped)),
-                request.id,
-                f"namespace {request.namespace!r}" if request.namespace else "the default namespace",
+                id,
+                f"namespace {namespace!r}" if namespace else "the default namespace",
             )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections import deque
 
+from airflow_provider_upstash_vector.bulk.operations.base import Encoded
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
-from airflow_provider_upstash_vector.bulk.sending.encode import Encoded, Encoder, WrongIndex
+from airflow_provider_upstash_vector.bulk.sending.encode import Encoder, WrongIndex
 from airflow_provider_upstash_vector.bulk.sending.prefetch import Prefetcher
-from airflow_provider_upstash_vector.bulk.sending.request import RowRequest
+from airflow_provider_upstash_vector.bulk.sending.request import PendingRow, RequestWindow
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
-from airflow_provider_upstash_vector.bulk.sending.window import Window
 from airflow_provider_upstash_vector.bulk.sources import END, PENDING
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsDigest
 from airflow_provider_upstash_vector.bulk.tracking.journal import Journal
@@ -32,13 +32,11 @@ class RowReader:
         encoder: Encoder,
         *,
         first_number: int,
-        timeout_seconds: float,
         journal: Journal | None,
         digest: RowsDigest | None,
     ) -> None:
         self._prefetcher = prefetcher
         self._encoder = encoder
-        self._timeout_seconds = timeout_seconds
         self._journal = journal
         self._covers = journal.covers if journal else lambda _: True
         self._digest = digest
@@ -48,7 +46,7 @@ class RowReader:
         self.next_number = first_number
         self.exhausted = False
         self._closed = False
-        self.has_more_at_once = False
+        self.has_more_at_once = self.waits = False
 
     @property
     def ended(self) -> bool:
@@ -59,12 +57,13 @@ class RowReader:
         """Read no more."""
         self._closed = True
 
-    def fill(self, window: Window[RowRequest], recorder: OutcomeRecorder) -> StopReason | None:
-        """Read until a row is ready, or the window has no room or the source no row; return a reason to stop.
+    def fill(self, window: RequestWindow, recorder: OutcomeRecorder) -> StopReason | None:
+        """Read until a batch is ready, or the window has no room or the source no row; return a reason to stop.
 
-        ``has_more_at_once`` is set if reading only paused, so that other tasks of the loop can run.
+        ``has_more_at_once`` is set if reading only paused, so that other tasks of the loop can run; ``waits`` if
+        the source has no row yet.
         """
-        self.has_more_at_once = False
+        self.has_more_at_once = self.waits = False
         until = time.monotonic() + _SLICE_SECONDS
         while time.monotonic() < until:
             number = self.next_number
@@ -75,6 +74,7 @@ class RowReader:
             except Exception as error:  # noqa: BLE001 - an iterable may raise anything
                 return stop_reasons.for_source(error, number)
             if polled is PENDING:
+                self.waits = True
                 return None
             if polled is END:
                 return self._finish(recorder)
@@ -95,7 +95,12 @@ class RowReader:
         return None
 
     def _take_in(
-        self, row: NumberedRow, window: Window[RowRequest], recorder: OutcomeRecorder, *, settled: bool
+        self,
+        row: NumberedRow,
+        window: RequestWindow,
+        recorder: OutcomeRecorder,
+        *,
+        settled: bool,
     ) -> StopReason | None:
         request: Encoded | InvalidRequest
         try:
@@ -121,12 +126,12 @@ class RowReader:
         self,
         row: NumberedRow,
         request: Encoded | InvalidRequest,
-        window: Window[RowRequest],
+        window: RequestWindow,
         recorder: OutcomeRecorder,
     ) -> StopReason | None:
         if isinstance(request, Encoded):
             self._encoded_any = True
-            window.offer(RowRequest(row, request, self._timeout_seconds))
+            window.offer(PendingRow(row, request))
             return None
         too_many = recorder.rejected(row, request)
         if isinstance(request, WrongIndex) and not self._encoded_any:

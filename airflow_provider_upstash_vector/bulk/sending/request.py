@@ -1,56 +1,62 @@
-"""A row being sent: its request and retry state."""
+"""A batch of rows being sent: its request and retry state."""
 
 from __future__ import annotations
 
-from airflow_provider_upstash_vector.bulk.sending.encode import Encoded
+from typing import Any, TypeAlias
+
+from typing_extensions import Self
+
+from airflow_provider_upstash_vector.bulk.operations.base import Encoded
+from airflow_provider_upstash_vector.bulk.sending.batch import Batch, Split
+from airflow_provider_upstash_vector.bulk.sending.window import Window
 from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow
 from airflow_provider_upstash_vector.client import AsyncVectorClient, retry, wire
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
 
-class RowRequest:
-    """A row that can be sent. ``sends`` counts its requests; ``error`` is the last error other than 429."""
+class PendingRow:
+    """A row that can be sent."""
 
-    __slots__ = (
-        "_flow",
-        "body",
-        "encoded",
-        "error",
-        "key",
-        "number",
-        "path",
-        "row",
-        "sends",
-        "timeout_seconds",
-        "unproven_since",
-    )
+    __slots__ = ("fragment", "key", "number", "path", "row")
 
-    def __init__(self, row: NumberedRow, encoded: Encoded, timeout_seconds: float) -> None:
+    def __init__(self, row: NumberedRow, encoded: Encoded) -> None:
         self.row = row
         self.number = row.number
-        self.encoded = encoded
-        self.key = (encoded.namespace, encoded.id)
+        self.key = encoded.key
         self.path = encoded.path
-        self.body = encoded.body
-        self.timeout_seconds = timeout_seconds
+        self.fragment = encoded.fragment
+
+
+class BatchRequest(Batch[PendingRow]):
+    """A batch that can be sent. ``sends`` counts its requests; ``error`` is the last error other than 429."""
+
+    __slots__ = ("_flow", "error", "sends", "timeout_seconds", "unproven_since")
+
+    def __init__(self, rows: list[PendingRow], split: Split | None = None) -> None:
+        super().__init__(rows, split)
         self.sends = 0
+        self.timeout_seconds: float | None = None  # that of the first request until an error
         # when it was sent first, or failed last by itself; later failures may be the service's
         self.unproven_since = 0.0
         self.error: UpstashVectorError | None = None
-        self._flow: retry.Flow[int] | None = None
+        self._flow: retry.Flow[Any] | None = None
 
-    def call(self) -> wire.Call[int]:
-        """Return the call to make."""
-        return wire.encoded_update(self.path, self.body, self.encoded.namespace, self.encoded.id)
+    def part(self, rows: list[PendingRow]) -> Self:
+        """Return a batch of some of these rows, which were sent as often."""
+        part = super().part(rows)
+        part.sends, part.error, part.unproven_since = self.sends, self.error, self.unproven_since
+        return part
 
-    def wait_after(self, error: UpstashVectorError, client: AsyncVectorClient, clock: retry.Clock) -> float:
+    def wait_after(
+        self, call: wire.Call[Any], error: UpstashVectorError, client: AsyncVectorClient, clock: retry.Clock
+    ) -> float:
         """Return the seconds to wait before the request is sent again; raises ``error`` if it must not be.
 
         ``clock`` stands still while requests are throttled.
         """
         self.error = error
         if self._flow is None:
-            self._flow = client.flow(self.call(), clock)
+            self._flow = client.flow(call, clock)
             next(self._flow)
         step = self._flow.send(error)
         assert isinstance(step, retry.Wait), "an error is followed by a wait"  # noqa: S101 - as the flow is defined
@@ -62,3 +68,6 @@ class RowRequest:
             step = self._flow.send(None)
             if isinstance(step, retry.Send):
                 self.timeout_seconds = step.timeout_seconds
+
+
+RequestWindow: TypeAlias = Window[PendingRow, BatchRequest]

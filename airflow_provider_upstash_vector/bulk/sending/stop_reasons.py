@@ -95,9 +95,9 @@ def for_changed_rows() -> StopReason:
     return StopReason(reason="source", explanation=explanation, cause=RowsChanged(explanation))
 
 
-def for_budget(requests: int | None) -> StopReason:
+def for_budget(rows: int | None) -> StopReason:
     """Return the reason for an exhausted daily budget."""
-    explanation = f"the daily budget of {plural(requests or 0, 'request')} is exhausted; it is reset at 00:00 UTC"
+    explanation = f"the daily budget of {plural(rows or 0, 'row')} is exhausted; it is reset at 00:00 UTC"
     return StopReason(reason="daily_budget", explanation=explanation)
 
 

@@ -18,7 +18,7 @@ _MAX_DOUBLINGS = 10
 class Throttle:
     """Decides when the next request may be sent.
 
-    ``slots`` is the maximum of requests in flight, ``rate`` that of requests per second, or ``None``. ``epoch``
+    ``slots`` is the maximum of requests in flight, ``rate`` that of rows per second, or ``None``. ``epoch``
     counts the 429s that were acted on: responses to requests sent before the last one are ignored.
 
     ``worked_at`` is the time of the last response other than 429, which shows the service at work, or ``None``
@@ -56,8 +56,12 @@ class Throttle:
         self.worked_at = worked_at
         self.failed_probes = 0
 
-    def wait_seconds(self, in_flight: int, now: float) -> float | None:
-        """Return the seconds until a request may go, 0 for at once, or ``None`` until one in flight has ended."""
+    def wait_seconds(self, in_flight: int, now: float, rows: int = 1) -> float | None:
+        """Return the seconds until a request with so many rows may go, 0 for at once.
+
+        ``None`` is until one in flight has ended. A request with more rows than the rate allows at once may go
+        when it allows the most, and the next one waits longer.
+        """
         if now < self._held_until:
             return self._held_until - now
         if in_flight >= int(self.slots):
@@ -71,11 +75,12 @@ class Throttle:
             return 0.0
         self._tokens = min(self._capacity, self._tokens + (now - self._tokens_at) * self._rate)
         self._tokens_at = now
-        return 0.0 if self._tokens >= 1.0 else (1.0 - self._tokens) / self._rate
+        needed = min(float(rows), self._capacity)
+        return 0.0 if self._tokens >= needed else (needed - self._tokens) / self._rate
 
-    def sent(self) -> None:
-        """Record a request that goes out."""
-        self._tokens -= 1.0
+    def sent(self, rows: int = 1) -> None:
+        """Record a request with so many rows that goes out."""
+        self._tokens -= rows
         self._probing = True
 
     def responded(self, epoch: int, now: float) -> None:

@@ -1,4 +1,4 @@
-"""The day's requests, recorded before they are sent, so that no run of the day forgets those of another."""
+"""The day's rows, recorded before they are sent, so that no run of the day forgets those of another."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FIRST_DAY = date(1970, 1, 1)
 
 @runtime_checkable
 class BudgetStore(Protocol):
-    """A store that keeps the requests of the day, a small JSON object, longer than a checkpoint."""
+    """A store that keeps the rows of the day, a small JSON object, longer than a checkpoint."""
 
     def load_budget(self) -> Mapping[str, Any] | None:
         """Return what was saved last, or ``None``."""
@@ -32,33 +32,33 @@ class BudgetStore(Protocol):
         """Replace it."""
 
 
-def open_budget(store: BudgetStore | None, requests: int | None, rate: float | None) -> ReservedBudget:
-    """Return the budget of a run. A run without one counts its requests only if ``store`` has a count already.
+def open_budget(store: BudgetStore | None, rows: int | None, rate: float | None) -> ReservedBudget:
+    """Return the budget of a run. A run without one counts its rows only if ``store`` has a count already.
 
     Raises :class:`InvalidRows` for a count that cannot be read, and :class:`WriteFailed` for the store's errors.
     """
     record = None
     if store is not None:
-        with writing("checkpoint", "the requests of the daily budget cannot be read"):
+        with writing("checkpoint", "the rows of the daily budget cannot be read"):
             record = store.load_budget()
-    if store is None or (requests is None and record is None):
-        return ReservedBudget(DailyBudget(requests), None)
+    if store is None or (rows is None and record is None):
+        return ReservedBudget(DailyBudget(rows), None)
     day, spent = _parsed(record) if record is not None else (0, 0)
-    return ReservedBudget(DailyBudget(requests, day=day, spent=spent, block=block_size(requests, rate)), store)
+    return ReservedBudget(DailyBudget(rows, day=day, spent=spent, block=block_size(rows, rate)), store)
 
 
 def _parsed(record: Mapping[str, Any]) -> tuple[int, int]:
     try:
-        day, requests = date.fromisoformat(record["day"]), record["requests"]
-        if type(requests) is not int or requests < 0:
+        day, rows = date.fromisoformat(record["day"]), record["rows"]
+        if type(rows) is not int or rows < 0:
             raise ValueError
     except (KeyError, TypeError, ValueError):
         raise InvalidRows(f"{record!r} is not the count of a daily budget; delete it") from None
-    return (day - _FIRST_DAY).days, requests
+    return (day - _FIRST_DAY).days, rows
 
 
 class ReservedBudget:
-    """A daily budget whose requests are recorded in ``store``, if there is one, before they are sent."""
+    """A daily budget whose rows are recorded in ``store``, if there is one, before they are sent."""
 
     def __init__(self, budget: DailyBudget, store: BudgetStore | None) -> None:
         self._budget = budget
@@ -66,29 +66,30 @@ class ReservedBudget:
         self._recorded = budget.day, budget.spent
         self._saving: asyncio.Task[None] | None = None
         self._error: WriteFailed | None = None
-        self.requests = budget.requests
+        self.rows = budget.rows
         self.left = budget.left
         self.spend = budget.spend
 
-    def reserved(self, wake: Callable[[], object]) -> bool:
-        """Return whether the next request may be sent now; if not, ``wake`` is called when it may.
+    def reserved(self, rows: int, wake: Callable[[], object]) -> int:
+        """Return how many of ``rows`` may be sent now; 0 if ``wake`` is called when more may.
 
-        Raises :class:`WriteFailed` if it cannot be recorded.
+        Raises :class:`WriteFailed` if they cannot be recorded.
         """
         if self._error is not None and self._saving is None and not self._budget.reserved:
             raise self._error
-        if self._store is not None and self._saving is None and self._budget.to_reserve() is not None:
-            self._saving = asyncio.create_task(self._reserve(self._store, wake))
-        return self._budget.reserved
+        if self._store is not None and self._saving is None and self._budget.to_reserve(rows) is not None:
+            self._saving = asyncio.create_task(self._reserve(self._store, rows, wake))
+        reserved = self._budget.reserved
+        return 0 if self._saving is not None and reserved < rows else min(rows, reserved)
 
-    async def _reserve(self, store: BudgetStore, wake: Callable[[], object]) -> None:
+    async def _reserve(self, store: BudgetStore, wanted: int, wake: Callable[[], object]) -> None:
         for failed_saves in range(1, _MAX_FAILED_SAVES + 1):
-            day, requests = self._budget.day, self._budget.to_reserve()
-            if requests is None:
+            day, rows = self._budget.day, self._budget.to_reserve(wanted)
+            if rows is None:
                 break
             try:
-                with writing("checkpoint", "the requests of the daily budget cannot be recorded"):
-                    others = await in_thread(self._save, store, day, requests)
+                with writing("checkpoint", "the rows of the daily budget cannot be recorded"):
+                    others = await in_thread(self._save, store, day, rows)
             except WriteFailed as error:
                 log.warning("%s", error)
                 self._error = error
@@ -96,13 +97,13 @@ class ReservedBudget:
                     await asyncio.sleep(_RETRY_SECONDS)
             else:
                 self._error = None
-                self._budget.reserve(day, requests, others)
+                self._budget.reserve(day, rows, others)
                 break
         self._saving = None
         wake()
 
-    def _save(self, store: BudgetStore, day: int, requests: int) -> int:
-        """Record ``requests`` of ``day``, and those that others have recorded since; return how many these are.
+    def _save(self, store: BudgetStore, day: int, rows: int) -> int:
+        """Record ``rows`` of ``day``, and those that others have recorded since; return how many these are.
 
         An older try of the task may still run, and must not record less than the newer one.
         """
@@ -110,8 +111,8 @@ class ReservedBudget:
         recorded_day, recorded = _parsed(record) if record is not None else (day, 0)
         before = self._recorded[1] if self._recorded[0] == day else 0
         others = recorded - before if recorded_day == day else 0
-        store.save_budget(_record(day, requests + others))
-        self._recorded = day, requests + others
+        store.save_budget(_record(day, rows + others))
+        self._recorded = day, rows + others
         return others
 
     async def close(self) -> None:
@@ -131,5 +132,5 @@ class ReservedBudget:
             log.warning("The unused part of the daily budget could not be given back: %s", error)
 
 
-def _record(day: int, requests: int) -> dict[str, Any]:
-    return {"day": (_FIRST_DAY + timedelta(day)).isoformat(), "requests": requests}
+def _record(day: int, rows: int) -> dict[str, Any]:
+    return {"day": (_FIRST_DAY + timedelta(day)).isoformat(), "rows": rows}

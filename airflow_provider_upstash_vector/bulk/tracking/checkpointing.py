@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from airflow_provider_upstash_vector.bulk.errors import Superseded
+from airflow_provider_upstash_vector.bulk.operations.base import Encoded
 from airflow_provider_upstash_vector.bulk.report import NamespaceCounts
-from airflow_provider_upstash_vector.bulk.sending.encode import Encoded
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint, CheckpointStore, FileCheckpoint
 from airflow_provider_upstash_vector.bulk.tracking.journal import (
     DIGEST_BYTES,
@@ -160,7 +160,7 @@ class RowsDigest:
         if isinstance(request, InvalidRequest):
             self._hash.update(b"rejected\n")
         else:
-            self._hash.update(b"%b %b\n" % (request.path.encode(), request.body))
+            self._hash.update(b"%b %b\n" % (request.path.encode(), request.fragment))
         self.rows += 1
         if self.compared:
             return True

@@ -41,7 +41,7 @@ def test_a_row_becomes_the_request_that_the_client_would_send() -> None:
     encoded = encoder(namespace="films & more").encode({"id": "a", "data": "x"})
     call = wire.update({"id": "a", "data": "x"}, "films & more")
     assert (
-        (encoded.path, encoded.body)
+        (encoded.path, encoded.fragment)
         == (call.path, call.body)
         == ("/update/films%20%26%20more", b'{"id":"a","data":"x"}')
     )
@@ -90,7 +90,7 @@ def test_text_enumerations_are_plain_text() -> None:
     ],
 )
 def test_the_run_s_mode_is_for_rows_with_metadata_and_no_mode(row: Any, mode: str | None) -> None:
-    body = json.loads(encoder(metadata_update_mode="patch").encode(row).body)
+    body = json.loads(encoder(metadata_update_mode="patch").encode(row).fragment)
     assert body.get("metadataUpdateMode") == mode
 
 
@@ -117,7 +117,7 @@ def test_rows_with_their_own_field_names() -> None:
 
 def test_the_failure_of_an_earlier_run_is_ignored() -> None:
     row = {"id": "a", "data": "x", "failure": {"row": 3}}
-    assert encoder().encode(row).body == b'{"id":"a","data":"x"}'
+    assert encoder().encode(row).fragment == b'{"id":"a","data":"x"}'
     with pytest.raises(InvalidRows, match="no field can be named 'failure'"):
         FieldNames(data="failure")
 
@@ -161,7 +161,7 @@ def test_a_row_that_cannot_be_sent_is_rejected_with_its_field(row: object, field
 
 def test_a_field_under_both_of_its_names_may_be_null_under_one() -> None:
     row = {"id": "a", "sparse_vector": None, "sparseVector": ([1], [1])}
-    assert encoder().encode(row).body == b'{"id":"a","sparseVector":{"indices":[1],"values":[1.0]}}'
+    assert encoder().encode(row).fragment == b'{"id":"a","sparseVector":{"indices":[1],"values":[1.0]}}'
 
 
 class Silent:
@@ -178,7 +178,10 @@ def test_a_value_without_a_repr_is_rejected_like_any_other() -> None:
 
 @pytest.mark.parametrize("make", [dict, OrderedDict, MappingProxyType])
 def test_any_mapping_is_a_row(make: Any) -> None:
-    assert encoder().encode(make({"id": "a", "metadata": make({"x": 1})})).body == b'{"id":"a","metadata":{"x":1}}'
+    assert (
+        encoder().encode(make({"id": "a", "metadata": make({"x": 1})})).fragment
+        == b'{"id":"a","metadata":{"x":1}}'
+    )
 
 
 DENSE, SPARSE = np.zeros(3), ([1], [0.5])

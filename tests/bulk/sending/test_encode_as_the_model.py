@@ -109,7 +109,7 @@ def outcome(make: Any) -> tuple[Any, ...]:
 @example({"id": "a", "vector": None}, None)
 def test_a_valid_row_is_encoded_as_by_the_model(row: dict[str, Any], mode: str | None) -> None:
     row = {**row, "metadata_update_mode": mode}
-    encoded = outcome(lambda: ENCODER.encode(row).body)
+    encoded = outcome(lambda: ENCODER.encode(row).fragment)
     assert encoded == outcome(lambda: VectorUpdate(**row).to_json())
     if encoded[0] == "sent":
         assert ENCODER.encode(row).path == wire.update(row).path
@@ -122,7 +122,7 @@ def test_one_invalid_field_is_rejected_as_by_the_model(
     data: st.DataObject, row: dict[str, Any], field: str
 ) -> None:
     row = {**row, "metadata": row.get("metadata") or {}, field: data.draw(BAD[field])}
-    encoded = outcome(lambda: ENCODER.encode(row).body)
+    encoded = outcome(lambda: ENCODER.encode(row).fragment)
     assert encoded[0] != "sent"
     assert encoded == outcome(lambda: VectorUpdate(**row).to_json())
 
@@ -138,4 +138,4 @@ def test_one_of_several_invalid_fields_is_named(
 
 def test_numpy_numbers_in_metadata_are_the_same_numbers() -> None:
     row = {"id": "a", "metadata": {"x": np.float32(0.1), "n": np.int64(3), "a": np.array([1.5, 2])}}
-    assert ENCODER.encode(row).body == VectorUpdate(**row).to_json()
+    assert ENCODER.encode(row).fragment == VectorUpdate(**row).to_json()

@@ -88,13 +88,13 @@ def test_invalid_budgets_are_named(requests: Any) -> None:
 
 
 class BudgetMachine(RuleBasedStateMachine):
-    @initialize(requests=st.integers(1, 9), now=st.integers(0, 4 * 10**9), block=st.none() | st.integers(1, 3))
-    def begin(self, requests: int, now: int, block: int | None) -> None:
-        self.requests, self.now, self.block = requests, float(now), block
-        self.budget = DailyBudget(requests, block=block)
+    @initialize(rows=st.integers(1, 30), now=st.integers(0, 4 * 10**9), block=st.none() | st.integers(1, 3))
+    def begin(self, rows: int, now: int, block: int | None) -> None:
+        self.rows, self.now, self.block = rows, float(now), block
+        self.budget = DailyBudget(rows, block=block)
         self.sent: dict[int, int] = {}
         self.lost: dict[int, int] = {}
-        self.record = (0, 0)
+        self.recorded = (0, 0)
 
     @rule(seconds=st.floats(0, 2 * DAY))
     def time_passes(self, seconds: float) -> None:
@@ -104,42 +104,43 @@ class BudgetMachine(RuleBasedStateMachine):
     def midnight_comes(self) -> None:
         self.now = (self.now // DAY + 1) * DAY
 
-    @rule()
-    def record_the_reservation(self) -> None:
-        requests = self.budget.to_reserve()
-        if requests is not None:
-            self.record = (self.budget.day, requests)
-            self.budget.reserve(*self.record)
+    @rule(rows=st.integers(1, 5))
+    def record(self, rows: int) -> None:
+        recorded = self.budget.to_reserve(rows)
+        if recorded is not None:
+            self.recorded = (self.budget.day, recorded)
+            self.budget.reserve(*self.recorded)
 
-    @rule()
-    def send(self) -> None:
+    @rule(rows=st.integers(1, 5))
+    def send(self, rows: int) -> None:
+        """Send as many of the rows as the engine does."""
         day = int(self.now // DAY)
         left = self.budget.left(self.now)
         sent = self.sent.get(day, 0)
-        assert left == (sent + self.lost.get(day, 0) < self.requests)
-        if not left:
-            return
-        if not self.budget.reserved:
-            self.record_the_reservation()
-        assert self.budget.reserved
-        assert self.block is None or self.record >= (day, sent + 1)
-        self.budget.spend()
-        self.sent[day] = sent + 1
+        assert left == self.rows - sent - self.lost.get(day, 0) >= 0
+        rows = min(rows, left)
+        self.record(rows)
+        reserved = self.budget.reserved
+        assert reserved >= min(rows, 2 * (self.block or rows))
+        rows = min(rows, reserved)
+        assert self.block is None or not rows or self.recorded >= (day, sent + rows)
+        self.budget.spend(rows)
+        self.sent[day] = sent + rows
 
     @rule()
     def resume_after_a_clean_end(self) -> None:
-        self.budget = DailyBudget(self.requests, day=self.budget.day, spent=self.budget.spent, block=self.block)
-        self.record = (self.budget.day, self.budget.spent)
+        self.budget = DailyBudget(self.rows, day=self.budget.day, spent=self.budget.spent, block=self.block)
+        self.recorded = (self.budget.day, self.budget.spent)
 
     @rule()
     def resume_after_a_kill(self) -> None:
         if self.block is None:
             return
-        day, requests = self.record
-        lost = requests - self.sent.get(day, 0)
+        day, rows = self.recorded
+        lost = rows - self.sent.get(day, 0)
         assert lost - self.lost.get(day, 0) <= 2 * self.block
         self.lost[day] = lost
-        self.budget = DailyBudget(self.requests, day=day, spent=requests, block=self.block)
+        self.budget = DailyBudget(self.rows, day=day, spent=rows, block=self.block)
 
 
 TestBudget = BudgetMachine.TestCase

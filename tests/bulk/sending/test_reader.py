@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
 from airflow_provider_upstash_vector.bulk.sending.prefetch import open_prefetcher
 from airflow_provider_upstash_vector.bulk.sending.reader import RowReader
-from airflow_provider_upstash_vector.bulk.sending.request import RowRequest
+from airflow_provider_upstash_vector.bulk.sending.request import BatchRequest, RequestWindow
 from airflow_provider_upstash_vector.bulk.sending.window import Window
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, open_source
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsDigest
@@ -27,12 +27,11 @@ def test_the_journal_has_the_digest_of_every_row_that_can_be_sent(tmp_path: Path
         open_prefetcher(source, 0, lambda: None),
         Encoder(FieldNames()),
         first_number=0,
-        timeout_seconds=1.0,
         journal=journal,
         digest=RowsDigest(),
     )
     recorder: Any = SimpleNamespace(tracker=OutcomeTracker())
-    window: Window[RowRequest] = Window(1_000)
+    window: RequestWindow = Window(BatchRequest, 1_000)
     rows_of_the_digest = []
     for _ in range(100):
         reader.fill(window, recorder)

@@ -74,7 +74,7 @@ def bodies(rows: object, **options: Any) -> list[Any]:
     encoder = Encoder(BulkOptions(**options).names, metadata_update_mode=mode)
     names = BulkOptions(**options).names
     found = values(rows, **{name: getattr(names, name) for name in FieldNames.__dataclass_fields__})
-    return [json.loads(encoder.encode(row).body) for row in found]
+    return [json.loads(encoder.encode(row).fragment) for row in found]
 
 
 def metadata(rows: object, **options: Any) -> list[Any]:

@@ -66,7 +66,7 @@ def outcomes(rows: Any) -> tuple[int, dict[int, InvalidRequest]]:
 
 def encoded(row: object) -> bytes | InvalidRequest:
     try:
-        return Encoder(FieldNames()).encode(row).body
+        return Encoder(FieldNames()).encode(row).fragment
     except InvalidRequest as error:
         return error
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from airflow_provider_upstash_vector.bulk.sending.encode import Encoded, Encoder
+from airflow_provider_upstash_vector.bulk.operations.base import Encoded
+from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
 from airflow_provider_upstash_vector.bulk.sources import FieldNames
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsDigest
 from airflow_provider_upstash_vector.client import VectorUpdate

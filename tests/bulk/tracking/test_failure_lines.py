@@ -98,7 +98,7 @@ def test_the_failure_of_an_error(error: UpstashVectorError, expected: dict[str, 
 def sent(row: object, names: FieldNames) -> bytes | str:
     """Return the body of a row's request, or the field for which the row is rejected."""
     try:
-        return Encoder(names).encode(row).body
+        return Encoder(names).encode(row).fragment
     except InvalidRequest as error:
         return error.field
 
@@ -184,7 +184,7 @@ def test_a_row_that_could_be_sent_is_the_same_when_it_is_fed_back(path: Path, ro
     file = prepared(path, None)
     file.write(line(row))
     file.close()
-    assert fed_back(path) == [Encoder(FieldNames()).encode(row).body]
+    assert fed_back(path) == [Encoder(FieldNames()).encode(row).fragment]
 
 
 @pytest.mark.parametrize("row", BAD, ids=", ".join)

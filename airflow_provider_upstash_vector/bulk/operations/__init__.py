@@ -1,0 +1,1 @@
+"""What a run does to each row: its path, its body, and how the service's result is read."""
