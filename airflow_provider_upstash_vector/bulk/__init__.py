@@ -1,6 +1,6 @@
 """Many updates in one process, without Airflow: ``bulk.update(rows, endpoint)``.
 
-A source yields rows, the encoder turns them into requests, the engine sends those that window and throttle allow,
+A source yields rows, the operation encodes them, the engine sends the batches that window and throttle allow,
 the recorder records their outcomes, and a checkpoint keeps the state that a later run resumes from.
 """
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
+from airflow_provider_upstash_vector.bulk.operations.base import Operation
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
-from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
 from airflow_provider_upstash_vector.bulk.sending.overwrite_check import OverwriteCheck
 from airflow_provider_upstash_vector.bulk.sending.prefetch import open_prefetcher
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
@@ -25,7 +25,7 @@ _TICK_SECONDS = 0.25
 
 async def check_rows(
     source: Source | AsyncSource,
-    encoder: Encoder,
+    operation: Operation,
     recorder: OutcomeRecorder,
     *,
     overwrite_check: OverwriteCheck | None,
@@ -53,7 +53,7 @@ async def check_rows(
                 continue
             value, file, place = polled
             try:
-                encoded = encoder.encode(value)
+                encoded = operation.encode(value)
             except InvalidRequest as error:
                 recorder.count_unsent_rejection(NumberedRow(rows, value, file, place), error)
             else:

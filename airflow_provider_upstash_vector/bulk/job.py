@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 from airflow_provider_upstash_vector.bulk.dry_run import check_rows
 from airflow_provider_upstash_vector.bulk.errors import Superseded
+from airflow_provider_upstash_vector.bulk.operations.base import Operation
 from airflow_provider_upstash_vector.bulk.operations.update import Update
 from airflow_provider_upstash_vector.bulk.options import BulkOptions
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.run_state import RunEnvironment, RunParts, RunState
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
-from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
 from airflow_provider_upstash_vector.bulk.sending.engine import STOP_SECONDS, Engine
 from airflow_provider_upstash_vector.bulk.sending.overwrite_check import OverwriteCheck
 from airflow_provider_upstash_vector.bulk.sending.prefetch import Prefetcher, open_prefetcher
@@ -120,7 +120,7 @@ class Job:
             async with AsyncVectorClient(self._endpoint, policy=self._environment.policy) as client:
                 report, stop_reason = await check_rows(
                     self._source,
-                    self._encoder(None),
+                    self._operation(None),
                     self._state.recorder,
                     overwrite_check=OverwriteCheck(client) if self._options.check_index else None,
                     cancel_token=self._environment.cancel_token,
@@ -173,7 +173,7 @@ class Job:
         wait_queue = WorkerWaitQueue()
         prefetcher = open_prefetcher(self._source, self._state.first_number, wait_queue.wake)
         closing.push_async_callback(prefetcher.close)
-        reader = self._reader(prefetcher, self._encoder(index))
+        reader = self._reader(prefetcher, self._operation(index))
         engine = self._engine(client, reader, wait_queue, budget, time.monotonic() if index else None)
         monitor = RunMonitor(
             engine,
@@ -231,14 +231,15 @@ class Job:
         worked_at: float | None,
     ) -> Engine:
         options, policy = self._options, self._environment.policy
-        operation = Update()
         return Engine(
             client,
-            operation,
             reader=reader,
             wait_queue=wait_queue,
             window=Window(
-                BatchRequest, _MAX_LEAD_ROWS, max_rows=operation.max_rows, max_bytes=operation.max_bytes
+                BatchRequest,
+                _MAX_LEAD_ROWS,
+                max_rows=reader.operation.max_rows,
+                max_bytes=reader.operation.max_bytes,
             ),
             throttle=Throttle(
                 options.concurrency,
@@ -253,18 +254,18 @@ class Job:
             concurrency=options.concurrency,
         )
 
-    def _encoder(self, index: IndexInfo | None) -> Encoder:
-        return Encoder(
+    def _operation(self, index: IndexInfo | None) -> Operation:
+        return Update(
             self._options.names,
             namespace=self._options.namespace,
             metadata_update_mode=self._options.metadata_update_mode,
             index=index,
         )
 
-    def _reader(self, prefetcher: Prefetcher, encoder: Encoder) -> RowReader:
+    def _reader(self, prefetcher: Prefetcher, operation: Operation) -> RowReader:
         return RowReader(
             prefetcher,
-            encoder,
+            operation,
             first_number=self._state.first_number,
             journal=self._state.checkpoint_writer.journal if self._state.checkpoint_writer else None,
             digest=self._state.digest,

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector.assets.uris import asset_uri
+from airflow_provider_upstash_vector.bulk.operations.update import Update
 from airflow_provider_upstash_vector.bulk.options import BulkOptions
-from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
 from airflow_provider_upstash_vector.bulk.sources import FieldNames
 from airflow_provider_upstash_vector.client import Data, Vector, VectorUpdate, wire
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
@@ -68,9 +68,9 @@ IDS: dict[str, Callable[[Any], Any]] = {
     "fetch of one": lambda id: body(wire.fetch(id))["ids"][0],
     "delete": lambda id: body(wire.delete((id,)))["ids"][0],
     "delete of one": lambda id: body(wire.delete(id))["ids"][0],
-    "bulk": lambda id: Encoder(FieldNames()).encode({"id": id, "data": "x"}).id,
-    "bulk body": lambda id: json.loads(Encoder(FieldNames()).encode({"id": id, "data": "x"}).fragment)["id"],
-    "bulk of models": lambda id: Encoder(FieldNames()).encode(VectorUpdate(id=id, data="x")).id,
+    "bulk": lambda id: Update(FieldNames()).encode({"id": id, "data": "x"}).id,
+    "bulk body": lambda id: json.loads(Update(FieldNames()).encode({"id": id, "data": "x"}).fragment)["id"],
+    "bulk of models": lambda id: Update(FieldNames()).encode(VectorUpdate(id=id, data="x")).id,
     "wait": lambda id: condition(None, id, None).id,  # type: ignore[union-attr]  # with an id it is Stored
 }
 NAMESPACES: dict[str, Callable[[Any], Any]] = {
@@ -80,8 +80,8 @@ NAMESPACES: dict[str, Callable[[Any], Any]] = {
     "delete_namespace": lambda name: segment(wire.delete_namespace(name)),
     "rename_namespace": lambda name: body(wire.rename_namespace("a", name))["newNamespace"],
     "rename_namespace of": lambda name: wire.rename_namespace(name, "new").namespace,
-    "bulk": lambda name: Encoder(FieldNames()).encode({"id": "a", "data": "x", "namespace": name}).namespace,
-    "bulk default": lambda name: Encoder(FieldNames(), namespace=name).encode({"id": "a", "data": "x"}).namespace,
+    "bulk": lambda name: Update(FieldNames()).encode({"id": "a", "data": "x", "namespace": name}).namespace,
+    "bulk default": lambda name: Update(FieldNames(), namespace=name).encode({"id": "a", "data": "x"}).namespace,
     "bulk option": lambda name: BulkOptions(namespace=name).namespace,
     "operator": lambda name: optional_text(name, "namespace"),
     "asset": lambda name: asset_uri("index.upstash.io", name).rpartition("/")[2],

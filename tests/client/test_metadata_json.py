@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
+from airflow_provider_upstash_vector.bulk.operations.update import Update
 from airflow_provider_upstash_vector.bulk.sources import FieldNames
 from airflow_provider_upstash_vector.client import Vector, VectorUpdate
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
@@ -63,8 +63,8 @@ def test_a_missing_value_is_null_but_not_in_a_patch(value: Any) -> None:
     with pytest.raises(InvalidRequest, match=r"metadata\.at\[1\] is .*, and null deletes a field"):
         VectorUpdate(id="a", metadata=metadata, metadata_update_mode="patch")
     row = {"id": "a", "metadata": metadata}
-    patching = Encoder(FieldNames(), metadata_update_mode="PATCH")
-    assert stored in Encoder(FieldNames()).encode(row).fragment
+    patching = Update(FieldNames(), metadata_update_mode="PATCH")
+    assert stored in Update(FieldNames()).encode(row).fragment
     for refused in (row, VectorUpdate(**row)):
         with pytest.raises(InvalidRequest, match=r"metadata\.at\[1\] is .*, and null deletes a field"):
             patching.encode(refused)

@@ -1,13 +1,42 @@
-"""The interface of an operation. Pure."""
+"""What operations do to rows: the interface, and the encoding of rows as parts of requests. Pure.
+
+Rows are validated by the functions that the models of :mod:`~airflow_provider_upstash_vector.client` use, but
+without a model, which would take as long as sending them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple
 
+import orjson
+
+from airflow_provider_upstash_vector.bulk.sources import (
+    FAILURE_FIELD,
+    FieldNames,
+    InvalidJson,
+    InvalidValue,
+    Unreadable,
+)
+from airflow_provider_upstash_vector.bulk.sources.field_names import IGNORED, METADATA_PART, changed_fields
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome
+from airflow_provider_upstash_vector.client import validation
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
+from airflow_provider_upstash_vector.client.models import IndexInfo, SparseVector
 from airflow_provider_upstash_vector.client.wire import Call
+from airflow_provider_upstash_vector.client.wire.call import path
+from airflow_provider_upstash_vector.plurals import plural
+
+_MAX_PATHS = 10_000
+_MAX_RAISED_CHARS = 200
+_NUMBERS = orjson.OPT_SERIALIZE_NUMPY
+
+
+class WrongIndex(InvalidRequest):
+    """The vector's dimension or type is not the index's, most likely in all other rows too."""
 
 
 class Encoded(NamedTuple):
@@ -24,24 +53,165 @@ class Encoded(NamedTuple):
         return self.namespace, self.id
 
 
-class Operation(Protocol):
-    """What is done to each row.
+class Paths:
+    """The paths of a command by namespace."""
 
-    ``name`` is the name of the call; a request has at most ``max_rows`` rows and ``max_bytes``.
+    def __init__(self, command: str) -> None:
+        self._command = command
+        self._by_namespace: dict[str, tuple[str, str]] = {}
+
+    def __call__(self, namespace: object) -> tuple[str, str]:
+        """Return a namespace as plain text, and the path. Raises :class:`InvalidRequest`."""
+        try:
+            return self._by_namespace[namespace]  # type: ignore[index]  # what is not text is rejected below
+        except (KeyError, TypeError):
+            name = validation.identifier(namespace, "namespace")
+            resolved = name, path(self._command, name)
+            if len(self._by_namespace) >= _MAX_PATHS:
+                self._by_namespace.clear()
+            self._by_namespace[name] = resolved
+            return resolved
+
+
+class Operation(ABC):
+    """What is done to each row: a mapping with the fields ``names``, or a model of the client.
+
+    ``name`` is that of the call; a request has at most ``max_rows`` rows and ``max_bytes``. ``namespace`` is for
+    rows that set none. If ``index`` is set, vectors are checked against its dimension and type.
     """
 
-    name: str
-    max_rows: int
-    max_bytes: int
+    name: ClassVar[str]
+    max_rows: ClassVar[int]
+    max_bytes: ClassVar[int]
 
+    def __init__(self, names: FieldNames, *, namespace: str = "", index: IndexInfo | None = None) -> None:
+        self._names = names.by_name()
+        self._namespace = namespace
+        self._index = index
+        Paths(self.name)(namespace)  # raises an error for an invalid one
+
+    @abstractmethod
     def body(self, fragments: Sequence[bytes]) -> bytes:
         """Return the body of a request with these rows."""
 
+    @abstractmethod
     def outcomes(self, result: Any, rows: int) -> Sequence[Outcome]:
         """Return the outcome of each row. Raises ``ValueError`` if the result is not as documented."""
 
+    @abstractmethod
+    def _of_model(self, row: object) -> dict[str, Any] | None:
+        """Return the fields of a model of the client, ``None`` for another object."""
 
-def call(operation: Operation, path: str, namespace: str, ids: Sequence[str]) -> Call[Sequence[Outcome]]:
-    """Return the call for the rows with these ids, without its body; its result is their outcomes."""
-    read = partial(operation.outcomes, rows=len(ids))
-    return Call(operation.name, path, b"", read, namespace, ids[0] if len(ids) == 1 else None)
+    @abstractmethod
+    def _encoded(self, namespace: object, id: str, parts: dict[str, Any]) -> Encoded:
+        """Return a row that is ready to be sent."""
+
+    def call(self, path: str, namespace: str, ids: Sequence[str]) -> Call[Sequence[Outcome]]:
+        """Return the call for the rows with these ids, without its body; its result is their outcomes."""
+        read = partial(self.outcomes, rows=len(ids))
+        return Call(self.name, path, b"", read, namespace, ids[0] if len(ids) == 1 else None)
+
+    def encode(self, row: object) -> Encoded:
+        """Return the row encoded. Raises :class:`InvalidRequest`, or its subclass :class:`WrongIndex`."""
+        try:
+            parts = self._of_model(row)
+            parts = self._parts(row) if parts is None else parts
+            id = parts.get("id")
+            if id is None:
+                raise InvalidRequest("id", "is required")
+            return self._encoded(parts.get("namespace", self._namespace), validation.vector_id(id), parts)
+        except InvalidRequest:
+            raise
+        except Exception as error:  # a row may have code of its own, and any depth
+            raised = "".join(traceback.format_exception_only(error)).strip()[:_MAX_RAISED_CHARS]
+            raise InvalidRequest("row", f"cannot be encoded: {raised}") from error
+
+    def _parts(self, row: object) -> dict[str, Any]:
+        """Return the fields that are set, by their names in updates."""
+        if not isinstance(row, Mapping):
+            if isinstance(row, Unreadable):
+                raise InvalidRequest("row", row.reason)
+            raise InvalidRequest(
+                "row", f"must be an object with the fields of an {self.name}, got {validation.shown(row)}"
+            )
+        names = self._names
+        parts: dict[str, Any] = {}
+        metadata: dict[Any, Any] = {}
+        for name, value in row.items():
+            field = names.get(name)
+            if field is None:
+                field = IGNORED if name == FAILURE_FIELD else names.other
+            if field is None:
+                raise InvalidRequest(str(name), "there is no such field")
+            if field and (type(value) is InvalidJson or type(value) is InvalidValue):
+                raise InvalidRequest(str(name) if field == METADATA_PART else field, value.reason)
+            if field == METADATA_PART:
+                metadata[name] = value
+            elif value is not None and field:
+                parts[field] = value
+        if len(parts) + len(metadata) < len(row):
+            self._reject_duplicates(row)
+        return self._with_metadata(parts, metadata, row) if metadata else parts
+
+    def _with_metadata(
+        self, parts: dict[str, Any], added: dict[Any, Any], row: Mapping[Any, Any]
+    ) -> dict[str, Any]:
+        """Return the fields of a row with ``added`` to the metadata."""
+        for name in changed_fields(row) if FAILURE_FIELD in row else ():
+            if name in added:
+                reason = f"holds the text of a value that JSON cannot hold, {validation.shown(added[name][0])}"
+                raise InvalidRequest(
+                    name, f"{reason}: correct it, and remove its name from 'changed' of 'failure'"
+                )
+        metadata = parts.get("metadata", {})
+        if not isinstance(metadata, Mapping):
+            return parts  # which is rejected for it
+        for name, value in added.items():
+            if name in metadata:
+                raise InvalidRequest(str(name), "is given twice, by itself and in the metadata")
+            if value is None and self._deletes_nulls(parts):
+                reason = "is null, with which PATCH would delete it: leave it out, or delete it with metadata"
+                raise InvalidRequest(str(name), reason)
+        return {**parts, "metadata": {**metadata, **added}}
+
+    def _reject_duplicates(self, row: Mapping[Any, Any]) -> None:
+        """Raise :class:`InvalidRequest` if a field is set under both of its names."""
+        seen = set()
+        for name, value in row.items():
+            field = self._names.get(name)
+            if field not in {None, METADATA_PART} and value is not None:
+                if field in seen:
+                    raise InvalidRequest(field, "is given twice")
+                seen.add(field)
+
+    def _deletes_nulls(self, parts: dict[str, Any]) -> bool:  # noqa: ARG002 - updates do, in one mode
+        """Return whether null in the metadata deletes a field."""
+        return False
+
+    def _vectors(self, parts: dict[str, Any]) -> dict[str, Any]:
+        """Return the vectors of a row by the service's names."""
+        fields: dict[str, Any] = {}
+        if (vector := parts.get("vector")) is not None:
+            fields["vector"] = array = validation.dense_vector(vector)
+            if self._index is not None and array.size != self._index.dimension:
+                reason = f"has {plural(array.size, 'dimension')}, but the index has {self._index.dimension:,}"
+                raise WrongIndex("vector", reason)
+        if (sparse := parts.get("sparse_vector")) is not None:
+            fields["sparseVector"] = SparseVector.from_parts(sparse).wire_fields()
+        return fields
+
+
+def fragment(fields: dict[str, Any]) -> bytes:
+    """Return the JSON of a row's fields."""
+    return orjson.dumps(fields, option=_NUMBERS)
+
+
+def check_only(index: IndexInfo, vector: object, sparse: object) -> None:
+    """Raise :class:`WrongIndex` for a vector of a kind that the index does not have."""
+    if index.index_type == "DENSE" and sparse is not None:
+        raise WrongIndex("sparse_vector", "is given, but the index is DENSE")
+    if index.index_type == "SPARSE" and vector is not None:
+        raise WrongIndex("vector", "is given, but the index is SPARSE")
+    if index.index_type == "HYBRID" and (vector is None) != (sparse is None):
+        missing = "sparse_vector" if sparse is None else "vector"
+        raise WrongIndex(missing, "is missing: a HYBRID index takes both vectors or neither")

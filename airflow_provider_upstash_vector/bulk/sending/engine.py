@@ -14,7 +14,6 @@ from contextlib import suppress
 
 import orjson
 
-from airflow_provider_upstash_vector.bulk.operations.base import Operation, call
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
 from airflow_provider_upstash_vector.bulk.sending.outages import NO_RESPONSE, OutageGuard
 from airflow_provider_upstash_vector.bulk.sending.overwrite_check import OverwriteCheck
@@ -52,7 +51,6 @@ class Engine:
     def __init__(
         self,
         client: AsyncVectorClient,
-        operation: Operation,
         *,
         reader: RowReader,
         wait_queue: WorkerWaitQueue,
@@ -64,7 +62,7 @@ class Engine:
         concurrency: int,
     ) -> None:
         self._client = client
-        self._operation = operation
+        self._operation = reader.operation
         self._timeout_seconds = min(client.policy.request_timeout_seconds, client.policy.total_timeout_seconds)
         self._reader = reader
         self.wait_queue = wait_queue
@@ -258,7 +256,7 @@ class Engine:
     def _call(self, batch: BatchRequest) -> Call[Sequence[Outcome]]:
         """Return the call of a batch, to name it in errors and to decode its response."""
         first = batch.rows[0]
-        return call(self._operation, first.path, first.key[0], [row.key[1] for row in batch.rows])
+        return self._operation.call(first.path, first.key[0], [row.key[1] for row in batch.rows])
 
     async def _after_error(
         self, batch: BatchRequest, error: UpstashVectorError, epoch: int, sent_at: float

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections import deque
 
-from airflow_provider_upstash_vector.bulk.operations.base import Encoded
+from airflow_provider_upstash_vector.bulk.operations.base import Encoded, Operation, WrongIndex
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
-from airflow_provider_upstash_vector.bulk.sending.encode import Encoder, WrongIndex
 from airflow_provider_upstash_vector.bulk.sending.prefetch import Prefetcher
 from airflow_provider_upstash_vector.bulk.sending.request import PendingRow, RequestWindow
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
@@ -29,14 +28,14 @@ class RowReader:
     def __init__(
         self,
         prefetcher: Prefetcher,
-        encoder: Encoder,
+        operation: Operation,
         *,
         first_number: int,
         journal: Journal | None,
         digest: RowsDigest | None,
     ) -> None:
         self._prefetcher = prefetcher
-        self._encoder = encoder
+        self.operation = operation
         self._journal = journal
         self._covers = journal.covers if journal else lambda _: True
         self._digest = digest
@@ -104,7 +103,7 @@ class RowReader:
     ) -> StopReason | None:
         request: Encoded | InvalidRequest
         try:
-            request = self._encoder.encode(row.value)
+            request = self.operation.encode(row.value)
         except InvalidRequest as error:
             request = error
         if self._digest is None:

@@ -53,6 +53,12 @@ class IndexInfo(ResponseModel):
     namespaces: dict[str, NamespaceInfo] = Field(default_factory=dict)
 
     @property
+    def embeds(self) -> bool:
+        """Whether the index has a model that embeds data."""
+        parts = (self.dense_index, self.sparse_index)
+        return any(part is not None and part.embedding_model for part in parts)
+
+    @property
     def identity(self) -> str:
         """Type, dimension and similarity function, which never change: another value is another index."""
         return f"{self.index_type} {self.dimension} {self.similarity_function}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
+from airflow_provider_upstash_vector.bulk.operations.update import Update
 from airflow_provider_upstash_vector.bulk.sending.prefetch import open_prefetcher
 from airflow_provider_upstash_vector.bulk.sending.reader import RowReader
 from airflow_provider_upstash_vector.bulk.sending.request import BatchRequest, RequestWindow
@@ -25,7 +25,7 @@ def test_the_journal_has_the_digest_of_every_row_that_can_be_sent(tmp_path: Path
     source: Any = open_source([{"id": str(n), "data": "x"} for n in range(100)], FieldNames())
     reader = RowReader(
         open_prefetcher(source, 0, lambda: None),
-        Encoder(FieldNames()),
+        Update(FieldNames()),
         first_number=0,
         journal=journal,
         digest=RowsDigest(),

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
+from airflow_provider_upstash_vector.bulk.operations.update import Update
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, InvalidRows
 from tests.support.reading import ids, source, values
 
@@ -35,7 +35,7 @@ def test_vectors_are_views_and_null_ones_are_not_given(
     given = [row.get("vector") for row in rows]
     assert [None if vector is None else vector.tolist() for vector in given] == lists[begin:]
     assert all(vector is None or isinstance(vector, np.ndarray) for vector in given)
-    body = Encoder(FieldNames()).encode(rows[-1]).fragment
+    body = Update(FieldNames()).encode(rows[-1]).fragment
     assert body == b'{"id":"5","vector":[7.0,8.0]}'
 
 
@@ -114,7 +114,7 @@ def test_sparse_vectors_are_structs_of_views_without_nulls() -> None:
         {"indices": [7]},
     ]
     body = b'{"id":"0","sparseVector":{"indices":[1,2],"values":[0.5,1.5]}}'
-    assert Encoder(FieldNames()).encode(rows[0]).fragment == body
+    assert Update(FieldNames()).encode(rows[0]).fragment == body
     part = pa.array(given, kind)[2:]
     assert values(table(sparse_vector=part))[1]["sparse_vector"]["indices"].tolist() == [7]
 

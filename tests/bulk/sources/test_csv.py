@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_upstash_vector.bulk.operations.update import Update
 from airflow_provider_upstash_vector.bulk.options import BulkOptions
-from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, InvalidRows, Unreadable, csv_records
 from airflow_provider_upstash_vector.bulk.sources.base import MAX_ROW_BYTES
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
@@ -143,7 +143,7 @@ def test_a_cell_that_is_not_json_is_kept_with_its_row(tmp_path: Path) -> None:
     (row,) = values(written(tmp_path, b"id,vector,data\na,[1,x\n"))
     assert row == {"id": "a", "vector": "[1", "data": "x"}
     with pytest.raises(InvalidRequest, match="vector: is neither JSON nor a Python literal: unexpected end"):
-        Encoder(FieldNames()).encode(row)
+        Update(FieldNames()).encode(row)
 
 
 @pytest.mark.parametrize("number", [2**64 + 1, -(2**63) - 1, 2**70 + 1, 10**300])

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from airflow_provider_upstash_vector.bulk.operations.update import Update
 from airflow_provider_upstash_vector.bulk.options import BulkOptions
-from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, InvalidJson, InvalidRows
 from airflow_provider_upstash_vector.bulk.sources.columns import metadata_value
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
@@ -71,7 +71,7 @@ COLUMNS = {"CSV", "CSV with semicolons", "Parquet", "Arrow", "Arrow stream", "pa
 
 def bodies(rows: object, **options: Any) -> list[Any]:
     mode = options.pop("metadata_update_mode", None)
-    encoder = Encoder(BulkOptions(**options).names, metadata_update_mode=mode)
+    encoder = Update(BulkOptions(**options).names, metadata_update_mode=mode)
     names = BulkOptions(**options).names
     found = values(rows, **{name: getattr(names, name) for name in FieldNames.__dataclass_fields__})
     return [json.loads(encoder.encode(row).fragment) for row in found]

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from airflow_provider_upstash_vector import bulk
-from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
+from airflow_provider_upstash_vector.bulk.operations.update import Update
 from airflow_provider_upstash_vector.bulk.sources import FieldNames
 from airflow_provider_upstash_vector.client import Endpoint
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
@@ -66,7 +66,7 @@ def outcomes(rows: Any) -> tuple[int, dict[int, InvalidRequest]]:
 
 def encoded(row: object) -> bytes | InvalidRequest:
     try:
-        return Encoder(FieldNames()).encode(row).fragment
+        return Update(FieldNames()).encode(row).fragment
     except InvalidRequest as error:
         return error
 
@@ -138,10 +138,10 @@ def test_a_value_is_not_what_its_type_stores(name: str, nested: bool) -> None:
     (row,) = values(pa.table({"id": ["a"], "x": cells}), metadata_fields=["x"])
     if isinstance(expected, InvalidRequest):
         with pytest.raises(InvalidRequest, match=expected.reason) as raised:
-            Encoder(names).encode(row)
+            Update(names).encode(row)
         assert ("metadata.x.at" in raised.value.reason) == nested
     else:
-        sent = json.loads(Encoder(names).encode(row).body)["metadata"]["x"]
+        sent = json.loads(Update(names).encode(row).fragment)["metadata"]["x"]
         assert sent == ({"at": expected} if nested else expected)
 
 
@@ -149,13 +149,13 @@ def test_periods_in_a_frame_are_rejected() -> None:
     frame = pd.DataFrame({"id": ["a"], "x": _PERIODS})
     (row,) = values(frame, metadata_fields=["x"])
     with pytest.raises(InvalidRequest, match="a period of pandas"):
-        Encoder(FieldNames(metadata_fields=["x"])).encode(row)
+        Update(FieldNames(metadata_fields=["x"])).encode(row)
 
 
 def test_uuids_of_arrow_are_ids_and_namespaces() -> None:
     uuids, _ = STORED["UUID"]
     (row,) = values(pa.table({"id": uuids, "namespace": uuids, "data": ["x"]}))
-    encoded = Encoder(FieldNames()).encode(row)
+    encoded = Update(FieldNames()).encode(row)
     assert encoded.namespace == encoded.id == str(UUID)
 
 

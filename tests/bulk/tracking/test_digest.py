@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from airflow_provider_upstash_vector.bulk.operations.base import Encoded
-from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
+from airflow_provider_upstash_vector.bulk.operations.update import Update
 from airflow_provider_upstash_vector.bulk.sources import FieldNames
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsDigest
 from airflow_provider_upstash_vector.client import VectorUpdate
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 
-ENCODER = Encoder(FieldNames())
+ENCODER = Update(FieldNames())
 ROWS: list[Any] = [
     {"id": "a", "vector": np.arange(6.0)[::2], "metadata": {"b": 1, "a": [None, 2**60]}},
     VectorUpdate(id="b", data="x"),

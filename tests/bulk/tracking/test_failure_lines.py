@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
+from airflow_provider_upstash_vector.bulk.operations.update import Update
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, Unreadable
 from airflow_provider_upstash_vector.bulk.tracking.failure_lines import UnknownId, failure_line
 from airflow_provider_upstash_vector.client import VectorUpdate
@@ -98,7 +98,7 @@ def test_the_failure_of_an_error(error: UpstashVectorError, expected: dict[str, 
 def sent(row: object, names: FieldNames) -> bytes | str:
     """Return the body of a row's request, or the field for which the row is rejected."""
     try:
-        return Encoder(names).encode(row).fragment
+        return Update(names).encode(row).fragment
     except InvalidRequest as error:
         return error.field
 
@@ -184,7 +184,7 @@ def test_a_row_that_could_be_sent_is_the_same_when_it_is_fed_back(path: Path, ro
     file = prepared(path, None)
     file.write(line(row))
     file.close()
-    assert fed_back(path) == [Encoder(FieldNames()).encode(row).fragment]
+    assert fed_back(path) == [Update(FieldNames()).encode(row).fragment]
 
 
 @pytest.mark.parametrize("row", BAD, ids=", ".join)
@@ -305,10 +305,10 @@ def test_a_changed_field_is_not_metadata_until_it_is_corrected(path: Path) -> No
             with pytest.raises(
                 InvalidRequest, match="at: holds the text of a value that JSON cannot hold"
             ) as raised:
-                Encoder(names).encode(value)
+                Update(names).encode(value)
             written = line(value, raised.value)
             assert json.loads(written)["failure"]["changed"] == ["at"]
     corrected = {**json.loads(written), "at": "2026-01-02"}
-    body = json.loads(Encoder(names).encode(corrected).body)
+    body = json.loads(Update(names).encode(corrected).fragment)
     assert body["metadata"] == {"at": "2026-01-02", "tags": ["x"]}
     assert "changed" not in parsed_line(corrected)["failure"]

@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from airflow_provider_upstash_vector.bulk.sending.encode import Encoder, WrongIndex
+from airflow_provider_upstash_vector.bulk.operations.base import WrongIndex
+from airflow_provider_upstash_vector.bulk.operations.update import Update
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, InvalidRows, Unreadable
 from airflow_provider_upstash_vector.client import IndexInfo, VectorUpdate, wire
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 
 
-def encoder(names: FieldNames | None = None, **options: Any) -> Encoder:
-    return Encoder(names or FieldNames(), **options)
+def encoder(names: FieldNames | None = None, **options: Any) -> Update:
+    return Update(names or FieldNames(), **options)
 
 
 def rejection(row: object, **options: Any) -> InvalidRequest:
@@ -61,7 +62,7 @@ def test_as_many_namespaces_as_there_are_rows() -> None:
     for number in [*range(10_050), 0, 10_049]:
         encoded = one.encode({"id": "a", "data": "x", "namespace": str(number)})
         assert (encoded.namespace, encoded.path) == (str(number), f"/update/{number}")
-    assert len(one._namespaces) <= 10_000
+    assert len(one._paths._by_namespace) <= 10_000
 
 
 class Name(str, Enum):

@@ -9,12 +9,12 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_upstash_vector.bulk.sending.encode import Encoder
+from airflow_provider_upstash_vector.bulk.operations.update import Update
 from airflow_provider_upstash_vector.bulk.sources import FieldNames
 from airflow_provider_upstash_vector.client import VectorUpdate, wire
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 
-ENCODER = Encoder(FieldNames())
+ENCODER = Update(FieldNames())
 
 floats = st.floats(width=32, allow_nan=False, allow_infinity=False)
 numbers = st.lists(floats | st.integers(-(2**24), 2**24), min_size=1, max_size=8)
