@@ -24,21 +24,25 @@ _MAX_URI_CHARACTERS = 1_500  # Airflow's limit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteResult:
-    """The rows that a task has updated in an index, by namespace; ``run`` are the counts of a bulk run."""
+    """The rows that a task has written to an index, by namespace; ``run`` are the counts of a bulk run.
+
+    ``outcome`` is what was done to them: ``"updated"`` or ``"upserted"``.
+    """
 
     host: str
-    updated: Mapping[str, int]
+    outcome: str
+    rows: Mapping[str, int]
     run: Mapping[str, int] = field(default_factory=dict)
 
     def by_uri(self) -> dict[str, tuple[str, int]]:
-        """Return namespace and updated rows by asset URI, without URIs that are too long for an asset."""
-        by_uri = {asset_uri(self.host, namespace): (namespace, rows) for namespace, rows in self.updated.items()}
-        return {uri: update for uri, update in by_uri.items() if update[1] and len(uri) <= _MAX_URI_CHARACTERS}
+        """Return namespace and written rows by asset URI, without URIs that are too long for an asset."""
+        by_uri = {asset_uri(self.host, namespace): (namespace, rows) for namespace, rows in self.rows.items()}
+        return {uri: written for uri, written in by_uri.items() if written[1] and len(uri) <= _MAX_URI_CHARACTERS}
 
     def extras(self) -> dict[str, dict[str, Any]]:
         """Return the ``extra`` of each namespace's event, by asset URI."""
         run = {"run": dict(self.run)} if self.run else {}
-        return {uri: {"updated": rows, **run} for uri, (_, rows) in self.by_uri().items()}
+        return {uri: {self.outcome: rows, **run} for uri, (_, rows) in self.by_uri().items()}
 
 
 def add_to_hook_lineage(hook: Any, result: WriteResult) -> None:
@@ -59,7 +63,7 @@ def add_to_hook_lineage(hook: Any, result: WriteResult) -> None:
 def outlets_with_events(outlets: list[Any], context: Context, result: WriteResult) -> list[Any]:
     """Return the outlets for which Airflow is to emit an event, and add the counts to their events.
 
-    Namespaces of this index without updates are left out. An alias gets each updated namespace.
+    Namespaces of this index to which nothing was written are left out. An alias gets each of the others.
     """
     extras = result.extras()
     index_uri = f"{SCHEME}://{authority(result.host)}/"
@@ -73,8 +77,8 @@ def outlets_with_events(outlets: list[Any], context: Context, result: WriteResul
             if events is not None and uri in extras:
                 events[outlet].extra = extras[uri]
             elif events is not None and isinstance(outlet, AssetAlias):
-                for updated_uri, extra in extras.items():
-                    events[outlet].add(Asset(uri=updated_uri), extra=extra)
+                for written_uri, extra in extras.items():
+                    events[outlet].add(Asset(uri=written_uri), extra=extra)
         except Exception as error:  # noqa: BLE001 - a reference to an asset needs a call of Airflow's API
             _log.warning("The asset event of %r has no counts: %s: %s", outlet, type(error).__name__, error)
     return kept
@@ -89,8 +93,8 @@ def _uri(outlet: Any) -> str:
 
 def openlineage(result: WriteResult) -> OperatorLineage[Any, Any] | None:
     """Return the datasets that were written, with their row counts; ``None`` if there are none."""
-    updated = result.by_uri()
-    if not updated:
+    written = result.by_uri()
+    if not written:
         return None
     from airflow.providers.common.compat.openlineage.facet import (  # noqa: PLC0415 - only OpenLineage calls this
         OutputDataset,
@@ -99,7 +103,7 @@ def openlineage(result: WriteResult) -> OperatorLineage[Any, Any] | None:
     from airflow.providers.openlineage.extractors import OperatorLineage  # noqa: PLC0415 - as above
 
     outputs = []
-    for uri, (_, rows) in updated.items():
+    for uri, (_, rows) in written.items():
         namespace, name = openlineage_names(uri)
         statistics: Any = {"outputStatistics": OutputStatisticsOutputDatasetFacet(rowCount=rows)}
         outputs.append(OutputDataset(namespace=namespace, name=name, outputFacets=statistics))

@@ -17,27 +17,24 @@ _PREFIX = "upstash_vector"
 _SWITCHES = ("statsd_on", "statsd_datadog_enabled", "otel_on")
 
 
-def emit_update_metrics(outcome: str, request_stats: RequestStats) -> None:
-    """Emit the outcome and the requests of one update."""
-    _emit({outcome: 1}, request_stats)
-
-
 def emit_bulk_metrics(report: BulkReport) -> None:
     """Emit a bulk run's own work; earlier attempts have reported theirs."""
     this_attempt = report.this_attempt
     if report.dry_run:
         return
-    outcomes = {name: getattr(this_attempt, name) for name in ("updated", "missing", "rejected", "failed")}
+    outcomes = {name: getattr(this_attempt, name) for name in ("missing", "rejected", "failed")}
     request_stats = RequestStats(
         requests=this_attempt.requests,
         request_seconds=this_attempt.request_seconds,
         retries=this_attempt.retries,
         throttled_seconds=this_attempt.throttled_seconds,
     )
-    _emit({**outcomes, "not_attempted": report.not_attempted}, request_stats)
+    outcomes |= {report.outcome: this_attempt.done, "not_attempted": report.not_attempted}
+    emit_metrics(report.operation, outcomes, request_stats)
 
 
-def _emit(outcomes: Mapping[str, int], request_stats: RequestStats) -> None:
+def emit_metrics(operation: str, outcomes: Mapping[str, int], request_stats: RequestStats) -> None:
+    """Emit the rows of an operation by outcome, and its requests."""
     try:
         if not any(conf.getboolean("metrics", switch, fallback=False) for switch in _SWITCHES):
             return
@@ -45,7 +42,7 @@ def _emit(outcomes: Mapping[str, int], request_stats: RequestStats) -> None:
 
         for outcome, rows in outcomes.items():
             if rows:
-                Stats.incr(f"{_PREFIX}.updates.{outcome}", rows)
+                Stats.incr(f"{_PREFIX}.{operation}s.{outcome}", rows)
         if request_stats.requests:
             Stats.incr(f"{_PREFIX}.requests", request_stats.requests)
             mean = timedelta(seconds=request_stats.request_seconds / request_stats.requests)

@@ -40,7 +40,7 @@ with DAG(
         task_id="update",
         rows="{{ params.rows }}",
         checkpoint="auto",  # each mapped task has its own
-        max_requests_per_second=WRITES_PER_SECOND / SHARDS,
+        max_rows_per_second=WRITES_PER_SECOND / SHARDS,
         retries=3,
         retry_delay=timedelta(minutes=5),
     ).expand(shard=[(number, SHARDS) for number in range(SHARDS)])

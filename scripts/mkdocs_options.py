@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_upstash_vector.bulk.options import OPTION_HELP, BulkOptions
+from airflow_provider_upstash_vector.bulk.options import BulkOptions, option_help
 
 PLACEHOLDER = "| <!-- options of a bulk run --> | | |"
 

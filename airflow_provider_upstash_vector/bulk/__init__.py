@@ -1,4 +1,4 @@
-"""Many updates in one process, without Airflow: ``bulk.update(rows, endpoint)``.
+"""Many rows in one process, without Airflow: ``bulk.update(rows, endpoint)``, ``bulk.upsert(rows, endpoint)``.
 
 A source yields rows, the operation encodes them, the engine sends the batches that window and throttle allow,
 the recorder records their outcomes, and a checkpoint keeps the state that a later run resumes from.
@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_upstash_vector.bulk.api import forget, update, update_async
+    from airflow_provider_upstash_vector.bulk.api import forget, update, update_async, upsert, upsert_async
     from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, CheckpointInUse, Superseded
     from airflow_provider_upstash_vector.bulk.report import BulkReport
     from airflow_provider_upstash_vector.bulk.sources import InvalidRows
@@ -29,6 +29,8 @@ _LAZY_EXPORTS = {
     "forget": ".api",
     "update": ".api",
     "update_async": ".api",
+    "upsert": ".api",
+    "upsert_async": ".api",
 }
 
 __all__ = [
@@ -43,6 +45,8 @@ __all__ = [
     "forget",
     "update",
     "update_async",
+    "upsert",
+    "upsert_async",
 ]
 
 

@@ -1,41 +1,28 @@
-"""The functions that start a run: ``update_async`` on an event loop, ``update`` without one."""
+"""The functions that start a run, each on an event loop (``update_async``) and without one (``update``)."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import logging
-import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from contextlib import ExitStack
 from contextvars import copy_context
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast
 
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
-from airflow_provider_upstash_vector.bulk.job import Job
-from airflow_provider_upstash_vector.bulk.options import BulkArguments, BulkOptions
+from airflow_provider_upstash_vector.bulk.operations.update import UpdateArguments, UpdateOptions
+from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertArguments, UpsertOptions
+from airflow_provider_upstash_vector.bulk.options import BulkOptions, option_types
 from airflow_provider_upstash_vector.bulk.report import BulkReport
-from airflow_provider_upstash_vector.bulk.run_state import RunEnvironment
-from airflow_provider_upstash_vector.bulk.sources import (
-    AsyncSource,
-    FindPaths,
-    InvalidRows,
-    Source,
-    local_paths,
-    open_source,
-)
-from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFiles
-from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, local_path
+from airflow_provider_upstash_vector.bulk.sources import FindPaths, local_paths
+from airflow_provider_upstash_vector.bulk.starting import PathLike, open_store, run_async
 from airflow_provider_upstash_vector.bulk.tracking.budget import BudgetStore
-from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore, FileCheckpoint, own_files
-from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChanged, clear_checkpoint, locked
-from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile, MissingFile
+from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore
+from airflow_provider_upstash_vector.bulk.tracking.checkpointing import clear_checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind
-from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed, writing
-from airflow_provider_upstash_vector.cancellation import CancelToken, in_thread
+from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client import Credentials, Endpoint, RetryPolicy
 
 if TYPE_CHECKING:
@@ -44,26 +31,75 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
+AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
-PathLike = str | os.PathLike[str] | OpenablePath
+
+class RunArguments(TypedDict, total=False):
+    """The keyword arguments of every run, with the defaults of :func:`run_async`.
+
+    :param policy: the retries and timeouts of one request. While no request at all gets a response, rows use up
+        no attempts; after ``total_timeout_seconds`` of that, the run stops as ``service_unavailable``.
+    :param failures_path: a JSON Lines file for rows that were rejected or failed. It and the checkpoint's file are
+        never read as rows, and get mode 0600; a file there that no run has written is an error, and a symbolic
+        link is replaced.
+    :param checkpoint: a file, or a :class:`CheckpointStore`, that a later run resumes from.
+    :param budget_store: keeps the rows of the day for ``daily_budget``; by default in ``<checkpoint>.budget``.
+        Without either, the budget covers this run alone.
+    :param keep_checkpoint: keep the checkpoint of a finished run too, so that a later run sends nothing, until
+        :func:`forget`.
+    :param cancel_token: cancels the run from another thread.
+    :param progress: ``"log"``, ``"bar"``, ``"none"``, or ``"auto"`` for a bar on a terminal.
+    :param find_paths: turns a path, glob or URI into paths; by default those of this machine's disk.
+    :param log: the logger for the lines of progress.
+    """
+
+    policy: RetryPolicy | None
+    failures_path: PathLike | None
+    checkpoint: PathLike | CheckpointStore | None
+    budget_store: BudgetStore | None
+    keep_checkpoint: bool
+    cancel_token: CancelToken | None
+    progress: ProgressKind
+    find_paths: FindPaths
+    log: Log
 
 
+class BulkUpdateArguments(UpdateArguments, RunArguments, total=False):
+    """The keyword arguments of :func:`update`."""
+
+
+class BulkUpsertArguments(UpsertArguments, RunArguments, total=False):
+    """The keyword arguments of :func:`upsert`."""
+
+
+def with_signature(options_type: type[BulkOptions]) -> Callable[[AnyFunction], AnyFunction]:
+    """Return a decorator that replaces ``**arguments`` in a signature by those of a run and its options."""
+
+    def complete(function: AnyFunction) -> AnyFunction:
+        own = inspect.signature(function)
+        parameters = {name: part for name, part in own.parameters.items() if part.kind is not part.VAR_KEYWORD}
+        run = inspect.signature(run_async).parameters
+        parameters |= {name: run[name] for name in RunArguments.__annotations__ if name not in parameters}
+        for name, kind in option_types(options_type).items():
+            if name not in parameters:
+                default = getattr(options_type, name)
+                keyword = inspect.Parameter.KEYWORD_ONLY
+                parameters[name] = inspect.Parameter(name, keyword, default=default, annotation=kind)
+        signature = own.replace(parameters=[*parameters.values()])
+        function.__signature__ = signature  # type: ignore[attr-defined]  # functions take any attribute
+        return function
+
+    return complete
+
+
+@with_signature(UpdateOptions)
 async def update_async(
     rows: object,
     endpoint: Endpoint | Credentials,
     *,
     namespace: str = "",
-    policy: RetryPolicy | None = None,
-    failures_path: PathLike | None = None,
     missing_path: PathLike | None = None,
-    checkpoint: PathLike | CheckpointStore | None = None,
-    budget_store: BudgetStore | None = None,
-    keep_checkpoint: bool = False,
-    cancel_token: CancelToken | None = None,
-    progress: ProgressKind = "auto",
-    find_paths: FindPaths = local_paths,
-    log: Log = log,
-    **arguments: Unpack[BulkArguments],
+    **arguments: Unpack[BulkUpdateArguments],
 ) -> BulkReport:
     """Send an update for each row, many at a time, on the running event loop; return the report.
 
@@ -80,122 +116,53 @@ async def update_async(
         or several of them.
     :param endpoint: URL and token of the index, or the :class:`Credentials` that read a rotated token again.
     :param namespace: for rows that set none; ``""`` for the index's default one.
-    :param policy: the retries and timeouts of one row. While no request at all gets a response, rows use up no
-        attempts; after ``total_timeout_seconds`` of that, the run stops as ``service_unavailable``.
-    :param failures_path: a JSON Lines file for rows that were rejected or failed. It and the checkpoint's file are
-        never read as rows, and get mode 0600; a file there that no run has written is an error, and a symbolic
-        link is replaced.
-    :param missing_path: such a file for the ids that are not in the index, with id and namespace on each line.
-    :param checkpoint: a file, or a :class:`CheckpointStore`, that a later run resumes from.
-    :param budget_store: keeps the day's requests for ``daily_budget``; by default in ``<checkpoint>.budget``.
-        Without either, the budget covers this run alone.
-    :param keep_checkpoint: keep the checkpoint of a finished run too, so that a later run sends nothing, until
-        :func:`forget`.
-    :param cancel_token: cancels the run from another thread.
-    :param progress: ``"log"``, ``"bar"``, ``"none"``, or ``"auto"`` for a bar on a terminal.
-    :param find_paths: turns a path, glob or URI into paths; by default those of this machine's disk.
-    :param log: the logger for the lines of progress.
-    :param arguments: those of :class:`~.options.BulkArguments`.
+    :param missing_path: a JSON Lines file for the ids that are not in the index, with id and namespace on each
+        line.
+    :param arguments: those of :class:`BulkUpdateArguments`.
     """
-    options = BulkOptions(namespace=namespace, **arguments)
-    store = _store(checkpoint, find_paths)
-    failures = None if failures_path is None else FailuresFile(_path(failures_path, find_paths))
-    missing = None if missing_path is None else MissingFile(_path(missing_path, find_paths))
-
-    def open_checked() -> tuple[Source | AsyncSource, WriteFailed | None]:
-        files = [file.own_files() for file in (failures, missing) if file]
-        own = OwnFiles(*files, own_files(store) if store else ())
-        part, names = options.part(), options.names
-        source = open_source(
-            rows,
-            names,
-            shard=part,
-            format=options.format,
-            delimiter=options.delimiter,
-            find_paths=find_paths,
-            own=own,
-        )
-        try:
-            if missing and not options.dry_run:
-                missing.check()
-            _check_files(failures, store, dry_run=options.dry_run)
-        except WriteFailed as error:
-            return source, error
-        return source, None
-
-    # in a thread, since it may ask an object store for sizes
-    source, blocked = await in_thread(open_checked)
-    if budget_store is None and isinstance(store, BudgetStore):
-        budget_store = store
-    if options.daily_budget is not None and budget_store is None:
-        log.info("daily_budget covers this run alone; set checkpoint to a path to cover all runs that share it.")
-    with ExitStack() as locking:
-        try:
-            lock = locking.enter_context(locked(None if options.dry_run or blocked else store))
-        except WriteFailed as error:
-            lock, blocked = None, error
-        environment = RunEnvironment(
-            policy=policy or RetryPolicy(),
-            cancel_token=cancel_token or CancelToken(),
-            store=store,
-            lock=lock,
-            budget_store=budget_store,
-            keep_checkpoint=keep_checkpoint,
-            failures=failures,
-            missing=missing,
-            progress=progress,
-            log=log,
-            blocked=blocked,
-        )
-        try:
-            return await Job(source, endpoint, options, environment).run()
-        except RowsChanged:
-            return await Job(source, endpoint, options, environment).run()
+    return await _run(UpdateOptions, rows, endpoint, {"namespace": namespace, **arguments}, missing_path)
 
 
-def _check_files(failures: FailuresFile | None, store: CheckpointStore | None, *, dry_run: bool) -> None:
-    """Raise ``InvalidRows`` rather than replace a file that is not a run's, or failures that a run will need."""
-    if failures:
-        failures.check()
-    if isinstance(store, FileCheckpoint):
-        with writing("checkpoint", f"the checkpoint {store.path} cannot be read"):
-            store.check()
-    if dry_run and failures and store:
-        with writing("checkpoint", "the checkpoint cannot be read"):
-            resumable = bool(store.load())
-        if resumable:
-            raise InvalidRows(
-                f"{failures} has the failures of a run that can be resumed; give the dry run another failures_path"
-            )
+@with_signature(UpsertOptions)
+async def upsert_async(
+    rows: object,
+    endpoint: Endpoint | Credentials,
+    *,
+    namespace: str = "",
+    **arguments: Unpack[BulkUpsertArguments],
+) -> BulkReport:
+    """Write a whole vector for each row, up to 1,000 a request, on the running event loop; return the report.
+
+    An upsert replaces the whole vector: data and metadata that a row does not have are gone. Rows with only
+    ``data`` are embedded by the index. A batch that the service refuses is sent in halves, until the bad row fails
+    alone. Order, errors and retries are those of :func:`update_async`.
+
+    :param rows: mappings with ``id`` and any of ``vector``, ``sparse_vector``, ``data``, ``metadata`` and
+        ``namespace``, or ``Vector`` and ``Data`` objects, in any form that :func:`update_async` takes.
+    :param endpoint: URL and token of the index, or the :class:`Credentials` that read a rotated token again.
+    :param namespace: for rows that set none; ``""`` for the index's default one.
+    :param arguments: those of :class:`BulkUpsertArguments`.
+    """
+    return await _run(UpsertOptions, rows, endpoint, {"namespace": namespace, **arguments})
+
+
+async def _run(
+    options_type: type[BulkOptions],
+    rows: object,
+    endpoint: Endpoint | Credentials,
+    arguments: dict[str, Any],
+    missing_path: PathLike | None = None,
+) -> BulkReport:
+    names = RunArguments.__annotations__.keys() & arguments.keys()
+    run_arguments = {name: arguments.pop(name) for name in names}
+    return await run_async(options_type(**arguments), rows, endpoint, missing_path=missing_path, **run_arguments)
 
 
 def forget(checkpoint: PathLike | CheckpointStore, find_paths: FindPaths = local_paths) -> None:
     """Delete the checkpoint of a finished run with ``keep_checkpoint``. Raises the errors of its store."""
-    store = _store(checkpoint, find_paths)
+    store = open_store(checkpoint, find_paths)
     if store is not None:
         clear_checkpoint(store)
-
-
-def open_checkpoint(path: PathLike, find_paths: FindPaths = local_paths, *, owner: str = "") -> FileCheckpoint:
-    """Return the checkpoint in a file, whose runs of the same ``owner`` take over from one another."""
-    return FileCheckpoint(_path(path, find_paths), owner)
-
-
-def _store(checkpoint: PathLike | CheckpointStore | None, find: FindPaths) -> CheckpointStore | None:
-    if checkpoint is None or isinstance(checkpoint, CheckpointStore):
-        return checkpoint
-    return open_checkpoint(checkpoint, find)
-
-
-def _path(path: PathLike, find: FindPaths) -> OpenablePath:
-    """Return the path of a file; a local one is absolute, since messages and the report name it."""
-    if not isinstance(path, Path) and (isinstance(path, str) or not isinstance(path, OpenablePath)):
-        paths = find(os.fspath(path)) if os.fspath(path) else ()
-        if len(paths) != 1:
-            raise InvalidRows(f"{path!r} must name one file")
-        path = paths[0]
-    local = local_path(path)
-    return path if local is None else local.absolute()
 
 
 def _run_in_thread(job: Coroutine[Any, Any, BulkReport], cancel_token: CancelToken) -> BulkReport:
@@ -216,7 +183,7 @@ def _run_in_thread(job: Coroutine[Any, Any, BulkReport], cancel_token: CancelTok
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
             done.set_exception(error)
 
-    thread = threading.Thread(target=copy_context().run, args=(work,), name="bulk-update", daemon=True)
+    thread = threading.Thread(target=copy_context().run, args=(work,), name="bulk-run", daemon=True)
     thread.start()
     try:
         return done.result()
@@ -242,3 +209,4 @@ def _blocking(start: Callable[P, Coroutine[Any, Any, BulkReport]]) -> Callable[P
 
 
 update = _blocking(update_async)
+upsert = _blocking(upsert_async)

@@ -59,7 +59,7 @@ async def check_rows(
             else:
                 size += len(encoded.fragment)
                 if overwrite_check is not None and not overwrite_check.done:
-                    await _unless(stop_reason_now, overwrite_check.before(encoded))
+                    await _unless(stop_reason_now, overwrite_check.before([encoded]))
             rows += 1
             if rows % _ROWS_AT_ONCE == 0:
                 await asyncio.sleep(0)

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from airflow_provider_upstash_vector.bulk.dry_run import check_rows
 from airflow_provider_upstash_vector.bulk.errors import Superseded
 from airflow_provider_upstash_vector.bulk.operations.base import Operation
-from airflow_provider_upstash_vector.bulk.operations.update import Update
 from airflow_provider_upstash_vector.bulk.options import BulkOptions
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.run_state import RunEnvironment, RunParts, RunState
@@ -45,7 +44,6 @@ from airflow_provider_upstash_vector.client import (
     AsyncVectorClient,
     Credentials,
     Endpoint,
-    IndexInfo,
 )
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
@@ -117,12 +115,13 @@ class Job:
     async def _dry_run(self) -> tuple[BulkReport, StopReason | None, None]:
         try:
             await self._state.prepare()
+            operation = self._options.operation(None)
             async with AsyncVectorClient(self._endpoint, policy=self._environment.policy) as client:
                 report, stop_reason = await check_rows(
                     self._source,
-                    self._operation(None),
+                    operation,
                     self._state.recorder,
-                    overwrite_check=OverwriteCheck(client) if self._options.check_index else None,
+                    overwrite_check=OverwriteCheck(client, operation) if self._options.check_index else None,
                     cancel_token=self._environment.cancel_token,
                     time_limit_seconds=self._options.time_limit_seconds,
                 )
@@ -161,10 +160,10 @@ class Job:
         """Open everything, first what can fail without a request."""
         await self._state.prepare()
         options, store = self._options, self._environment.budget_store
-        budget = await in_thread(open_budget, store, options.daily_budget, options.max_requests_per_second)
+        budget = await in_thread(open_budget, store, options.daily_budget, options.max_rows_per_second)
         closing.push_async_callback(budget.close)
         await self._state.save_first()
-        policy, connections = self._environment.policy, options.concurrency
+        policy, connections = self._environment.policy, options.max_concurrency
         client = AsyncVectorClient(self._endpoint, policy=policy, max_connections=connections)
         await closing.enter_async_context(client)
         index = await client.info() if options.check_index else None
@@ -173,7 +172,7 @@ class Job:
         wait_queue = WorkerWaitQueue()
         prefetcher = open_prefetcher(self._source, self._state.first_number, wait_queue.wake)
         closing.push_async_callback(prefetcher.close)
-        reader = self._reader(prefetcher, self._operation(index))
+        reader = self._reader(prefetcher, options.operation(index))
         engine = self._engine(client, reader, wait_queue, budget, time.monotonic() if index else None)
         monitor = RunMonitor(
             engine,
@@ -242,24 +241,17 @@ class Job:
                 max_bytes=reader.operation.max_bytes,
             ),
             throttle=Throttle(
-                options.concurrency,
-                options.max_requests_per_second,
+                options.max_concurrency,
+                options.max_rows_per_second,
                 worked_at=worked_at,
                 first_probe_backoff_seconds=policy.first_backoff_seconds,
                 max_probe_backoff_seconds=policy.max_backoff_seconds,
             ),
             budget=budget,
             recorder=self._state.recorder,
-            overwrite_check=OverwriteCheck(client) if options.check_index else None,
-            concurrency=options.concurrency,
-        )
-
-    def _operation(self, index: IndexInfo | None) -> Operation:
-        return Update(
-            self._options.names,
-            namespace=self._options.namespace,
-            metadata_update_mode=self._options.metadata_update_mode,
-            index=index,
+            overwrite_check=OverwriteCheck(client, reader.operation) if options.check_index else None,
+            policy=options.policy(policy),
+            concurrency=options.max_concurrency,
         )
 
     def _reader(self, prefetcher: Prefetcher, operation: Operation) -> RowReader:

@@ -13,7 +13,7 @@ from airflow_provider_upstash_vector.plurals import plural
 class ThisAttempt:
     """The work of one run, without that of the runs it resumed."""
 
-    updated: int = 0
+    done: int = 0
     missing: int = 0
     rejected: int = 0
     failed: int = 0
@@ -27,21 +27,22 @@ class ThisAttempt:
 class BulkReport:
     """The counts of a run: every row is in exactly one of five, and ``total`` is their sum.
 
-    ``rejected`` rows were never sent, ``failed`` rows may have been updated, ``not_attempted`` rows are left.
+    ``done`` rows were updated or upserted, as ``outcome`` says, which is their name in the manifest. ``rejected``
+    rows were never sent, ``failed`` rows may have been applied, ``not_attempted`` rows are left.
     ``all_read`` is false if a run that stopped early could not count the rest of its input. ``bytes_sent`` counts
-    request bodies, repeated ones included; ``retries`` the requests beyond one per row. In a ``dry_run`` the rows
-    that would be sent are those not attempted, and ``bytes_sent`` is their size. The report of a run that resumed
+    request bodies, repeated ones included; ``retries`` the requests that were sent again. In a ``dry_run`` the
+    rows that would be sent are those not attempted, and ``bytes_sent`` is their size. The report of a resumed run
     covers the earlier runs too, but not what one that was killed on another machine did after its last save;
     ``throttled_seconds`` is the part of ``seconds`` in which a 429 or an outage held back all requests. Rows that
     were sent but had no response in an outage that ended the run are not attempted.
 
-    ``updated_by_namespace`` has the first 100 namespaces with an updated row, without names of more than 256
-    characters; ``unknown_namespace_rows`` of its rows are guesses, because the run that updated them was killed.
+    ``rows_by_namespace`` has the first 100 namespaces with a row that is done, without names of more than 256
+    characters; ``unknown_namespace_rows`` of its rows are guesses, because the run that sent them was killed.
     ``this_attempt`` is the work of this run alone. None of these is part of the manifest.
     """
 
     total: int
-    updated: int
+    done: int
     missing: int
     rejected: int
     failed: int
@@ -52,15 +53,17 @@ class BulkReport:
     throttled_seconds: float
     failures_path: str | None = None
     missing_path: str | None = None
+    operation: str = "update"
+    outcome: str = "updated"
     all_read: bool = True
     dry_run: bool = False
-    updated_by_namespace: dict[str, int] = field(default_factory=dict)
+    rows_by_namespace: dict[str, int] = field(default_factory=dict)
     unknown_namespace_rows: int = 0
     this_attempt: ThisAttempt = field(default_factory=ThisAttempt)
 
     def __post_init__(self) -> None:
         """Raise ``ValueError`` if the counts do not add up."""
-        counts = (self.updated, self.missing, self.rejected, self.failed, self.not_attempted)
+        counts = (self.done, self.missing, self.rejected, self.failed, self.not_attempted)
         if sum(counts) != self.total or min(counts) < 0:
             raise ValueError(f"{self.total} rows, but outcomes {counts}")
 
@@ -71,8 +74,8 @@ class BulkReport:
 
     @property
     def namespace_counts_exact(self) -> bool:
-        """Whether ``updated_by_namespace`` has every row that was updated, in its own namespace."""
-        return not self.unknown_namespace_rows and sum(self.updated_by_namespace.values()) == self.updated
+        """Whether ``rows_by_namespace`` has every row that is done, in its own namespace."""
+        return not self.unknown_namespace_rows and sum(self.rows_by_namespace.values()) == self.done
 
     @property
     def rows_per_second(self) -> float:
@@ -83,8 +86,12 @@ class BulkReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
         rounded = {"seconds": round(self.seconds, 3), "throttled_seconds": round(self.throttled_seconds, 3)}
-        plain = asdict(self)
-        del plain["updated_by_namespace"], plain["unknown_namespace_rows"], plain["this_attempt"]
+        internal = {"operation", "outcome", "rows_by_namespace", "unknown_namespace_rows", "this_attempt"}
+        plain = {
+            self.outcome if name == "done" else name: value
+            for name, value in asdict(self).items()
+            if name not in internal
+        }
         return {**plain, **rounded, "rows_per_second": round(self.rows_per_second, 1)}
 
     def __str__(self) -> str:
@@ -97,7 +104,7 @@ class BulkReport:
             )
         rest = "" if self.all_read else " of those read"
         return (
-            f"{self.updated:,} of {plural(self.total, 'row')} updated, {self.missing:,} missing, "
+            f"{self.done:,} of {plural(self.total, 'row')} {self.outcome}, {self.missing:,} missing, "
             f"{self.rejected:,} rejected, {self.failed:,} failed, {self.not_attempted:,}{rest} not attempted, "
             f"in {self.seconds:,.1f} s ({self.rows_per_second:,.0f}/s, "
             f"{plural(self.retries, 'retry', 'retries')}, {self.throttled_seconds:,.1f} s throttled){files}"
@@ -109,13 +116,13 @@ MAX_NAMESPACE_CHARS = 256
 
 
 class NamespaceCounts:
-    """Counts of updated rows for the first 100 namespaces, without names of more than 256 characters."""
+    """Counts of rows that are done for the first 100 namespaces, without names of more than 256 characters."""
 
     def __init__(self, before: Mapping[str, int] | None = None) -> None:
         self._counts = dict(before or {})
 
     def add(self, namespace: str, rows: int = 1) -> None:
-        """Count updated rows of a namespace."""
+        """Count rows of a namespace that are done."""
         counts = self._counts
         if namespace in counts:
             counts[namespace] += rows

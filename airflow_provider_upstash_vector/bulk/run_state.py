@@ -102,7 +102,8 @@ class RunState:
             self.tracker,
             limit=RowLimit("max_failures", options.max_failures),
             total=source.total,
-            missing_fails=options.on_missing == "fail",
+            operation=options.operation_type,
+            missing_fails=options.missing_fails,
             failures=failures,
             missing=missing,
             journal=self.checkpoint_writer.journal if self.checkpoint_writer else None,
@@ -153,7 +154,9 @@ class RunState:
     async def check_index(self, index: IndexInfo) -> None:
         """Discard a checkpoint that the index contradicts, and raise :class:`BulkJobFailed`."""
         before = self.before
-        stop_reason = stop_reasons.for_index(before, self._counts_before[Outcome.UPDATED], index)
+        stop_reason = stop_reasons.for_index(
+            before, self._counts_before[Outcome.DONE], self._options.operation_type.done, index
+        )
         self.before = replace(before, index=index.identity)
         if stop_reason and self.checkpoint_writer:
             await self.checkpoint_writer.discard(before)

@@ -211,10 +211,14 @@ class AsyncVectorClient(TransportOwner[AsyncTransport]):
         return await self.run(wire.resumable_query_next(uuid, additional_k))
 
     def flow(
-        self, request: wire.Call[T] | wire.CallSequence[T], clock: retry.Clock = time.monotonic
+        self,
+        request: wire.Call[T] | wire.CallSequence[T],
+        *,
+        policy: retry.RetryPolicy | None = None,
+        clock: retry.Clock = time.monotonic,
     ) -> retry.Flow[T]:
         """Return the retry flow of a request, for callers that drive it themselves."""
-        return retry.flow(request, self.policy, self._settings.redactor, clock=clock)
+        return retry.flow(request, policy or self.policy, self._settings.redactor, clock=clock)
 
     def decode(self, call: wire.Call[T], response: wire.Response) -> T:
         """Return the result in a response, or raise its error, without the token."""

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 from airflow.providers.common.compat.sdk import TaskDecorator
 
-from airflow_provider_upstash_vector.bulk import options
+from airflow_provider_upstash_vector.bulk.operations.update import OnMissing
+from airflow_provider_upstash_vector.bulk.options import OnBudget
 from airflow_provider_upstash_vector.bulk.sources import Format
 from airflow_provider_upstash_vector.client.models import NumbersLike, SparseLike
-from airflow_provider_upstash_vector.operators import update
 
 
 class UpdateTask(Protocol):
@@ -31,7 +31,7 @@ class UpdateTask(Protocol):
         metadata: Mapping[str, Any] | str | None = ...,
         metadata_update_mode: str | None = ...,
         namespace: str | None = ...,
-        on_missing: update.OnMissing = ...,
+        on_missing: OnMissing = ...,
         wait_until_indexed: bool = ...,
         deferrable: bool = ...,
         poke_interval: timedelta | float = ...,
@@ -54,15 +54,15 @@ class BulkUpdateTask(Protocol):
         *,
         namespace: str | None = ...,
         metadata_update_mode: str | None = ...,
-        concurrency: int = ...,
-        max_requests_per_second: float | None = ...,
+        max_concurrency: int = ...,
+        max_rows_per_second: float | None = ...,
         max_failures: int | str = ...,
-        on_missing: options.OnMissing = ...,
+        on_missing: OnMissing = ...,
         failures_path: str | PathLike[str] | None = ...,
         missing_path: str | PathLike[str] | None = ...,
         checkpoint: str | PathLike[str] | None = ...,
         daily_budget: int | None = ...,
-        on_budget: options.OnBudget = ...,
+        on_budget: OnBudget = ...,
         time_limit_seconds: float | None = ...,
         check_index: bool = ...,
         resume: bool | str = ...,

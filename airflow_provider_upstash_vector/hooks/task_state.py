@@ -7,8 +7,7 @@ from typing import Any, Protocol
 
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import temporary_journal
 
-_KEY = "upstash_vector_bulk_update"
-_BUDGET_KEY = f"{_KEY}_budget"
+_KEY = "upstash_vector_bulk_{}"
 
 
 class TaskStateStore(Protocol):
@@ -25,15 +24,15 @@ class TaskStateStore(Protocol):
 
 
 class TaskStateCheckpoint:
-    """A checkpoint, and the requests of the day, that survive retries and the death of the task's process.
+    """A checkpoint of an operation, and its rows of the day, that survive retries and the death of the process.
 
-    They do not outlast the DAG run.
-
-    ``name`` identifies the task instance; its journal is on the worker's disk.
+    They do not outlast the DAG run. ``name`` identifies the task instance; its journal is on the worker's disk.
     """
 
-    def __init__(self, state: TaskStateStore, name: str) -> None:
+    def __init__(self, state: TaskStateStore, operation: str, name: str) -> None:
         self._state = state
+        self._key = _KEY.format(operation)
+        self._budget_key = f"{self._key}_budget"
         self.journal_path = temporary_journal(name)
 
     def __str__(self) -> str:
@@ -41,22 +40,22 @@ class TaskStateCheckpoint:
 
     def load(self) -> Mapping[str, Any] | None:
         """Return the checkpoint, or ``None``."""
-        state: Mapping[str, Any] | None = self._state.get(_KEY)
+        state: Mapping[str, Any] | None = self._state.get(self._key)
         return state
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the checkpoint."""
-        self._state.set(_KEY, state)
+        self._state.set(self._key, state)
 
     def clear(self) -> None:
         """Delete the checkpoint, so that a cleared task starts over."""
-        self._state.delete(_KEY)
+        self._state.delete(self._key)
 
     def load_budget(self) -> Mapping[str, Any] | None:
-        """Return the requests of the day, or ``None``."""
-        record: Mapping[str, Any] | None = self._state.get(_BUDGET_KEY)
+        """Return the rows of the day, or ``None``."""
+        record: Mapping[str, Any] | None = self._state.get(self._budget_key)
         return record
 
     def save_budget(self, record: dict[str, Any]) -> None:
-        """Replace the requests of the day."""
-        self._state.set(_BUDGET_KEY, record)
+        """Replace the rows of the day."""
+        self._state.set(self._budget_key, record)

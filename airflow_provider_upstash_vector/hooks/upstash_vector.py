@@ -31,10 +31,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from airflow_provider_upstash_vector.bulk import BulkReport, CancelToken, CheckpointStore, FileCheckpoint
-    from airflow_provider_upstash_vector.bulk.api import PathLike
-    from airflow_provider_upstash_vector.bulk.options import BulkArguments
-    from airflow_provider_upstash_vector.bulk.tracking.budget import BudgetStore
-    from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind
+    from airflow_provider_upstash_vector.bulk.api import BulkUpdateArguments, BulkUpsertArguments
+    from airflow_provider_upstash_vector.bulk.starting import PathLike
 
 __all__ = ["UpstashVectorHook"]
 
@@ -206,52 +204,50 @@ class UpstashVectorHook(BaseHook):
         rows: object,
         *,
         namespace: str | None = None,
-        failures_path: PathLike | None = None,
         missing_path: PathLike | None = None,
-        checkpoint: PathLike | CheckpointStore | None = None,
-        budget_store: BudgetStore | None = None,
-        keep_checkpoint: bool = False,
-        cancel_token: CancelToken | None = None,
-        progress: ProgressKind = "auto",
-        log: Log | None = None,
-        **arguments: Unpack[BulkArguments],
+        **arguments: Unpack[BulkUpdateArguments],
     ) -> BulkReport:
         """Send an update for each row, many at a time; return the report.
 
         Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.update`. Paths may be URIs of
         any object store that Airflow supports. Rows without a namespace go to ``namespace``, or the connection's.
         """
+        return self._run_bulk("update", rows, namespace, {"missing_path": missing_path, **arguments})
+
+    def bulk_upsert(
+        self, rows: object, *, namespace: str | None = None, **arguments: Unpack[BulkUpsertArguments]
+    ) -> BulkReport:
+        """Write a whole vector for each row, up to 1,000 in a request; return the report.
+
+        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.upsert`. Paths may be URIs of
+        any object store that Airflow supports. Rows without a namespace go to ``namespace``, or the connection's.
+        """
+        return self._run_bulk("upsert", rows, namespace, arguments)
+
+    def _run_bulk(
+        self, operation: str, rows: object, namespace: str | None, arguments: Mapping[str, Any]
+    ) -> BulkReport:
         from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - most tasks do not need it
 
         settings = self.settings  # whose errors name the connection
+        defaults = {"policy": settings.policy, "find_paths": object_paths, "log": self.log}
+        given = {name: value for name, value in arguments.items() if value is not None or name not in defaults}
         with naming_connection(self.upstash_vector_conn_id):
-            return bulk.update(
-                rows,
-                self.credentials,
-                namespace=self.resolve_namespace(namespace),
-                policy=settings.policy,
-                failures_path=failures_path,
-                missing_path=missing_path,
-                checkpoint=checkpoint,
-                budget_store=budget_store,
-                keep_checkpoint=keep_checkpoint,
-                cancel_token=cancel_token,
-                progress=progress,
-                find_paths=object_paths,
-                log=log or self.log,
-                **arguments,
+            report: BulkReport = getattr(bulk, operation)(
+                rows, self.credentials, namespace=self.resolve_namespace(namespace), **{**defaults, **given}
             )
+        return report
 
     @staticmethod
     def open_checkpoint(path: PathLike, owner: str) -> FileCheckpoint:
         """Return the checkpoint at a path or URI, which a retry of ``owner``, a task instance, may take over."""
-        from airflow_provider_upstash_vector.bulk.api import open_checkpoint  # noqa: PLC0415 - as above
+        from airflow_provider_upstash_vector.bulk.starting import open_checkpoint  # noqa: PLC0415 - as above
 
         return open_checkpoint(path, object_paths, owner=owner)
 
     @staticmethod
     def forget_checkpoint(checkpoint: PathLike | CheckpointStore) -> None:
-        """Delete the checkpoint of a bulk update that ended with ``keep_checkpoint``."""
+        """Delete the checkpoint of a bulk run that ended with ``keep_checkpoint``."""
         from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - as above
 
         bulk.forget(checkpoint, object_paths)

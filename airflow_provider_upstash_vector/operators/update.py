@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, get_args
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, Context, XComArg
 
 from airflow_provider_upstash_vector import metrics
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors, log_error
+from airflow_provider_upstash_vector.bulk.operations.update import OnMissing, Update
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.models import NumbersLike, SparseLike
 from airflow_provider_upstash_vector.client.validation import vector_id as checked_id
@@ -22,8 +23,6 @@ from airflow_provider_upstash_vector.operators.base.arguments import (
 from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
 from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
 from airflow_provider_upstash_vector.operators.base.waiting import WaitUntilIndexedMixin
-
-OnMissing = Literal["warn", "fail", "skip"]
 
 _NUMBERS = "a list of numbers, e.g. [0.1, 0.2]"
 _SPARSE = 'an object {"indices": [...], "values": [...]}'
@@ -46,7 +45,8 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
         ``metadata``, also what other tools keep there; ``"PATCH"`` (RFC 7396) changes only the fields in it.
         Without ``metadata`` it has no effect.
     :param namespace: ``None`` for the connection's, ``""`` for the index's default one.
-    :param on_missing: what to do if there is no such id: ``"warn"`` and return 0, ``"fail"`` or ``"skip"``.
+    :param on_missing: what to do if there is no such id: ``"ignore"`` it and return 0, ``"fail"`` or
+        ``"skip"``.
     :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.
     :param wait_until_indexed: after the update, wait until nothing is pending in the namespace, so that queries
         find the change.
@@ -84,12 +84,12 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
         metadata: Mapping[str, Any] | str | XComArg | None = None,
         metadata_update_mode: str | XComArg | None = None,
         namespace: str | XComArg | None = None,
-        on_missing: OnMissing = "warn",
+        on_missing: OnMissing = "ignore",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if on_missing not in get_args(OnMissing):
-            raise ValueError(f"on_missing must be warn, fail or skip, got {on_missing!r}")
+            raise ValueError(f"on_missing must be ignore, fail or skip, got {on_missing!r}")
         literal_mode(metadata_update_mode)  # a wrong one fails when the DAG is parsed
         self.vector_id = vector_id
         self.vector = vector
@@ -110,7 +110,9 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
         with hook:
             with airflow_errors("update", namespace=namespace, id=self.vector_id):
                 updated, changes = self._update(hook, namespace)
-                written = WriteResult(host=hook.settings.endpoint.url, updated={namespace: updated})
+                written = WriteResult(
+                    host=hook.settings.endpoint.url, outcome=Update.done, rows={namespace: updated}
+                )
                 self.emit_lineage(context, written)
             place = f"namespace {namespace!r}" if namespace else "the default namespace"
             if updated:
@@ -141,7 +143,7 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
             outcome = "rejected"
             raise
         finally:
-            metrics.emit_update_metrics(outcome, hook.request_stats)
+            metrics.emit_metrics(Update.name, {outcome: 1}, hook.request_stats)
         present = [name for name, value in parts.items() if value is not None]
         return updated, ", ".join(present).replace("metadata", f"metadata ({(mode or 'OVERWRITE').upper()})")
 

@@ -1,9 +1,9 @@
-"""Operators that update vectors."""
+"""Operators that write vectors."""
 
-from airflow_provider_upstash_vector.operators.bulk import BulkUpdateVectorsOperator
+from airflow_provider_upstash_vector.operators.bulk import BulkUpdateVectorsOperator, BulkUpsertVectorsOperator
 from airflow_provider_upstash_vector.operators.update import UpdateVectorOperator
 
-__all__ = ["BulkUpdateVectorsOperator", "UpdateVectorOperator"]
+__all__ = ["BulkUpdateVectorsOperator", "BulkUpsertVectorsOperator", "UpdateVectorOperator"]
 
 # Airflow stores the path of a task's class; no module but this one is public.
 for _name in __all__:

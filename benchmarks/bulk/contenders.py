@@ -57,9 +57,9 @@ def ours(case: Case) -> Run:
 
     def send(rows: Any) -> int:
         report = bulk.update(
-            rows, endpoint, concurrency=case.connections, check_index=False, progress="none", checkpoint=None
+            rows, endpoint, max_concurrency=case.connections, check_index=False, progress="none", checkpoint=None
         )
-        return report.updated
+        return report.done
 
     return _measure(send, case)
 

@@ -78,7 +78,7 @@ def test_too_many_failures_exit_with_1_and_the_report(server: DevServer, path: P
     [
         (["/nowhere.jsonl", "--url", "http://127.0.0.1:1"], "there is no file /nowhere.jsonl"),
         (["rows.jsonl"], "The REST URL is missing"),
-        (["rows.jsonl", "--url", "http://127.0.0.1:1", "--concurrency=0"], "concurrency must be from 1"),
+        (["rows.jsonl", "--url", "http://127.0.0.1:1", "--max_concurrency=0"], "max_concurrency must be from 1"),
         (["rows.jsonl", "--url", "http://127.0.0.1:1", "--shard=2"], "argument --shard"),
         (["rows.jsonl", "--url", "http://127.0.0.1:1", "--max-failures=0.01"], 'write "1%"'),
         (["s3://bucket/rows.jsonl", "--url", "http://127.0.0.1:1"], "only Airflow reads s3://"),
@@ -103,7 +103,7 @@ def test_a_signal_stops_the_run_as_a_cancellation_does(
     if hanging:
         server.faults.add(Fault(kind="slow", seconds=20.0, command="update"))
     program = [sys.executable, "-m", "airflow_provider_upstash_vector.bulk", str(path), "--url", server.url]
-    options = [f"--checkpoint={checkpoint}", "--max-requests-per-second=100", "--progress=log"]
+    options = [f"--checkpoint={checkpoint}", "--max-rows-per-second=100", "--progress=log"]
     environment = {**os.environ, "UPSTASH_VECTOR_REST_TOKEN": server.token}
     process = subprocess.Popen(
         [*program, *options], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -136,8 +136,8 @@ def test_an_index_that_cannot_be_reached(path: Path) -> None:
 VALUES: dict[str, tuple[str, Any]] = {
     "namespace": ("=ns", "ns"),
     "metadata_update_mode": ("=PATCH", "PATCH"),
-    "concurrency": ("=8", 8),
-    "max_requests_per_second": ("=0.5", 0.5),
+    "max_concurrency": ("=8", 8),
+    "max_rows_per_second": ("=0.5", 0.5),
     "max_failures": ("=3", "3"),
     "on_missing": ("=fail", "fail"),
     "daily_budget": ("=10", 10),

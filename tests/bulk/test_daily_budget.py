@@ -76,18 +76,18 @@ def test_a_completed_run_and_a_changed_input_count(
     checkpoint: Any = UPath(f"memory://{tmp_path.name}/checkpoint") if remote else tmp_path / "checkpoint"
     monkeypatch.setattr(time, "time", lambda: NOON)
     options: dict[str, Any] = {"checkpoint": checkpoint, "daily_budget": 100}
-    assert run(rows(40), **options).updated == 40
+    assert run(rows(40), **options).done == 40
     assert not checkpoint.exists()
     record = json.loads(checkpoint.with_name("checkpoint.budget").read_text())
     assert record == {"day": "2027-01-15", "rows": 40}
-    assert run(rows(50, "y"), **options, keep_checkpoint=True).updated == 50
+    assert run(rows(50, "y"), **options, keep_checkpoint=True).done == 50
     bulk.forget(checkpoint)
-    assert run(rows(5, "z"), checkpoint=checkpoint).updated == 5  # a run without a budget counts too
+    assert run(rows(5, "z"), checkpoint=checkpoint).done == 5  # a run without a budget counts too
     assert failed(lambda: run(rows(50, "w"), **options)).reason == "daily_budget"
     assert failed(lambda: run(rows(50, "v"), **options)).reason == "daily_budget"
     assert server.requests["update"] == 100
     monkeypatch.setattr(time, "time", lambda: NOON + 86_400)
-    assert run(rows(50, "w"), **options).updated == 50
+    assert run(rows(50, "w"), **options).done == 50
     assert server.requests["update"] == 150
 
 
@@ -106,14 +106,14 @@ def test_a_run_that_crosses_midnight_has_the_next_days_budget(
     fill(server, [f"v{number}" for number in range(50)])
     midnight = 1_800_057_600.0
     monkeypatch.setattr(time, "time", lambda: midnight - 1 if server.requests["update"] < 10 else midnight)
-    error = failed(lambda: run(rows(50), daily_budget=20, checkpoint=tmp_path / "c", concurrency=1))
+    error = failed(lambda: run(rows(50), daily_budget=20, checkpoint=tmp_path / "c", max_concurrency=1))
     assert (error.reason, server.requests["update"]) == ("daily_budget", 30)
     assert json.loads((tmp_path / "c.budget").read_text()) == {"day": "2027-01-16", "rows": 20}
 
 
 def test_runs_without_a_budget_leave_no_count(server: DevServer, run: Run, tmp_path: Path) -> None:
     fill(server, ["v0"])
-    assert run(rows(1), checkpoint=tmp_path / "c").updated == 1
+    assert run(rows(1), checkpoint=tmp_path / "c").done == 1
     assert [path.name for path in tmp_path.iterdir()] == ["c.lock"]
 
 
@@ -122,7 +122,7 @@ def test_a_budget_without_a_checkpoint_covers_one_run(
 ) -> None:
     fill(server, ["v0"])
     caplog.set_level("INFO")
-    assert [run(rows(1), daily_budget=1).updated for _ in range(2)] == [1, 1]
+    assert [run(rows(1), daily_budget=1).done for _ in range(2)] == [1, 1]
     assert sum("daily_budget covers this run alone" in message for message in caplog.messages) == 2
 
 
@@ -163,4 +163,4 @@ def test_an_older_try_that_still_runs_does_not_lower_the_count(tmp_path: Path) -
 def test_a_count_of_a_day_to_come_is_not_of_today(server: DevServer, run: Run, tmp_path: Path) -> None:
     fill(server, ["v0"])
     (tmp_path / "c.budget").write_text('{"day": "2131-01-16", "rows": 20}')
-    assert run(rows(1), checkpoint=tmp_path / "c", daily_budget=20).updated == 1
+    assert run(rows(1), checkpoint=tmp_path / "c", daily_budget=20).done == 1

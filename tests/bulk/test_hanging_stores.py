@@ -77,17 +77,17 @@ def test_a_run_is_cancelled_while_its_store_hangs(server: DevServer, run: Run, t
 
     threading.Thread(target=cancel, daemon=True).start()
     rate = 50 if hangs == "save" else None
-    error = failed(lambda: run(ROWS, checkpoint=store, cancel_token=token, max_requests_per_second=rate))
+    error = failed(lambda: run(ROWS, checkpoint=store, cancel_token=token, max_rows_per_second=rate))
     assert error.reason == "cancelled"
     assert not store.released.is_set()  # the run did not wait for the store
-    assert error.report.updated == 200 or hangs == "save"
+    assert error.report.done == 200 or hangs == "save"
     store.released.set()
 
 
 def test_the_time_limit_holds_while_a_save_hangs(server: DevServer, run: Run, tmp_path: Path) -> None:
     fill(server, [str(row["id"]) for row in ROWS])
     store = HangingStore(tmp_path, "save")
-    options: dict[str, Any] = {"max_requests_per_second": 20, "time_limit_seconds": 2.0}
+    options: dict[str, Any] = {"max_rows_per_second": 20, "time_limit_seconds": 2.0}
     error = failed(lambda: run(ROWS, checkpoint=store, **options))
     assert error.reason == "time_limit"
     assert store.hanging.is_set()

@@ -151,7 +151,7 @@ def test_only_hostile_rows_are_rejected(server: DevServer, run: Run, tmp_path: P
     assert report.total == len(rows)
     assert report.failed == 0
     assert all(metadata == {"n": 1} for metadata in stored(server).values())
-    assert report.updated == len(names)
+    assert report.done == len(names)
     written = [json.loads(line)["failure"] for line in failures.read_bytes().splitlines()]
     assert len(written) == report.rejected
     # a few values are good in one field or another, for the unknown id "bad"
@@ -175,7 +175,7 @@ def test_only_the_hostile_rows_of_a_frame_are_rejected(server: DevServer, run: R
         cells += [row.get(column) for row in rows]
     frame = pd.DataFrame({name: pd.Series(cells, dtype=object) for name, cells in columns.items()})
     report = run(frame, max_failures="100%")
-    assert (report.total, report.updated, report.failed) == (len(rows), len(names), 0)
+    assert (report.total, report.done, report.failed) == (len(rows), len(names), 0)
     assert report.rejected >= len(names) * (0.3 if field == "id" else 0.6)
 
 
@@ -186,7 +186,7 @@ def test_a_row_of_arrow_without_a_python_value_is_one_rejected_row(server: DevSe
     texts[50] = b"\xff"
     data = pa.Array.from_buffers(pa.string(), 100, pa.array(texts).buffers())
     report = run(pa.table({"id": names, "data": data}), max_failures=1)
-    assert (report.updated, report.rejected) == (99, 1)
+    assert (report.done, report.rejected) == (99, 1)
 
 
 @pytest.mark.parametrize("change", ["truncated", "other content", "longer"])
@@ -221,7 +221,7 @@ def test_a_file_that_changes_while_it_is_read_ends_in_a_report(
 
     changing = threading.Thread(target=overwrite, daemon=True)
     changing.start()
-    error = failed(lambda: run(path, concurrency=16))
+    error = failed(lambda: run(path, max_concurrency=16))
     changing.join(60)
     assert error.reason in {"source", "failures"}
-    assert error.report.updated + error.report.missing >= 50
+    assert error.report.done + error.report.missing >= 50

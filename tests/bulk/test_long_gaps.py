@@ -79,12 +79,12 @@ def test_a_resumed_run_pauses_while_it_skips_rows(
     fill(server, ["v0"])
     monkeypatch.setattr(cursor, "_SLICE_SECONDS", 0.0)
     path, checkpoint = tmp_path / "rows.jsonl", tmp_path / "checkpoint"
-    options: dict[str, Any] = {"checkpoint": checkpoint, "concurrency": 1}
+    options: dict[str, Any] = {"checkpoint": checkpoint, "max_concurrency": 1}
     path.write_bytes(b'{"id":"v0","data":"x"}\n' * 50)
     first = run(path, daily_budget=30, on_budget="return", **options)
-    assert (first.updated, first.not_attempted) == (30, 20)
+    assert (first.done, first.not_attempted) == (30, 20)
     report = run(path, **options)
-    assert (report.updated, server.requests["update"]) == (50, 50)
+    assert (report.done, server.requests["update"]) == (50, 50)
 
 
 def endless() -> Iterator[dict[str, str]]:

@@ -47,7 +47,7 @@ def test_runs_that_stop_and_resume_leave_each_id_once(
     fill(server, STORED)
     path = UPath(f"memory://{uuid.uuid4()}/missing") if place == "memory" else tmp_path / "missing"
     options: dict[str, Any] = {"missing_path": path, "checkpoint": tmp_path / "checkpoint"}
-    options |= {"on_missing": on_missing, "max_failures": 1_000, "concurrency": 3}
+    options |= {"on_missing": on_missing, "max_failures": 1_000, "max_concurrency": 3}
     runs = 0
     while True:
         runs += 1
@@ -64,7 +64,7 @@ def test_a_killed_run_leaves_each_id_once(server: DevServer, run: Run, tmp_path:
     fill(server, STORED)
     rows, path, checkpoint = tmp_path / "rows.jsonl", tmp_path / "missing", tmp_path / "checkpoint"
     rows.write_text("".join(f"{json.dumps(row)}\n" for row in ROWS))
-    arguments = [str(rows), f"--missing-path={path}", f"--checkpoint={checkpoint}", "--max-requests-per-second=40"]
+    arguments = [str(rows), f"--missing-path={path}", f"--checkpoint={checkpoint}", "--max-rows-per-second=40"]
     environment = {"UPSTASH_VECTOR_REST_TOKEN": server.token, "UPSTASH_VECTOR_REST_URL": server.url}
     process = subprocess.Popen(
         [sys.executable, "-m", "airflow_provider_upstash_vector.bulk", *arguments],

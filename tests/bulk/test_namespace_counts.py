@@ -34,13 +34,13 @@ def index(server: DevServer) -> DevServer:
 def test_updated_rows_count_in_their_namespace(run: Run) -> None:
     mixed = [*rows(None, 3), *rows("archive", 2), *rows("", 1), *rows("nowhere", 4)]
     report = run(mixed, namespace="movies")
-    assert report.updated_by_namespace == {"movies": 3, "archive": 2, "": 1}
-    assert "updated_by_namespace" not in report.to_dict()
+    assert report.rows_by_namespace == {"movies": 3, "archive": 2, "": 1}
+    assert "rows_by_namespace" not in report.to_dict()
 
 
 def test_a_dry_run_updates_no_namespace(run: Run) -> None:
     report = run(rows("archive", 2), dry_run=True)
-    assert report.updated_by_namespace == {}
+    assert report.rows_by_namespace == {}
     assert report.this_attempt.requests == 0
 
 
@@ -68,17 +68,17 @@ def test_a_run_that_resumes_reports_all_runs_and_its_own_work(run: Run, tmp_path
     path = tmp_path / "checkpoint"
     source = [*rows("archive", 30), *rows("movies", 20)]
     first = failed(lambda: run(source, checkpoint=path, daily_budget=40)).report
-    assert sum(first.updated_by_namespace.values()) == first.updated == first.this_attempt.updated == 40
+    assert sum(first.rows_by_namespace.values()) == first.done == first.this_attempt.done == 40
     second = run(source, checkpoint=path)
-    assert second.updated_by_namespace == {"archive": 30, "movies": 20}
-    assert (second.updated, second.this_attempt.updated, second.this_attempt.requests) == (50, 10, 10)
+    assert second.rows_by_namespace == {"archive": 30, "movies": 20}
+    assert (second.done, second.this_attempt.done, second.this_attempt.requests) == (50, 10, 10)
     assert 0 < second.this_attempt.request_seconds < 10
 
 
 def test_the_work_of_this_run_has_retries_and_throttled_seconds(index: DevServer, run: Run) -> None:
     index.faults.add(Fault(kind="status", status=429, times=1, retry_after="0.2"))
     this_attempt = run(rows(None, 1), check_index=False).this_attempt
-    assert (this_attempt.updated, this_attempt.requests, this_attempt.retries) == (1, 2, 1)
+    assert (this_attempt.done, this_attempt.requests, this_attempt.retries) == (1, 2, 1)
     assert this_attempt.throttled_seconds > 0
 
 
@@ -89,7 +89,7 @@ def test_rows_of_the_journal_count_in_the_namespace_of_the_run(tmp_path: Path) -
         fingerprint="x", watermark=2, counts_below_watermark=(2, 0, 0, 0), namespaces={"archive": 2}
     )
     checkpoint_writer._save(state, 1)
-    checkpoint_writer.journal.settle(2, Outcome.UPDATED)
+    checkpoint_writer.journal.settle(2, Outcome.DONE)
     checkpoint_writer.journal.settle(3, Outcome.MISSING)
     checkpoint_writer.close()
     found = load_checkpoint(store, "x", "movies")
@@ -105,5 +105,5 @@ def test_namespace_counts_are_exact_if_none_is_left_out_or_guessed(run: Run) -> 
     report = run(rows("archive", 2))
     assert report.namespace_counts_exact
     assert not replace(report, unknown_namespace_rows=1).namespace_counts_exact
-    assert not replace(report, updated_by_namespace={"archive": 1}).namespace_counts_exact
+    assert not replace(report, rows_by_namespace={"archive": 1}).namespace_counts_exact
     assert "unknown_namespace_rows" not in report.to_dict()

@@ -18,15 +18,15 @@ def test_the_keyword_arguments_have_the_types_of_the_options() -> None:
 def test_every_option_has_help_and_a_default() -> None:
     assert [*OPTION_HELP] == [option.name for option in fields(BulkOptions) if hasattr(BulkOptions, option.name)]
     assert all(OPTION_HELP.values())
-    assert f"1 to {MAX_CONCURRENCY:,}" in OPTION_HELP["concurrency"]
+    assert f"1 to {MAX_CONCURRENCY:,}" in OPTION_HELP["max_concurrency"]
     assert BulkOptions().names == FieldNames()
 
 
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("concurrency", [0, 4_097, -1, 1.5, True, "64", None, math.nan]),
-        ("max_requests_per_second", [0, -1, math.nan, math.inf, True, "5", [1]]),
+        ("max_concurrency", [0, 4_097, -1, 1.5, True, "64", None, math.nan]),
+        ("max_rows_per_second", [0, -1, math.nan, math.inf, True, "5", [1]]),
         ("time_limit_seconds", [0, -1.5, math.nan, math.inf, False, "5"]),
         ("max_failures", [-1, 1.5, math.nan, True, "-1", "101%", "1 row", None]),
         ("daily_budget", [0, True, 1.5, "5"]),
@@ -51,9 +51,9 @@ def test_an_invalid_value_is_rejected_with_the_name_of_the_option(name: str, val
     "arguments",
     [
         {},
-        {"concurrency": 1},
-        {"concurrency": 4_096},
-        {"max_requests_per_second": 0.5, "time_limit_seconds": 10},
+        {"max_concurrency": 1},
+        {"max_concurrency": 4_096},
+        {"max_rows_per_second": 0.5, "time_limit_seconds": 10},
         {"max_failures": "100%"},
         {"max_failures": 10**9},
         {"daily_budget": 10_000, "on_budget": "return"},
@@ -108,4 +108,4 @@ def test_the_fingerprint_is_the_same_for_equivalent_options() -> None:
     assert fingerprint(metadata_update_mode="patch") == fingerprint(metadata_update_mode="PATCH")
     assert fingerprint(shard=[0, 2]) == fingerprint(shard=(0, 2)) == fingerprint(shard=Shard(0, 2))
     assert fingerprint(namespace=Name.A) == fingerprint(namespace="a")
-    assert fingerprint(concurrency=1, max_failures=5, time_limit_seconds=3) == fingerprint()
+    assert fingerprint(max_concurrency=1, max_failures=5, time_limit_seconds=3) == fingerprint()

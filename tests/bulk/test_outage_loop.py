@@ -38,7 +38,7 @@ def run_through(server: SlowServer, outage: Outage, seconds: float, concurrency:
         report = bulk.update(
             [{"id": f"v{id}", "data": str(number)} for number, id in enumerate(order)],
             Endpoint.of(server.url, "token"),
-            concurrency=concurrency,
+            max_concurrency=concurrency,
             policy=POLICY,
             progress="none",
         )
@@ -46,7 +46,7 @@ def run_through(server: SlowServer, outage: Outage, seconds: float, concurrency:
         tally.failed += 1
         sys.stdout.write(f"{error}\n")
     else:
-        tally.completed += report.updated == ROWS
+        tally.completed += report.done == ROWS
         tally.resent += report.retries
     thread.join(60 + seconds)
     assert not thread.is_alive()

@@ -88,7 +88,7 @@ def test_a_check_that_fails_is_reported_and_changes_nothing(
     fill(server, LANGCHAIN)
     server.faults.add(Fault(kind="status", status=503, times=9, command="fetch"))
     report = run(rows({"a": 1}), dry_run=dry_run)
-    assert (report.updated, server.requests["fetch"]) == (0 if dry_run else len(IDS), 1)
+    assert (report.done, server.requests["fetch"]) == (0 if dry_run else len(IDS), 1)
     (warning,) = warnings(caplog)
     assert "could not be checked: 503" in warning
 
@@ -98,7 +98,7 @@ def test_a_check_that_hangs_does_not_delay_a_stop(server: DevServer, run: Run, d
     fill(server, LANGCHAIN)
     server.faults.add(Fault(kind="slow", seconds=600, command="fetch"))
     error = failed(lambda: run(rows({"a": 1}), dry_run=dry_run, time_limit_seconds=0.5))
-    assert (error.reason, error.report.updated, error.report.failed) == ("time_limit", 0, 0)
+    assert (error.reason, error.report.done, error.report.failed) == ("time_limit", 0, 0)
     assert server.requests["update"] == 0
     assert stored(server)["v0"] == LANGCHAIN
 

@@ -163,7 +163,7 @@ def test_no_run_changes_or_leaves_out_its_input(
             arguments = {**own, "max_failures": "100%", "dry_run": kind == "dry", "find_paths": remote_or_local}
             arguments["time_limit_seconds"] = 60
             if kind == "part":
-                arguments |= {"daily_budget": 3, "on_budget": "return", "concurrency": 2}
+                arguments |= {"daily_budget": 3, "on_budget": "return", "max_concurrency": 2}
             before = os.umask(umask)
             try:
                 report = run(texts, **arguments)
@@ -180,7 +180,7 @@ def test_no_run_changes_or_leaves_out_its_input(
             written = [Path(path) for name, path in own.items() if kind != "dry" or name == "failures_path"]
             assert {stat.S_IMODE(path.lstat().st_mode) for path in written if path.exists()} <= {0o600}
             if kind == "whole":
-                assert (report.updated, report.rejected) == (files * GOOD, files * BAD)
+                assert (report.done, report.rejected) == (files * GOOD, files * BAD)
                 finished = True
             if failures:
                 (file,) = remote_or_local(own["failures_path"])
@@ -204,11 +204,11 @@ def test_a_retry_of_a_glob_resumes_beside_the_files_of_the_first_try(
         "max_failures": "100%",
     }
     texts = folder.resolve(ROWS[rows][0])
-    first = run(texts, daily_budget=GOOD, on_budget="return", concurrency=1, **arguments)
-    assert (first.updated, first.rejected) == (GOOD, BAD)
+    first = run(texts, daily_budget=GOOD, on_budget="return", max_concurrency=1, **arguments)
+    assert (first.done, first.rejected) == (GOOD, BAD)
     with caplog.at_level(logging.INFO):
         report = run(texts, **arguments)
-    assert (report.total, report.updated, report.rejected) == (2 * ROWS_OF_A_FILE, 2 * GOOD, 2 * BAD)
+    assert (report.total, report.done, report.rejected) == (2 * ROWS_OF_A_FILE, 2 * GOOD, 2 * BAD)
     assert server.requests["update"] == 2 * GOOD
     assert f"which is not read: it is failures_path ({arguments['failures_path']})" in caplog.text
     assert len([*remote_or_local(arguments["failures_path"])[0].open("rb")]) == 2 * BAD

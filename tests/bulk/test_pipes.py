@@ -81,7 +81,7 @@ def test_the_first_row_is_sent_when_it_has_arrived(
     report = run(path)
     producer.join(60)
     assert seen == [1]
-    assert report.updated == len(IDS)
+    assert report.done == len(IDS)
     assert stored(server) == {id: {"n": n} for n, id in enumerate(IDS)}
 
 
@@ -157,5 +157,5 @@ def test_rows_of_a_pipe_that_are_written_again_are_resumed(server: DevServer, ru
     for budget in (7, None):
         content = b"".join(jsonl())
         threading.Thread(target=path.write_bytes, args=(content,), daemon=True).start()
-        report = run(path, checkpoint=checkpoint, daily_budget=budget, on_budget="return", concurrency=1)
-    assert (report.updated, server.requests["update"]) == (len(IDS), len(IDS))
+        report = run(path, checkpoint=checkpoint, daily_budget=budget, on_budget="return", max_concurrency=1)
+    assert (report.done, server.requests["update"]) == (len(IDS), len(IDS))

@@ -46,9 +46,9 @@ def test_a_run_continues_with_the_new_token(server: DevServer, tmp_path: Path) -
     credentials = Credentials(endpoint_of(server), read)
     failures = tmp_path / "failures.jsonl"
     report = bulk.update(
-        rows(server, 3), credentials, policy=PATIENT, concurrency=64, failures_path=failures, progress="none"
+        rows(server, 3), credentials, policy=PATIENT, max_concurrency=64, failures_path=failures, progress="none"
     )
-    assert (report.total, report.updated, reads) == (ROWS, ROWS, 3)
+    assert (report.total, report.done, reads) == (ROWS, ROWS, 3)
     assert stored(server) == {str(number): {"n": number} for number in range(ROWS)}
     assert ROWS < server.requests["update"] <= ROWS + 3 * 64
     assert not failures.exists() or not failures.read_text()
@@ -57,7 +57,7 @@ def test_a_run_continues_with_the_new_token(server: DevServer, tmp_path: Path) -
 def test_without_a_new_token_a_run_ends_retryable_and_no_row_fails(server: DevServer, tmp_path: Path) -> None:
     options: dict[str, Any] = {
         "policy": PATIENT,
-        "concurrency": 64,
+        "max_concurrency": 64,
         "progress": "none",
         "failures_path": tmp_path / "failures.jsonl",
         "checkpoint": tmp_path / "checkpoint.json",
@@ -67,12 +67,12 @@ def test_without_a_new_token_a_run_ends_retryable_and_no_row_fails(server: DevSe
     assert (error.reason, error.retryable) == ("token_rejected", True)
     report = error.report
     assert (report.failed, report.rejected, report.missing) == (0, 0, 0)
-    assert ROTATED_AT // 2 < report.updated < ROWS
+    assert ROTATED_AT // 2 < report.done < ROWS
     assert not (tmp_path / "failures.jsonl").exists() or not (tmp_path / "failures.jsonl").read_text()
     before = server.requests["update"]
     resumed = bulk.update(rows(server, 0), endpoint_of(server), **options)
-    assert (resumed.updated, resumed.failed) == (ROWS, 0)
-    assert server.requests["update"] - before == ROWS - report.updated
+    assert (resumed.done, resumed.failed) == (ROWS, 0)
+    assert server.requests["update"] - before == ROWS - report.done
 
 
 def test_a_401_on_the_first_requests_is_permanent(server: DevServer) -> None:
@@ -81,4 +81,4 @@ def test_a_401_on_the_first_requests_is_permanent(server: DevServer) -> None:
     credentials = Credentials(old, lambda: endpoint_of(server))
     changes = [{"id": "1", "metadata": {"n": 1}}] * 100
     error = failed(lambda: bulk.update(changes, credentials, check_index=False, progress="none"))
-    assert (error.reason, error.retryable, error.report.updated) == ("error", False, 0)
+    assert (error.reason, error.retryable, error.report.done) == ("error", False, 0)

@@ -62,7 +62,7 @@ ONCE: list[Callable[[list[Any]], Any]] = [
 @pytest.mark.parametrize("kind", [*REREADABLE, *ONCE])
 def test_the_same_rows_are_not_sent_again(index: DevServer, run: Run, tmp_path: Path, kind: Any) -> None:
     stopped_after(run, index, kind(ROWS), 500, checkpoint=tmp_path / "c")
-    assert run(kind(ROWS), checkpoint=tmp_path / "c").updated == len(ROWS) == index.requests["update"]
+    assert run(kind(ROWS), checkpoint=tmp_path / "c").done == len(ROWS) == index.requests["update"]
     assert stored(index) == AFTER
 
 
@@ -75,7 +75,7 @@ def test_changed_rows_start_over(
     stopped_after(run, index, kind([bad, *ROWS]), 500, **options)
     index.requests.clear()
     report = run(kind([bad, *CHANGED]), **options)
-    assert (report.total, report.updated, report.rejected) == (len(ROWS) + 1, len(ROWS), 1)
+    assert (report.total, report.done, report.rejected) == (len(ROWS) + 1, len(ROWS), 1)
     assert index.requests["update"] == len(ROWS)
     assert stored(index) == AFTER
     assert caplog.messages.count(WARNING) == 1
@@ -94,7 +94,7 @@ def test_rows_that_can_be_read_once_start_over_with_the_next_run(
     assert (error.reason, error.retryable) == ("source", True)
     assert "the rows have changed since the checkpoint" in str(error)
     index.requests.clear()
-    assert run(kind(others), checkpoint=tmp_path / "c").updated == len(others) == index.requests["update"]
+    assert run(kind(others), checkpoint=tmp_path / "c").done == len(others) == index.requests["update"]
 
 
 def test_a_file_of_a_store_without_times_is_compared(
@@ -102,11 +102,11 @@ def test_a_file_of_a_store_without_times_is_compared(
 ) -> None:
     rows = [{"id": row["id"], "metadata": {"n": number_of(row) + 10_000}} for row in ROWS]
     stopped_after(run, index, remote(rows), 500, checkpoint=tmp_path / "c")
-    assert run(remote(rows), checkpoint=tmp_path / "c").updated == len(ROWS) == index.requests["update"]
+    assert run(remote(rows), checkpoint=tmp_path / "c").done == len(ROWS) == index.requests["update"]
     stopped_after(run, index, remote(rows), len(ROWS) + 500, checkpoint=tmp_path / "c")
     index.requests.clear()
     rows[40]["metadata"] = {"n": 99_999}
-    assert run(remote(rows), checkpoint=tmp_path / "c").updated == len(ROWS) == index.requests["update"]
+    assert run(remote(rows), checkpoint=tmp_path / "c").done == len(ROWS) == index.requests["update"]
     assert caplog.messages.count(WARNING) == 1
 
 
@@ -132,7 +132,7 @@ bulk.update(Rows(ROWS), Endpoint.of({index.url!r}, {index.token!r}), checkpoint=
     assert json.loads((tmp_path / "c").read_text())["read"] == 0
     assert index.requests["update"] > 200  # the others of 500 rows are read ahead
     report = run(CHANGED, checkpoint=tmp_path / "c")
-    assert (report.updated, report.this_attempt.requests) == (len(ROWS), len(ROWS))
+    assert (report.done, report.this_attempt.requests) == (len(ROWS), len(ROWS))
     assert caplog.messages.count(WARNING) == 1
 
 
@@ -151,6 +151,6 @@ def test_a_report_adds_up_if_fewer_rows_were_read_than_are_settled(
     cancel_token = bulk.CancelToken()
     cancel_token.cancel()
     report = failed(lambda: run(iter(ROWS), checkpoint=tmp_path / "c", cancel_token=cancel_token)).report
-    assert report.updated == before.updated
+    assert report.done == before.done
     assert report.not_attempted >= 0
     assert report.total >= 300 - 64

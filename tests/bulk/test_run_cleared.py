@@ -28,7 +28,7 @@ def checkpoint(server: DevServer, run: Run, tmp_path: Path) -> Path:
     """The checkpoint of a run that has updated 120 of 200 rows."""
     fill(server, IDS)
     path = tmp_path / "c"
-    assert failed(lambda: run(ROWS, checkpoint=path, daily_budget=120)).report.updated == 120
+    assert failed(lambda: run(ROWS, checkpoint=path, daily_budget=120)).report.done == 120
     server.requests.clear()
     return path
 
@@ -47,7 +47,7 @@ def test_the_log_says_what_is_not_sent_again_since_when_and_how_to_start_over(
     server: DevServer, run: Run, checkpoint: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
-        assert run(ROWS, checkpoint=checkpoint).updated == 200
+        assert run(ROWS, checkpoint=checkpoint).done == 200
     (message,) = [message for message in caplog.messages if "Resuming" in message]
     assert re.fullmatch(
         r"Resuming after 120 completed rows: those, the last at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, are not sent "
@@ -69,7 +69,7 @@ def test_an_index_that_contradicts_the_checkpoint_gets_all_rows(
         fill(server, ["other"], "another namespace")
     error = failed(lambda: run(ROWS, checkpoint=checkpoint))
     assert (error.reason, error.retryable) == ("index_changed", False)
-    assert (error.report.updated, error.report.total) == (120, 200)
+    assert (error.report.done, error.report.total) == (120, 200)
     expected = {
         "empty": "the index has no vectors",
         "namespace": "namespace '' has no vectors",
@@ -79,7 +79,7 @@ def test_an_index_that_contradicts_the_checkpoint_gets_all_rows(
     assert server.requests["update"] == 0
     fill(server, IDS)  # so that nothing contradicts the checkpoint any more
     report = run(ROWS, checkpoint=checkpoint)
-    assert (report.updated, server.requests["update"]) == (200, 200)
+    assert (report.done, server.requests["update"]) == (200, 200)
     assert stored(server) == AFTER
 
 
@@ -93,7 +93,7 @@ def test_a_run_resumes_if_nothing_contradicts_the_checkpoint(
         edit(checkpoint, index=None, completed_at=None, run=None)
     report = run(ROWS, checkpoint=checkpoint, check_index=kind != "unchecked")
     assert server.requests["update"] == 80
-    assert (report.updated, report.missing) == ((120, 80) if kind == "unchecked" else (200, 0))
+    assert (report.done, report.missing) == ((120, 80) if kind == "unchecked" else (200, 0))
 
 
 def test_a_run_starts_over_if_it_shall_not_resume(
@@ -102,9 +102,9 @@ def test_a_run_starts_over_if_it_shall_not_resume(
     rebuild(server)
     fill(server, IDS)
     error = failed(lambda: run(ROWS, checkpoint=checkpoint, resume=False, daily_budget=150))
-    assert (error.reason, error.report.updated) == ("daily_budget", 30)
+    assert (error.reason, error.report.done) == ("daily_budget", 30)
     assert "There is a checkpoint, but resume=False; starting over." in caplog.messages
-    assert run(ROWS, checkpoint=checkpoint, resume=False).updated == 200
+    assert run(ROWS, checkpoint=checkpoint, resume=False).done == 200
     assert server.requests["update"] == 30 + 200
     assert stored(server) == AFTER
 
@@ -144,11 +144,11 @@ def test_what_contradicts_a_checkpoint(
 
 def test_forget_keeps_the_progress_of_a_later_run(server: DevServer, run: Run, tmp_path: Path) -> None:
     path = tmp_path / "kept"
-    assert run(ROWS, checkpoint=path, keep_checkpoint=True).updated == 200
+    assert run(ROWS, checkpoint=path, keep_checkpoint=True).done == 200
     later = [{"id": id, "metadata": {"n": -n}} for n, id in enumerate(IDS)]
-    assert failed(lambda: run(later, checkpoint=path, daily_budget=150)).report.updated == 150
+    assert failed(lambda: run(later, checkpoint=path, daily_budget=150)).report.done == 150
     bulk.forget(path)
     report = run(later, checkpoint=path, keep_checkpoint=True)
-    assert (report.updated, report.this_attempt.requests) == (200, 50)
+    assert (report.done, report.this_attempt.requests) == (200, 50)
     bulk.forget(path)
     assert not path.exists()

@@ -77,8 +77,8 @@ def test_an_outage_fails_no_row(
         time.sleep(OUTAGE_SECONDS)
         server.faults.clear()
 
-    report = during(outage, lambda: run(ROWS, concurrency=concurrency, policy=FEW_ATTEMPTS))
-    assert (report.updated, report.failed) == (COUNT, 0)
+    report = during(outage, lambda: run(ROWS, max_concurrency=concurrency, policy=FEW_ATTEMPTS))
+    assert (report.done, report.failed) == (COUNT, 0)
     assert report.throttled_seconds > 0
     assert stored(server) == AFTER
 
@@ -89,7 +89,7 @@ def test_a_server_that_restarts_fails_no_row(tmp_path: Path) -> None:
         fill(server, AFTER)
         port = int(server.url.rpartition(":")[2])
         endpoint = Endpoint.of(server.url, "t")
-        options: dict[str, Any] = {"policy": FEW_ATTEMPTS, "progress": "none", "concurrency": 64}
+        options: dict[str, Any] = {"policy": FEW_ATTEMPTS, "progress": "none", "max_concurrency": 64}
         reports: list[bulk.BulkReport] = []
         thread = threading.Thread(
             target=lambda: reports.append(bulk.update(ROWS, endpoint, **options)), daemon=True
@@ -100,7 +100,7 @@ def test_a_server_that_restarts_fails_no_row(tmp_path: Path) -> None:
     with DevServer(database=database, token="t", port=port) as server:
         thread.join(60)
         assert not thread.is_alive()
-        assert [report.updated for report in reports] == [COUNT]
+        assert [report.done for report in reports] == [COUNT]
         assert stored(server) == AFTER
 
 
@@ -116,7 +116,7 @@ def test_a_service_that_stays_down_ends_the_run(
     server.faults.add(*faults, Fault(**down, times=10**9))
     policy = replace(FEW_ATTEMPTS, total_timeout_seconds=1.0, request_timeout_seconds=0.3)
     error = failed(
-        lambda: run(ROWS, policy=policy, check_index=check_index, concurrency=concurrency, max_failures="100%")
+        lambda: run(ROWS, policy=policy, check_index=check_index, max_concurrency=concurrency, max_failures="100%")
     )
     server.faults.clear()
     assert (error.reason, error.retryable) == ("service_unavailable", True)
@@ -143,7 +143,7 @@ def test_a_source_that_was_idle_for_longer_than_the_limit_is_no_outage(server: D
         yield ROWS[1]
 
     report = run(rows(), policy=replace(PATIENT, total_timeout_seconds=1.0))
-    assert (report.updated, report.failed) == (2, 0)
+    assert (report.done, report.failed) == (2, 0)
 
 
 def test_429s_amid_an_outage_use_up_no_attempts(server: DevServer, run: Run) -> None:
@@ -154,13 +154,13 @@ def test_429s_amid_an_outage_use_up_no_attempts(server: DevServer, run: Run) -> 
             Fault(kind="status", status=429, retry_after="0.01", times=2, command="update"),
         )
     report = run(ROWS, policy=replace(FEW_ATTEMPTS, max_attempts=2))
-    assert (report.updated, report.failed) == (COUNT, 0)
+    assert (report.done, report.failed) == (COUNT, 0)
 
 
 def test_probes_keep_to_the_daily_budget(server: DevServer, run: Run) -> None:
     fill(server, AFTER)
     server.faults.add(Fault(kind="status", status=503, times=10**9, command="update"))
-    error = failed(lambda: run(ROWS, policy=FEW_ATTEMPTS, concurrency=4, daily_budget=10))
+    error = failed(lambda: run(ROWS, policy=FEW_ATTEMPTS, max_concurrency=4, daily_budget=10))
     assert (error.reason, server.requests["update"]) == ("daily_budget", 10)
 
 
@@ -178,7 +178,7 @@ def test_a_hold_does_not_keep_a_run_from_stopping(server: DevServer, run: Run, r
             token.cancel()
 
     # the hold would outlast the deadline of a test
-    run_held = partial(run, ROWS, policy=patient, concurrency=4, cancel_token=token, **limit)
+    run_held = partial(run, ROWS, policy=patient, max_concurrency=4, cancel_token=token, **limit)
     assert during_error(cancel, run_held).reason == reason
 
 
@@ -195,13 +195,13 @@ def test_only_rows_that_fail_while_others_succeed_fail(poison: list[int], concur
         report = bulk.update(
             rows,
             Endpoint.of(server.url, "t"),
-            concurrency=concurrency,
+            max_concurrency=concurrency,
             policy=FEW_ATTEMPTS,
             max_failures="100%",
             progress="none",
         )
         assert {id for _, id in server.received} == {f"v{n}" for n in range(500)} - server.poison
-    assert (report.updated, report.failed) == (500 - len(poison), len(poison))
+    assert (report.done, report.failed) == (500 - len(poison), len(poison))
 
 
 def test_a_run_gets_past_a_long_stretch_of_rows_that_fail() -> None:
@@ -212,7 +212,7 @@ def test_a_run_gets_past_a_long_stretch_of_rows_that_fail() -> None:
         policy = replace(FEW_ATTEMPTS, total_timeout_seconds=20.0)
         options: dict[str, Any] = {"policy": policy, "max_failures": "100%", "progress": "none"}
         report = bulk.update(rows, Endpoint.of(server.url, "t"), **options)
-    assert (report.updated, report.failed) == (100, 200)
+    assert (report.done, report.failed) == (100, 200)
 
 
 def test_the_progress_line_names_the_row_that_reading_waits_for(

@@ -57,8 +57,8 @@ def test_kill_9_loses_nothing_and_sends_one_window_twice(
 ) -> None:
     checkpoint, failures = tmp_path / "checkpoint.json", tmp_path / "failures.jsonl"
     path.write_text('{"id": ""}\n' + path.read_text())
-    options = [f"--checkpoint={checkpoint}", f"--concurrency={CONCURRENCY}", "--max-failures=1"]
-    options += ["--max-requests-per-second=1000", f"--failures-path={failures}"]
+    options = [f"--checkpoint={checkpoint}", f"--max_concurrency={CONCURRENCY}", "--max-failures=1"]
+    options += ["--max-rows-per-second=1000", f"--failures-path={failures}"]
     killed = command(server, path, *options)
     wait_for_updates(server, 100)
     time.sleep(seconds)
@@ -80,7 +80,7 @@ def test_kill_9_loses_nothing_and_sends_one_window_twice(
 
 def test_killed_again_and_again(server: DevServer, path: Path, tmp_path: Path) -> None:
     server.faults.add(Fault(kind="status", status=503, probability=0.05, command="update"))
-    options = (f"--checkpoint={tmp_path / 'c'}", f"--concurrency={CONCURRENCY}", "--max-requests-per-second=1000")
+    options = (f"--checkpoint={tmp_path / 'c'}", f"--max_concurrency={CONCURRENCY}", "--max-rows-per-second=1000")
     for part in range(1, 6):
         killed = command(server, path, *options)
         wait_for_updates(server, part * 500)
@@ -106,7 +106,7 @@ def stopped_after(run: Run, server: DevServer, rows: object, count: int, **optio
 
     thread = threading.Thread(target=cancel, daemon=True)
     thread.start()
-    error = failed(lambda: run(rows, cancel_token=cancel_token, max_requests_per_second=1_000, **options))
+    error = failed(lambda: run(rows, cancel_token=cancel_token, max_rows_per_second=1_000, **options))
     thread.join(60)
     assert not thread.is_alive()
     return error.report
@@ -119,8 +119,8 @@ def test_without_the_journal_a_run_resumes_from_the_last_checkpoint(
     before = stopped_after(run, server, path, 500, checkpoint=checkpoint)
     (tmp_path / "c.journal").unlink()
     report = run(path, checkpoint=checkpoint)
-    assert before.updated < ROWS
-    assert report.updated == ROWS == server.requests["update"]
+    assert before.done < ROWS
+    assert report.done == ROWS == server.requests["update"]
     assert report.seconds > before.seconds
     assert report.bytes_sent == path.stat().st_size - ROWS
 
@@ -133,7 +133,7 @@ def test_any_kind_of_rows_resumes(server: DevServer, path: Path, run: Run, tmp_p
 
     options: dict[str, Any] = {"checkpoint": tmp_path / "c", "shard": (0, 1) if kind == "shard" else None}
     stopped_after(run, server, rows(), 500, **options)
-    assert run(rows(), **options).updated == ROWS
+    assert run(rows(), **options).done == ROWS
     assert server.requests["update"] == ROWS
     assert stored(server) == AFTER
 
@@ -160,7 +160,7 @@ def test_a_run_with_changed_input_starts_over_with_a_warning(
         checkpoint.write_bytes(checkpoint.read_bytes()[:-9])
     with caplog.at_level(logging.INFO):
         report = run(path, checkpoint=checkpoint, **options)
-    assert report.updated == ROWS == server.requests["update"]
+    assert report.done == ROWS == server.requests["update"]
     assert "starting over" in caplog.text
 
 
@@ -171,7 +171,7 @@ def test_rows_beyond_max_failures_are_sent_again(server: DevServer, path: Path, 
     error = failed(lambda: run(path, checkpoint=checkpoint, failures_path=failures, max_failures=2))
     assert (error.reason, error.report.failed) == ("failures", 3)
     report = run(path, checkpoint=checkpoint, failures_path=failures, max_failures=2)
-    assert (report.updated, report.failed) == (ROWS - 2, 2)
+    assert (report.done, report.failed) == (ROWS - 2, 2)
     assert len(failures.read_text().splitlines()) == 2
 
 
@@ -180,7 +180,7 @@ def test_rows_above_the_watermark_are_not_sent_again(
 ) -> None:
     server.faults.add(Fault(kind="slow", seconds=0.8, command="update"))  # the first row holds the watermark
     before = stopped_after(run, server, path, 300, checkpoint=tmp_path / "c")
-    assert before.updated >= 300 - 64
-    assert run(path, checkpoint=tmp_path / "c").updated == ROWS
+    assert before.done >= 300 - 64
+    assert run(path, checkpoint=tmp_path / "c").done == ROWS
     assert server.requests["update"] == ROWS
     assert stored(server) == AFTER

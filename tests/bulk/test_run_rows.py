@@ -61,7 +61,7 @@ def test_rows_of_every_kind(server: DevServer, run: Run, kind: str) -> None:
         "updates": [VectorUpdate(**row) for row in rows()],
         **tables(),
     }
-    assert run(inputs[kind]).updated == 100
+    assert run(inputs[kind]).done == 100
     assert stored(server) == AFTER
 
 
@@ -74,7 +74,7 @@ def test_a_csv_file_with_a_quote_that_is_never_closed_loses_one_row(
     path, failures = tmp_path / "rows.csv", tmp_path / "failures.jsonl"
     path.write_text("\n".join(lines))
     report = run(path, max_failures=5, failures_path=str(failures))
-    assert (report.total, report.updated, report.rejected) == (100, 99, 1)
+    assert (report.total, report.done, report.rejected) == (100, 99, 1)
     assert stored(server) == {**AFTER, IDS[9]: stored(server)[IDS[9]]}
     (failure,) = map(orjson.loads, failures.read_bytes().splitlines())
     assert (failure["raw"], failure["failure"]["line"]) == (lines[10] + "\n", 11)
@@ -102,7 +102,7 @@ def test_vectors_of_every_kind(server: DevServer, run: Run, tmp_path: Path, kind
         "arrow": table,
         "numpy rows": [{"key": id, "embedding": vector} for id, vector in zip(IDS, matrix, strict=True)],
     }
-    assert run(inputs[kind], id_field="key", vector_field="embedding").updated == 100
+    assert run(inputs[kind], id_field="key", vector_field="embedding").done == 100
     with VectorClient(Endpoint.of(server.url, server.token)) as client:
         vectors = [vector.vector for vector in client.fetch(IDS, include_vectors=True) if vector]
     assert np.array_equal(np.array(vectors, dtype=np.float32), matrix)
@@ -113,7 +113,7 @@ def test_shards_of_a_file_together_are_the_file(server: DevServer, run: Run, tmp
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(f'{{"id":"{id}","metadata":{{"n":{n}}}}}\n' for n, id in enumerate(IDS)))
     reports = [run(str(tmp_path / "*.jsonl"), shard=(number, 7)) for number in range(7)]
-    assert sum(report.updated for report in reports) == server.requests["update"] == 100
+    assert sum(report.done for report in reports) == server.requests["update"] == 100
     assert stored(server) == AFTER
 
 
@@ -156,8 +156,8 @@ def test_on_a_running_loop(server: DevServer, endpoint: Endpoint, run: Run) -> N
     async def blocking() -> bulk.BulkReport:
         return run(rows())
 
-    assert asyncio.run(awaited()).updated == 100
-    assert asyncio.run(blocking()).updated == 100
+    assert asyncio.run(awaited()).done == 100
+    assert asyncio.run(blocking()).done == 100
 
 
 def test_a_slow_iterable_is_sent_as_it_comes(server: DevServer, run: Run) -> None:
@@ -173,7 +173,7 @@ def test_a_slow_iterable_is_sent_as_it_comes(server: DevServer, run: Run) -> Non
                 sent_before_the_last.append(server.requests["update"])
             yield row
 
-    assert run(slow()).updated == 100
+    assert run(slow()).done == 100
     assert sent_before_the_last == [99]
 
 
@@ -189,18 +189,18 @@ def test_an_iterable_that_hangs_does_not_delay_a_cancelled_run(server: DevServer
 
     error = failed(lambda: run(hanging(), cancel_token=cancel_token))
     release.set()
-    assert (error.reason, error.report.updated) == ("cancelled", 1)
+    assert (error.reason, error.report.done) == ("cancelled", 1)
 
 
 def test_an_interruption_settles_what_is_in_flight(server: DevServer, run: Run, tmp_path: Path) -> None:
     fill(server, IDS)
     with interrupted_after(server, 500), pytest.raises(Interruption) as interruption:
-        run(rows() * 100, checkpoint=tmp_path / "c", concurrency=8, max_requests_per_second=2_000)
+        run(rows() * 100, checkpoint=tmp_path / "c", max_concurrency=8, max_rows_per_second=2_000)
     cause = interruption.value.__cause__
     assert isinstance(cause, bulk.BulkJobFailed)
     assert cause.reason == "cancelled"
-    assert cause.report.updated == server.requests["update"] < 10_000
-    assert run(rows() * 100, checkpoint=tmp_path / "c").updated == 10_000
+    assert cause.report.done == server.requests["update"] < 10_000
+    assert run(rows() * 100, checkpoint=tmp_path / "c").done == 10_000
     assert server.requests["update"] == 10_000
 
 
@@ -210,7 +210,7 @@ def test_progress_is_logged(
     monkeypatch.setattr("airflow_provider_upstash_vector.bulk.tracking.progress.LOG_EVERY_SECONDS", 0.2)
     fill(server, IDS)
     with caplog.at_level(logging.INFO):
-        run(rows(), progress="log", max_requests_per_second=100)
+        run(rows(), progress="log", max_rows_per_second=100)
     lines = [record.message for record in caplog.records if "rows completed" in record.message]
     assert " of 100 rows completed, " in lines[0]
     assert lines[0].endswith(" left")

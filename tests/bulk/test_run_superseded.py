@@ -76,7 +76,7 @@ def test_the_newer_of_two_runs_completes_and_the_older_one_stops_at_its_next_sav
     errors: list[bulk.BulkJobFailed] = []
 
     def run_older() -> None:
-        errors.append(failed(lambda: run(path, checkpoint=older, max_requests_per_second=100, **options)))
+        errors.append(failed(lambda: run(path, checkpoint=older, max_rows_per_second=100, **options)))
 
     thread = threading.Thread(target=run_older, daemon=True)
     thread.start()
@@ -84,7 +84,7 @@ def test_the_newer_of_two_runs_completes_and_the_older_one_stops_at_its_next_sav
     while server.requests["update"] < 100:
         assert time.monotonic() < end
         time.sleep(0.01)
-    report = run(path, checkpoint=newer, max_requests_per_second=400, **options)
+    report = run(path, checkpoint=newer, max_rows_per_second=400, **options)
     thread.join(120)
     (error,) = errors
     assert (error.reason, error.retryable) == ("superseded", False)
@@ -92,7 +92,7 @@ def test_the_newer_of_two_runs_completes_and_the_older_one_stops_at_its_next_sav
     assert error.report.not_attempted > 0
     assert older.changes_after <= 1  # if it was saving at that moment
     assert 1 <= older.checks_after <= 3  # before the save that stops it, and before its last
-    assert (report.updated, report.rejected) == (len(AFTER), ROWS - len(AFTER))
+    assert (report.done, report.rejected) == (len(AFTER), ROWS - len(AFTER))
     assert report.this_attempt.requests < len(AFTER), "it has resumed"
     assert stored(server) == AFTER
     assert sorted(json.loads(line)["failure"]["row"] for line in failures.read_text().splitlines()) == [
@@ -115,9 +115,9 @@ def test_a_run_whose_checkpoint_is_deleted_stops_and_does_not_save_it_again(
 
     thread = threading.Thread(target=delete, daemon=True)
     thread.start()
-    error = failed(lambda: run(path, checkpoint=checkpoint, max_requests_per_second=100, max_failures=ROWS))
+    error = failed(lambda: run(path, checkpoint=checkpoint, max_rows_per_second=100, max_failures=ROWS))
     thread.join(120)
     assert (error.reason, error.retryable) == ("superseded", True)
     assert not checkpoint.exists()
-    assert run(path, checkpoint=checkpoint, max_failures=ROWS).updated == len(AFTER)
+    assert run(path, checkpoint=checkpoint, max_failures=ROWS).done == len(AFTER)
     assert stored(server) == AFTER

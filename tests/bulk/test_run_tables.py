@@ -25,15 +25,15 @@ def test_numbers_and_uuids_are_ids_and_namespaces_of_a_run(server: DevServer, ru
         fill(server, TEXTS, namespace)
     rows = [{"id": id, "metadata": {"n": 1}, "namespace": name} for id in IDS for name in (None, 7)]
     report = run(rows)
-    assert (report.updated, report.updated_by_namespace) == (8, {"": 4, "7": 4})
-    assert run([{"id": id, "metadata": {"n": 2}} for id in IDS], namespace=7).updated == 4
+    assert (report.done, report.rows_by_namespace) == (8, {"": 4, "7": 4})
+    assert run([{"id": id, "metadata": {"n": 2}} for id in IDS], namespace=7).done == 4
     assert stored(server, "7") == {text: {"n": 2} for text in TEXTS}
 
 
 def test_a_number_and_its_text_are_one_vector_updated_in_order(server: DevServer, run: Run) -> None:
     fill(server, ["101"])
     rows = [{"id": (101, "101")[n % 2], "metadata": {"n": n}} for n in range(200)]
-    assert run(rows).updated == 200
+    assert run(rows).done == 200
     assert stored(server) == {"101": {"n": 199}}
 
 
@@ -52,12 +52,12 @@ def test_rows_with_metadata_of_columns_that_failed_can_be_rows_again(
     path, failures = tmp_path / "rows.csv", tmp_path / "failures.jsonl"
     path.write_text("id;genre;year;data\na;crime;1995;\nb;drama;2007;\n;western;1969;\n")
     report = run(path, metadata_fields=["genre", "year"], max_failures=1, failures_path=failures)
-    assert (report.updated, report.rejected) == (2, 1)
+    assert (report.done, report.rejected) == (2, 1)
     assert stored(server) == {"a": {"genre": "crime", "year": 1995}, "b": {"genre": "drama", "year": 2007}}
     (line,) = failures.read_text().splitlines()
     failures.write_text(json.dumps({**json.loads(line), "id": "a"}))
     for fields in (["genre", "year"], "*"):
-        assert run(failures, metadata_fields=fields).updated == 1
+        assert run(failures, metadata_fields=fields).done == 1
         assert stored(server)["a"] == {"genre": "western", "year": 1969}
 
 
@@ -75,11 +75,11 @@ def test_a_run_resumes_within_a_folder_or_an_array(server: DevServer, run: Run, 
                 "\n".join(json.dumps(row) for row in rows[part * 10 : part * 10 + 10])
             )
         (path / "_SUCCESS").touch()
-    options: dict[str, Any] = {"checkpoint": tmp_path / "c", "metadata_fields": "*", "concurrency": 1}
+    options: dict[str, Any] = {"checkpoint": tmp_path / "c", "metadata_fields": "*", "max_concurrency": 1}
     error = failed(lambda: run(path, daily_budget=25, check_index=False, **options))
-    assert (error.report.updated, error.report.total) == (25, 40)
+    assert (error.report.done, error.report.total) == (25, 40)
     (tmp_path / "c.budget").unlink()
-    assert run(path, check_index=False, **options).updated == 40
+    assert run(path, check_index=False, **options).done == 40
     assert server.requests["update"] == 40
     assert stored(server) == {f"v{n}": {"n": n} for n in range(40)}
 

@@ -98,9 +98,9 @@ def test_a_store_that_fails_leaves_a_report(
         error = failed(lambda: run(numbered(20), **options))
     assert (error.reason, error.report.total) == ("checkpoint", 20)
     assert "is not allowed" in str(error)
-    assert error.report.updated == server.requests["update"] == (20 if method == "clear" else 0)
+    assert error.report.done == server.requests["update"] == (20 if method == "clear" else 0)
     report = run(numbered(20), **options)
-    assert (report.updated, server.requests["update"]) == (20, 20)
+    assert (report.done, server.requests["update"]) == (20, 20)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.budget", "c.lock", "f"]
 
 
@@ -130,12 +130,12 @@ def test_what_fails_on_the_way_ends_the_run_with_a_report(
     options: dict[str, Any] = {"checkpoint": tmp_path / "c", "failures_path": tmp_path / "f"}
     with monkeypatch.context() as broken:
         broken.setattr(owner, method, replacement)
-        error = failed(lambda: run(numbered(20), max_requests_per_second=20, **options))
+        error = failed(lambda: run(numbered(20), max_rows_per_second=20, **options))
     assert (error.reason, error.retryable) == (reason, True)
     assert "gone" in str(error)
     sent = server.requests["update"]
-    assert error.report.updated == sent
-    assert run(numbered(20), **options).updated == server.requests["update"] == 20
+    assert error.report.done == sent
+    assert run(numbered(20), **options).done == server.requests["update"] == 20
 
 
 def test_progress_that_cannot_be_shown_does_not_end_the_run(
@@ -144,7 +144,7 @@ def test_progress_that_cannot_be_shown_does_not_end_the_run(
     fill(server, ["v0"])
     monkeypatch.setattr(progress.LogLines, "show", failing)
     monkeypatch.setattr(progress.LogLines, "close", failing)
-    assert run(numbered(1), progress="log").updated == 1
+    assert run(numbered(1), progress="log").done == 1
     assert [message.partition(":")[0] for message in caplog.messages] == [
         "The progress cannot be shown any more",
         "The progress could not be closed",
@@ -161,7 +161,7 @@ def test_rows_that_fail_to_close_do_not_hide_the_reason(server: DevServer, run: 
             raise OSError("the connection of the cursor is lost")
 
     error = failed(lambda: run(unclosable(), checkpoint=tmp_path / "c", daily_budget=10))
-    assert (error.reason, error.report.updated) == ("daily_budget", 10)
+    assert (error.reason, error.report.done) == ("daily_budget", 10)
 
 
 @pytest.mark.parametrize("store", ["local", *["remote"] * HAS_CHAINS])
@@ -180,17 +180,17 @@ def test_failures_that_cannot_be_kept_at_the_end_are_kept_by_a_retry(
         shutil.rmtree(folder)
         yield {"id": "v2", "data": "x"}
 
-    options: dict[str, Any] = {"checkpoint": tmp_path / "c", "max_failures": 1, "concurrency": 1}
+    options: dict[str, Any] = {"checkpoint": tmp_path / "c", "max_failures": 1, "max_concurrency": 1}
     error = failed(lambda: run(vanishing(), failures_path=path, **options))
     assert error.reason == "failures_file"
     assert (tmp_path / "c").exists()
     if store == "local":
         return  # the lines are lost with the folder
-    assert (error.report.updated, error.report.rejected) == (2, 1)
+    assert (error.report.done, error.report.rejected) == (2, 1)
     folder.mkdir()
     rows = [{"id": "v0", "data": "x"}, {"id": "v1", "dta": "x"}, {"id": "v2", "data": "x"}]
     report = run(iter(rows), failures_path=path, **options)
-    assert (report.updated, report.this_attempt.requests) == (2, 0)
+    assert (report.done, report.this_attempt.requests) == (2, 0)
     assert json.loads((folder / "f.jsonl").read_text())["failure"]["row"] == 1
 
 

@@ -42,7 +42,7 @@ def overwrite(server: DevServer, caplog: pytest.LogCaptureFixture, namespace: st
         row: dict[str, Any] = {"id": IDS[0], "metadata": {"genre": "war"}}
         endpoint = Endpoint.of(server.url, server.token)
         report = bulk.update([row], endpoint, namespace=namespace, dry_run=dry_run, progress="none")
-        assert report.updated == (not dry_run)
+        assert report.done == (not dry_run)
         found.append("".join(record.getMessage() for record in caplog.records if record.levelname == "WARNING"))
     assert found[0] == found[1]
     return found[0]

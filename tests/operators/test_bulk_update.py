@@ -118,7 +118,7 @@ def test_many_rows_from_another_task_are_not_stored_again() -> None:
 
 def test_the_checkpoint_is_in_the_tasks_state_until_the_run_completes(index: DevServer, tmp_path: Path) -> None:
     path = file_of(ROWS, tmp_path)
-    task = Task(rows=str(path), max_requests_per_second=200, concurrency=8)
+    task = Task(rows=str(path), max_rows_per_second=200, max_concurrency=8)
 
     def kill() -> None:
         deadline = time.monotonic() + 60
@@ -135,7 +135,7 @@ def test_the_checkpoint_is_in_the_tasks_state_until_the_run_completes(index: Dev
     assert stopped.value.reason == "cancelled"
     assert task.xcoms["return_value"] == stopped.value.report.to_dict()
     (state,) = task.state.values.values()
-    assert json.loads(state)["watermark"] == stopped.value.report.updated
+    assert json.loads(state)["watermark"] == stopped.value.report.done
     assert index.token not in state
 
     del vars(task.operator)["_cancel_token"]  # the next try has another process
@@ -150,8 +150,8 @@ def test_of_two_tries_side_by_side_the_newer_one_completes(
 ) -> None:
     path = file_of(ROWS, tmp_path)
     place = "auto" if checkpoint == "auto" else str(tmp_path / "checkpoint")
-    older = Task(rows=str(path), max_requests_per_second=20, checkpoint=place)
-    newer = Task(rows=str(path), max_requests_per_second=60, checkpoint=place)
+    older = Task(rows=str(path), max_rows_per_second=20, checkpoint=place)
+    newer = Task(rows=str(path), max_rows_per_second=60, checkpoint=place)
     newer.run_id, newer.state = older.run_id, older.state
     errors: list[str] = []
 
@@ -250,7 +250,7 @@ def test_a_non_retryable_error_fails_the_task(arguments: dict[str, Any], message
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"concurrency": 0}, {"max_failures": 1.5}, {"on_missing": "skip"}, {"daily_budget": 0}]
+    "arguments", [{"max_concurrency": 0}, {"max_failures": 1.5}, {"on_missing": "skip"}, {"daily_budget": 0}]
 )
 def test_an_invalid_option_breaks_the_dag(arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(arguments))):
@@ -267,8 +267,8 @@ def test_default_args_reach_every_option() -> None:
     options: dict[str, Any] = {
         **{name: f"the_{name}" for name in BulkArguments.__annotations__ if name.endswith("_field")},
         "metadata_update_mode": "PATCH",
-        "concurrency": 8,
-        "max_requests_per_second": 5.0,
+        "max_concurrency": 8,
+        "max_rows_per_second": 5.0,
         "max_failures": "50%",
         "on_missing": "fail",
         "daily_budget": 10,
@@ -300,7 +300,7 @@ def test_a_shard_from_a_template_or_as_it_is(index: DevServer, tmp_path: Path) -
 
 
 def test_a_timeout_pushes_the_manifest(index: DevServer) -> None:
-    task = Task(rows=ROWS * 20, concurrency=4, max_requests_per_second=1_000)
+    task = Task(rows=ROWS * 20, max_concurrency=4, max_rows_per_second=1_000)
     with interrupted_after(index, 100), pytest.raises(Interruption):
         task.run()
     manifest = task.xcoms["return_value"]

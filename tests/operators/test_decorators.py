@@ -104,7 +104,7 @@ def test_an_invalid_result_fails_immediately(change: Any, message: str) -> None:
 
 
 def test_returned_rows_are_sent(index: DevServer) -> None:
-    @upstash_vector_bulk_update_task(concurrency=8)
+    @upstash_vector_bulk_update_task(max_concurrency=8)
     def rows(count: int) -> list[dict[str, Any]]:
         return [{"id": f"v{n}", "metadata": {"n": n}} for n in range(count)]
 

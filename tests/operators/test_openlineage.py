@@ -56,7 +56,7 @@ def test_openlineage_gets_datasets_with_row_counts(index: DevServer) -> None:
 
 
 def test_openlineage_gets_the_updates_of_a_failed_run(index: DevServer) -> None:
-    operator, _ = executed(BulkUpdateVectorsOperator, [], rows=ROWS[:3], daily_budget=2, concurrency=1)
+    operator, _ = executed(BulkUpdateVectorsOperator, [], rows=ROWS[:3], daily_budget=2, max_concurrency=1)
     assert sum(extracted(operator, TaskInstanceState.FAILED).values()) == 2
 
 

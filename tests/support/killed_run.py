@@ -114,7 +114,7 @@ def main(
         checkpoint=checkpoint,
         check_index=False,
         format="jsonl" if kind == "pipe" else None,
-        max_requests_per_second=float(rate) if rate else None,
+        max_rows_per_second=float(rate) if rate else None,
         daily_budget=int(budget) if budget else None,
         progress="none",
     )

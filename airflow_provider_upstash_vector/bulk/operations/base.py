@@ -25,7 +25,7 @@ from airflow_provider_upstash_vector.bulk.sources.field_names import IGNORED, ME
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome
 from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
-from airflow_provider_upstash_vector.client.models import IndexInfo, SparseVector
+from airflow_provider_upstash_vector.client.models import FetchedVector, IndexInfo, SparseVector
 from airflow_provider_upstash_vector.client.wire import Call
 from airflow_provider_upstash_vector.client.wire.call import path
 from airflow_provider_upstash_vector.plurals import plural
@@ -76,11 +76,13 @@ class Paths:
 class Operation(ABC):
     """What is done to each row: a mapping with the fields ``names``, or a model of the client.
 
-    ``name`` is that of the call; a request has at most ``max_rows`` rows and ``max_bytes``. ``namespace`` is for
-    rows that set none. If ``index`` is set, vectors are checked against its dimension and type.
+    ``name`` is that of the call, ``done`` that of its outcome; a request has at most ``max_rows`` rows and
+    ``max_bytes``. ``namespace`` is for rows that set none. If ``index`` is set, vectors are checked against its
+    dimension and type.
     """
 
     name: ClassVar[str]
+    done: ClassVar[str]
     max_rows: ClassVar[int]
     max_bytes: ClassVar[int]
 
@@ -97,6 +99,14 @@ class Operation(ABC):
     @abstractmethod
     def outcomes(self, result: Any, rows: int) -> Sequence[Outcome]:
         """Return the outcome of each row. Raises ``ValueError`` if the result is not as documented."""
+
+    def replaced(self, fragment: bytes) -> dict[str, Any] | None:  # noqa: ARG002 - some remove nothing
+        """Return the fields of a row that removes what it does not have from a stored vector, else ``None``."""
+        return None
+
+    def warning(self, fields: dict[str, Any], stored: FetchedVector) -> str | None:  # noqa: ARG002 - as above
+        """Return what the row with these :meth:`replaced` fields would remove from a stored vector."""
+        return None
 
     @abstractmethod
     def _of_model(self, row: object) -> dict[str, Any] | None:

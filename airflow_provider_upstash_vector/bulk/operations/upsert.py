@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 import orjson
 
@@ -15,14 +16,17 @@ from airflow_provider_upstash_vector.bulk.operations.base import (
     check_only,
     fragment,
 )
+from airflow_provider_upstash_vector.bulk.options import VectorRowArguments, VectorRowOptions
 from airflow_provider_upstash_vector.bulk.sources import FieldNames
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome
-from airflow_provider_upstash_vector.client import validation
+from airflow_provider_upstash_vector.client import RetryPolicy, validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.metadata_json import metadata_json
-from airflow_provider_upstash_vector.client.models import Data, IndexInfo, Vector
+from airflow_provider_upstash_vector.client.models import Data, FetchedVector, IndexInfo, Vector
 from airflow_provider_upstash_vector.client.wire.call import success
 from airflow_provider_upstash_vector.client.wire.writes import MAX_BODY_BYTES, MAX_ITEMS
+
+_MAX_NAMES_SHOWN = 5
 
 
 class Upsert(Operation):
@@ -32,6 +36,7 @@ class Upsert(Operation):
     """
 
     name = "upsert"
+    done = "upserted"
     max_rows = MAX_ITEMS
     max_bytes = MAX_BODY_BYTES
 
@@ -46,7 +51,24 @@ class Upsert(Operation):
     def outcomes(self, result: Any, rows: int) -> Sequence[Outcome]:
         """Return the outcome of each row. Raises ``ValueError`` if the result is not as documented."""
         success(result)
-        return (Outcome.UPDATED,) * rows
+        return (Outcome.DONE,) * rows
+
+    def replaced(self, fragment: bytes) -> dict[str, Any] | None:
+        """Return the fields of a row: it replaces the whole vector."""
+        fields: dict[str, Any] = orjson.loads(fragment)
+        return fields
+
+    def warning(self, fields: dict[str, Any], stored: FetchedVector) -> str | None:
+        """Return which parts of the stored vector the row does not have."""
+        removed = [] if stored.data is None or "data" in fields else ["its data"]
+        names = (stored.metadata or {}).keys() - fields.get("metadata", {})
+        removed += [f"{name!r} of its metadata" for name in sorted(names)[:_MAX_NAMES_SHOWN]]
+        if not removed:
+            return None
+        return (
+            f"An upsert replaces the whole vector: it removes {', '.join(removed)}, which the rows do not have. "
+            "To keep them, add them to the rows, or update the vectors instead."
+        )
 
     def _of_model(self, row: object) -> dict[str, Any] | None:
         return dict(vars(row)) if isinstance(row, Vector | Data) else None
@@ -74,3 +96,26 @@ def _check_index(index: IndexInfo, vector: object, sparse: object, *, embedded: 
         check_only(index, vector, sparse)
     elif not index.embeds:
         raise WrongIndex("vector", "is missing: the index has no model that embeds data")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpsertOptions(VectorRowOptions):
+    """The options of upserts. Raises ``ValueError`` for an invalid value."""
+
+    operation_type = Upsert
+
+    request_timeout_seconds: Annotated[
+        float, "for each request of up to 1,000 rows, over which the service may take minutes"
+    ] = 600.0
+
+    def policy(self, policy: RetryPolicy) -> RetryPolicy:
+        """Return the policy of requests with rows, which have time for one that takes too long."""
+        seconds = self.request_timeout_seconds
+        total_seconds = policy.total_timeout_seconds + seconds
+        return replace(policy, request_timeout_seconds=seconds, total_timeout_seconds=total_seconds)
+
+
+class UpsertArguments(VectorRowArguments, total=False):
+    """The keyword arguments of :class:`UpsertOptions`."""
+
+    request_timeout_seconds: float

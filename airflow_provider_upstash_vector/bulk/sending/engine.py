@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 import orjson
 
@@ -25,7 +26,7 @@ from airflow_provider_upstash_vector.bulk.sending.wait_queue import WorkerWaitQu
 from airflow_provider_upstash_vector.bulk.tracking.budget import ReservedBudget
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome
 from airflow_provider_upstash_vector.bulk.tracking.recorder import OutcomeRecorder
-from airflow_provider_upstash_vector.client import AsyncVectorClient
+from airflow_provider_upstash_vector.client import AsyncVectorClient, RetryPolicy, retry
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
     RateLimited,
@@ -59,11 +60,13 @@ class Engine:
         budget: ReservedBudget,
         recorder: OutcomeRecorder,
         overwrite_check: OverwriteCheck | None,
+        policy: RetryPolicy,
         concurrency: int,
     ) -> None:
         self._client = client
         self._operation = reader.operation
-        self._timeout_seconds = min(client.policy.request_timeout_seconds, client.policy.total_timeout_seconds)
+        self._policy = policy
+        self._timeout_seconds = min(policy.request_timeout_seconds, policy.total_timeout_seconds)
         self._reader = reader
         self.wait_queue = wait_queue
         self.window = window
@@ -200,7 +203,7 @@ class Engine:
 
     async def _send(self, batch: BatchRequest) -> None:
         if self._overwrite_check is not None and not self._overwrite_check.done:
-            await self._overwrite_check.before(batch.rows[0])
+            await self._overwrite_check.before(batch.rows)
         epoch = self.throttle.epoch
         if batch.sends:
             self.retries += 1
@@ -231,7 +234,7 @@ class Engine:
             except UpstashVectorError as error:
                 await self._after_error(batch, error, epoch, started)
                 return
-        self._outages.updated(epoch, now)
+        self._outages.applied(epoch, now)
         if batch.split is not None:
             batch.split.accepted()
         self.window.settle(batch)
@@ -239,8 +242,8 @@ class Engine:
 
     def _record(self, rows: list[PendingRow], outcomes: Sequence[Outcome]) -> None:
         for row, outcome in zip(rows, outcomes, strict=True):
-            if outcome is Outcome.UPDATED:
-                self.recorder.updated(row.number, row.key[0])
+            if outcome is Outcome.DONE:
+                self.recorder.done(row.number, row.key[0])
             elif self.recorder.missing(row.row, row.key[1], row.key[0]):
                 self._stop_for_failures()
 
@@ -278,7 +281,7 @@ class Engine:
             return
         batch.unproven_since = now
         try:
-            wait = batch.wait_after(self._call(batch), error, self._client, self._unheld_clock)
+            wait = batch.wait_after(error, partial(self._flow, batch))
             await self._pause(wait)
             batch.after_wait()
         except UpstashVectorError as last:
@@ -318,7 +321,7 @@ class Engine:
     def _stop_for(self, stop_reason: StopReason | None) -> None:
         """Stop if there is a reason to, with time for requests in flight to complete."""
         if stop_reason is not None:
-            self.stop(stop_reason, drain_seconds=self._client.policy.request_timeout_seconds)
+            self.stop(stop_reason, drain_seconds=self._policy.request_timeout_seconds)
 
     async def _pause(self, seconds: float) -> None:
         self._paused += 1
@@ -328,6 +331,9 @@ class Engine:
                 await asyncio.wait_for(self._stopped.wait(), seconds)
         finally:
             self._paused -= 1
+
+    def _flow(self, batch: BatchRequest) -> retry.Flow[Sequence[Outcome]]:
+        return self._client.flow(self._call(batch), policy=self._policy, clock=self._unheld_clock)
 
     def _unheld_clock(self) -> float:
         now = time.monotonic()

@@ -63,8 +63,8 @@ class OutageGuard:
         long = self._throttle.seconds_down(now) >= self._client.policy.total_timeout_seconds / 2
         return info() if self._row_probes == 1 or long or self._window.only_aside else None
 
-    def updated(self, epoch: int, now: float) -> None:
-        """Act on an update that was carried out."""
+    def applied(self, epoch: int, now: float) -> None:
+        """Act on a batch that was applied."""
         self.responded(epoch, now)
         self._row_probes = _ROW_PROBES
 
@@ -118,7 +118,7 @@ class OutageGuard:
             sending.cancel()
             stopping.cancel()
         self.responded(epoch, time.monotonic())
-        self._row_probes = 1  # it is the rows, until one of them is updated
+        self._row_probes = 1  # it is the rows, until one of them is applied
         return None
 
     async def never_responds(self) -> bool:

@@ -1,80 +1,65 @@
-"""A warning before updates remove what another tool has stored in the metadata of vectors."""
+"""A warning before rows remove what is stored: the text of another tool, or all that an upsert does not have."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
-from airflow_provider_upstash_vector.bulk.operations.base import Encoded
+from airflow_provider_upstash_vector.bulk.operations.base import Encoded, Operation
 from airflow_provider_upstash_vector.bulk.sending.request import PendingRow
 from airflow_provider_upstash_vector.client import AsyncVectorClient, wire
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
-# LangChain for Python and by convention Mastra, LangChain for JavaScript, LlamaIndex
-TEXT_FIELDS = ("text", "_pageContentLC", "_node_content")
 _MAX_ROWS = 100
 _MAX_READS = 5
 
 log = logging.getLogger(__name__)
 
 
-def replaced_metadata(body: bytes) -> dict[str, Any] | None:
-    """Return the metadata with which an update replaces all there is, ``None`` if it does not."""
-    update: dict[str, Any] = orjson.loads(body)
-    return None if update.get("metadataUpdateMode") == "PATCH" else update.get("metadata")
-
-
-def dropped_fields(stored: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[str]:
-    """Return the fields of other tools that are in ``stored`` and not in ``metadata``, which replaces it."""
-    return [name for name in TEXT_FIELDS if name in stored and name not in metadata]
-
-
 class OverwriteCheck:
-    """Reads one stored vector of the first rows, and warns once if the update drops a field of another tool.
+    """Reads stored vectors of the first rows, and warns once if the operation removes parts of one.
 
     The row is not sent meanwhile. ``done`` is set once nothing is left to check.
     """
 
-    def __init__(self, client: AsyncVectorClient) -> None:
+    def __init__(self, client: AsyncVectorClient, operation: Operation) -> None:
         self._client = client
+        self._operation = operation
         self._lock = asyncio.Lock()
         self._rows_left = _MAX_ROWS
         self._reads_left = _MAX_READS
         self.done = False
 
-    async def before(self, row: Encoded | PendingRow) -> None:
-        """Check a row that has not been sent."""
-        self._rows_left -= 1
-        metadata = replaced_metadata(row.fragment)
-        if metadata is not None:
+    async def before(self, rows: Sequence[Encoded | PendingRow]) -> None:
+        """Check rows of one namespace that have not been sent."""
+        rows = rows[: self._rows_left]
+        self._rows_left -= len(rows)
+        replaced = [fields for row in rows if (fields := self._operation.replaced(row.fragment)) is not None]
+        if replaced:
             async with self._lock:
                 if not self.done:
-                    await self._read(row, metadata)
+                    await self._read(rows[0].key[0], replaced)
         self.done = self.done or self._rows_left <= 0
 
-    async def _read(self, row: Encoded | PendingRow, metadata: dict[str, Any]) -> None:
-        namespace, id = row.key
-        call = next(wire.fetch([id], namespace, include_metadata=True))
+    async def _read(self, namespace: str, replaced: list[dict[str, Any]]) -> None:
+        ids = [fields["id"] for fields in replaced]
+        call = next(wire.fetch(ids, namespace, include_metadata=True, include_data=True))
         timeout_seconds = self._client.policy.request_timeout_seconds
         try:
             # once: whether the service responds is not for a warning to find out
             response = await self._client.send(call.path, call.body, timeout_seconds)
-            (vector,) = self._client.decode(call, response)
+            vectors = self._client.decode(call, response)
         except UpstashVectorError as error:
-            log.warning("Whether the updates remove metadata of other tools could not be checked: %s", error)
+            log.warning("Whether the rows remove what is stored could not be checked: %s", error)
             self.done = True
             return
         self._reads_left -= 1
-        self.done = vector is not None or self._reads_left <= 0
-        if vector is not None and (dropped := dropped_fields(vector.metadata or {}, metadata)):
-            log.warning(
-                "The updates replace all metadata, and remove %s, in which other tools keep the text of vectors, "
-                'from %r in %s and maybe others. To keep it, set metadata_update_mode="PATCH".',
-                " and ".join(map(repr, dropped)),
-                id,
-                f"namespace {namespace!r}" if namespace else "the default namespace",
-            )
+        stored = [(fields, vector) for fields, vector in zip(replaced, vectors, strict=True) if vector is not None]
+        self.done = bool(stored) or self._reads_left <= 0
+        for fields, vector in stored:
+            if warning := self._operation.warning(fields, vector):
+                place = f"namespace {namespace!r}" if namespace else "the default namespace"
+                log.warning("%s This concerns %r in %s, and maybe others.", warning, vector.id, place)
+                break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from typing_extensions import Self
@@ -10,7 +11,7 @@ from airflow_provider_upstash_vector.bulk.operations.base import Encoded
 from airflow_provider_upstash_vector.bulk.sending.batch import Batch, Split
 from airflow_provider_upstash_vector.bulk.sending.window import Window
 from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow
-from airflow_provider_upstash_vector.client import AsyncVectorClient, retry, wire
+from airflow_provider_upstash_vector.client import retry
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
 
@@ -47,16 +48,11 @@ class BatchRequest(Batch[PendingRow]):
         part.sends, part.error, part.unproven_since = self.sends, self.error, self.unproven_since
         return part
 
-    def wait_after(
-        self, call: wire.Call[Any], error: UpstashVectorError, client: AsyncVectorClient, clock: retry.Clock
-    ) -> float:
-        """Return the seconds to wait before the request is sent again; raises ``error`` if it must not be.
-
-        ``clock`` stands still while requests are throttled.
-        """
+    def wait_after(self, error: UpstashVectorError, start_flow: Callable[[], retry.Flow[Any]]) -> float:
+        """Return the seconds to wait before the request is sent again; raises ``error`` if it must not be."""
         self.error = error
         if self._flow is None:
-            self._flow = client.flow(call, clock)
+            self._flow = start_flow()
             next(self._flow)
         step = self._flow.send(error)
         assert isinstance(step, retry.Wait), "an error is followed by a wait"  # noqa: S101 - as the flow is defined

@@ -119,13 +119,13 @@ def for_checkpoint(error: Exception) -> StopReason:
     return StopReason(reason="checkpoint", explanation=explanation, cause=error)
 
 
-def for_index(before: Checkpoint, updated: int, index: IndexInfo) -> StopReason | None:
-    """Return the reason if the index contradicts a checkpoint with ``updated`` rows: they are not in it."""
+def for_index(before: Checkpoint, done: int, outcome: str, index: IndexInfo) -> StopReason | None:
+    """Return the reason if the index contradicts a checkpoint with ``done`` rows: they are not in it."""
     present = {name for name, counts in index.namespaces.items() if _vectors(counts)}
     # a response without namespaces, and rows whose namespace is a guess, contradict nothing
     known = before.namespaces if index.namespaces and not before.unknown_namespace_rows else {}
     emptied = [name for name in known if name not in present]
-    if not updated:
+    if not done:
         return None
     if before.index and before.index != index.identity:
         change = f"the index was {before.index} and is {index.identity} now"
@@ -136,7 +136,7 @@ def for_index(before: Checkpoint, updated: int, index: IndexInfo) -> StopReason 
     else:
         return None
     explanation = (
-        f"{change}, although the checkpoint says that {plural(updated, 'row was', 'rows were')} updated, so it is "
+        f"{change}, although the checkpoint says that {plural(done, 'row was', 'rows were')} {outcome}, so it is "
         f"discarded; when the index has its vectors, run again to send all rows"
     )
     return StopReason(reason="index_changed", explanation=explanation, retryable=False)

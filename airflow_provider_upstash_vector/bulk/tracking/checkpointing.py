@@ -48,7 +48,7 @@ def load_checkpoint(
 ) -> Checkpoint | None:
     """Return the state to resume from, rows of the journal included; ``None`` if it cannot be resumed.
 
-    If the input has changed, the run starts over. The journal does not record namespaces: its updated rows are
+    If the input has changed, the run starts over. The journal does not record namespaces: its done rows are
     counted in ``namespace``, and in ``unknown_namespace_rows``.
     """
     state = store.load()
@@ -69,9 +69,9 @@ def load_checkpoint(
         return started_over(replace(checkpoint, fingerprint=fingerprint))
     tracker = OutcomeTracker(checkpoint.watermark, checkpoint.counts_below_watermark, {**above, **since})
     namespaces = NamespaceCounts(checkpoint.namespaces)
-    updated = sum(outcome == Outcome.UPDATED for outcome in since.values())
-    if updated:
-        namespaces.add(namespace, updated)
+    done = sum(outcome == Outcome.DONE for outcome in since.values())
+    if done:
+        namespaces.add(namespace, done)
     _log_resumed(store, checkpoint, sum(tracker.counts().values()))
     read, digest = max((checkpoint.read, checkpoint.digest), (journal.read, journal.digest))
     return replace(
@@ -84,7 +84,7 @@ def load_checkpoint(
         read=read,
         digest=digest,
         namespaces=namespaces.counts(),
-        unknown_namespace_rows=checkpoint.unknown_namespace_rows + updated,
+        unknown_namespace_rows=checkpoint.unknown_namespace_rows + done,
     )
 
 

@@ -10,7 +10,7 @@ from enum import IntEnum
 class Outcome(IntEnum):
     """Outcome of a completed row; 0 means none."""
 
-    UPDATED = 1
+    DONE = 1
     MISSING = 2
     REJECTED = 3
     FAILED = 4

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_upstash_vector.bulk.operations.base import Operation
 from airflow_provider_upstash_vector.bulk.report import BulkReport, NamespaceCounts
 from airflow_provider_upstash_vector.bulk.sending.limits import RowLimit
 from airflow_provider_upstash_vector.bulk.tracking.failure_lines import UnknownId, failure_line
@@ -46,6 +47,7 @@ class OutcomeRecorder:
         *,
         limit: RowLimit,
         total: int | None,
+        operation: type[Operation],
         missing_fails: bool,
         failures: FailuresFile | None,
         missing: MissingFile | None,
@@ -58,6 +60,7 @@ class OutcomeRecorder:
         self.max_failures = limit.value
         self.allowed_failures = 0  # of the last check
         self._total = total
+        self._operation = operation
         self._missing_fails = missing_fails
         self._failures_file = failures
         self._missing_file = missing
@@ -77,9 +80,9 @@ class OutcomeRecorder:
         if self._journal is not None:
             self._journal.settle(number, outcome)
 
-    def updated(self, number: int, namespace: str) -> None:
-        """Record a row that was updated."""
-        self.settle(number, Outcome.UPDATED)
+    def done(self, number: int, namespace: str) -> None:
+        """Record a row that the service has applied."""
+        self.settle(number, Outcome.DONE)
         self.namespaces.add(namespace)
 
     def missing(self, row: NumberedRow, id: str, namespace: str) -> bool:
@@ -157,13 +160,15 @@ class OutcomeRecorder:
         counts = self.counts()
         return BulkReport(
             total=total,
-            updated=counts[Outcome.UPDATED],
+            done=counts[Outcome.DONE],
             missing=counts[Outcome.MISSING],
             rejected=counts[Outcome.REJECTED],
             failed=counts[Outcome.FAILED],
             not_attempted=total - sum(counts.values()),
             all_read=all_read,
-            updated_by_namespace=self.namespaces.counts(),
+            operation=self._operation.name,
+            outcome=self._operation.done,
+            rows_by_namespace=self.namespaces.counts(),
             failures_path=None if self._failures_file is None else str(self._failures_file),
             missing_path=None if self._missing_file is None else str(self._missing_file),
             **others,

@@ -8,17 +8,24 @@ from datetime import timedelta
 from os import PathLike, fspath
 from typing import Any
 
+from airflow.providers.common.compat.sdk import XComArg
+
 from airflow_provider_upstash_vector.client import literals
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.validation import choice, identifier
 
-_NO_TEMPLATE = re.compile(r"[\w\s-]*")
+_NO_TEMPLATE = re.compile(r"[\w\s.%-]*")
+
+
+def is_literal(value: object) -> bool:
+    """Return whether the value of a template field is known when the DAG is parsed."""
+    return _NO_TEMPLATE.fullmatch(value) is not None if isinstance(value, str) else not isinstance(value, XComArg)
 
 
 def literal_mode(value: object) -> str | None:
     """Return a ``metadata_update_mode``, ``None`` if it is a template; raises ``InvalidRequest`` for any other."""
-    is_literal = isinstance(value, str) and _NO_TEMPLATE.fullmatch(value)
-    return choice(value, "metadata_update_mode", "OVERWRITE", "PATCH") if is_literal else None
+    text = isinstance(value, str) and is_literal(value)
+    return choice(value, "metadata_update_mode", "OVERWRITE", "PATCH") if text else None
 
 
 def optional_text(value: object, field: str) -> str | None:

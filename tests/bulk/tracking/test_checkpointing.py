@@ -50,8 +50,8 @@ def store(tmp_path: Path) -> SlowStore:
 
 def settle(checkpoint_writer: CheckpointWriter, tracker: OutcomeTracker, *numbers: int) -> None:
     for number in numbers:
-        tracker.settle(number, Outcome.UPDATED)
-        checkpoint_writer.journal.settle(number, Outcome.UPDATED)
+        tracker.settle(number, Outcome.DONE)
+        checkpoint_writer.journal.settle(number, Outcome.DONE)
 
 
 def test_a_run_without_a_checkpoint_starts_without_a_warning(
@@ -82,7 +82,7 @@ def test_a_run_resumes_with_the_rows_of_the_journal_if_it_is_there(
         found = load_checkpoint(store, "x")
     assert found is not None
     assert (found.watermark, found.counts_below_watermark) == (2, (2, 0, 0, 0))
-    assert found.outcomes_above_watermark == {4: Outcome.UPDATED, 5: Outcome.REJECTED}
+    assert found.outcomes_above_watermark == {4: Outcome.DONE, 5: Outcome.REJECTED}
     (message,) = caplog.messages
     assert message.startswith("Resuming after 4 completed rows: those, the last at 2025-11-26 00:12:55 UTC, are ")
     assert message.endswith(f"To start over, set resume=False, or delete the checkpoint ({store}).")
@@ -173,7 +173,7 @@ def test_a_run_that_could_not_start_keeps_the_previous_checkpoint_and_journal(st
     CheckpointWriter(store, OutcomeTracker()).close()
     found = load_checkpoint(store, "x")
     assert found is not None
-    assert (found.watermark, found.outcomes_above_watermark) == (1, {3: Outcome.UPDATED})
+    assert (found.watermark, found.outcomes_above_watermark) == (1, {3: Outcome.DONE})
 
 
 def test_errors_of_loading_are_raised(store: SlowStore) -> None:

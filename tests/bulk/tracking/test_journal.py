@@ -22,8 +22,8 @@ def test_settled_rows_are_read_with_the_token(path: Path) -> None:
     journal = Journal(path, 7)
     journal.publish()
     journal.settle(9, Outcome.FAILED)
-    journal.settle(7, Outcome.UPDATED)
-    assert read_journal(path, journal.token, 7).outcomes == {7: Outcome.UPDATED, 9: Outcome.FAILED}
+    journal.settle(7, Outcome.DONE)
+    assert read_journal(path, journal.token, 7).outcomes == {7: Outcome.DONE, 9: Outcome.FAILED}
     assert read_journal(path, "0" * 16, 7).outcomes == {}
     assert read_journal(path, "", 7).outcomes == {}
     journal.close()
@@ -33,12 +33,12 @@ def test_settled_rows_are_read_with_the_token(path: Path) -> None:
 def test_the_previous_journal_stays_until_the_new_one_is_published(path: Path) -> None:
     first = Journal(path, 0)
     first.publish()
-    first.settle(3, Outcome.UPDATED)
+    first.settle(3, Outcome.DONE)
     second = Journal(path, 0)
-    assert read_journal(path, first.token, 0).outcomes == {3: Outcome.UPDATED}
+    assert read_journal(path, first.token, 0).outcomes == {3: Outcome.DONE}
     second.publish()
     assert read_journal(path, first.token, 0).outcomes == {}
-    first.settle(4, Outcome.UPDATED)  # a run that was thought dead writes into its own
+    first.settle(4, Outcome.DONE)  # a run that was thought dead writes into its own
     assert read_journal(path, second.token, 0).outcomes == {}
     first.close()
     second.close()
@@ -87,7 +87,7 @@ def test_only_this_user_can_read_it(path: Path) -> None:
 def test_a_damaged_journal_is_empty(path: Path, damage: bytes) -> None:
     journal = Journal(path, 0, ring_rows=32)
     journal.publish()
-    journal.settle(1, Outcome.UPDATED)
+    journal.settle(1, Outcome.DONE)
     journal.close()
     path.write_bytes(damage and journal.token.encode() + damage)
     assert read_journal(path, journal.token, 0).outcomes == {}
@@ -146,9 +146,9 @@ def test_a_journal_from_before_the_last_boot_is_empty(
         boot_id.write_text(before)
         journal = Journal(path, 0)
         journal.publish()
-        journal.settle(1, Outcome.UPDATED)
+        journal.settle(1, Outcome.DONE)
         journal.close()
-        assert read_journal(path, journal.token, 0).outcomes == {1: Outcome.UPDATED}
+        assert read_journal(path, journal.token, 0).outcomes == {1: Outcome.DONE}
         boot_id.write_text(after)
         assert read_journal(path, journal.token, 0).outcomes == {}
 
@@ -158,6 +158,6 @@ def test_the_digest_is_read_with_the_token(path: Path) -> None:
     journal.publish()
     assert read_journal(path, journal.token, 7)[1:3] == (0, "00" * 16)
     journal.record_digest(10**12, "ab" * 16)
-    journal.settle(7, Outcome.UPDATED)
+    journal.settle(7, Outcome.DONE)
     journal.close()
-    assert read_journal(path, journal.token, 7)[:3] == ({7: Outcome.UPDATED}, 10**12, "ab" * 16)
+    assert read_journal(path, journal.token, 7)[:3] == ({7: Outcome.DONE}, 10**12, "ab" * 16)

@@ -66,7 +66,7 @@ def test_a_second_run_is_refused_until_the_first_ends_or_is_killed(
     server: DevServer, path: Path, run: Run, tmp_path: Path
 ) -> None:
     checkpoint, lock = tmp_path / "c", tmp_path / "c.lock"
-    options = [f"--checkpoint={checkpoint}", "--max-requests-per-second=60", "--no-check-index"]
+    options = [f"--checkpoint={checkpoint}", "--max-rows-per-second=60", "--no-check-index"]
     with running(server, str(path), f"--url={server.url}", *options) as first:
         wait_for_updates(server, 30)
         inode = lock.stat().st_ino
@@ -83,7 +83,7 @@ def test_a_second_run_is_refused_until_the_first_ends_or_is_killed(
         first.kill()
         first.wait(60)
         assert server.requests["update"] < ROWS
-        assert run(path, checkpoint=checkpoint).updated == ROWS
+        assert run(path, checkpoint=checkpoint).done == ROWS
     assert stored(server) == AFTER
     assert server.requests["update"] <= ROWS + 64
     assert not checkpoint.exists()
@@ -155,7 +155,7 @@ def test_a_file_system_without_locks_gives_one_warning(
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    assert run(path, checkpoint=tmp_path / "c").updated == ROWS
+    assert run(path, checkpoint=tmp_path / "c").done == ROWS
     assert server.requests["update"] == ROWS
     (message,) = [message for message in caplog.messages if "lock" in message]
     assert message.startswith(f"{tmp_path / 'c'} cannot be locked ({os.strerror(code)}): make sure that no two")
@@ -198,14 +198,14 @@ def test_a_retry_takes_over_from_a_try_that_still_runs(
 
     errors: list[bulk.BulkJobFailed] = []
     older = threading.Thread(
-        target=lambda: errors.append(failed(lambda: attempt(max_requests_per_second=30))), daemon=True
+        target=lambda: errors.append(failed(lambda: attempt(max_rows_per_second=30))), daemon=True
     )
     older.start()
     wait_for_updates(server, 20)
     with caplog.at_level(logging.INFO):
-        newer = attempt(max_requests_per_second=200)
+        newer = attempt(max_rows_per_second=200)
     older.join(120)
-    assert newer.updated == ROWS
+    assert newer.done == ROWS
     assert [(error.reason, error.retryable) for error in errors] == [("superseded", False)]
     assert "A previous try of this task still runs" in caplog.text
     assert stored(server) == AFTER

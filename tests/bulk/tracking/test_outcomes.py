@@ -63,21 +63,21 @@ def test_no_row_is_settled_twice(rows: list[Outcome], order: Any) -> None:
         tracker.settle(number, rows[number])
         before = tracker.counts()
         with pytest.raises(ValueError, match=f"row {number} is already completed"):
-            tracker.settle(number, Outcome.UPDATED)
+            tracker.settle(number, Outcome.DONE)
         assert tracker.counts() == before
 
 
 def test_rows_above_count_as_below_once_the_gap_is_closed() -> None:
-    tracker = OutcomeTracker(2, (2, 0, 0, 0), {2: Outcome.FAILED, 3: Outcome.MISSING, 5: Outcome.UPDATED})
+    tracker = OutcomeTracker(2, (2, 0, 0, 0), {2: Outcome.FAILED, 3: Outcome.MISSING, 5: Outcome.DONE})
     assert tracker.watermark == 4
     assert tracker.counts_below_watermark == (2, 1, 0, 1)
-    assert tracker.outcomes_above_watermark == {5: Outcome.UPDATED}
+    assert tracker.outcomes_above_watermark == {5: Outcome.DONE}
 
 
 def test_the_outcomes_passed_in_are_not_changed() -> None:
-    above = {0: Outcome.UPDATED}
+    above = {0: Outcome.DONE}
     OutcomeTracker(outcomes_above_watermark=above)
-    assert above == {0: Outcome.UPDATED}
+    assert above == {0: Outcome.DONE}
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_the_outcomes_passed_in_are_not_changed() -> None:
         (3, (1, 1, 1), {}),
         (3, (1, 1, 1, 0, 0), {}),
         (3, (4, -1, 0, 0), {}),
-        (3, (3, 0, 0, 0), {2: Outcome.UPDATED}),
+        (3, (3, 0, 0, 0), {2: Outcome.DONE}),
     ],
 )
 def test_a_state_that_does_not_add_up_is_an_error(watermark: int, below: Any, above: dict[int, Outcome]) -> None:

@@ -72,7 +72,7 @@ class ReadingMachine(RuleBasedStateMachine):
             checkpoint=self.store,
             keep_checkpoint=True,
             check_index=False,
-            concurrency=self.concurrency,
+            max_concurrency=self.concurrency,
             max_failures=len(self.rows),
             progress="none",
         )

@@ -1,4 +1,4 @@
-"""The command line: ``python -m airflow_provider_upstash_vector.bulk updates.jsonl --url https://…``."""
+"""The command line: ``python -m airflow_provider_upstash_vector update updates.jsonl --url https://…``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin
 
 from airflow_provider_upstash_vector import bulk
-from airflow_provider_upstash_vector.bulk.options import OPTION_HELP, BulkOptions
+from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
+from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
+from airflow_provider_upstash_vector.bulk.options import BulkOptions, option_help, option_types
 from airflow_provider_upstash_vector.bulk.sources.field_names import ALL_FIELDS
 from airflow_provider_upstash_vector.client import Endpoint
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
@@ -23,31 +25,43 @@ TOKEN_VARIABLE = "UPSTASH_VECTOR_REST_TOKEN"  # noqa: S105 - the variable's name
 URL_VARIABLE = "UPSTASH_VECTOR_REST_URL"
 _OK, _FAILED, _UNUSABLE = 0, 1, 2
 _CANCELLED = 128  # plus the signal's number, as a shell reports it
+_COMMANDS: dict[str, tuple[type[BulkOptions], str]] = {
+    "update": (UpdateOptions, "Change parts of stored vectors, one request each."),
+    "upsert": (UpsertOptions, "Write whole vectors, up to 1,000 in a request."),
+}
 
 
 def create_parser() -> argparse.ArgumentParser:
-    """Return the parser; its options are named after the arguments of ``bulk.update``."""
+    """Return the parser: a command for each operation, with options named after the arguments in Python."""
     parser = argparse.ArgumentParser(
-        prog="python -m airflow_provider_upstash_vector.bulk",
-        description="Update many vectors from files. Prints the report as JSON; exits with 1 if rows are left or "
+        prog="python -m airflow_provider_upstash_vector",
+        description="Write many vectors from files. Prints the report as JSON; exits with 1 if rows are left or "
         "too many have failed, with 2 if the run could not start, and after SIGINT or SIGTERM with 130 or 143.",
         epilog=f"The token is read from {TOKEN_VARIABLE}, or from the Airflow connection.",
     )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (options, text) in _COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text, epilog=parser.epilog)
+        _add_arguments(command, options)
+    return parser
+
+
+def _add_arguments(parser: argparse.ArgumentParser, options: type[BulkOptions]) -> None:
     parser.add_argument("rows", nargs="+", help="JSON, CSV or Parquet files (.gz, .zst), folders of Spark, globs")
     index = parser.add_mutually_exclusive_group()
     index.add_argument("--url", help=f"the index's REST URL; {URL_VARIABLE} by default")
     index.add_argument("--conn-id", help="an Airflow connection; also reads URIs of object stores")
     parser.add_argument("--failures-path", metavar="FILE", help="JSON Lines file for rejected and failed rows")
-    parser.add_argument("--missing-path", metavar="FILE", help="JSON Lines file for ids that are not in the index")
+    if options is UpdateOptions:
+        text = "JSON Lines file for ids that are not in the index"
+        parser.add_argument("--missing-path", metavar="FILE", help=text)
     parser.add_argument("--checkpoint", metavar="FILE", help="resume from here if a run stopped early")
     parser.add_argument("--progress", choices=["auto", "bar", "log", "none"])
-    for name, kind in get_type_hints(BulkOptions).items():
-        default = getattr(BulkOptions, name)
-        text = OPTION_HELP[name].replace("``", "") + (
-            f" (default: {default})" if default not in {None, ""} else ""
-        )
+    texts = option_help(options)
+    for name, kind in option_types(options).items():
+        default = getattr(options, name)
+        text = texts[name].replace("``", "") + (f" (default: {default})" if default not in {None, ""} else "")
         parser.add_argument(f"--{name.replace('_', '-')}", help=text.replace("%", "%%"), **_parsing(kind))
-    return parser
 
 
 def _parsing(kind: Any) -> dict[str, Any]:
@@ -77,13 +91,17 @@ _PARSING: dict[Any, dict[str, Any]] = {
 }
 
 
-def _run(rows: list[str], url: str | None, conn_id: str | None, arguments: dict[str, Any]) -> bulk.BulkReport:
+def _run(
+    command: str, rows: list[str], url: str | None, conn_id: str | None, arguments: dict[str, Any]
+) -> bulk.BulkReport:
     if conn_id is not None:  # the only part that needs Airflow
         hooks = import_module("airflow_provider_upstash_vector.hooks.upstash_vector")
-        report: bulk.BulkReport = hooks.UpstashVectorHook(conn_id).bulk_update(rows, **arguments)
+        hook = hooks.UpstashVectorHook(conn_id)
+        report: bulk.BulkReport = getattr(hook, f"bulk_{command}")(rows, **arguments)
         return report
     endpoint = Endpoint.of(url or os.environ.get(URL_VARIABLE), os.environ.get(TOKEN_VARIABLE))
-    return bulk.update(rows, endpoint, **arguments)
+    start: Callable[..., bulk.BulkReport] = getattr(bulk, command)
+    return start(rows, endpoint, **arguments)
 
 
 class _Signals:
@@ -104,13 +122,13 @@ class _Signals:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     parsed = vars(create_parser().parse_args(arguments))
-    rows, url, conn_id = (parsed.pop(name) for name in ("rows", "url", "conn_id"))
+    command, rows, url, conn_id = (parsed.pop(name) for name in ("command", "rows", "url", "conn_id"))
     cancel_token = bulk.CancelToken()
     signals = _Signals(cancel_token)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     given = {name: value for name, value in parsed.items() if value is not None}
     try:
-        report = _run(rows, url, conn_id, {**given, "cancel_token": cancel_token})
+        report = _run(command, rows, url, conn_id, {**given, "cancel_token": cancel_token})
     except bulk.BulkJobFailed as error:
         print(json.dumps(error.report.to_dict()))  # noqa: T201 - the program's output
         print(f"error: {error.args[1]}", file=sys.stderr)  # noqa: T201 - as above
