@@ -25,7 +25,7 @@ TOKEN_VARIABLE = "UPSTASH_VECTOR_REST_TOKEN"  # noqa: S105 - the variable's name
 URL_VARIABLE = "UPSTASH_VECTOR_REST_URL"
 _OK, _FAILED, _UNUSABLE = 0, 1, 2
 _CANCELLED = 128  # plus the signal's number, as a shell reports it
-_COMMANDS: dict[str, tuple[type[BulkOptions], str]] = {
+COMMANDS: dict[str, tuple[type[BulkOptions], str]] = {
     "update": (UpdateOptions, "Change parts of stored vectors, one request each."),
     "upsert": (UpsertOptions, "Write whole vectors, up to 1,000 in a request."),
 }
@@ -40,7 +40,7 @@ def create_parser() -> argparse.ArgumentParser:
         epilog=f"The token is read from {TOKEN_VARIABLE}, or from the Airflow connection.",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, (options, text) in _COMMANDS.items():
+    for name, (options, text) in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text, epilog=parser.epilog)
         _add_arguments(command, options)
     return parser

@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_upstash_vector.bulk.__main__ import create_parser
-from airflow_provider_upstash_vector.bulk.options import BulkOptions
+from airflow_provider_upstash_vector.__main__ import COMMANDS, create_parser
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from tests.support.bulk_runs import fill, stored
 from tests.support.index_fixtures import connection_json
@@ -31,7 +30,7 @@ def path(server: DevServer, tmp_path: Path) -> Path:
 
 def command(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "airflow_provider_upstash_vector.bulk", *map(str, arguments)],
+        [sys.executable, "-m", "airflow_provider_upstash_vector", "update", *map(str, arguments)],
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -78,7 +77,7 @@ def test_too_many_failures_exit_with_1_and_the_report(server: DevServer, path: P
     [
         (["/nowhere.jsonl", "--url", "http://127.0.0.1:1"], "there is no file /nowhere.jsonl"),
         (["rows.jsonl"], "The REST URL is missing"),
-        (["rows.jsonl", "--url", "http://127.0.0.1:1", "--max_concurrency=0"], "max_concurrency must be from 1"),
+        (["rows.jsonl", "--url", "http://127.0.0.1:1", "--max-concurrency=0"], "max_concurrency must be from 1"),
         (["rows.jsonl", "--url", "http://127.0.0.1:1", "--shard=2"], "argument --shard"),
         (["rows.jsonl", "--url", "http://127.0.0.1:1", "--max-failures=0.01"], 'write "1%"'),
         (["s3://bucket/rows.jsonl", "--url", "http://127.0.0.1:1"], "only Airflow reads s3://"),
@@ -102,7 +101,7 @@ def test_a_signal_stops_the_run_as_a_cancellation_does(
     path.write_text("".join(f'{{"id": "{id}", "metadata": {{"n": 1}}}}\n' for id in ids))
     if hanging:
         server.faults.add(Fault(kind="slow", seconds=20.0, command="update"))
-    program = [sys.executable, "-m", "airflow_provider_upstash_vector.bulk", str(path), "--url", server.url]
+    program = [sys.executable, "-m", "airflow_provider_upstash_vector", "update", str(path), "--url", server.url]
     options = [f"--checkpoint={checkpoint}", "--max-rows-per-second=100", "--progress=log"]
     environment = {**os.environ, "UPSTASH_VECTOR_REST_TOKEN": server.token}
     process = subprocess.Popen(
@@ -147,16 +146,20 @@ VALUES: dict[str, tuple[str, Any]] = {
     "shard": ("=1/3", (1, 3)),
     "format": ("=csv", "csv"),
     "metadata_fields": ("=genre,year", ["genre", "year"]),
+    "request_timeout_seconds": ("=60", 60.0),
 }
 
 
-def test_every_option_of_a_run_is_an_option_of_the_command_line() -> None:
-    for option in fields(BulkOptions):
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_of_a_run_is_an_option_of_the_command_line(command: str) -> None:
+    for option in fields(COMMANDS[command][0]):
         text, value = VALUES.get(option.name, ("=x", "x"))
         if option.default is True:
             text, value = "", False
         no = "no-" if option.default is True else ""
-        parsed = vars(create_parser().parse_args(["rows.jsonl", f"--{no}{option.name.replace('_', '-')}{text}"]))
+        parsed = vars(
+            create_parser().parse_args([command, "rows.jsonl", f"--{no}{option.name.replace('_', '-')}{text}"])
+        )
         result = parsed[option.name]
         assert (result, type(result)) == (value, type(value))
-        assert [name for name, other in parsed.items() if other is not None] == ["rows", option.name]
+        assert [name for name, other in parsed.items() if other is not None] == ["command", "rows", option.name]

@@ -17,7 +17,7 @@ import pytest
 from upath import UPath
 
 from airflow_provider_upstash_vector import bulk
-from airflow_provider_upstash_vector.bulk.__main__ import main
+from airflow_provider_upstash_vector.__main__ import main
 from airflow_provider_upstash_vector.client import Endpoint
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
@@ -39,7 +39,7 @@ def missing(path: Any) -> list[tuple[str, str]]:
     return sorted((line["id"], line["namespace"]) for line in lines)
 
 
-@pytest.mark.parametrize("on_missing", ["count", "fail"])
+@pytest.mark.parametrize("on_missing", ["ignore", "skip", "fail"])
 @pytest.mark.parametrize("place", ["local", "memory"])
 def test_runs_that_stop_and_resume_leave_each_id_once(
     server: DevServer, run: Run, tmp_path: Path, place: str, on_missing: str
@@ -67,7 +67,7 @@ def test_a_killed_run_leaves_each_id_once(server: DevServer, run: Run, tmp_path:
     arguments = [str(rows), f"--missing-path={path}", f"--checkpoint={checkpoint}", "--max-rows-per-second=40"]
     environment = {"UPSTASH_VECTOR_REST_TOKEN": server.token, "UPSTASH_VECTOR_REST_URL": server.url}
     process = subprocess.Popen(
-        [sys.executable, "-m", "airflow_provider_upstash_vector.bulk", *arguments],
+        [sys.executable, "-m", "airflow_provider_upstash_vector", "update", *arguments],
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

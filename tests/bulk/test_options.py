@@ -1,25 +1,46 @@
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Callable
 from dataclasses import fields
 from enum import Enum
 from typing import Any, get_type_hints
 
 import pytest
 
-from airflow_provider_upstash_vector.bulk.options import MAX_CONCURRENCY, OPTION_HELP, BulkArguments, BulkOptions
+from airflow_provider_upstash_vector.bulk.api import (
+    RunArguments,
+    update,
+    upsert,
+)
+from airflow_provider_upstash_vector.bulk.operations.update import UpdateArguments, UpdateOptions
+from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertArguments, UpsertOptions
+from airflow_provider_upstash_vector.bulk.options import MAX_CONCURRENCY, BulkOptions, option_help, option_types
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, Shard
 
+OPERATIONS: dict[type[BulkOptions], tuple[Any, Callable[..., Any]]] = {
+    UpdateOptions: (UpdateArguments, update),
+    UpsertOptions: (UpsertArguments, upsert),
+}
 
-def test_the_keyword_arguments_have_the_types_of_the_options() -> None:
-    assert {"namespace": str, **get_type_hints(BulkArguments)} == get_type_hints(BulkOptions)
+
+@pytest.mark.parametrize("options", OPERATIONS, ids=lambda options: options.__name__)
+def test_the_keyword_arguments_have_the_types_of_the_options(options: type[BulkOptions]) -> None:
+    arguments, start = OPERATIONS[options]
+    assert {"namespace": str, **get_type_hints(arguments)} == option_types(options)
+    parameters = inspect.signature(start).parameters
+    assert {name: parameters[name].default for name in option_types(options)} == vars(options())
+    assert RunArguments.__annotations__.keys() <= parameters.keys()
 
 
-def test_every_option_has_help_and_a_default() -> None:
-    assert [*OPTION_HELP] == [option.name for option in fields(BulkOptions) if hasattr(BulkOptions, option.name)]
-    assert all(OPTION_HELP.values())
-    assert f"1 to {MAX_CONCURRENCY:,}" in OPTION_HELP["max_concurrency"]
-    assert BulkOptions().names == FieldNames()
+@pytest.mark.parametrize("options", OPERATIONS, ids=lambda options: options.__name__)
+def test_every_option_has_help_and_a_default(options: type[BulkOptions]) -> None:
+    texts = option_help(options)
+    assert [*texts] == [option.name for option in fields(options) if hasattr(options, option.name)]
+    assert all(texts.values())
+    assert f"1 to {MAX_CONCURRENCY:,}" in texts["max_concurrency"]
+    assert options().names == FieldNames()
 
 
 @pytest.mark.parametrize(
@@ -30,7 +51,7 @@ def test_every_option_has_help_and_a_default() -> None:
         ("time_limit_seconds", [0, -1.5, math.nan, math.inf, False, "5"]),
         ("max_failures", [-1, 1.5, math.nan, True, "-1", "101%", "1 row", None]),
         ("daily_budget", [0, True, 1.5, "5"]),
-        ("on_missing", ["ignore", None, True, ["count"]]),
+        ("on_missing", ["count", None, True, ["ignore"]]),
         ("on_budget", ["stop", None, 1]),
         ("format", ["xml", "", 1]),
         ("metadata_fields", ["genre", [], 5]),
@@ -44,7 +65,7 @@ def test_every_option_has_help_and_a_default() -> None:
 def test_an_invalid_value_is_rejected_with_the_name_of_the_option(name: str, values: list[Any]) -> None:
     for value in values:
         with pytest.raises(ValueError, match=name):
-            BulkOptions(**{name: value})
+            UpdateOptions(**{name: value})
 
 
 @pytest.mark.parametrize(
@@ -64,23 +85,23 @@ def test_an_invalid_value_is_rejected_with_the_name_of_the_option(name: str, val
     ],
 )
 def test_a_valid_value_is_accepted(arguments: dict[str, Any]) -> None:
-    BulkOptions(**arguments)
+    UpdateOptions(**arguments)
 
 
 def test_an_unknown_option_is_rejected_by_name() -> None:
     for name in ("concurency", "speed_field"):
         with pytest.raises(TypeError, match=name):
-            BulkOptions(**{name: "x"})  # type: ignore[arg-type]  # the mistake in question
+            UpdateOptions(**{name: "x"})  # type: ignore[arg-type]  # the mistake in question
 
 
 def test_names_of_the_rows_fields() -> None:
-    options = BulkOptions(id_field="pk", metadata_update_mode_field="how")
+    options = UpdateOptions(id_field="pk", metadata_update_mode_field="how")
     assert options.names == FieldNames(id="pk", metadata_update_mode="how")
 
 
 def test_the_part_of_a_shard() -> None:
-    assert BulkOptions(shard=[1, 2]).part() == Shard(1, 2)
-    assert BulkOptions().part() is None
+    assert UpdateOptions(shard=[1, 2]).part() == Shard(1, 2)
+    assert UpdateOptions().part() is None
 
 
 def test_the_fingerprint_changes_with_options_that_select_rows_or_change_requests() -> None:
@@ -94,7 +115,8 @@ def test_the_fingerprint_changes_with_options_that_select_rows_or_change_request
         {"id_field": "a b", "vector_field": "c"},
         {"id_field": "a", "vector_field": "b c"},
     ]
-    assert len({BulkOptions(**arguments).fingerprint() for arguments in different}) == len(different)
+    fingerprints = {UpdateOptions(**arguments).fingerprint() for arguments in different}
+    assert len({*fingerprints, UpsertOptions().fingerprint()}) == len(different) + 1
 
 
 class Name(str, Enum):
@@ -103,7 +125,7 @@ class Name(str, Enum):
 
 def test_the_fingerprint_is_the_same_for_equivalent_options() -> None:
     def fingerprint(**arguments: Any) -> str:
-        return BulkOptions(**arguments).fingerprint()
+        return UpdateOptions(**arguments).fingerprint()
 
     assert fingerprint(metadata_update_mode="patch") == fingerprint(metadata_update_mode="PATCH")
     assert fingerprint(shard=[0, 2]) == fingerprint(shard=(0, 2)) == fingerprint(shard=Shard(0, 2))

@@ -110,9 +110,9 @@ def test_a_producer_that_is_idle_does_not_hinder_a_stop(run: Run, idle: Path) ->
 
 
 def command(server: DevServer, path: str, *options: str, **arguments: Any) -> subprocess.Popen[str]:
-    module = "airflow_provider_upstash_vector.bulk"
+    module = "airflow_provider_upstash_vector"
     return subprocess.Popen(
-        [sys.executable, "-m", module, path, "--url", server.url, "--format=jsonl", *options],
+        [sys.executable, "-m", module, "update", path, "--url", server.url, "--format=jsonl", *options],
         env={**os.environ, "UPSTASH_VECTOR_REST_TOKEN": server.token},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

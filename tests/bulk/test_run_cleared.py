@@ -138,7 +138,7 @@ def test_what_contradicts_a_checkpoint(
     counts = info.get("namespaces", {})
     namespaces = {name: {"vectorCount": count, "pendingVectorCount": 0} for name, count in counts.items()}
     index = IndexInfo.model_validate({**INFO, **info, "namespaces": namespaces})
-    stop_reason = for_index(Checkpoint(fingerprint="x", **before), updated, index)
+    stop_reason = for_index(Checkpoint(fingerprint="x", **before), updated, "updated", index)
     assert (stop_reason is not None) == contradicts
 
 

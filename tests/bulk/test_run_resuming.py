@@ -36,7 +36,16 @@ AFTER = {f"v{n % IDS}": {"n": n} for n in range(ROWS)}
 
 def command(server: DevServer, path: Path, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "airflow_provider_upstash_vector.bulk", str(path), "--url", server.url, *options],
+        [
+            sys.executable,
+            "-m",
+            "airflow_provider_upstash_vector",
+            "update",
+            str(path),
+            "--url",
+            server.url,
+            *options,
+        ],
         env={**os.environ, "UPSTASH_VECTOR_REST_TOKEN": server.token},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -57,7 +66,7 @@ def test_kill_9_loses_nothing_and_sends_one_window_twice(
 ) -> None:
     checkpoint, failures = tmp_path / "checkpoint.json", tmp_path / "failures.jsonl"
     path.write_text('{"id": ""}\n' + path.read_text())
-    options = [f"--checkpoint={checkpoint}", f"--max_concurrency={CONCURRENCY}", "--max-failures=1"]
+    options = [f"--checkpoint={checkpoint}", f"--max-concurrency={CONCURRENCY}", "--max-failures=1"]
     options += ["--max-rows-per-second=1000", f"--failures-path={failures}"]
     killed = command(server, path, *options)
     wait_for_updates(server, 100)
@@ -80,7 +89,7 @@ def test_kill_9_loses_nothing_and_sends_one_window_twice(
 
 def test_killed_again_and_again(server: DevServer, path: Path, tmp_path: Path) -> None:
     server.faults.add(Fault(kind="status", status=503, probability=0.05, command="update"))
-    options = (f"--checkpoint={tmp_path / 'c'}", f"--max_concurrency={CONCURRENCY}", "--max-rows-per-second=1000")
+    options = (f"--checkpoint={tmp_path / 'c'}", f"--max-concurrency={CONCURRENCY}", "--max-rows-per-second=1000")
     for part in range(1, 6):
         killed = command(server, path, *options)
         wait_for_updates(server, part * 500)

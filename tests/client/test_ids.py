@@ -16,8 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector.assets.uris import asset_uri
-from airflow_provider_upstash_vector.bulk.operations.update import Update
-from airflow_provider_upstash_vector.bulk.options import BulkOptions
+from airflow_provider_upstash_vector.bulk.operations.update import Update, UpdateOptions
 from airflow_provider_upstash_vector.bulk.sources import FieldNames
 from airflow_provider_upstash_vector.client import Data, Vector, VectorUpdate, wire
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
@@ -82,7 +81,7 @@ NAMESPACES: dict[str, Callable[[Any], Any]] = {
     "rename_namespace of": lambda name: wire.rename_namespace(name, "new").namespace,
     "bulk": lambda name: Update(FieldNames()).encode({"id": "a", "data": "x", "namespace": name}).namespace,
     "bulk default": lambda name: Update(FieldNames(), namespace=name).encode({"id": "a", "data": "x"}).namespace,
-    "bulk option": lambda name: BulkOptions(namespace=name).namespace,
+    "bulk option": lambda name: UpdateOptions(namespace=name).namespace,
     "operator": lambda name: optional_text(name, "namespace"),
     "asset": lambda name: asset_uri("index.upstash.io", name).rpartition("/")[2],
     "wait": lambda name: _names(condition(name, None, None))[0],

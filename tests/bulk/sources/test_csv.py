@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_upstash_vector.bulk.operations.update import Update
-from airflow_provider_upstash_vector.bulk.options import BulkOptions
+from airflow_provider_upstash_vector.bulk.operations.update import Update, UpdateOptions
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, InvalidRows, Unreadable, csv_records
 from airflow_provider_upstash_vector.bulk.sources.base import MAX_ROW_BYTES
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
@@ -292,8 +291,8 @@ def test_wrong_quotes_are_found_whatever_separates_the_cells(tmp_path: Path) -> 
 @pytest.mark.parametrize("delimiter", ["", ",,", '"', "\n", "\r", 5, b","])
 def test_a_delimiter_is_one_character(delimiter: Any) -> None:
     with pytest.raises(ValueError, match="delimiter must be one character"):
-        BulkOptions(delimiter=delimiter)
+        UpdateOptions(delimiter=delimiter)
 
 
 def test_a_tab_may_be_written_as_in_python() -> None:
-    assert BulkOptions(delimiter="\\t").delimiter == BulkOptions(delimiter="\t").delimiter == "\t"
+    assert UpdateOptions(delimiter="\\t").delimiter == UpdateOptions(delimiter="\t").delimiter == "\t"

@@ -13,8 +13,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from airflow_provider_upstash_vector.bulk.operations.update import Update
-from airflow_provider_upstash_vector.bulk.options import BulkOptions
+from airflow_provider_upstash_vector.bulk.operations.update import Update, UpdateOptions
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, InvalidJson, InvalidRows
 from airflow_provider_upstash_vector.bulk.sources.columns import metadata_value
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
@@ -71,8 +70,8 @@ COLUMNS = {"CSV", "CSV with semicolons", "Parquet", "Arrow", "Arrow stream", "pa
 
 def bodies(rows: object, **options: Any) -> list[Any]:
     mode = options.pop("metadata_update_mode", None)
-    encoder = Update(BulkOptions(**options).names, metadata_update_mode=mode)
-    names = BulkOptions(**options).names
+    encoder = Update(UpdateOptions(**options).names, metadata_update_mode=mode)
+    names = UpdateOptions(**options).names
     found = values(rows, **{name: getattr(names, name) for name in FieldNames.__dataclass_fields__})
     return [json.loads(encoder.encode(row).fragment) for row in found]
 
@@ -217,14 +216,16 @@ def test_a_cell_of_csv_is_text_unless_it_is_plainly_another_value(cell: str, val
 )
 def test_invalid_names(fields: Any, message: str) -> None:
     with pytest.raises(InvalidRows, match=message):
-        BulkOptions(metadata_fields=fields)
+        UpdateOptions(metadata_fields=fields)
 
 
 def test_the_fields_are_a_part_of_what_is_sent() -> None:
-    fingerprints = [BulkOptions(metadata_fields=fields).fingerprint() for fields in (None, "*", ["a"], ["b"])]
-    fingerprints.append(BulkOptions(delimiter=";").fingerprint())
+    fingerprints = [UpdateOptions(metadata_fields=fields).fingerprint() for fields in (None, "*", ["a"], ["b"])]
+    fingerprints.append(UpdateOptions(delimiter=";").fingerprint())
     assert len({*fingerprints}) == len(fingerprints)
-    assert BulkOptions(metadata_fields=["a"]).fingerprint() == BulkOptions(metadata_fields=("a",)).fingerprint()
+    assert (
+        UpdateOptions(metadata_fields=["a"]).fingerprint() == UpdateOptions(metadata_fields=("a",)).fingerprint()
+    )
 
 
 def test_cells_of_vectors_and_metadata_may_be_python_literals(tmp_path: Path) -> None:

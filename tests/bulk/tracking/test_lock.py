@@ -43,7 +43,7 @@ def path(server: DevServer, tmp_path: Path) -> Path:
 def running(server: DevServer, *command: str) -> Iterator[subprocess.Popen[str]]:
     """Run the command line; it is killed in the end."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "airflow_provider_upstash_vector.bulk", *command],
+        [sys.executable, "-m", "airflow_provider_upstash_vector", "update", *command],
         env={**os.environ, "UPSTASH_VECTOR_REST_TOKEN": server.token},
         stdout=subprocess.PIPE,
         text=True,
