@@ -237,7 +237,7 @@ class Job:
             window=Window(
                 BatchRequest,
                 _MAX_LEAD_ROWS,
-                max_rows=reader.operation.max_rows,
+                max_rows=options.max_rows,
                 max_bytes=reader.operation.max_bytes,
             ),
             throttle=Throttle(

@@ -105,6 +105,11 @@ class BulkOptions:
         """Whether an unknown id is a failure."""
         return False
 
+    @property
+    def max_rows(self) -> int:
+        """The rows that a request may have."""
+        return self.operation_type.max_rows
+
     def part(self) -> Shard | None:
         """Return the shard."""
         return None if self.shard is None else Shard(*self.shard)

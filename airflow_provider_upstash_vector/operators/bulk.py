@@ -122,9 +122,11 @@ class BulkUpsertVectorsOperator(_VectorRowsOperator):
     def __init__(
         self,
         *,
+        max_rows_per_request: int = UpsertOptions.max_rows_per_request,
         request_timeout_seconds: float | str | XComArg = UpsertOptions.request_timeout_seconds,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.max_rows_per_request = max_rows_per_request
         self.request_timeout_seconds = request_timeout_seconds
         self.check_options()

@@ -104,9 +104,21 @@ class UpsertOptions(VectorRowOptions):
 
     operation_type = Upsert
 
+    max_rows_per_request: Annotated[
+        int, "1 to 1,000; a request also ends at 1 MB, which is some 60 rows of 1,536 dimensions"
+    ] = MAX_ITEMS
     request_timeout_seconds: Annotated[
         float, "for each request of up to 1,000 rows, over which the service may take minutes"
     ] = 600.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        validation.whole_number(self.max_rows_per_request, "max_rows_per_request", MAX_ITEMS)
+
+    @property
+    def max_rows(self) -> int:
+        """The rows that a request may have."""
+        return self.max_rows_per_request
 
     def policy(self, policy: RetryPolicy) -> RetryPolicy:
         """Return the policy of requests with rows, which have time for one that takes too long."""
@@ -118,4 +130,5 @@ class UpsertOptions(VectorRowOptions):
 class UpsertArguments(VectorRowArguments, total=False):
     """The keyword arguments of :class:`UpsertOptions`."""
 
+    max_rows_per_request: int
     request_timeout_seconds: float
