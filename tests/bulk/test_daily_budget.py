@@ -46,6 +46,7 @@ def test_kills_never_exceed_the_budget_and_waste_little(tmp_path: Path, budget: 
                 sys.executable,
                 "-m",
                 "tests.support.killed_run",
+                "update",
                 server.url,
                 str(path),
                 str(tmp_path / "c"),

@@ -21,7 +21,9 @@ ROWS = 6_000
 POLICY = replace(RetryPolicy(), request_timeout_seconds=5.0)
 
 
-def run_through(server: SlowServer, outage: Outage, seconds: float, concurrency: int, tally: Tally) -> None:
+def run_through(
+    operation: str, server: SlowServer, outage: Outage, seconds: float, concurrency: int, tally: Tally
+) -> None:
     order = [place % (2 * concurrency) for place in range(ROWS)]
     random.shuffle(order)
 
@@ -35,12 +37,13 @@ def run_through(server: SlowServer, outage: Outage, seconds: float, concurrency:
     thread.start()
     tally.inputs += 1
     try:
-        report = bulk.update(
-            [{"id": f"v{id}", "data": str(number)} for number, id in enumerate(order)],
+        report = getattr(bulk, operation)(
+            [{"id": f"v{id}", "vector": [1, 1], "data": str(number)} for number, id in enumerate(order)],
             Endpoint.of(server.url, "token"),
             max_concurrency=concurrency,
             policy=POLICY,
             progress="none",
+            **({"max_rows_per_request": 5} if operation == "upsert" else {}),
         )
     except bulk.BulkJobFailed as error:
         tally.failed += 1
@@ -54,14 +57,17 @@ def run_through(server: SlowServer, outage: Outage, seconds: float, concurrency:
 
 
 @pytest.mark.parametrize(
-    ("outage", "seconds", "concurrency", "runs"),
+    ("operation", "outage", "seconds", "concurrency", "runs"),
     [
-        ("503", 2.0, 64, 1),
-        ("refused", 1.0, 64, 1),
-        ("refused", 2.0, 64, 1),
-        ("timeouts", 1.0, 64, 1),
+        ("update", "503", 2.0, 64, 1),
+        ("update", "refused", 1.0, 64, 1),
+        ("update", "refused", 2.0, 64, 1),
+        ("update", "timeouts", 1.0, 64, 1),
+        ("upsert", "503", 1.0, 8, 1),
+        ("upsert", "refused", 1.0, 8, 1),
         *(
-            pytest.param(outage, seconds, concurrency, runs, marks=LONG)
+            pytest.param(operation, outage, seconds, concurrency, runs, marks=LONG)
+            for operation in ("update", "upsert")
             for outage in ("503", "refused", "timeouts")
             for seconds, runs in ((1.0, 5), (5.0, 3), (30.0, 2))
             for concurrency in (64, 512)
@@ -69,13 +75,13 @@ def run_through(server: SlowServer, outage: Outage, seconds: float, concurrency:
     ],
 )
 def test_runs_complete_after_an_outage(
-    outage: Outage, seconds: float, concurrency: int, runs: int, capsys: pytest.CaptureFixture[str]
+    operation: str, outage: Outage, seconds: float, concurrency: int, runs: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tally = Tally()
     for _ in range(runs):
         with SlowServer() as server:
-            run_through(server, outage, seconds, concurrency, tally)
+            run_through(operation, server, outage, seconds, concurrency, tally)
     with capsys.disabled():
-        sys.stdout.write(f"\n{outage} for {seconds:g} s, {concurrency} in flight: {tally}\n")
+        sys.stdout.write(f"\n{operation}, {outage} for {seconds:g} s, {concurrency} in flight: {tally}\n")
     assert (tally.inputs, tally.completed) == (runs, runs)
     assert (tally.failed, tally.stale, tally.overlapping) == (0, 0, 0)

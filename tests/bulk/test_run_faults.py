@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_upstash_vector import bulk
+from airflow_provider_upstash_vector.client import Endpoint
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from tests.support.bulk_runs import PATIENT, Run, fill, stored
 
@@ -80,3 +82,22 @@ def test_rows_with_unreadable_responses_may_have_been_applied(
     assert 0 < report.failed < 1_000
     assert report.done + report.failed == report.total == len(rows)
     assert report.retries == 0
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_every_upsert_lands_in_order_whatever_goes_wrong(
+    server: DevServer, endpoint: Endpoint, fault: dict[str, Any]
+) -> None:
+    changed, _ = changes()
+    rows = [{"id": row["id"], "vector": [1, 1], "metadata": row["metadata"]} for row in changed]
+    # fewer requests than updates, each of several rows
+    more = {"probability": min(0.3, 5 * fault["probability"])} if "probability" in fault else {}
+    server.faults.add(Fault(**{"times": 10**9, **fault, **more}, command="upsert"))
+    slow = fault["kind"] in {"slow", "drip"}
+    timeout: dict[str, Any] = {"request_timeout_seconds": IMPATIENT.request_timeout_seconds} if slow else {}
+    report = bulk.upsert(rows, endpoint, policy=PATIENT, max_rows_per_request=7, progress="none", **timeout)
+    server.faults.clear()
+
+    assert stored(server) == {row["id"]: row["metadata"] for row in rows}
+    assert (report.total, report.done) == (ROWS, ROWS)
+    assert report.retries > 0

@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.support.slow_server import SlowServer
 
 IDS = 300
+DONE = {"update": "updated", "upsert": "upserted"}
 _DEADLINE_SECONDS = 120
 
 
@@ -38,7 +39,7 @@ class Tally:
 
 
 def kill_in_a_loop(
-    kind: str, kills: int, folder: Path, random_value: random.Random, *, rows: int, limited: bool
+    operation: str, kind: str, kills: int, folder: Path, random_value: random.Random, *, rows: int, limited: bool
 ) -> Tally:
     """Process inputs of ``rows`` rows until there were so many kills, each amid requests.
 
@@ -52,13 +53,16 @@ def kill_in_a_loop(
             server.seconds, server.slow_share, server.slow_seconds = 0.001, 0.01, 0.6
             order = [place % IDS for place in range(rows)]
             random_value.shuffle(order)
-            _process(kind, limited, folder / f"{kind}{number}", order, kills, server, random_value, tally)
+            _process(
+                operation, kind, limited, folder / f"{kind}{number}", order, kills, server, random_value, tally
+            )
             tally.resent += len(server.times) - rows
             examine(server, tally)
     raise AssertionError  # the loop returns
 
 
 def _process(
+    operation: str,
     kind: str,
     limited: bool,
     folder: Path,
@@ -77,7 +81,16 @@ def _process(
         # slower than rows are settled, so that a resumed run reads those above the watermark bit by bit
         rate = 0 if not limited else random_value.choice([1_000, 40]) if killing else 1_000
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.killed_run", server.url, str(path), str(checkpoint), kind]
+            [
+                sys.executable,
+                "-m",
+                "tests.support.killed_run",
+                operation,
+                server.url,
+                str(path),
+                str(checkpoint),
+                kind,
+            ]
             + ([str(rate)] if rate else []),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -90,7 +103,7 @@ def _process(
         else:
             output, _ = process.communicate(timeout=_DEADLINE_SECONDS)
             if process.returncode == 0:
-                tally.completed += json.loads(output)["updated"] == len(order)
+                tally.completed += json.loads(output)[DONE[operation]] == len(order)
                 return
             tally.failed += 1
         server.begin_process()

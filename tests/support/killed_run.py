@@ -1,4 +1,4 @@
-"""A bulk run to be killed: ``python -m tests.support.killed_run URL ROWS CHECKPOINT KIND [RATE [BUDGET]]``.
+"""A bulk run to be killed: ``… -m tests.support.killed_run OPERATION URL ROWS CHECKPOINT KIND [RATE [BUDGET]]``.
 
 Prints its report. ``ROWS`` is a JSON Lines file, from which rows of every other kind are made.
 """
@@ -20,6 +20,7 @@ from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import Endpoint
 
 BATCH_ROWS, PAUSE_SECONDS = 200, 0.03
+MAX_ROWS = 5  # of an upsert request
 
 
 def all_rows(path: Path) -> list[dict[str, Any]]:
@@ -105,10 +106,17 @@ KINDS: dict[str, Callable[[Path], object]] = {
 
 
 def main(
-    url: str, rows: str, checkpoint: str, kind: str, rate: str | None = None, budget: str | None = None
+    operation: str,
+    url: str,
+    rows: str,
+    checkpoint: str,
+    kind: str,
+    rate: str | None = None,
+    budget: str | None = None,
 ) -> None:
     """Run once."""
-    report = bulk.update(
+    batches = {"max_rows_per_request": MAX_ROWS} if operation == "upsert" else {}
+    report = getattr(bulk, operation)(
         KINDS[kind](Path(rows)),
         Endpoint.of(url, "token"),
         checkpoint=checkpoint,
@@ -117,6 +125,7 @@ def main(
         max_rows_per_second=float(rate) if rate else None,
         daily_budget=int(budget) if budget else None,
         progress="none",
+        **batches,
     )
     sys.stdout.write(json.dumps(report.to_dict()))
 

@@ -28,7 +28,9 @@ def _response(body: bytes) -> bytes:
 
 
 class SlowServer:
-    """Responds after ``seconds``, to a share after ``slow_seconds``, and with 500 to updates of ``poison`` ids.
+    """Responds after ``seconds``, to a share after ``slow_seconds``, and with 500 to requests with ``poison`` ids.
+
+    ``times`` and ``received`` have the rows of updates and upserts.
 
     An asyncio server in a thread, on a free loopback port.
     """
@@ -95,7 +97,8 @@ class SlowServer:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
                 path = head.split()[1]
                 length = int(head.partition("content-length:")[2].split("\r\n")[0] or 0)
-                update = json.loads(await reader.readexactly(length)) if length else {}
+                body = json.loads(await reader.readexactly(length)) if length else {}
+                rows = body if isinstance(body, list) else [body]
                 if self.outage == "503":
                     writer.write(b"HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\n")
                     continue
@@ -103,32 +106,34 @@ class SlowServer:
                     if self.outage is None:
                         writer.write(_response(_INFO))
                     continue
-                if update["id"] in self.poison:
-                    self.times.append(time.monotonic())
+                if any(row["id"] in self.poison for row in rows):
+                    self.times += [time.monotonic()] * len(rows)
                     writer.write(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
                     continue
-                namespace = unquote(path.partition("/update")[2].strip("/"))
-                await self._updated((namespace, update["id"]), update.get("data", ""))
+                namespace = unquote(path.removeprefix("/").partition("/")[2])
+                await self._write([((namespace, row["id"]), row.get("data", "")) for row in rows])
                 if self.outage != "timeouts":
-                    writer.write(_response(b'{"result":{"updated":1}}'))
+                    result = b'"Success"' if isinstance(body, list) else b'{"updated":1}'
+                    writer.write(_response(b'{"result":%b}' % result))
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
         finally:
             self._writers.discard(writer)
 
-    async def _updated(self, key: tuple[str, str], data: str) -> None:
-        self.times.append(time.monotonic())
-        self.received[key].append(data)
-        self._in_flight += 1
-        self._by_vector[key] += 1
+    async def _write(self, rows: list[tuple[tuple[str, str], str]]) -> None:
         by_vector = self._by_vector
+        self._in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self._in_flight)
-        self.max_in_flight_by_vector = max(self.max_in_flight_by_vector, by_vector[key])
-        if by_vector[key] > 1:
-            self.overlapping.add(key)
+        for key, data in rows:
+            self.times.append(time.monotonic())
+            self.received[key].append(data)
+            by_vector[key] += 1
+            self.max_in_flight_by_vector = max(self.max_in_flight_by_vector, by_vector[key])
+            if by_vector[key] > 1:
+                self.overlapping.add(key)
         await asyncio.sleep(self.slow_seconds if random.random() < self.slow_share else self.seconds)
         self._in_flight -= 1
-        by_vector[key] -= 1
+        by_vector.subtract(key for key, _ in rows)
 
     def begin_process(self) -> None:
         """Forget the requests in flight of a process that was killed."""
