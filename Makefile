@@ -23,6 +23,7 @@ pytest: $(VENV)
 	@scripts/install-chromium
 	@scripts/install-nginx
 	@scripts/install-tinyproxy
+	@scripts/install-squid
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=
 	$(BIN)/coverage report --include='*/client/*' --fail-under=100
 	$(BIN)/coverage report --skip-covered --sort=cover | tail -20
@@ -34,6 +35,7 @@ test-long: $(VENV) ## kill bulk runs in a loop, and update what other tools wrot
 
 test-matrix: $(VENV) ## run the tests on every Airflow version and with the lowest dependencies, and check the wheel; or ONLY="2.11.2 wheel"
 	@scripts/install-tinyproxy
+	@scripts/install-squid
 	@scripts/test-matrix $(ONLY)
 
 demo: $(VENV) ## update a vector in the dev server from an Airflow DAG

@@ -36,17 +36,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-def open_async_transport(settings: TransportSettings) -> AsyncTransport:
-    """Return the HTTP/1.1 transport, or with a proxy the one over aiohttp. Needs a running loop."""
-    if settings.proxy is None:
-        return Http1Transport(settings)
-    from airflow_provider_upstash_vector.client.transports.aiohttp import (  # noqa: PLC0415 - rarely needed
-        AiohttpTransport,
-    )
-
-    return AiohttpTransport(settings)
-
-
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -102,7 +91,7 @@ class AsyncVectorClient(TransportOwner[AsyncTransport]):
         *,
         policy: retry.RetryPolicy | None = None,
         max_connections: int = 64,
-        open_transport: Callable[[TransportSettings], AsyncTransport] = open_async_transport,
+        open_transport: Callable[[TransportSettings], AsyncTransport] = Http1Transport,
     ) -> None:
         super().__init__(endpoint, policy or retry.RetryPolicy(), max_connections)
         self._open_transport = open_transport

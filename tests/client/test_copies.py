@@ -14,8 +14,6 @@ import pytest
 
 from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint
 from airflow_provider_upstash_vector.client.errors import DifferentEventLoop
-from airflow_provider_upstash_vector.client.transports.aiohttp import AiohttpTransport
-from airflow_provider_upstash_vector.client.transports.http1.transport import Http1Transport
 from airflow_provider_upstash_vector.dev_server import DevServer
 from tests.support.index_fixtures import ClientOfEither
 
@@ -48,11 +46,8 @@ def test_a_copy_of_an_open_client_opens_its_own_connections(
     client.info()
 
 
-@pytest.mark.parametrize("open_transport", [AiohttpTransport, Http1Transport])
-def test_a_second_event_loop_is_refused_before_anything_is_sent(
-    endpoint: Endpoint, server: DevServer, open_transport: Any
-) -> None:
-    client = AsyncVectorClient(endpoint, open_transport=open_transport)
+def test_a_second_event_loop_is_refused_before_anything_is_sent(endpoint: Endpoint, server: DevServer) -> None:
+    client = AsyncVectorClient(endpoint)
     first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
     first.run_until_complete(client.info())
     for use in (client.info, client.close):

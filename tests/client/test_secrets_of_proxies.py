@@ -6,12 +6,11 @@ import base64
 import logging
 import socket
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from yarl import URL
 
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
@@ -21,7 +20,7 @@ from airflow_provider_upstash_vector.client.errors import (
     UpstashVectorError,
 )
 from airflow_provider_upstash_vector.client.proxies import environment_proxy
-from tests.support.proxies import PASSWORD, USER, tinyproxy
+from tests.support.proxies import PASSWORD, USER, proxy_url, tinyproxy
 from tests.support.raw_server import RawServer, http_response
 from tests.support.secrecy import assert_no_secret, assert_not_shown, spellings
 from tests.support.transport_clients import CHANGE, ONCE, client_to, responding
@@ -30,7 +29,7 @@ SPECIAL = "p4ss/w0rd+with=%and@more:of-it-4711"
 
 
 def use_proxy(monkeypatch: pytest.MonkeyPatch, port: int, password: str = PASSWORD, user: str = USER) -> str:
-    url = f"http://{quote(user, safe='')}:{quote(password, safe='')}@127.0.0.1:{port}"
+    url = proxy_url(port, user, password)
     monkeypatch.setenv("ALL_PROXY", url)
     return url
 
@@ -38,9 +37,9 @@ def use_proxy(monkeypatch: pytest.MonkeyPatch, port: int, password: str = PASSWO
 @pytest.mark.parametrize(
     ("target", "password", "said"),
     [
-        ("https://index.test", "wr0ng-p4ssw0rd-of-length", "cannot connect: 401 Unauthorized"),
-        ("https://index.test:8443", PASSWORD, "cannot connect: 403 Access violation"),
-        ("https://index.test", PASSWORD, "cannot connect: 500 Unable to connect"),
+        ("https://index.test", "wr0ng-p4ssw0rd-of-length", "401 Unauthorized"),
+        ("https://index.test:8443", PASSWORD, "403 Access violation"),
+        ("https://index.test", PASSWORD, "500 Unable to connect"),
         # it may close the connection before the request is read, which can lose its response
         ("http://index.test", "wr0ng-p4ssw0rd-of-length", ""),
         ("http://index.test", PASSWORD, ""),
@@ -56,7 +55,8 @@ def test_an_error_of_tinyproxy_shows_no_credential(
             either.update(CHANGE)
         client = repr(vars(either.client))
         either.end()
-    assert said in str(caught.value)
+    if said:
+        assert caught.value.message == f"cannot connect through the proxy http://127.0.0.1:{port}: {said}"
     assert_no_secret([password], caught.value)
     assert_not_shown(password, client)
 
@@ -170,7 +170,7 @@ PIECES = st.sampled_from([*"@:/?#[]% \\\t\x1fé", "http://", "https://", "a", "%
 
 @settings(deadline=None, max_examples=500)
 @given(st.lists(PIECES, max_size=8), st.lists(PIECES, max_size=8))
-def test_any_proxy_url_is_rejected_or_accepted_by_both_libraries(before: list[str], after: list[str]) -> None:
+def test_any_proxy_url_is_rejected_or_accepted_by_httpx(before: list[str], after: list[str]) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("HTTPS_PROXY", f"{''.join(before)}{PASSWORD}{''.join(after)}")
         try:
@@ -180,7 +180,7 @@ def test_any_proxy_url_is_rejected_or_accepted_by_both_libraries(before: list[st
             return
         assert proxy is not None
         VectorClient(Endpoint.of("https://index.test", "t0k3n")).close()
-        assert URL(proxy.url).host
+        assert urlsplit(proxy.url).hostname
 
 
 def test_no_bulk_run_shows_a_credential(

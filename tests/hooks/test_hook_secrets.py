@@ -105,7 +105,7 @@ def test_the_test_button_shows_no_credential_of_a_proxy(monkeypatch: pytest.Monk
         ok, message = UpstashVectorHook("my_index").test_connection()
     assert not ok
     assert message.startswith(
-        "Cannot connect: 401 Unauthorized: check the REST URL and, if there is one, the proxy"
+        f"Cannot connect through the proxy http://127.0.0.1:{port}: 401 Unauthorized: check the REST URL and, "
     )
     monkeypatch.setenv("HTTPS_PROXY", f"http://us3r:{password}@127.0.0.1:port")
     ok, refused = UpstashVectorHook("my_index").test_connection()

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
+from airflow_provider_upstash_vector.client.proxies import Proxy
 from airflow_provider_upstash_vector.client.redaction import Redactor
 from airflow_provider_upstash_vector.client.transports.base import TransportSettings
 from airflow_provider_upstash_vector.client.transports.http1.transport import Http1Transport
@@ -17,14 +19,29 @@ from airflow_provider_upstash_vector.client.transports.http1.transport import Ht
 Script = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
 
+def asynchronous(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a coroutine function as a test."""
+
+    def run(*args: Any, **options: Any) -> None:
+        asyncio.run(asyncio.wait_for(test(*args, **options), 60))
+
+    run.__name__ = test.__name__
+    run.__wrapped__ = test  # type: ignore[attr-defined]  # for pytest, which reads the fixtures' names there
+    return run
+
+
 def settings_for(
-    base_url: str, *, max_connections: int = 8, connect_timeout_seconds: float = 5.0
+    base_url: str,
+    *,
+    max_connections: int = 8,
+    connect_timeout_seconds: float = 5.0,
+    proxy: Proxy | None = None,
 ) -> TransportSettings:
     return TransportSettings(
         base_url=base_url,
         headers={"Authorization": "Bearer t0k3n"},
-        proxy=None,
-        redactor=Redactor("t0k3n"),
+        proxy=proxy,
+        redactor=Redactor("t0k3n", *(proxy.secrets if proxy else ())),
         connect_timeout_seconds=connect_timeout_seconds,
         max_connections=max_connections,
     )

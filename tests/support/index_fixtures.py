@@ -7,14 +7,12 @@ import inspect
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, RetryPolicy, VectorClient
-from airflow_provider_upstash_vector.client.transports.aiohttp import AiohttpTransport
 from airflow_provider_upstash_vector.dev_server import DevServer
 
 
@@ -39,8 +37,7 @@ QUICK = RetryPolicy(
 
 CLIENTS: dict[str, Callable[..., Any]] = {
     "httpx": VectorClient,
-    "aiohttp": partial(AsyncVectorClient, open_transport=AiohttpTransport),
-    "http1": AsyncVectorClient,  # uses aiohttp if there is a proxy
+    "http1": AsyncVectorClient,
 }
 
 

@@ -1,1 +1,1 @@
-"""Transports: one module or package for each HTTP library, behind a common protocol."""
+"""Transports: httpx for the sync client, and one of our own for the async client, behind a common protocol."""

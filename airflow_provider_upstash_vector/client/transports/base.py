@@ -98,7 +98,15 @@ class SharedTlsContext:
         return await asyncio.shield(task)  # other requests wait for it too
 
 
-def connection_failed(error: BaseException, redactor: Redactor) -> ConnectionFailed:
+def cannot_connect(
+    settings: TransportSettings, why: str, reason: ConnectionFailureReason = "other"
+) -> ConnectionFailed:
+    """Return the error for a failed connection attempt, which names the proxy if there is one."""
+    route = f" through the proxy {settings.proxy.url}" if settings.proxy else ""
+    return ConnectionFailed(f"cannot connect{route}: {why}", reason)
+
+
+def connection_failed(error: BaseException, settings: TransportSettings) -> ConnectionFailed:
     """Return the error for a failed connection attempt; its causes determine the reason."""
     reason: ConnectionFailureReason = "other"
     for cause in _causes(error):
@@ -107,13 +115,13 @@ def connection_failed(error: BaseException, redactor: Redactor) -> ConnectionFai
         elif isinstance(cause, ssl.SSLCertVerificationError):
             reason = "certificate"
         elif isinstance(cause, ssl.SSLError):
-            # aiohttp wraps the error in one of the same class without a reason
+            # one that Python code raises has no such attribute
             reason = "plain_http" if getattr(cause, "reason", None) in _NO_TLS else "tls"
         elif isinstance(cause, ConnectionRefusedError):
             reason = "refused"
         elif isinstance(cause, TimeoutError | asyncio.TimeoutError):  # two classes on Python 3.10
             reason = "timeout"
-    return ConnectionFailed(f"cannot connect: {redactor.redact(error_text(error))}", reason)
+    return cannot_connect(settings, settings.redactor.redact(error_text(error)), reason)
 
 
 def response_lost(error: BaseException, redactor: Redactor) -> ResponseLost:

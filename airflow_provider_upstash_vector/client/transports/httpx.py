@@ -6,6 +6,7 @@ It uses ``httpx.HTTPTransport`` without ``httpx.Client``: no redirects, no cooki
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 import typing
@@ -15,6 +16,7 @@ import httpcore
 import httpx
 
 from airflow_provider_upstash_vector.client.errors import ResponseTimeout, UpstashVectorError
+from airflow_provider_upstash_vector.client.proxies import Proxy
 from airflow_provider_upstash_vector.client.redaction import without_frames
 from airflow_provider_upstash_vector.client.transports.base import (
     TransportSettings,
@@ -37,10 +39,11 @@ class HttpxTransport:
         self._headers = settings.headers
         self._deadline = _Deadline()
         proxy = settings.proxy
+        tls = tls_context()
         self._transport = httpx.HTTPTransport(
-            verify=tls_context(),
+            verify=tls,
             trust_env=False,
-            proxy=httpx.Proxy(proxy.url, headers=proxy.headers) if proxy else None,
+            proxy=_proxy(proxy, tls) if proxy else None,
             limits=httpx.Limits(max_connections=settings.max_connections, keepalive_expiry=_KEEP_ALIVE_SECONDS),
         )
         # httpx limits each read, not the whole response; a network backend of its pool can limit both.
@@ -64,7 +67,7 @@ class HttpxTransport:
             response = self._transport.handle_request(request)
             return Response(response.status_code, response.headers, _read(response))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.PoolTimeout) as error:
-            failure = connection_failed(error, self._settings.redactor)
+            failure = connection_failed(error, self._settings)
         except httpx.TimeoutException:
             failure = ResponseTimeout(f"no complete response within {timeout_seconds:g} s")
         except httpx.TransportError as error:
@@ -80,6 +83,11 @@ class HttpxTransport:
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
+
+
+def _proxy(proxy: Proxy, tls: ssl.SSLContext) -> httpx.Proxy:
+    context = tls if proxy.url.startswith("https:") else None  # httpcore refuses one for http
+    return httpx.Proxy(proxy.url, ssl_context=context, headers=proxy.headers)
 
 
 def _read(response: httpx.Response) -> bytes:

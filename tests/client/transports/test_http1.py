@@ -9,22 +9,18 @@ import socket
 import ssl
 import time
 import warnings
-from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import trustme
 
-from airflow_provider_upstash_vector.client.async_client import open_async_transport
 from airflow_provider_upstash_vector.client.errors import ConnectionFailed, ResponseLost, ResponseTimeout
-from airflow_provider_upstash_vector.client.proxies import Proxy
-from airflow_provider_upstash_vector.client.transports.aiohttp import AiohttpTransport
 from airflow_provider_upstash_vector.client.transports.http1 import connection as http1_connection
 from airflow_provider_upstash_vector.client.transports.http1 import transport as http1_transport
 from airflow_provider_upstash_vector.client.transports.http1.connection import Http1Connection
 from airflow_provider_upstash_vector.client.transports.http1.transport import Http1Transport
-from tests.support.http1_peer import Peer, echo, peer_of, settings_for, until
+from tests.support.http1_peer import Peer, asynchronous, echo, peer_of, settings_for, until
 
 
 async def never(_: bytes, __: asyncio.StreamWriter) -> None:
@@ -40,15 +36,6 @@ async def echo_but_silence(body: bytes, writer: asyncio.StreamWriter) -> None:
 async def slow_echo(body: bytes, writer: asyncio.StreamWriter) -> None:
     await asyncio.sleep(0.01)
     await echo(body, writer)
-
-
-def asynchronous(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    def run(*args: Any, **options: Any) -> None:
-        asyncio.run(asyncio.wait_for(test(*args, **options), 60))
-
-    run.__name__ = test.__name__
-    run.__wrapped__ = test  # type: ignore[attr-defined]  # for pytest, which reads the fixtures' names there
-    return run
 
 
 @asynchronous
@@ -422,7 +409,6 @@ async def test_few_paths_are_cached(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"proxy": Proxy("http://proxy.test")}, "does not support proxies"),
         ({"max_connections": 0}, "max_connections must be at least 1"),
         ({"headers": {"Authorization": "Bearer a\r\nX: b"}}, "invalid header: 'Authorization'"),
         ({"headers": {"A:b": "c"}}, "invalid header: 'A:b'"),
@@ -433,17 +419,6 @@ async def test_few_paths_are_cached(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_unusable_settings_are_rejected(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Http1Transport(replace(settings_for("http://index.test"), **options))
-
-
-@pytest.mark.parametrize(
-    ("proxy", "kind"), [(None, Http1Transport), (Proxy("http://proxy.test"), AiohttpTransport)]
-)
-@asynchronous
-async def test_the_proxy_determines_the_transport(proxy: Proxy | None, kind: type[object]) -> None:
-    settings = replace(settings_for("http://index.test"), proxy=proxy)
-    transport = open_async_transport(settings)
-    assert type(transport) is kind
-    await transport.close()
 
 
 @asynchronous

@@ -105,7 +105,7 @@ def test_a_broken_connection_raises_response_lost(transport: str, script: Script
         (
             dripping(b"", b"H"),
             (ResponseTimeout, ResponseLost),
-        ),  # h11 waits for the line, aiohttp sees no HTTP in it
+        ),  # h11 waits for the line, llhttp sees no HTTP in it
         (dripping(b"HTTP/1.1 200 OK\r\nX-Drip: ", b"x"), ResponseTimeout),
         (dripping(b"HTTP/1.1 200 OK\r\n\r\n", b"x", pause_seconds=0.0005, times=120_000), ResponseTimeout),
         (dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"x"), ResponseTimeout),

@@ -12,11 +12,16 @@ from httptools import HttpResponseParser
 from airflow_provider_upstash_vector.client.errors import InvalidResponse, ResponseLost, UpstashVectorError
 from airflow_provider_upstash_vector.client.redaction import Redactor
 from airflow_provider_upstash_vector.client.transports.base import check_size, response_lost
-from airflow_provider_upstash_vector.client.transports.http1.headers import NOT_HTTP, Http1Headers, is_interim
+from airflow_provider_upstash_vector.client.transports.http1.headers import (
+    HEAD_TOO_LARGE,
+    MAX_HEAD_BYTES,
+    NOT_HTTP,
+    Http1Headers,
+    is_interim,
+)
 from airflow_provider_upstash_vector.client.wire import Response
 
 KEEP_ALIVE_SECONDS = 60.0
-MAX_HEAD_BYTES = 64 * 1024
 
 # None: timed out
 Outcome = Response | UpstashVectorError | None
@@ -123,7 +128,7 @@ class Http1Connection(asyncio.Protocol):
         if not self._status:
             self._head_bytes += len(self._head[-1])
             if self._head_bytes > MAX_HEAD_BYTES:
-                self.abort(f"the response headers are larger than {MAX_HEAD_BYTES // 1024} KB")
+                self.abort(HEAD_TOO_LARGE)
         elif in_head:
             check_size(int(Http1Headers(self._head).get("content-length", 0)))
         check_size(len(self._body))

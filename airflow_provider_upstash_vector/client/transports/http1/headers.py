@@ -7,6 +7,8 @@ from contextlib import suppress
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+MAX_HEAD_BYTES = 64 * 1024
+HEAD_TOO_LARGE = f"the response headers are larger than {MAX_HEAD_BYTES // 1024} KB"
 NOT_HTTP = (HttpParserError, HttpParserUpgrade)  # the second, after 101, is not a subclass of the first
 
 

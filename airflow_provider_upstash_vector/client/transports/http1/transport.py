@@ -1,7 +1,4 @@
-"""The default async transport: HTTP/1.1 directly over asyncio, several times as fast as aiohttp.
-
-It does not support proxies.
-"""
+"""The async transport: a pool of HTTP/1.1 connections."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from airflow_provider_upstash_vector.client.errors import (
     ConnectionFailureReason,
     ResponseTimeout,
 )
-from airflow_provider_upstash_vector.client.transports.base import TransportSettings
+from airflow_provider_upstash_vector.client.transports.base import TransportSettings, cannot_connect
 from airflow_provider_upstash_vector.client.transports.http1.connection import Http1Connection
 from airflow_provider_upstash_vector.client.transports.http1.connector import Http1Connector
 from airflow_provider_upstash_vector.client.wire import Response
@@ -43,14 +40,14 @@ class Http1Transport:
     """Sends requests over a pool of connections, the last used first; bound to one event loop."""
 
     def __init__(self, settings: TransportSettings) -> None:
-        if settings.proxy is not None:
-            raise ValueError("this transport does not support proxies")
         if settings.max_connections < 1:
             raise ValueError(f"max_connections must be at least 1, got {settings.max_connections}")
         parts = urlsplit(settings.base_url)
         self._settings = settings
         self._loop = asyncio.get_running_loop()
-        self._prefix = parts.path
+        # a proxy that forwards plain HTTP reads the whole URL and its own header in each request
+        self._forwarding = settings.proxy if parts.scheme == "http" else None
+        self._prefix = settings.base_url if self._forwarding else parts.path
         self._host = parts.netloc
         self.use_headers(settings.headers)
         self._open: set[Http1Connection] = set()
@@ -87,7 +84,8 @@ class Http1Transport:
 
     def use_headers(self, headers: Mapping[str, str]) -> None:
         """Send the next requests with these headers."""
-        self._common_head = _common_head(headers, self._host)
+        proxy = self._forwarding
+        self._common_head = _common_head({**headers, **(proxy.headers if proxy else {})}, self._host)
         self._heads: dict[str, _Head] = {}
 
     def _head(self, path: str) -> _Head:
@@ -113,23 +111,22 @@ class Http1Transport:
         limit = max(0.0, min(self._settings.connect_timeout_seconds, deadline - self._loop.time()))
         task = self._loop.create_task(self._connector.connect())
         self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
         try:
             await asyncio.wait({task}, timeout=limit)
         except asyncio.CancelledError:
             _discard(task)
             raise
-        finally:
-            self._connecting.discard(task)
         if self._closed:
             raise ConnectionFailed(_CLOSED)
         if not task.done():
             _discard(task)
-            raise ConnectionFailed(f"cannot connect: no connection within {limit:.3g} s", "timeout")
+            raise cannot_connect(self._settings, f"no connection within {limit:.3g} s", "timeout")
         connection = task.result()
         if isinstance(connection, ConnectionFailed):
             raise connection
         if not connection.reusable:
-            raise ConnectionFailed("cannot connect: the connection was closed immediately")
+            raise cannot_connect(self._settings, "the connection was closed immediately")
         self._open.add(connection)
         return connection
 
@@ -168,6 +165,8 @@ class Http1Transport:
         self._connector.close()
         for connection in [*self._open]:
             connection.abort(_CLOSED)
+        if self._connecting:
+            await asyncio.wait(self._connecting)
         await asyncio.sleep(0)  # transports close their sockets in the loop's next iteration
 
 
