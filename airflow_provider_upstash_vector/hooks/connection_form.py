@@ -33,7 +33,7 @@ _CONNECT_ADVICE = {
     "certificate": "the certificate is not trusted; check the REST URL, or set SSL_CERT_FILE to your proxy's CA",
     "plain_http": "the server or proxy speaks plain HTTP, not TLS; write http:// in its URL, or correct the port",
     "tls": "the TLS handshake failed; check host and port of the REST URL and, if there is one, the proxy",
-    "refused": "connection refused; check host and port of the REST URL",
+    "refused": "connection refused; check host and port of the REST URL and, if there is one, the proxy",
     "timeout": "the connection timed out; check the REST URL and any firewall in between",
     "other": "check the REST URL and, if there is one, the proxy",
 }

@@ -26,7 +26,7 @@ PAST_COMPAT = {
     ("retry_policies/upstash_vector.py", "airflow.sdk"),
     ("triggers/upstash_vector.py", "airflow.triggers.base"),
 }
-HEAVY = {"airflow", "aiohttp", "httpx", "numpy", "pydantic", "starlette", "uvicorn"}
+HEAVY = {"airflow", "httpx", "numpy", "pydantic", "starlette", "uvicorn"}
 
 
 def imports() -> Iterator[tuple[str, str]]:
@@ -57,14 +57,14 @@ def loaded_by(code: str, folder: Path | None = None) -> set[str]:
     [
         (f"import {OURS}", HEAVY),
         (f"import {OURS}; {OURS}.get_provider_info()", HEAVY),
-        (f"from {OURS}.client import VectorClient", {"airflow", "aiohttp", "httptools", "numpy", "starlette"}),
-        (f"from {OURS}.client import AsyncVectorClient", {"airflow", "httpx", "starlette", "aiohttp"}),
+        (f"from {OURS}.client import VectorClient", {"airflow", "httptools", "numpy", "starlette"}),
+        (f"from {OURS}.client import AsyncVectorClient", {"airflow", "httpx", "starlette"}),
         (
             f"from {OURS}.bulk import update",
-            {"airflow", "httpx", "aiohttp", "numpy", "pyarrow", "pandas", "rich", "starlette"},
+            {"airflow", "httpx", "numpy", "pyarrow", "pandas", "rich", "starlette"},
         ),
-        (f"from {OURS}.dev_server import DevServer", {"airflow", "httpx", "aiohttp", "pydantic"}),
-        (f"import {OURS}.operators.upstash_vector", {"aiohttp", "numpy"}),
+        (f"from {OURS}.dev_server import DevServer", {"airflow", "httpx", "pydantic"}),
+        (f"import {OURS}.operators.upstash_vector", {"numpy"}),
     ],
 )
 def test_an_import_does_not_load(code: str, absent: set[str]) -> None:
