@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 
+import certifi
 import pytest
 import trustme
 
@@ -16,6 +18,7 @@ from tests.support.secrecy import assert_no_secret
 from tests.support.transport_clients import CHANGE, client_to, responding
 
 AUTHORITY = trustme.CA()
+OF_CERTIFI = trustme.CA()
 TLS = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
 AUTHORITY.issue_cert("index.test", "localhost").configure_cert(TLS)
 
@@ -93,10 +96,12 @@ def test_a_proxy_that_cannot_reach_the_index(transport: str, host: str) -> None:
     assert caught.value.reason == "other"
 
 
-@pytest.mark.parametrize("certificate", [trustme.CA().issue_cert("localhost"), AUTHORITY.issue_cert("other")])
+@pytest.mark.parametrize("certificate", [OF_CERTIFI.issue_cert("localhost"), AUTHORITY.issue_cert("other")])
 def test_a_proxy_without_a_valid_certificate(
-    transport: str, monkeypatch: pytest.MonkeyPatch, certificate: trustme.LeafCert
+    transport: str, monkeypatch: pytest.MonkeyPatch, certificate: trustme.LeafCert, tmp_path: Path
 ) -> None:
+    OF_CERTIFI.cert_pem.write_to_path(str(tmp_path / "certifi.pem"))
+    monkeypatch.setattr(certifi, "where", lambda: str(tmp_path / "certifi.pem"))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     certificate.configure_cert(context)
     with RawServer(responding(http_response()), context) as server:

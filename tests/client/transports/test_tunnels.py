@@ -13,9 +13,12 @@ import pytest
 import trustme
 
 from airflow_provider_upstash_vector.client.errors import ConnectionFailed, ResponseLost
+from airflow_provider_upstash_vector.client.proxies import Proxy
 from airflow_provider_upstash_vector.client.transports.http1.connect import connect_request
+from airflow_provider_upstash_vector.client.transports.http1.transport import Http1Transport
 from airflow_provider_upstash_vector.client.transports.http1.tunnel import Tunnel
-from tests.support.http1_peer import asynchronous, echo, responding, until, with_body
+from tests.support.http1_peer import asynchronous, echo, responding, settings_for, until, with_body
+from tests.support.raw_server import RawServer
 from tests.support.secrecy import assert_no_secret
 from tests.support.tunnel_proxy import ESTABLISHED, Respond, proxied, sending
 
@@ -103,7 +106,7 @@ async def test_a_proxy_that_fails(response: bytes | None, message: str, reason: 
     async def respond(writer: asyncio.StreamWriter) -> None:
         writer.write(response or b"")
         if response is None or "closed" in message:
-            writer.close()
+            writer.write_eof()
 
     async with proxied(None, respond) as (_, proxy, transport):
         with pytest.raises(ConnectionFailed) as caught:
@@ -271,6 +274,32 @@ def test_an_attempt_that_ends_early_leaves_nothing_open(
         loop.close()
         gc.collect()
     assert logged == []
+
+
+@pytest.mark.parametrize("cancelled", [False, True], ids=["closed", "cancelled"])
+def test_a_loop_can_be_closed_after_a_client_that_was_connecting(cancelled: bool, monkeypatch: Any) -> None:
+    left: list[Any] = []
+    loop = asyncio.new_event_loop()
+    gc.collect()  # of other tests
+    with RawServer(lambda *_: None) as silent, warnings.catch_warnings():
+        warnings.simplefilter("error", ResourceWarning)
+        monkeypatch.setattr("sys.unraisablehook", left.append)
+
+        async def opened() -> Http1Transport:
+            proxy = Proxy(f"http://127.0.0.1:{silent.port}")
+            return Http1Transport(settings_for("https://index.test", proxy=proxy, connect_timeout_seconds=60))
+
+        transport = loop.run_until_complete(opened())
+        sent = loop.create_task(transport.send("/update", b"", 60))
+        loop.run_until_complete(until(lambda: len(silent.requests) == 1))
+        if cancelled:
+            sent.cancel()
+        loop.run_until_complete(transport.close())
+        loop.close()
+        assert sent.cancelled() if cancelled else isinstance(sent.exception(), ConnectionFailed)
+        del sent, transport
+        gc.collect()
+    assert left == []
 
 
 @asynchronous
