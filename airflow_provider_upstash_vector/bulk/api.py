@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import re
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast, get_type_hints
 
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateArguments, UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertArguments, UpsertOptions
-from airflow_provider_upstash_vector.bulk.options import BulkOptions, option_types
+from airflow_provider_upstash_vector.bulk.options import BulkOptions, option_help, option_types
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sources import FindPaths, local_paths
 from airflow_provider_upstash_vector.bulk.starting import PathLike, open_store, run_async
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 log = logging.getLogger(__name__)
+
+_ARGUMENTS = re.compile(r":param arguments: .*")
 
 P = ParamSpec("P")
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
@@ -73,18 +77,26 @@ class BulkUpsertArguments(UpsertArguments, RunArguments, total=False):
 
 
 def with_signature(options_type: type[BulkOptions]) -> Callable[[AnyFunction], AnyFunction]:
-    """Return a decorator that replaces ``**arguments`` in a signature by those of a run and its options."""
+    """Return a decorator that spells out ``**arguments``, also in the docstring."""
 
     def complete(function: AnyFunction) -> AnyFunction:
         own = inspect.signature(function)
         parameters = {name: part for name, part in own.parameters.items() if part.kind is not part.VAR_KEYWORD}
         run = inspect.signature(run_async).parameters
         parameters |= {name: run[name] for name in RunArguments.__annotations__ if name not in parameters}
+        types = {name: part.annotation for name, part in parameters.items()}
+        types = get_type_hints(SimpleNamespace(__annotations__=types), globals())
+        parameters = {name: part.replace(annotation=types[name]) for name, part in parameters.items()}
+        texts = option_help(options_type)
         for name, kind in option_types(options_type).items():
             if name not in parameters:
                 default = getattr(options_type, name)
                 keyword = inspect.Parameter.KEYWORD_ONLY
                 parameters[name] = inspect.Parameter(name, keyword, default=default, annotation=kind)
+        of_run = (RunArguments.__doc__ or "").partition(":param")
+        options = [f":param {name}: {text}." for name, text in texts.items() if name != "namespace"]
+        lines = "\n    ".join(["".join(of_run[1:]).rstrip(), *options])
+        function.__doc__ = _ARGUMENTS.sub(lambda _: lines, function.__doc__ or "")
         signature = own.replace(parameters=[*parameters.values()])
         function.__signature__ = signature  # type: ignore[attr-defined]  # functions take any attribute
         return function

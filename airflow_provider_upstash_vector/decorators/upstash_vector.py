@@ -1,4 +1,4 @@
-"""``@task.upstash_vector_update`` and ``@task.upstash_vector_bulk_update``.
+"""``@task.upstash_vector_update``, ``@task.upstash_vector_bulk_update`` and ``@task.upstash_vector_bulk_upsert``.
 
 Their arguments are templates, as those of the operators. The function's result is never rendered.
 """
@@ -23,11 +23,13 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.validation import shown
-from airflow_provider_upstash_vector.decorators.signatures import BulkUpdateTask, UpdateTask
+from airflow_provider_upstash_vector.decorators.signatures import BulkUpdateTask, BulkUpsertTask, UpdateTask
+from airflow_provider_upstash_vector.operators.base.bulk import BulkOperator
 from airflow_provider_upstash_vector.operators.base.mapped import with_shown_arguments
 from airflow_provider_upstash_vector.operators.base.templates import name_mapped_task
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    BulkUpsertVectorsOperator,
     UpdateVectorOperator,
 )
 
@@ -81,21 +83,34 @@ class UpdateVectorDecoratedOperator(_FunctionMixin, UpdateVectorOperator):
                 setattr(self, name, value)
 
 
-class BulkUpdateVectorsDecoratedOperator(_FunctionMixin, BulkUpdateVectorsOperator):
+class _RowsOfFunctionMixin(_FunctionMixin, BulkOperator):
     """Sends the rows that the function returns or yields; a generator is consumed as they are sent."""
 
-    template_fields: Sequence[str] = (
-        *DecoratedOperator.template_fields,
-        *(name for name in BulkUpdateVectorsOperator.template_fields if name != "rows"),
-    )
     template_fields_renderers: ClassVar[dict[str, str]] = {**DecoratedOperator.template_fields_renderers}
-    custom_operator_name = "@task.upstash_vector_bulk_update"
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Call the function and send what it returns; return the manifest."""
         self.unwrap_fields()
         self.rows = self.call_function(context)
-        return BulkUpdateVectorsOperator.execute(self, context)
+        return BulkOperator.execute(self, context)
+
+
+def _template_fields(operator: type[BulkOperator]) -> Sequence[str]:
+    return (*DecoratedOperator.template_fields, *(name for name in operator.template_fields if name != "rows"))
+
+
+class BulkUpdateVectorsDecoratedOperator(_RowsOfFunctionMixin, BulkUpdateVectorsOperator):
+    """Updates vectors with the rows of the function."""
+
+    template_fields: Sequence[str] = _template_fields(BulkUpdateVectorsOperator)
+    custom_operator_name = "@task.upstash_vector_bulk_update"
+
+
+class BulkUpsertVectorsDecoratedOperator(_RowsOfFunctionMixin, BulkUpsertVectorsOperator):
+    """Upserts the rows of the function."""
+
+    template_fields: Sequence[str] = _template_fields(BulkUpsertVectorsOperator)
+    custom_operator_name = "@task.upstash_vector_bulk_upsert"
 
 
 def _decorator(python_callable: Any, operator: type[DecoratedOperator], **kwargs: Any) -> TaskDecorator:
@@ -113,11 +128,14 @@ def _update_task(python_callable: Callable[..., Any] | None = None, **kwargs: An
     return _decorator(python_callable, UpdateVectorDecoratedOperator, vector_id="", **kwargs)
 
 
-def _bulk_update_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
-    """Make a task as :class:`BulkUpdateTask` documents."""
+def _bulk_task(
+    python_callable: Callable[..., Any] | None = None, *, operator: type[DecoratedOperator], **kwargs: Any
+) -> TaskDecorator:
+    """Make a task as :class:`BulkUpdateTask` and :class:`BulkUpsertTask` document."""
     kwargs.setdefault("multiple_outputs", False)  # as above
-    return _decorator(python_callable, BulkUpdateVectorsDecoratedOperator, rows=(), **kwargs)
+    return _decorator(python_callable, operator, rows=(), **kwargs)
 
 
 upstash_vector_update_task: UpdateTask = _update_task
-upstash_vector_bulk_update_task: BulkUpdateTask = _bulk_update_task
+upstash_vector_bulk_update_task: BulkUpdateTask = partial(_bulk_task, operator=BulkUpdateVectorsDecoratedOperator)
+upstash_vector_bulk_upsert_task: BulkUpsertTask = partial(_bulk_task, operator=BulkUpsertVectorsDecoratedOperator)

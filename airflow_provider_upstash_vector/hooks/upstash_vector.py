@@ -20,6 +20,7 @@ from airflow_provider_upstash_vector.client.parameter_help import PARAMETER_HELP
 from airflow_provider_upstash_vector.client.sync_client import VectorClient
 from airflow_provider_upstash_vector.client.validation import IdLike
 from airflow_provider_upstash_vector.hooks import connection_form
+from airflow_provider_upstash_vector.hooks.bulk_methods import completed_on_use
 from airflow_provider_upstash_vector.hooks.connection_settings import (
     ConnectionSettings,
     naming_connection,
@@ -199,6 +200,7 @@ class UpstashVectorHook(BaseHook):
             raise
         return self.get_conn().update(change, target)
 
+    @completed_on_use
     def bulk_update(
         self,
         rows: object,
@@ -214,6 +216,7 @@ class UpstashVectorHook(BaseHook):
         """
         return self._run_bulk("update", rows, namespace, {"missing_path": missing_path, **arguments})
 
+    @completed_on_use
     def bulk_upsert(
         self, rows: object, *, namespace: str | None = None, **arguments: Unpack[BulkUpsertArguments]
     ) -> BulkReport:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, XComArg
+from airflow.providers.common.compat.sdk import AirflowSkipException, Context, XComArg
 
 from airflow_provider_upstash_vector.bulk.operations.update import OnMissing, UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
@@ -87,9 +87,10 @@ class BulkUpdateVectorsOperator(_VectorRowsOperator):
         """Return the files that the run writes, by argument."""
         return {**super().paths(), "missing_path": rendered_path(self.missing_path, "missing_path")}
 
-    def after_run(self, report: BulkReport) -> None:
+    def after_run(self, context: Context, report: BulkReport) -> None:
         """Skip the task if ``on_missing`` says so and nothing was updated."""
         if self.on_missing == "skip" and report.missing and not report.done:
+            self.push_manifest(context, report)
             raise AirflowSkipException(f"None of the ids is in the index: {report}")
 
 

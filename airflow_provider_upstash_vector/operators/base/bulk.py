@@ -165,8 +165,7 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
                 # an execution_timeout has the error of the interrupted run as its cause
                 failure = error if isinstance(error, BulkJobFailed) else error.__cause__
                 if isinstance(failure, BulkJobFailed):
-                    if self.do_xcom_push:
-                        context["ti"].xcom_push(key="return_value", value=failure.report.to_dict())
+                    self.push_manifest(context, failure.report)
                     self._emit(context, hook, failure.report)
                 raised_by_rows = _airflow_error_from_rows(error)
                 if raised_by_rows is not None:
@@ -180,7 +179,7 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
                 namespaces = [*report.rows_by_namespace] if report.namespace_counts_exact else None
                 self.when_indexed(namespaces, report.to_dict(), checkpoint=kept)
             self._forget(context, kept)
-        self.after_run(report)
+        self.after_run(context, report)
         manifest: dict[str, Any] = report.to_dict()
         return manifest
 
@@ -188,8 +187,13 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
         """Return the files that the run writes, by argument."""
         return {"failures_path": rendered_path(self.failures_path, "failures_path")}
 
-    def after_run(self, report: BulkReport) -> None:
+    def after_run(self, context: Context, report: BulkReport) -> None:
         """Act on the report of a run that has succeeded."""
+
+    def push_manifest(self, context: Context, report: BulkReport) -> None:
+        """Push the manifest of a task that is about to fail or to be skipped."""
+        if self.do_xcom_push:
+            context["ti"].xcom_push(key="return_value", value=report.to_dict())
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Resume after the deferral: forget the kept checkpoint; return the manifest."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
+from airflow.providers.common.compat.sdk import XComArg
+
 from airflow_provider_upstash_vector.operators.base.arguments import literal_mode
 from airflow_provider_upstash_vector.operators.base.display import shown, shown_vector
 
@@ -20,10 +22,13 @@ def with_shown_arguments(mappable: T) -> T:
 
     def expand(self: Any, expand_input: Any, **options: Any) -> Any:
         literal_mode(self.kwargs.get("metadata_update_mode"))
-        fields = self.operator_class.template_fields
+        fields = {name.removeprefix("_") for name in self.operator_class.template_fields}
         self.kwargs.update(shown_arguments(self.kwargs, fields))
         names = None if "op_kwargs" in fields else fields
-        return kind._expand(self, _shown_input(expand_input, names), **options)  # noqa: SLF001 - no public hook
+        mapped = kind._expand(self, _shown_input(expand_input, names), **options)  # noqa: SLF001 - no public hook
+        # Airflow finds the tasks that arguments depend on if these are named after their template field.
+        XComArg.apply_upstream_relationship(getattr(mapped, "operator", mapped), self.kwargs.get("dry_run"))
+        return mapped
 
     mappable.__class__ = type(kind.__name__, (kind,), {"__slots__": (), "_expand": expand})
     return mappable
