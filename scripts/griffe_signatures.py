@@ -2,27 +2,34 @@
 
 It adds arguments that ``**kwargs`` passes to the ``__init__`` of a base, values of constants that are defaults,
 defaults of another signature, the fields of models and typed dicts, methods that are generated from functions, and
-defaults and help of the options of a bulk run.
+defaults and help of the arguments and options of bulk runs.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import griffe
 
-from airflow_provider_upstash_vector.bulk.options import OPTION_HELP, BulkOptions
+from airflow_provider_upstash_vector.bulk.api import RunArguments
+from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
+from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
+from airflow_provider_upstash_vector.bulk.options import BulkOptions, VectorRowOptions, option_help
 
 _KEYWORD = griffe.ParameterKind("keyword-only")  # not a member access: mypy takes its type for str
 _REST = griffe.ParameterKind("variadic keyword")
 # the callable whose defaults replace "..."
 _DEFAULTS_OF = {
     "decorators.signatures.BulkUpdateTask.__call__": "operators.bulk.BulkUpdateVectorsOperator",
+    "decorators.signatures.BulkUpsertTask.__call__": "operators.bulk.BulkUpsertVectorsOperator",
     "decorators.signatures.UpdateTask.__call__": "operators.update.UpdateVectorOperator",
 }
-_OPTIONS_LINE = re.compile(r"^:param \w+: those of .*BulkArguments`\.$", re.MULTILINE)
+_OPTIONS = {kind.__name__: kind for kind in (BulkOptions, VectorRowOptions, UpdateOptions, UpsertOptions)}
+_OPERATIONS = {"Update": UpdateOptions, "Upsert": UpsertOptions}
+_OPTIONS_LINE = re.compile(r"^:param \w+: those of .*?\b(Bulk)?(Update|Upsert)Arguments`\.$", re.MULTILINE)
 _SELF = griffe.Parameter("self", kind=griffe.ParameterKind("positional or keyword"))
 
 
@@ -42,13 +49,7 @@ class Signatures(griffe.Extension):
             for parameter in pkg[name].parameters:
                 if parameter.default == "...":
                     parameter.default = documented[parameter.name].default
-        options = [
-            option for option in pkg["bulk.options.BulkArguments.__init__"].parameters if option.name != "self"
-        ]
-        for option in options:
-            option.default = repr(getattr(BulkOptions, option.name))
-        unpacked = {"BulkArguments": options, **_query_options(pkg)}
-        pkg["bulk.options.BulkArguments"].docstring.value += f"\n\n{_option_help()}"
+        unpacked = {**_bulk_arguments(pkg), **_query_options(pkg)}
         for function in _functions(pkg):
             _unpack_options(function, unpacked)
             for parameter in function.parameters:
@@ -61,12 +62,19 @@ class Signatures(griffe.Extension):
 
 
 def with_option_help(docstring: str) -> str:
-    """Replace the line that refers to ``BulkArguments`` by one for each option, except the namespace."""
-    return _OPTIONS_LINE.sub(lambda _: _option_help(), docstring)
+    """Replace a line that refers to the arguments of an operation by one for each, except the namespace."""
+    return _OPTIONS_LINE.sub(lambda line: _argument_help(line[2], of_run=line[1] is not None), docstring)
 
 
-def _option_help() -> str:
-    return "\n".join(f":param {name}: {text}." for name, text in OPTION_HELP.items() if name != "namespace")
+def _argument_help(operation: str, *, of_run: bool) -> str:
+    texts = option_help(_OPERATIONS[operation])
+    lines = [f":param {name}: {text}." for name, text in texts.items() if name != "namespace"]
+    return "\n".join([_run_help(), *lines] if of_run else lines)
+
+
+def _run_help() -> str:
+    _, mark, texts = (inspect.getdoc(RunArguments) or "").partition(":param ")
+    return mark + texts
 
 
 def _classes(within: griffe.Object) -> Iterator[griffe.Class]:
@@ -182,6 +190,27 @@ def _add_arguments_of_bases(cls: griffe.Class) -> None:
     init.parameters = griffe.Parameters(*parameters)
 
 
+def _bulk_arguments(pkg: griffe.Module) -> dict[str, list[griffe.Parameter]]:
+    """Return the arguments of bulk runs by the name of their typed dict, with the defaults of a run."""
+    run = pkg["bulk.starting.run_async"].parameters
+    unpacked = {}
+    for operation, options in _OPERATIONS.items():
+        name = f"Bulk{operation}Arguments"
+        unpacked[name] = [
+            griffe.Parameter(
+                argument.name,
+                annotation=argument.annotation,
+                kind=_KEYWORD,
+                default=run[argument.name].default
+                if argument.name in RunArguments.__annotations__
+                else repr(getattr(options, argument.name)),
+            )
+            for argument in pkg[f"bulk.api.{name}.__init__"].parameters
+            if argument.name != "self"
+        ]
+    return unpacked
+
+
 def _query_options(pkg: griffe.Module) -> dict[str, list[griffe.Parameter]]:
     """Return the options of queries by the name of their typed dict, with the defaults of ``Query``."""
     query = pkg["client.models.queries.Query.__init__"].parameters
@@ -210,8 +239,9 @@ def _constant(default: Any, function: griffe.Function) -> Any:
     """Return the value of a default that is a constant of the package, or the default itself."""
     if not isinstance(default, griffe.ExprName | griffe.ExprAttribute):
         return default
-    if str(default).startswith("BulkOptions."):
-        return repr(getattr(BulkOptions, str(default).removeprefix("BulkOptions.")))
+    owner, _, name = str(default).partition(".")
+    if owner in _OPTIONS:
+        return repr(getattr(_OPTIONS[owner], name))
     constant = _resolve(default.canonical_path, function)
     value = constant.value if isinstance(constant, griffe.Attribute) else None
     return value if isinstance(value, str) else default

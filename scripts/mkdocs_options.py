@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
+from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import BulkOptions, option_help
 
-PLACEHOLDER = "| <!-- options of a bulk run --> | | |"
+PLACEHOLDER = "| <!-- options of {} --> | | |"
+_OPERATIONS = (UpdateOptions, UpsertOptions)
 
 
-def option_rows() -> str:
+def option_rows(options: type[BulkOptions]) -> str:
     """Return a table row for each option but the namespace, whose default is the connection's."""
     rows = []
-    for name, text in OPTION_HELP.items():
-        default = getattr(BulkOptions, name)
+    for name, text in option_help(options).items():
+        default = getattr(options, name)
         if name != "namespace":
             shown = "" if default is None else f"`{default!r}`"
             rows.append(f"| `{name}` | {shown} | {text.replace('``', '`')} |")
@@ -21,5 +24,9 @@ def option_rows() -> str:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Return the page with the options in place of the placeholder."""
-    return markdown.replace(PLACEHOLDER, option_rows())
+    """Return the page with the options of an operation in place of its placeholder."""
+    for options in _OPERATIONS:
+        placeholder = PLACEHOLDER.format(options.operation_type.name)
+        if placeholder in markdown:
+            markdown = markdown.replace(placeholder, option_rows(options))
+    return markdown

@@ -6,7 +6,7 @@ subclass of each operation.
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cache
@@ -68,15 +68,17 @@ class BulkOptions:
 
     def __post_init__(self) -> None:
         if not _whole(self.max_concurrency) or not 1 <= self.max_concurrency <= MAX_CONCURRENCY:
-            raise ValueError(
-                f"max_concurrency must be from 1 to {MAX_CONCURRENCY:,}, got {self.max_concurrency!r}"
-            )
+            got = validation.shown(self.max_concurrency)
+            raise ValueError(f"max_concurrency must be from 1 to {MAX_CONCURRENCY:,}, got {got}")
         for name, kind in option_types(type(self)).items():
             value, choices = getattr(self, name), _choices(kind)
             if choices and value not in choices:
-                raise ValueError(f"{name} must be one of {', '.join(map(str, choices))}, got {value!r}")
-            if kind in {float, float | None} and value is not None and not _positive(value):
-                raise ValueError(f"{name} must be a number greater than 0, got {value!r}")
+                raise ValueError(
+                    f"{name} must be one of {', '.join(map(str, choices))}, got {validation.shown(value)}"
+                )
+            is_unset = value is None and NoneType in get_args(kind)
+            if kind in {float, float | None} and not is_unset and not _positive(value):
+                raise ValueError(f"{name} must be a number greater than 0, got {validation.shown(value)}")
             if kind is bool:
                 validation.flag(value, name)
         limit = RowLimit("max_failures", self.max_failures)
@@ -183,14 +185,14 @@ def option_help(options: type[BulkOptions]) -> dict[str, str]:
 
 def _shard(shard: Sequence[int]) -> Shard:
     if not isinstance(shard, list | tuple) or len(shard) != 2 or not all(map(_whole, shard)):
-        raise ValueError(f"shard must be (i, n), got {shard!r}")
+        raise ValueError(f"shard must be (i, n), got {validation.shown(shard)}")
     if not 0 <= shard[0] < shard[1]:
-        raise ValueError(f"shard must be (i, n) with i from 0 to n - 1, got {tuple(shard)!r}")
+        raise ValueError(f"shard must be (i, n) with i from 0 to n - 1, got {validation.shown((*shard,))}")
     return Shard(*shard)
 
 
 def _positive(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= sys.float_info.max
 
 
 def _whole(value: object) -> bool:

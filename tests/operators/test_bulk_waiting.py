@@ -1,4 +1,4 @@
-"""``wait_until_indexed`` of the bulk operator: its namespaces, and a retry after a failed wait."""
+"""``wait_until_indexed`` of the bulk operators: the namespaces, and a retry after a failed wait."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.operators.base.waiting import WaitFailed
 from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
-from tests.operators.test_bulk_update import State
 from tests.support.bulk_runs import fill
+from tests.support.bulk_tasks import OPERATORS, State, command_of, done_of
 from tests.support.index_fixtures import connection_json
 from tests.support.waiting_tasks import context, create, defer, resume, run_trigger
 
 IDS = [f"v{n}" for n in range(20)]
-ROWS = [{"id": id, "data": "new"} for id in IDS]
+ROWS = [{"id": id, "vector": [1, 2], "data": "new"} for id in IDS]
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,8 @@ def index(server: DevServer, monkeypatch: pytest.MonkeyPatch, quick_confirmation
 class Task:
     """One task instance over its attempts, with ``wait_until_indexed``."""
 
-    def __init__(self, checkpoint: str, **arguments: Any) -> None:
+    def __init__(self, checkpoint: str, kind: Any = BulkUpdateVectorsOperator, **arguments: Any) -> None:
+        self.kind = kind
         options = {"rows": ROWS, "poke_interval": 0.01, "wait_until_indexed": True, "checkpoint": checkpoint}
         self.arguments = {**options, **arguments}
         self.state = State()
@@ -47,12 +48,12 @@ class Task:
     def push(self, key: str, value: Any) -> None:
         self.xcoms[key] = value
 
-    def operator(self) -> BulkUpdateVectorsOperator:
-        operator: BulkUpdateVectorsOperator = create(BulkUpdateVectorsOperator, **self.arguments)
-        return operator
+    def operator(self) -> Any:
+        return create(self.kind, **self.arguments)
 
     def run(self) -> dict[str, Any]:
-        return self.operator().execute(self.context)
+        manifest: dict[str, Any] = self.operator().execute(self.context)
+        return manifest
 
 
 @pytest.fixture(params=["auto", "path"])
@@ -67,27 +68,28 @@ def has_checkpoint(task: Task) -> bool:
 
 OPTIONS: list[dict[str, Any]] = [
     {},
-    {"max_failures": 1, "rows": [*ROWS, {"id": ""}, {"id": "unknown", "data": "x"}]},
+    {"max_failures": 1, "rows": [*ROWS, {"id": ""}, {"id": "unknown", "vector": [1, 2]}]},
 ]
 
 
+@pytest.mark.parametrize("kind", OPERATORS)
 @pytest.mark.parametrize("options", OPTIONS, ids=["all", "some"])
 def test_a_retry_after_a_failed_wait_only_waits(
-    index: DevServer, checkpoint: str, options: dict[str, Any]
+    index: DevServer, checkpoint: str, kind: Any, options: dict[str, Any]
 ) -> None:
-    task = Task(checkpoint, **options, check_index=False)
-    expected = Task(checkpoint, **options, check_index=False, wait_until_indexed=False).run()
+    task = Task(checkpoint, kind, **options, check_index=False)
+    expected = Task(checkpoint, kind, **options, check_index=False, wait_until_indexed=False).run()
     index.requests.clear()
     index.faults.add(Fault(kind="status", status=503, times=1_000, command="info"))
     with pytest.raises(WaitFailed):
         task.run()
-    sent = index.requests["update"]
+    sent = index.requests[command_of(kind)]
     assert has_checkpoint(task)
     index.faults.clear()
     first, second = deferred_manifest(index, task), task.run()
-    assert index.requests["update"] == sent
+    assert index.requests[command_of(kind)] == sent
     assert first == second
-    counts = ("total", "updated", "missing", "rejected", "failed", "not_attempted", "bytes_sent")
+    counts = ("total", done_of(kind), "missing", "rejected", "failed", "not_attempted", "bytes_sent")
     assert [second[count] for count in counts] == [expected[count] for count in counts]
     assert not has_checkpoint(task)
 
@@ -101,15 +103,16 @@ def deferred_manifest(index: DevServer, task: Task) -> Any:
     return deferred.trigger.serialize()[1]["resume_data"]["result"]
 
 
-def test_the_checkpoint_is_removed_after_a_deferred_wait(index: DevServer, checkpoint: str) -> None:
-    task = Task(checkpoint, check_index=False, deferrable=True)
+@pytest.mark.parametrize("kind", OPERATORS)
+def test_the_checkpoint_is_removed_after_a_deferred_wait(index: DevServer, checkpoint: str, kind: Any) -> None:
+    task = Task(checkpoint, kind, check_index=False, deferrable=True)
     index.faults.add(Fault(kind="status", status=503, times=1, command="info"))
     deferred = defer(task.operator(), task.context)
     assert has_checkpoint(task)
     with pytest.raises(AirflowSensorTimeout):
         resume(task.operator(), {**run_trigger(deferred), "status": "timeout"}, task.context)
     assert has_checkpoint(task)
-    assert resume(task.operator(), run_trigger(deferred), task.context)["updated"] == len(ROWS)
+    assert resume(task.operator(), run_trigger(deferred), task.context)[done_of(kind)] == len(ROWS)
     assert not has_checkpoint(task)
 
 
@@ -117,16 +120,36 @@ def test_the_checkpoint_is_removed_after_a_deferred_wait(index: DevServer, check
     "options",
     [
         {"wait_until_indexed": False},
+        {"wait_until_indexed": False, "kind": OPERATORS[1]},
         {"rows": [{"id": "unknown", "data": "x"}]},
         {"rows": []},
         {},
     ],
-    ids=["no wait", "nothing updated", "no rows", "wait"],
+    ids=["no wait", "no wait after upserts", "nothing updated", "no rows", "wait"],
 )
 def test_a_successful_task_leaves_no_checkpoint(checkpoint: str, options: dict[str, Any]) -> None:
     task = Task(checkpoint, **options)
     task.run()
     assert not has_checkpoint(task)
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_task_that_is_skipped_does_not_wait(index: DevServer, checkpoint: str, deferrable: bool) -> None:
+    rows = [{"id": "unknown", "data": "x"}]
+    options: dict[str, Any] = {"deferrable": deferrable, "on_missing": "skip", "check_index": False}
+    task = Task(checkpoint, rows=rows, **options)
+    with pytest.raises(AirflowSkipException, match="None of the ids is in the index"):
+        task.run()
+    assert task.xcoms["return_value"]["missing"] == 1
+    assert index.requests.keys() == {"update"}
+    assert not has_checkpoint(task)
+    index.faults.add(Fault(kind="status", status=503, times=1, command="info"))
+    some = Task(checkpoint, rows=[*rows, *ROWS], **options)
+    if not deferrable:
+        assert some.run()["missing"] == 1
+        return
+    deferred = defer(some.operator(), some.context)
+    assert resume(some.operator(), run_trigger(deferred), some.context)["missing"] == 1
 
 
 def test_a_run_with_rows_left_keeps_its_checkpoint(index: DevServer, checkpoint: str) -> None:

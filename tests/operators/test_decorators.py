@@ -11,16 +11,17 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
 
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
-from airflow_provider_upstash_vector.decorators.signatures import BulkUpdateTask, UpdateTask
+from airflow_provider_upstash_vector.decorators.signatures import BulkUpdateTask, BulkUpsertTask, UpdateTask
 from airflow_provider_upstash_vector.decorators.upstash_vector import (
     upstash_vector_bulk_update_task,
+    upstash_vector_bulk_upsert_task,
     upstash_vector_update_task,
 )
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
-from airflow_provider_upstash_vector.operators.base.waiting import WaitUntilIndexedMixin
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    BulkUpsertVectorsOperator,
     UpdateVectorOperator,
 )
 from tests.support.bulk_runs import fill, stored
@@ -112,6 +113,18 @@ def test_returned_rows_are_sent(index: DevServer) -> None:
     assert stored(index) == {f"v{n}": {"n": n} for n in range(300)}
 
 
+@pytest.mark.parametrize("native", [False, True])
+def test_returned_rows_are_upserted(index: DevServer, native: bool) -> None:
+    @upstash_vector_bulk_upsert_task(max_concurrency="{{ 8 }}", namespace="{{ params.genre }}")
+    def rows(count: int) -> Iterator[dict[str, Any]]:
+        yield from (
+            {"id": f"w{n}", "vector": [1, n], "metadata": {"n": "{{ no.template }}"}} for n in range(count)
+        )
+
+    assert executed(rows, 300, native=native)["upserted"] == 300
+    assert stored(index, "crime") == {f"w{n}": {"n": "{{ no.template }}"} for n in range(300)}
+
+
 def test_yielded_rows_are_sent_before_the_generator_ends(index: DevServer) -> None:
     sent_at_the_end: list[int] = []
 
@@ -173,11 +186,16 @@ def test_only_a_manifest_can_be_split_into_multiple_outputs() -> None:
 def test_they_are_registered() -> None:
     assert task.upstash_vector_update is not None
     assert task.upstash_vector_bulk_update is not None
+    assert task.upstash_vector_bulk_upsert is not None
 
 
 @pytest.mark.parametrize(
     ("protocol", "operator", "from_the_function"),
-    [(UpdateTask, UpdateVectorOperator, {"vector_id"}), (BulkUpdateTask, BulkUpdateVectorsOperator, {"rows"})],
+    [
+        (UpdateTask, UpdateVectorOperator, {"vector_id"}),
+        (BulkUpdateTask, BulkUpdateVectorsOperator, {"rows"}),
+        (BulkUpsertTask, BulkUpsertVectorsOperator, {"rows"}),
+    ],
 )
 def test_the_decorators_declare_the_operators_arguments(
     protocol: Any, operator: Any, from_the_function: set[str]
@@ -186,12 +204,14 @@ def test_the_decorators_declare_the_operators_arguments(
         """Return the type of each keyword argument; a decorator takes no XComArg."""
         parameters = inspect.signature(inspect.unwrap(function)).parameters.values()
         return {
-            parameter.name: parameter.annotation.replace(" | XComArg", "").replace("options.", "")
+            parameter.name: parameter.annotation.replace(" | XComArg", "")
             for parameter in parameters
             if parameter.kind is parameter.KEYWORD_ONLY
         }
 
-    declared = {name: kind.replace("update.", "") for name, kind in keywords(protocol.__call__).items()}
-    bases = (UpstashVectorOperator, WaitUntilIndexedMixin, operator)
+    declared = keywords(protocol.__call__)
+    bases = [
+        base for base in operator.__mro__ if issubclass(base, UpstashVectorOperator) and "__init__" in vars(base)
+    ]
     expected = {name: kind for base in bases for name, kind in keywords(base.__init__).items()}
     assert declared == {name: kind for name, kind in expected.items() if name not in from_the_function}

@@ -26,7 +26,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
 from tests.support.harness import context, rendered, run
 from tests.support.index_fixtures import connection_json
-from tests.support.odd_dag import DECORATORS, OPERATORS
+from tests.support.odd_dag import BULK_OPERATORS, DECORATORS, OPERATORS, templated_arguments
 from tests.support.odd_values import NESTED, ROWS, nested, odd_values, shallow_values
 from tests.support.stored_fields import stored_fields
 from tests.support.waiting_tasks import context as task_context
@@ -88,11 +88,12 @@ def test_what_is_shown_of_other_values() -> None:
 
 
 def an_operator(kind: Any, value: Any) -> Any:
-    """Return a task with ``value`` in every template field."""
+    """Return a task with ``value`` in every template field that takes any."""
     with DAG("d", schedule=None):
         if kind in DECORATORS:
             return kind(lambda _, **__: None, task_id="t")(value, a=value, b={"c": value}).operator
-        return kind(task_id="t", **dict.fromkeys(kind.template_fields, value))
+        names = [name for name, accepts_any in templated_arguments(kind).items() if accepts_any]
+        return kind(task_id="t", **dict.fromkeys(names, value))
 
 
 @pytest.mark.parametrize("kind", [*OPERATORS, *DECORATORS])
@@ -121,6 +122,7 @@ def test_odd_values_of_templates_are_stored(native: bool) -> None:
 
 NOT_TEXT = [NAN, [NAN], {"a": NAN}, b"x", 10**5_000, {1, 2}, nested(500), object()]
 ODD_TEXT = [*NOT_TEXT, SURROGATE]
+COUNTS = {"max_failures", "daily_budget"}  # of any size
 INVALID: list[tuple[Any, str, list[Any]]] = [
     (UpdateVectorOperator, "vector_id", ODD_TEXT),
     (UpdateVectorOperator, "vector", [[1.0, NAN], [float("inf"), 1], np.array([1, NAN]), {1, 2}, [10**400, 1]]),
@@ -138,6 +140,12 @@ INVALID: list[tuple[Any, str, list[Any]]] = [
     (BulkUpdateVectorsOperator, "checkpoint", [*ODD_TEXT, "a\0"]),
     (BulkUpdateVectorsOperator, "shard", [NAN, [0, NAN], {"a": NAN}, b"x", [0, 0]]),
     (BulkUpdateVectorsOperator, "upstash_vector_conn_id", NOT_TEXT),
+    *[
+        (kind, name, [value for value in (*ODD_TEXT, "fast", -1) if name not in COUNTS or value != 10**5_000])
+        for kind in BULK_OPERATORS
+        for name, accepts_any in templated_arguments(kind).items()
+        if not accepts_any and name != "metadata_update_mode"
+    ],
     (UpstashVectorIndexReadySensor, "namespace", ODD_TEXT),
     (UpstashVectorIndexReadySensor, "vector_id", ODD_TEXT),
     (UpstashVectorIndexReadySensor, "metadata", [NAN, {"a": NAN}, {"a": b""}]),
@@ -145,7 +153,9 @@ INVALID: list[tuple[Any, str, list[Any]]] = [
 ]  # fmt: skip
 
 
-def rendered_and_executed(operator: Any) -> None:
+def created_and_executed(kind: Any, **arguments: Any) -> None:
+    with DAG("d", schedule=None):
+        operator = kind(task_id="t", **arguments)
     operator.render_template_fields(context({}))
     operator.execute({**task_context(), "task_state_store": None})
 
@@ -155,14 +165,12 @@ def rendered_and_executed(operator: Any) -> None:
     ("kind", "field", "values"), INVALID, ids=lambda item: str(getattr(item, "__name__", ""))[:9]
 )
 def test_execute_names_the_field_of_an_invalid_value(kind: Any, field: str, values: list[Any]) -> None:
-    needed: dict[str, Any] = {"rows": []} if kind is BulkUpdateVectorsOperator else {"vector_id": "a"}
+    needed: dict[str, Any] = {"rows": []} if kind in BULK_OPERATORS else {"vector_id": "a"}
     if kind is UpdateVectorOperator:
         needed["metadata" if field == "metadata_update_mode" else "data"] = {} if "mode" in field else "x"
     for value in values:
-        with DAG("d", schedule=None):
-            operator = kind(task_id="t", **{**needed, field: value})
-        with pytest.raises((AirflowFailException, BulkJobFailed)) as raised:
-            rendered_and_executed(operator)
+        with pytest.raises((AirflowFailException, BulkJobFailed, ValueError)) as raised:
+            created_and_executed(kind, **{**needed, field: value})
         text = str(raised.value.report.to_dict() if isinstance(raised.value, BulkJobFailed) else raised.value)
         assert field in text or "1 rejected" in text, text
 

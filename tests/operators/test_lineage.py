@@ -20,16 +20,18 @@ from airflow_provider_upstash_vector.bulk import BulkJobFailed
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    BulkUpsertVectorsOperator,
     UpdateVectorOperator,
 )
 from tests.support.bulk_runs import fill
+from tests.support.bulk_tasks import OPERATORS
 from tests.support.harness import OutletEvents, context, task_instance
 
 ROWS: list[dict[str, Any]] = [
-    {"id": "a", "data": "x"},
-    {"id": "b", "data": "x", "namespace": "a/b"},
-    {"id": "a", "data": "y", "namespace": "a/b"},
-    {"id": "a", "data": "y", "namespace": "nowhere"},
+    {"id": "a", "vector": [1, 2]},
+    {"id": "b", "vector": [1, 2], "namespace": "a/b"},
+    {"id": "a", "vector": [1, 2], "namespace": "a/b"},
+    {"id": "a", "vector": [1, 2], "namespace": "nowhere"},
 ]
 
 PLUGIN = """
@@ -115,10 +117,18 @@ def test_a_bulk_run_gives_each_namespace_its_count(index: DevServer) -> None:
     }
 
 
-def test_a_dry_run_has_no_event_and_no_lineage(index: DevServer) -> None:
-    operator, events = executed(
-        BulkUpdateVectorsOperator, [upstash_vector_asset(index.url)], rows=ROWS, dry_run=True
-    )
+def test_upserts_give_each_namespace_its_count(index: DevServer) -> None:
+    outlets = [upstash_vector_asset(index.url, namespace) for namespace in ("", "a/b", "nowhere")]
+    operator, events = executed(BulkUpsertVectorsOperator, outlets, rows=ROWS)
+    assert operator.outlets == outlets
+    run = {"total": 4, "upserted": 4, "missing": 0, "rejected": 0, "failed": 0, "not_attempted": 0}
+    counts = [1, 2, 1]
+    assert events == {outlet.uri: {"upserted": n, "run": run} for outlet, n in zip(outlets, counts, strict=True)}
+
+
+@pytest.mark.parametrize("kind", OPERATORS)
+def test_a_dry_run_has_no_event_and_no_lineage(index: DevServer, kind: Any) -> None:
+    operator, events = executed(kind, [upstash_vector_asset(index.url)], rows=ROWS, dry_run=True)
     assert operator.outlets == []
     assert events == {}
     assert operator.get_openlineage_facets_on_complete(None) is None

@@ -18,10 +18,11 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 from airflow_provider_upstash_vector.bulk import BulkJobFailed
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
-from tests.operators.test_bulk_update import ROWS, Task
+from tests.operators.test_bulk import ROWS
 from tests.support.airflow_features import AIRFLOW
 from tests.support.airflow_home import ROOT
 from tests.support.bulk_runs import fill
+from tests.support.bulk_tasks import OPERATORS, Task, command_of, done_of
 from tests.support.harness import run
 
 PLAIN = False
@@ -115,19 +116,27 @@ def test_an_update_without_effect(
     assert values == {f"updates.{outcome} c": 1, **requests}
 
 
-def test_a_bulk_run_emits_once_and_a_retry_only_its_own_work(index: DevServer, statsd: StatsD) -> None:
-    task = Task(rows=[*ROWS, {"id": "no", "data": "x"}, {"id": "v1"}], max_failures=1, daily_budget=150)
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_a_bulk_run_emits_once_and_a_retry_only_its_own_work(
+    index: DevServer, statsd: StatsD, operator: Any
+) -> None:
+    is_update = operator is BulkUpdateVectorsOperator
+    rows = [*ROWS, *[{"id": "no", "data": "x"}] * is_update, {"id": "v1"}]
+    task = Task(operator, rows=rows, max_failures=1, daily_budget=150)
+    prefix, done = f"{command_of(operator)}s.", done_of(operator)
     with pytest.raises(BulkJobFailed):
         task.run()
     first = statsd.received()
     task.operator.daily_budget = None
-    assert task.run()["updated"] == 200
+    assert task.run()[done] == 200
     second = statsd.received()
-    assert first["updates.updated c"] + second["updates.updated c"] == 200
-    assert first["updates.not_attempted c"] > 0
-    assert "updates.not_attempted c" not in second
-    assert second["updates.missing c"] == second["updates.rejected c"] == 1
+    assert first[f"{prefix}{done} c"] + second[f"{prefix}{done} c"] == 200
+    assert first[f"{prefix}not_attempted c"] > 0
+    assert f"{prefix}not_attempted c" not in second
+    assert second.get(f"{prefix}missing c") == (1 if is_update else None)
+    assert [run[f"{prefix}rejected c"] for run in (first, second) if f"{prefix}rejected c" in run] == [1]
     assert 0 < second["request_duration ms"] < 5_000
+    assert {name for name in first | second if "s." in name and not name.startswith(prefix)} == set()
 
 
 def test_a_dry_run_emits_nothing(statsd: StatsD) -> None:
@@ -144,7 +153,7 @@ from airflow_provider_upstash_vector.client.base import RequestStats
 
 import_name, imported = sdk.__getattr__, []
 sdk.__getattr__ = lambda name: imported.append(name) or import_name(name)
-metrics.emit_update_metrics("updated", RequestStats(requests=1))
+metrics.emit_metrics("update", {"updated": 1}, RequestStats(requests=1))
 print("imported", imported)
 """
     environment = {**os.environ, "AIRFLOW__METRICS__STATSD_ON": switch}
@@ -167,7 +176,9 @@ def test_failing_metrics_do_not_fail_the_task(
 
 def test_the_readme_lists_the_metrics() -> None:
     text = (ROOT / "README.md").read_text()
-    for outcome in ("updated", "missing", "rejected", "failed", "not_attempted"):
-        assert f"`upstash_vector.updates.{outcome}`" in text
+    for outcome in ("updates.updated", "upserts.upserted", "updates.missing", "updates.rejected"):
+        assert f"`upstash_vector.{outcome}`" in text
+    for outcome in ("failed", "not_attempted"):
+        assert f"`.{outcome}`" in text
     for name in ("requests", "request_duration", "retries", "throttled_duration"):
         assert f"`upstash_vector.{name}`" in text

@@ -19,6 +19,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     UpdateVectorOperator,
 )
 from tests.operators.test_lineage import ROWS, executed, fill_namespaces
+from tests.support.bulk_tasks import OPERATORS
 
 pytestmark = pytest.mark.needs("openlineage")
 
@@ -55,8 +56,9 @@ def test_openlineage_gets_datasets_with_row_counts(index: DevServer) -> None:
     assert (dataset.namespace, dataset.name) == (index_uri, "a%2Fb")
 
 
-def test_openlineage_gets_the_updates_of_a_failed_run(index: DevServer) -> None:
-    operator, _ = executed(BulkUpdateVectorsOperator, [], rows=ROWS[:3], daily_budget=2, max_concurrency=1)
+@pytest.mark.parametrize("kind", OPERATORS)
+def test_openlineage_gets_the_rows_of_a_failed_run(index: DevServer, kind: Any) -> None:
+    operator, _ = executed(kind, [], rows=ROWS[:3], daily_budget=2, max_concurrency=1)
     assert sum(extracted(operator, TaskInstanceState.FAILED).values()) == 2
 
 
@@ -67,4 +69,4 @@ def test_an_operator_that_has_not_run_has_no_lineage() -> None:
 
 
 def test_a_namespace_too_long_for_an_asset_has_no_dataset() -> None:
-    assert openlineage(WriteResult(host="x.io", updated={"ä" * 250: 3})) is None
+    assert openlineage(WriteResult(host="x.io", outcome="updated", rows={"ä" * 250: 3})) is None

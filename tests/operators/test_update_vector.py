@@ -41,10 +41,14 @@ def test_the_updated_count_is_returned() -> None:
 
 
 @pytest.mark.usefixtures("stored")
-def test_a_missing_id_warns_fails_or_skips() -> None:
+def test_a_missing_id_warns_fails_or_skips(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
     missing: dict[str, Any] = {"vector_id": "b", "data": "x", "namespace": "ns"}
     message = "There is no vector 'b' in namespace 'ns'; nothing was updated."
-    assert run(PLAIN, **missing) == 0
+    assert run(PLAIN, **missing) == run(PLAIN, **missing, on_missing="ignore") == 0
+    logs = (caplog.text, capsys.readouterr().out)  # it depends on Airflow which has it, or both
+    assert max(log.count(message) for log in logs) == 2
     with pytest.raises(AirflowFailException, match=message):
         run(PLAIN, **missing, on_missing="fail")
     with pytest.raises(AirflowSkipException, match=message):
@@ -70,8 +74,8 @@ def test_a_mode_in_default_args_does_not_affect_tasks_without_metadata(mode: str
 
 
 def test_on_missing_is_checked_when_the_dag_is_parsed() -> None:
-    with pytest.raises(ValueError, match="on_missing must be warn, fail or skip, got 'ignore'"):
-        UpdateVectorOperator(task_id="t", vector_id="a", data="x", on_missing="ignore")  # type: ignore[arg-type]  # the mistake in question
+    with pytest.raises(ValueError, match="on_missing must be ignore, fail or skip, got 'warn'"):
+        UpdateVectorOperator(task_id="t", vector_id="a", data="x", on_missing="warn")  # type: ignore[arg-type]  # the mistake in question
 
 
 @pytest.mark.parametrize("make", [UpdateVectorOperator, UpdateVectorOperator.partial, BulkUpdateVectorsOperator])

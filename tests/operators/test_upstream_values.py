@@ -9,22 +9,16 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseOperator, TaskGroup
 
-from airflow_provider_upstash_vector.decorators.upstash_vector import (
-    upstash_vector_bulk_update_task,
-    upstash_vector_update_task,
-)
 from airflow_provider_upstash_vector.operators.base.display import unwrap
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     UpdateVectorOperator,
 )
-from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
+from tests.support.odd_dag import BULK_OPERATORS, DECORATORS, OPERATORS, templated_arguments
 
 TEXTS = ["{{ 7 * 6 }}", "a {% if 1 %}b{% endif %}", "{# c #}", "{{ nothing }}", "{{ 1 "]
 ANSWER = "{{ 40 + 2 }}"
-OPERATORS = (UpdateVectorOperator, BulkUpdateVectorsOperator, UpstashVectorIndexReadySensor)
-FIELDS = [(operator, field) for operator in OPERATORS for field in operator.template_fields]
-DECORATORS = (upstash_vector_update_task, upstash_vector_bulk_update_task)
+FIELDS = [(operator, name) for operator in OPERATORS for name in templated_arguments(operator)]
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "native"])
@@ -61,7 +55,7 @@ def mapped_instance(task: Any, values: Mapping[str, Any], *, seen: bool) -> Any:
 
 def required(operator: type[BaseOperator], field: str) -> dict[str, str]:
     """Return the other required arguments of an operator."""
-    name = "rows" if operator is BulkUpdateVectorsOperator else "vector_id"
+    name = "rows" if operator in BULK_OPERATORS else "vector_id"
     return {} if field == name else {name: "a"}
 
 
@@ -82,9 +76,13 @@ def test_no_field_renders_the_result_of_a_task(
         mapped_instance(by_kwargs, {field: text}, seen=False),
         mapped_instance(listed, {field: text}, seen=False),
     ):
-        assert getattr(rendered, field) == text
+        attribute = "_dry_run" if field == "dry_run" else field
+        assert getattr(rendered, attribute) == text
         rendered.render_template_fields({"params": {}})
-        assert getattr(rendered, field) == text
+        assert getattr(rendered, attribute) == text
+    by_partial = operator.partial(task_id="partial", **others, **{field: returned(text)}).expand(pool=["a"])
+    for task in (single, expanded, by_kwargs, listed, by_partial):
+        assert task.upstream_task_ids == {"upstream"}
 
 
 @pytest.mark.parametrize("text", TEXTS)

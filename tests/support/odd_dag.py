@@ -7,28 +7,44 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_upstash_vector.bulk.options import option_types
 from airflow_provider_upstash_vector.decorators.upstash_vector import (
     upstash_vector_bulk_update_task,
+    upstash_vector_bulk_upsert_task,
     upstash_vector_update_task,
 )
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    BulkUpsertVectorsOperator,
     UpdateVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
 from tests.support.odd_values import odd_values
 from tests.support.stored_fields import serialized
 
-OPERATORS: tuple[Any, ...] = (UpdateVectorOperator, BulkUpdateVectorsOperator, UpstashVectorIndexReadySensor)
-DECORATORS: tuple[Any, ...] = (upstash_vector_update_task, upstash_vector_bulk_update_task)
+BULK_OPERATORS: tuple[Any, ...] = (BulkUpdateVectorsOperator, BulkUpsertVectorsOperator)
+OPERATORS: tuple[Any, ...] = (UpdateVectorOperator, *BULK_OPERATORS, UpstashVectorIndexReadySensor)
+DECORATORS: tuple[Any, ...] = (
+    upstash_vector_update_task,
+    upstash_vector_bulk_update_task,
+    upstash_vector_bulk_upsert_task,
+)
+
+
+def templated_arguments(operator: Any) -> dict[str, bool]:
+    """Return the arguments that are templates, and whether the DAG is parsed with any value of them."""
+    options = option_types(operator.options_type) if operator in BULK_OPERATORS else {}
+    names = [field.removeprefix("_") for field in operator.template_fields]
+    return {name: name == "namespace" or name not in options for name in names}
 
 
 def add_tasks(operator: Any, number: int, value: Any) -> None:
     """Add tasks with ``value`` in a field, written in the DAG in every way."""
-    required = "rows" if operator is BulkUpdateVectorsOperator else "vector_id"
-    field = operator.template_fields[number % len(operator.template_fields)]
+    required = "rows" if operator in BULK_OPERATORS else "vector_id"
+    field, accepts_any = [*templated_arguments(operator).items()][number % len(operator.template_fields)]
     others = {} if field == required else {required: "a"}
-    operator(task_id=f"{operator.__name__}_{number}", **others, **{field: value})
+    if accepts_any:
+        operator(task_id=f"{operator.__name__}_{number}", **others, **{field: value})
     name = f"{operator.__name__}_{number}_mapped"
     operator.partial(task_id=f"{name}_0", **others, **{field: value}).expand(poke_interval=[1, 2])
     operator.partial(task_id=f"{name}_1", **others).expand(**{field: [value, value]})
@@ -55,7 +71,7 @@ def odd_dag() -> DAG:
             for operator in OPERATORS:
                 add_tasks(operator, number, value)
         for number, value in enumerate(odd_values()):
-            add_functions(DECORATORS[number % 2], number, value)
+            add_functions(DECORATORS[number % len(DECORATORS)], number, value)
     return dag
 
 

@@ -111,6 +111,38 @@ def _stored(value: Any) -> Any:
     return json.loads(stored) if isinstance(stored, str) else stored
 
 
+def test_example_bulk_upsert(airflow_home: AirflowHome, movies: Any, tmp_path: Path) -> None:
+    path = tmp_path / "movies.jsonl"
+    rows = [{"id": f"movie-{number}", "vector": [number, 2], "year": 2_000} for number in range(1, 6)]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    for dry_run in (True, False):
+        run = run_file(airflow_home, "example_bulk_upsert.py", {"rows": str(path), "dry_run": dry_run})
+        assert run.state == "success"
+        (manifest,) = map(_stored, airflow_home.xcoms("example_bulk_upsert", run.run_id).values())
+        assert (manifest["total"], manifest["upserted"]) == (5, 0 if dry_run else 5)
+        changed = movies("movie-3")
+        expected = ({"genre": "drama", "year": 1999}, "old") if dry_run else ({"year": 2_000}, None)
+        assert (changed.metadata, changed.data) == expected
+    assert movies("movie-5").vector == [5, 2]
+
+
+@pytest.mark.parametrize("kind", ["plain", "native"])
+def test_options_are_templates_in_every_kind_of_task(
+    airflow_home: AirflowHome, server: DevServer, movies: Any, kind: str
+) -> None:
+    dag = load_dags(airflow_home.dags / "templated_options.py")[f"templated_options_{kind}"]
+    run = DagRun(dag)
+    assert run.state == "success"
+    manifests = [_stored(value) for value in airflow_home.xcoms(dag.dag_id, run.run_id).values()]
+    assert [manifest["dry_run"] for manifest in manifests if isinstance(manifest, dict)] == [True] * 8
+    assert server.requests["update"] == 0
+    assert server.requests["upsert"] == 1  # of the fixture
+    failed = DagRun(dag, {"dry": "perhaps"})
+    assert {state for (task, _), state in failed.tasks.items() if task.startswith("ma")} == {"failed", "success"}
+    assert failed.tasks["upsert", -1] == failed.tasks["mapped", 0] == failed.tasks["decorated", 0] == "failed"
+    assert failed.tasks["mapped_from_task", 0] == "success"
+
+
 def test_every_example_has_a_test() -> None:
     source = "".join(file.read_text() for file in Path(__file__).parent.glob("test_*.py"))
     for file in (ROOT / "example_dags").glob("*.py"):
@@ -126,7 +158,7 @@ def test_the_dags_of_the_readme(
 
 
 def test_the_readme_has_dags() -> None:
-    assert len(readme_snippets()) == 6
+    assert len(readme_snippets()) == 7
 
 
 @pytest.mark.parametrize("kind", ["plain", "native"])

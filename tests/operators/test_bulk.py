@@ -1,69 +1,35 @@
-"""``BulkUpdateVectorsOperator``: arguments, templates, checkpoint and result, in Airflow without a database."""
+"""The bulk operators: arguments, templates, checkpoint and result, in Airflow without a database."""
 
 from __future__ import annotations
 
 import inspect
 import json
 import logging
+import re
 import threading
 import time
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
 
-from airflow_provider_upstash_vector.bulk import BulkJobFailed
-from airflow_provider_upstash_vector.bulk.options import BulkArguments, BulkOptions
+from airflow_provider_upstash_vector.bulk import BulkJobFailed, api
+from airflow_provider_upstash_vector.bulk.options import option_types
 from airflow_provider_upstash_vector.dev_server import DevServer
-from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
+from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
+from airflow_provider_upstash_vector.operators.upstash_vector import (
+    BulkUpdateVectorsOperator,
+    BulkUpsertVectorsOperator,
+)
 from tests.support.airflow_features import AIRFLOW
 from tests.support.bulk_runs import Interruption, fill, interrupted_after, stored
+from tests.support.bulk_tasks import OPERATORS, Task, command_of, done_of
 
 IDS = [f"v{n}" for n in range(200)]
-ROWS = [{"id": id, "metadata": {"n": n}} for n, id in enumerate(IDS)]
-
-
-class State:
-    """The task state store of Airflow 3.3: JSON values by key."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, str] = {}
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return json.loads(self.values[key]) if key in self.values else default
-
-    def set(self, key: str, value: Any) -> None:
-        self.values[key] = json.dumps(value, allow_nan=False)
-
-    def delete(self, key: str) -> None:
-        self.values.pop(key, None)
-
-
-class Task:
-    """An operator in a DAG, rendered and executed as one task instance."""
-
-    def __init__(self, *, native: bool = False, **arguments: Any) -> None:
-        self.run_id = f"r{uuid4()}"  # names the journal in the machine's temporary folder
-        self.xcoms: dict[str, Any] = {}
-        self.state = State()
-        with DAG("d", schedule=None, render_template_as_native_obj=native):
-            self.operator = BulkUpdateVectorsOperator(task_id="t", **arguments)
-
-    def context(self, params: dict[str, Any]) -> Any:
-        def push(key: str, value: Any) -> None:
-            self.xcoms[key] = value
-
-        names = {"dag_id": "d", "run_id": self.run_id, "task_id": "t", "map_index": -1}
-        return {"params": params, "ti": SimpleNamespace(**names, xcom_push=push), "task_state_store": self.state}
-
-    def run(self, **params: Any) -> dict[str, Any]:
-        context = self.context(params)
-        self.operator.render_template_fields(context)
-        return self.operator.execute(context)
+ROWS = [{"id": id, "vector": [1, n], "metadata": {"n": n}} for n, id in enumerate(IDS)]
+ANY_OPERATOR = pytest.mark.parametrize("operator", OPERATORS)
 
 
 def file_of(rows: list[dict[str, Any]], folder: Path) -> Path:
@@ -78,12 +44,16 @@ def index(server: DevServer, connection: str) -> DevServer:
     return server
 
 
+@ANY_OPERATOR
 @pytest.mark.parametrize("native", [False, True])
 @pytest.mark.parametrize("scheme", ["", "file://"])
-def test_a_templated_path_or_uri(index: DevServer, tmp_path: Path, native: bool, scheme: str) -> None:
+def test_a_templated_path_or_uri(
+    index: DevServer, tmp_path: Path, operator: Any, native: bool, scheme: str
+) -> None:
     file_of(ROWS, tmp_path)
-    manifest = Task(native=native, rows="{{ params.rows }}").run(rows=f"{scheme}{tmp_path}/ro*.jsonl")
-    assert manifest["updated"] == manifest["total"] == 200
+    manifest = Task(operator, native=native, rows="{{ params.rows }}").run(rows=f"{scheme}{tmp_path}/ro*.jsonl")
+    assert manifest[done_of(operator)] == manifest["total"] == 200
+    assert index.requests[command_of(operator)] == (200 if operator is BulkUpdateVectorsOperator else 1)
     assert json.loads(json.dumps(manifest)) == manifest
     assert stored(index) == {row["id"]: row["metadata"] for row in ROWS}
 
@@ -175,13 +145,35 @@ def test_of_two_tries_side_by_side_the_newer_one_completes(
     assert newer.state.values == {}
 
 
-def test_a_task_starts_over_if_it_shall_not_resume(index: DevServer) -> None:
-    task = Task(rows=ROWS, daily_budget=50, on_budget="return", resume="{{ params.resume }}")
-    assert task.run(resume=False)["updated"] == 50
+@ANY_OPERATOR
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_retry_resumes_unless_it_shall_not(index: DevServer, operator: Any, resume: bool) -> None:
+    task = Task(operator, rows=ROWS, daily_budget=50, on_budget="return", resume="{{ params.resume }}")
+    assert task.run(resume=resume)[done_of(operator)] == 50
     task.operator.daily_budget = None
-    assert task.operator.resume == "False"
-    assert task.run()["updated"] == 200
-    assert index.requests["update"] == 50 + 200
+    assert task.operator.resume == str(resume)
+    fill(index, ["v0"])  # which a retry does not write again
+    manifest = task.run()
+    assert manifest[done_of(operator)] == manifest["total"] == 200
+    assert stored(index) == {row["id"]: row["metadata"] for row in ROWS} | ({"v0": {"n": -1}} if resume else {})
+    assert task.state.values.keys() <= {f"upstash_vector_bulk_{command_of(operator)}_budget"}
+
+
+@pytest.mark.parametrize("checkpoint", ["auto", "path"])
+@pytest.mark.parametrize("operators", [OPERATORS, OPERATORS[::-1]])
+def test_an_operation_does_not_resume_another_one(
+    index: DevServer, tmp_path: Path, operators: Any, checkpoint: str
+) -> None:
+    place = "auto" if checkpoint == "auto" else str(tmp_path / "checkpoint")
+    stopped, other = (Task(operator, rows=ROWS, checkpoint=place) for operator in operators)
+    other.run_id, other.state = stopped.run_id, stopped.state
+    stopped.operator.daily_budget = 50
+    with pytest.raises(BulkJobFailed, match="daily budget"):
+        stopped.run()
+    kept = {name: value for name, value in stopped.state.values.items() if "budget" not in name}
+    assert other.run()[done_of(other.operator)] == 200
+    assert {name: value for name, value in stopped.state.values.items() if "budget" not in name} == kept
+    assert (len(kept) == 1) is (checkpoint == "auto")
 
 
 def test_a_failed_task_pushes_no_xcom_if_that_is_off() -> None:
@@ -225,8 +217,9 @@ def test_without_a_path_the_budget_covers_the_tries_of_the_task(
     assert "covers this run alone" not in "".join(logs)
 
 
-def test_rejected_rows_fail_the_task_immediately_with_the_manifest(tmp_path: Path) -> None:
-    task = Task(rows=[{"id": "v0"}], failures_path="{{ params.folder }}/failures.jsonl")
+@ANY_OPERATOR
+def test_rejected_rows_fail_the_task_immediately_with_the_manifest(tmp_path: Path, operator: Any) -> None:
+    task = Task(operator, rows=[{"id": "v0"}], failures_path="{{ params.folder }}/failures.jsonl")
     with pytest.raises(AirflowFailException, match="1 rejected"):
         task.run(folder=str(tmp_path))
     assert task.xcoms["return_value"]["rejected"] == 1
@@ -244,28 +237,127 @@ def test_rejected_rows_fail_the_task_immediately_with_the_manifest(tmp_path: Pat
         ({"rows": ROWS, "namespace": 1.5}, "namespace: must be text"),
     ],
 )
-def test_a_non_retryable_error_fails_the_task(arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(AirflowFailException, match=message.replace("*", r"\*").replace("[", r"\[")):
-        Task(**arguments).run()
+@ANY_OPERATOR
+def test_a_non_retryable_error_fails_the_task(operator: Any, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(AirflowFailException, match=re.escape(message)):
+        Task(operator, **arguments).run()
+
+
+INVALID: dict[str, list[Any]] = {
+    "max_concurrency": [0, "64", 1.5, None],
+    "max_rows_per_second": [0, "fast"],
+    "max_failures": [1.5, "some"],
+    "daily_budget": [0, "1000"],
+    "time_limit_seconds": [-1, "1"],
+    "shard": [(2, 2), "1", [0]],
+    "dry_run": ["yes", None, 1],
+    "resume": ["yes"],
+    "on_missing": ["warn"],
+    "request_timeout_seconds": [0, "600"],
+}
+
+
+@ANY_OPERATOR
+@pytest.mark.parametrize("name", INVALID)
+def test_an_invalid_option_breaks_the_dag(operator: Any, name: str) -> None:
+    for value in INVALID[name] if name in option_types(operator.options_type) else ():
+        with pytest.raises(ValueError, match=name):
+            Task(operator, rows=ROWS, **{name: value})
+
+
+TEMPLATED: dict[str, Any] = {
+    "max_concurrency": 8,
+    "max_rows_per_second": 1_000.5,
+    "max_failures": 3,
+    "daily_budget": 1_000,
+    "time_limit_seconds": 600,
+    "dry_run": True,
+    "resume": False,
+    "shard": [0, 2],
+    "request_timeout_seconds": 300,
+}
+
+
+@ANY_OPERATOR
+@pytest.mark.parametrize("native", [False, True])
+def test_options_are_templates(monkeypatch: pytest.MonkeyPatch, operator: Any, native: bool) -> None:
+    started: list[Any] = []
+
+    async def run_async(options: Any, *arguments: Any, **keywords: Any) -> Any:
+        started.append(options)
+        return await bulk_run(options, *arguments, **keywords)
+
+    bulk_run = api.run_async
+    monkeypatch.setattr(api, "run_async", run_async)
+    values = {name: value for name, value in TEMPLATED.items() if name in option_types(operator.options_type)}
+    templates = {name: f"{{{{ params.{name} }}}}" for name in values}
+    task = Task(operator, native=native, rows=ROWS, **templates)
+    assert task.run(**values)["dry_run"] is True
+    assert {name: getattr(started[0], name) for name in values} == {**values, "shard": (0, 2)}
+
+
+@ANY_OPERATOR
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("name", TEMPLATED)
+def test_a_template_with_an_invalid_value_fails_the_task(
+    index: DevServer, operator: Any, native: bool, name: str
+) -> None:
+    for value in ["fast", -1, [1], "", None] if name in option_types(operator.options_type) else ():
+        if value in ("", None) and name in {"max_rows_per_second", "daily_budget", "time_limit_seconds", "shard"}:
+            continue  # not set
+        task = Task(operator, native=native, rows=ROWS, **{name: "{{ params.value }}"})
+        with pytest.raises(AirflowFailException, match=f"{name}:? must be"):
+            task.run(value=value)
+    assert not index.requests
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"max_concurrency": 0}, {"max_failures": 1.5}, {"on_missing": "skip"}, {"daily_budget": 0}]
+    ("rows", "skipped"),
+    [
+        ([{"id": "unknown", "data": "x"}], True),
+        ([{"id": "unknown", "data": "x"}, ROWS[0]], False),
+        ([], False),
+        ([{"id": "unknown", "data": "x"}, {"id": "v0"}], True),
+    ],
+    ids=["all", "one", "no rows", "rejected"],
 )
-def test_an_invalid_option_breaks_the_dag(arguments: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=next(iter(arguments))):
-        Task(rows=ROWS, **arguments)
+def test_a_task_is_skipped_if_no_id_is_in_the_index(rows: list[dict[str, Any]], skipped: bool) -> None:
+    for do_xcom_push in (True, False):
+        task = Task(rows=rows, on_missing="skip", max_failures=1, do_xcom_push=do_xcom_push)
+        if not skipped:
+            assert task.run()["missing"] == len(rows[1:])
+            continue
+        with pytest.raises(AirflowSkipException, match=r"None of the ids is in the index: .*1 missing"):
+            task.run()
+        assert [manifest["missing"] for manifest in task.xcoms.values()] == [1] * do_xcom_push
+        assert task.state.values == {}
 
 
-def test_the_defaults_are_those_of_a_run() -> None:
-    parameters = inspect.signature(inspect.unwrap(BulkUpdateVectorsOperator.__init__)).parameters
-    defaults = {name: parameters[name].default for name in BulkArguments.__annotations__}
-    assert defaults == {name: getattr(BulkOptions, name) for name in defaults}
+def test_a_dry_run_is_not_skipped() -> None:
+    task = Task(rows=[{"id": "unknown", "data": "x"}], on_missing="skip", dry_run=True)
+    assert task.run()["not_attempted"] == 1
 
 
-def test_default_args_reach_every_option() -> None:
+@ANY_OPERATOR
+def test_the_arguments_and_defaults_are_those_of_a_run(operator: Any) -> None:
+    defaults = {
+        parameter.name: parameter.default
+        for base in operator.__mro__
+        if "__init__" in vars(base) and issubclass(base, UpstashVectorOperator)
+        for parameter in inspect.signature(inspect.unwrap(vars(base)["__init__"])).parameters.values()
+    }
+    options = option_types(operator.options_type).keys() - {"namespace"}
+    assert options < defaults.keys()
+    assert {name: defaults[name] for name in options} == {
+        name: getattr(operator.options_type, name) for name in options
+    }
+
+
+@ANY_OPERATOR
+def test_default_args_reach_every_option(operator: Any) -> None:
+    known = option_types(operator.options_type).keys() - {"namespace"}
     options: dict[str, Any] = {
-        **{name: f"the_{name}" for name in BulkArguments.__annotations__ if name.endswith("_field")},
+        **{name: f"the_{name}" for name in known if name.endswith("_field")},
         "metadata_update_mode": "PATCH",
         "max_concurrency": 8,
         "max_rows_per_second": 5.0,
@@ -281,12 +373,13 @@ def test_default_args_reach_every_option() -> None:
         "format": "csv",
         "delimiter": ";",
         "metadata_fields": "*",
+        "request_timeout_seconds": 60.0,
     }
-    assert options.keys() == BulkArguments.__annotations__.keys()
+    assert options.keys() >= known
     with DAG("d", schedule=None, default_args=options):
-        operator = BulkUpdateVectorsOperator(task_id="t", rows="rows.csv")
-    values = {name: getattr(operator, "_dry_run" if name == "dry_run" else name) for name in options}
-    assert values == options
+        task = operator(task_id="t", rows="rows.csv")
+    values = {name: getattr(task, "_dry_run" if name == "dry_run" else name) for name in known}
+    assert values == {name: options[name] for name in known}
 
 
 def test_a_shard_from_a_template_or_as_it_is(index: DevServer, tmp_path: Path) -> None:
@@ -308,7 +401,21 @@ def test_a_timeout_pushes_the_manifest(index: DevServer) -> None:
     assert manifest["updated"] + manifest["not_attempted"] == 4_000
 
 
-def test_a_dry_run(index: DevServer) -> None:
-    manifest = Task(rows=ROWS, dry_run=True).run()
+@ANY_OPERATOR
+def test_a_dry_run(index: DevServer, operator: Any) -> None:
+    manifest = Task(operator, rows=ROWS, dry_run=True).run()
     assert (manifest["dry_run"], manifest["not_attempted"]) == (True, 200)
     assert index.requests.keys() == {"fetch"}
+
+
+def test_an_upsert_sends_batches_and_replaces_whole_vectors(
+    index: DevServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [{"id": f"v{n}", "vector": [1, n]} for n in range(2_500)]
+    task = Task(BulkUpsertVectorsOperator, rows=rows)
+    manifest = task.run()
+    assert (manifest["upserted"], manifest["missing"]) == (2_500, 0)
+    assert "updated" not in manifest
+    assert index.requests["upsert"] == 3
+    assert set(stored(index).values()) == {None}
+    assert "removes 'n' of its metadata" in caplog.text
