@@ -20,15 +20,16 @@ from pydantic import BaseModel
 from typing_extensions import is_typeddict
 
 from airflow_provider_upstash_vector.bulk import errors as bulk_errors
-from airflow_provider_upstash_vector.bulk.options import OPTION_HELP, BulkArguments, BulkOptions
+from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
+from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
+from airflow_provider_upstash_vector.bulk.options import option_help, option_types
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.client import errors as client_errors
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 from airflow_provider_upstash_vector.dev_server import DevServer
-from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
-from airflow_provider_upstash_vector.operators.base.waiting import WaitUntilIndexedMixin
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    BulkUpsertVectorsOperator,
     UpdateVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
@@ -37,6 +38,7 @@ from tests.support.airflow_home import ROOT, AirflowHome
 from tests.support.dag_runs import DagRun, load_dags
 
 DOCS = ROOT / "docs"
+OPERATIONS: dict[str, Any] = {"update": UpdateOptions, "upsert": UpsertOptions}
 MOVIES = [{"id": f"movie-{number}", "vector": [number, 1], "data": "old"} for number in (1, 2, 3)]
 
 
@@ -149,16 +151,9 @@ def entries() -> list[tuple[str, str]]:
 
 
 def own_parameters(target: Any) -> dict[str, inspect.Parameter]:
-    """Return the parameters of a class or function, with options and those that ``**kwargs`` pass to bases."""
+    """Return the parameters of a class or function, with those that ``**kwargs`` pass to bases."""
     if not inspect.isclass(target):
-        parameters = dict(inspect.signature(target).parameters)
-        name, last = [*parameters.items()][-1]
-        if last.annotation == "Unpack[BulkArguments]":
-            del parameters[name]
-            keyword = inspect.Parameter.KEYWORD_ONLY
-            for name in BulkArguments.__annotations__:
-                parameters[name] = inspect.Parameter(name, keyword, default=getattr(BulkOptions, name))
-        return parameters
+        return dict(inspect.signature(target).parameters)
     if is_typeddict(target) or issubclass(target, BaseModel):
         names = getattr(target, "model_fields", target.__annotations__)
         return {name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names}
@@ -175,10 +170,17 @@ def own_parameters(target: Any) -> dict[str, inspect.Parameter]:
 
 def docstring(target: Any) -> str:
     """Return a docstring with the parameters that the reference adds to it."""
-    options = "".join(f":param {name}: …\n" for name in BulkArguments.__annotations__)
-    if target is BulkArguments:
-        return options
-    return re.sub(r":param \w+: those of .*BulkArguments`\.\n?", options, inspect.getdoc(target) or "")
+    text = inspect.getdoc(target) or ""
+    for operation in OPERATIONS:
+        options = "".join(f":param {name}: …\n" for name in options_of(operation))
+        text = re.sub(rf":param \w+: those of .*{operation.title()}Arguments`\.\n?", options, text)
+    return text
+
+
+def options_of(operation: str) -> dict[str, Any]:
+    """Return the default of each option but the namespace."""
+    options = OPERATIONS[operation]
+    return {name: getattr(options, name) for name in option_types(options) if name != "namespace"}
 
 
 @pytest.mark.parametrize(("page", "name"), entries())
@@ -214,7 +216,7 @@ CONNECTION = ("str", "'upstash_vector_default'")
             "operators.upstash_vector.UpdateVectorOperator",
             {
                 "vector_id": ("str | XComArg", ""),
-                "on_missing": ("OnMissing", "'warn'"),
+                "on_missing": ("OnMissing", "'ignore'"),
                 "wait_until_indexed": ("bool", "False"),
                 "poke_interval": ("timedelta | float", "10.0"),
                 "wait_timeout": ("timedelta | float", "3600.0"),
@@ -237,7 +239,12 @@ def test_the_reference_has_types_and_defaults(site: Path, name: str, expected: d
 
 
 @pytest.mark.parametrize(
-    ("task", "operator"), [("UpdateTask", UpdateVectorOperator), ("BulkUpdateTask", BulkUpdateVectorsOperator)]
+    ("task", "operator"),
+    [
+        ("UpdateTask", UpdateVectorOperator),
+        ("BulkUpdateTask", BulkUpdateVectorsOperator),
+        ("BulkUpsertTask", BulkUpsertVectorsOperator),
+    ],
 )
 def test_the_reference_shows_the_arguments_of_a_decorator(site: Path, task: str, operator: Any) -> None:
     called = imported(f"airflow_provider_upstash_vector.decorators.signatures.{task}").__call__
@@ -249,35 +256,37 @@ def test_the_reference_shows_the_arguments_of_a_decorator(site: Path, task: str,
     assert "..." not in signature.replace("Callable[..., Any]", "")
 
 
-def test_the_reference_shows_the_defaults_of_a_bulk_run(site: Path) -> None:
-    name = "airflow_provider_upstash_vector.bulk.options.BulkArguments"
-    listed = entry_of(site, "bulk", name).parameters
-    assert {option: default for option, (_, default) in listed.items()} == {
-        option: repr(getattr(BulkOptions, option)) for option in BulkArguments.__annotations__
-    }
-
-
+@pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize(
     ("page", "name"),
     [
-        ("reference/airflow", "operators.upstash_vector.BulkUpdateVectorsOperator"),
-        ("reference/bulk", "bulk.api.update_async"),
-        ("reference/bulk", "bulk.options.BulkArguments"),
-        ("how-to/bulk-update", ""),
+        ("airflow", "hooks.upstash_vector.UpstashVectorHook.bulk_{}"),
+        ("airflow", "operators.upstash_vector.{}"),
+        ("bulk", "bulk.api.{}_async"),
     ],
 )
-def test_the_help_of_every_option_is_shown(site: Path, page: str, name: str) -> None:
-    text = " ".join(text_of((site / f"{page}.html").read_text()).split())
-    assert name.rpartition(".")[2] in text
-    helps = {option: OPTION_HELP[option].replace("``", "") for option in BulkArguments.__annotations__}
-    assert [option for option, shown_help in helps.items() if shown_help not in text] == []
+def test_the_reference_shows_the_defaults_of_a_bulk_run(site: Path, operation: str, page: str, name: str) -> None:
+    name = name.format(f"Bulk{operation.title()}VectorsOperator" if "operators" in name else operation)
+    signature = entry_of(site, page, f"airflow_provider_upstash_vector.{name}").signature.replace('"', "'")
+    for option, default in options_of(operation).items():
+        assert re.search(rf" {option}: [^=]+ = {re.escape(repr(default))}", signature), option
 
 
-def test_the_hooks_bulk_update_shows_the_options(site: Path) -> None:
-    name = "airflow_provider_upstash_vector.hooks.upstash_vector.UpstashVectorHook.bulk_update"
-    signature = entry_of(site, "airflow", name).signature.replace('"', "'")
-    for option in BulkArguments.__annotations__:
-        assert re.search(rf" {option}: [^=]+ = {re.escape(repr(getattr(BulkOptions, option)))}", signature), option
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [
+        ("reference/airflow", "Bulk{}VectorsOperator"),
+        ("reference/bulk", "{}_async"),
+        ("how-to/bulk-{}", ""),
+    ],
+)
+def test_the_help_of_every_option_is_shown(site: Path, operation: str, page: str, name: str) -> None:
+    text = " ".join(text_of((site / f"{page.format(operation)}.html").read_text()).split())
+    assert name.format(operation.title() if "Bulk" in name else operation) in text
+    texts = option_help(OPERATIONS[operation])
+    shown = {option: texts[option].replace("``", "") for option in options_of(operation)}
+    assert [option for option, shown_help in shown.items() if shown_help not in text] == []
 
 
 @pytest.mark.parametrize("client", ["sync_client.VectorClient"])
@@ -303,11 +312,11 @@ def test_the_dags_run(airflow_home: AirflowHome, server: DevServer, number: int)
     file.write_text(DAGS[number][1])
     (dag,) = load_dags(file).values()
     assert DagRun(dag).state == "success"
-    assert server.requests["update"]
+    assert server.requests["update"] or server.requests["upsert"] > 1
 
 
 def test_there_are_dags_to_run() -> None:
-    assert len(DAGS) == 4
+    assert len(DAGS) == 5
 
 
 @pytest.mark.parametrize("module", [client_errors, bulk_errors])
@@ -325,16 +334,19 @@ def test_every_stop_reason_is_in_the_catalogue() -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "classes"),
+    ("page", "operator"),
     [
-        ("update-vector.md", (UpdateVectorOperator, WaitUntilIndexedMixin, UpstashVectorOperator)),
-        ("bulk-update.md", (BulkUpdateVectorsOperator, WaitUntilIndexedMixin, UpstashVectorOperator)),
-        ("sensor.md", (UpstashVectorIndexReadySensor, UpstashVectorOperator)),
+        ("update-vector.md", UpdateVectorOperator),
+        ("bulk-update.md", BulkUpdateVectorsOperator),
+        ("bulk-upsert.md", BulkUpsertVectorsOperator),
+        ("sensor.md", UpstashVectorIndexReadySensor),
     ],
 )
-def test_every_argument_is_in_its_how_to(page: str, classes: tuple[Any, ...]) -> None:
+def test_every_argument_is_in_its_how_to(page: str, operator: Any) -> None:
     text = on_page_markdown((DOCS / "how-to" / page).read_text())
-    for kind in classes:
+    for kind in operator.__mro__:
+        if not kind.__module__.startswith("airflow_provider") or "__init__" not in vars(kind):
+            continue
         parameters = inspect.signature(inspect.unwrap(kind.__init__)).parameters.values()
         names = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
         assert names

@@ -1,4 +1,4 @@
-"""Options of bulk tasks from templates and other tasks, in plain and mapped tasks, with and without native rendering."""
+"""Options of bulk tasks from templates and other tasks, mapped or not, with and without native rendering."""
 
 from typing import Any
 
@@ -26,8 +26,8 @@ def add_tasks() -> None:
         return True
 
     @task.upstash_vector_bulk_upsert(**OPTIONS, dry_run="{{ params.dry }}")
-    def decorated(rows: Any) -> Any:
-        return rows
+    def decorated(items: Any) -> Any:
+        return items
 
     BulkUpdateVectorsOperator(task_id="update", rows=ROWS, **OPTIONS, dry_run="{{ params.dry }}")
     upsert = {"request_timeout_seconds": "{{ params.seconds }}", **OPTIONS}
@@ -38,11 +38,14 @@ def add_tasks() -> None:
     partial(task_id="mapped_from_task", **upsert, dry_run=is_dry()).expand(rows=[ROWS])
     partial(task_id="expanded", **upsert, rows=ROWS).expand(dry_run=["{{ params.dry }}"])
     partial(task_id="by_kwargs", rows=ROWS).expand_kwargs([{**upsert, "dry_run": "{{ params.dry }}"}])
-    decorated.expand(rows=[ROWS])
+    decorated.expand(items=[ROWS])
 
 
-for kind in ("plain", "native"):
-    with DAG(
-        f"templated_options_{kind}", schedule=None, params=PARAMS, render_template_as_native_obj=kind == "native"
-    ):
+def create(kind: str) -> DAG:
+    name = f"templated_options_{kind}"
+    with DAG(name, schedule=None, params=PARAMS, render_template_as_native_obj=kind == "native") as dag:
         add_tasks()
+    return dag
+
+
+plain, native = create("plain"), create("native")
