@@ -45,6 +45,8 @@ PUBLIC = {
         "forget",
         "update",
         "update_async",
+        "upsert",
+        "upsert_async",
     ],
     "client": [
         "AsyncVectorClient",
@@ -87,14 +89,20 @@ PUBLIC = {
     ],
     "decorators.upstash_vector": [
         "BulkUpdateVectorsDecoratedOperator",
+        "BulkUpsertVectorsDecoratedOperator",
         "UpdateVectorDecoratedOperator",
         "upstash_vector_bulk_update_task",
+        "upstash_vector_bulk_upsert_task",
         "upstash_vector_update_task",
     ],
     "dev_server": ["DevServer", "Fault", "IndexSpec"],
     "hooks.upstash_vector": ["UpstashVectorHook"],
     "links.upstash_vector": ["UpstashConsoleLink"],
-    "operators.upstash_vector": ["BulkUpdateVectorsOperator", "UpdateVectorOperator"],
+    "operators.upstash_vector": [
+        "BulkUpdateVectorsOperator",
+        "BulkUpsertVectorsOperator",
+        "UpdateVectorOperator",
+    ],
     "retry_policies.upstash_vector": ["UpstashVectorRetryPolicy"],
     "sensors.upstash_vector": ["UpstashVectorIndexReadySensor"],
     "triggers.upstash_vector": ["UpstashVectorTrigger"],
@@ -102,6 +110,7 @@ PUBLIC = {
 # imported only by Airflow, so not in the reference
 FOR_AIRFLOW = {
     "BulkUpdateVectorsDecoratedOperator",
+    "BulkUpsertVectorsDecoratedOperator",
     "UpdateVectorDecoratedOperator",
     "UpstashConsoleLink",
     "convert_asset_to_openlineage",
@@ -109,7 +118,7 @@ FOR_AIRFLOW = {
     "sanitize_uri",
 }
 # in the reference, but not to be imported: the signatures of the decorators, and a plugin with its fixture
-SHOWN_ONLY = {"BulkUpdateTask", "UpdateTask", "pytest_plugin"}
+SHOWN_ONLY = {"BulkUpdateTask", "BulkUpsertTask", "UpdateTask", "pytest_plugin"}
 PAGES = {
     "airflow": [name for name in PUBLIC if name.endswith(".upstash_vector")],
     "client": ["client", "client.errors"],
