@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
 
-from airflow_provider_upstash_vector.bulk import BulkJobFailed, api
+from airflow_provider_upstash_vector.bulk import BulkJobFailed, api, starting
 from airflow_provider_upstash_vector.bulk.options import option_types
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
@@ -283,9 +283,8 @@ def test_options_are_templates(monkeypatch: pytest.MonkeyPatch, operator: Any, n
 
     async def run_async(options: Any, *arguments: Any, **keywords: Any) -> Any:
         started.append(options)
-        return await bulk_run(options, *arguments, **keywords)
+        return await starting.run_async(options, *arguments, **keywords)
 
-    bulk_run = api.run_async
     monkeypatch.setattr(api, "run_async", run_async)
     values = {name: value for name, value in TEMPLATED.items() if name in option_types(operator.options_type)}
     templates = {name: f"{{{{ params.{name} }}}}" for name in values}

@@ -157,7 +157,7 @@ def own_parameters(target: Any) -> dict[str, inspect.Parameter]:
     if is_typeddict(target) or issubclass(target, BaseModel):
         names = getattr(target, "model_fields", target.__annotations__)
         return {name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names}
-    parameters = {}
+    parameters: dict[str, inspect.Parameter] = {}
     for base in target.__mro__:
         if not base.__module__.startswith("airflow_provider") or "__init__" not in vars(base):
             continue

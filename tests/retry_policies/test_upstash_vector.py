@@ -22,7 +22,7 @@ pytestmark = pytest.mark.needs("retry_policies")
 
 REPORT = BulkReport(
     total=1,
-    updated=0,
+    done=0,
     missing=0,
     rejected=0,
     failed=0,
