@@ -8,7 +8,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from airflow_provider_upstash_vector import bulk, client, dev_server
 
@@ -69,6 +71,17 @@ def loaded_by(code: str, folder: Path | None = None) -> set[str]:
 )
 def test_an_import_does_not_load(code: str, absent: set[str]) -> None:
     assert not loaded_by(code) & absent
+
+
+def test_parquet_is_read_without_pandas(tmp_path: Path) -> None:
+    for name, kind in (("list", pa.list_(pa.float32())), ("fixed", pa.list_(pa.float64(), 2))):
+        vector, metadata = pa.array([[1.0, 2.0]], kind), pa.array([{"n": 1, "f": 0.5}])
+        table = pa.table({"id": ["a"], "vector": vector, "metadata": metadata})
+        parquet.write_table(table, tmp_path / f"{name}.parquet")
+    code = f"from {OURS}.bulk.sources import FieldNames, open_source"
+    modules = loaded_by(f"{code}\nassert len([*open_source('*.parquet', FieldNames()).rows(0)]) == 2", tmp_path)
+    assert "pyarrow" in modules
+    assert "pandas" not in modules
 
 
 def test_pytest_loads_nothing_but_the_plugin_until_its_fixture_is_used(tmp_path: Path) -> None:

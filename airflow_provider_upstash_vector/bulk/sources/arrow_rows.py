@@ -151,7 +151,11 @@ def _vectors(arrow: Any, column: Any) -> list[Any]:
 
 
 def _numbers(values: Any, begin: int, count: int) -> Any:
-    return values.slice(begin, count).to_numpy(zero_copy_only=False)  # copies only what has nulls
+    import numpy as np  # noqa: PLC0415 - as pyarrow
+
+    numbers = values.slice(begin, count)
+    # to_numpy copies, and imports pandas, which takes seconds
+    return numbers.to_numpy(zero_copy_only=False) if numbers.null_count else np.from_dlpack(numbers)
 
 
 def _sparse_vectors(column: Any) -> list[Any]:
