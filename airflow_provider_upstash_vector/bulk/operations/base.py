@@ -32,7 +32,9 @@ from airflow_provider_upstash_vector.plurals import plural
 
 _MAX_PATHS = 10_000
 _MAX_RAISED_CHARS = 200
-_NUMBERS = orjson.OPT_SERIALIZE_NUMPY
+_WITH_REASON = {InvalidJson, InvalidValue}
+# of the JSON of a row's fields, whose vectors are float32 arrays
+ROW_JSON = orjson.OPT_SERIALIZE_NUMPY
 
 
 class WrongIndex(InvalidRequest):
@@ -50,7 +52,7 @@ class Encoded(NamedTuple):
     @property
     def key(self) -> tuple[str, str]:
         """Namespace and id, of which no two rows are in flight at once."""
-        return self.namespace, self.id
+        return self[:2]
 
 
 class Paths:
@@ -138,7 +140,7 @@ class Operation(ABC):
 
     def _parts(self, row: object) -> dict[str, Any]:
         """Return the fields that are set, by their names in updates."""
-        if not isinstance(row, Mapping):
+        if type(row) is not dict and not isinstance(row, Mapping):  # the second takes long
             if isinstance(row, Unreadable):
                 raise InvalidRequest("row", row.reason)
             raise InvalidRequest(
@@ -151,9 +153,9 @@ class Operation(ABC):
             field = names.get(name)
             if field is None:
                 field = IGNORED if name == FAILURE_FIELD else names.other
-            if field is None:
-                raise InvalidRequest(str(name), "there is no such field")
-            if field and (type(value) is InvalidJson or type(value) is InvalidValue):
+                if field is None:
+                    raise InvalidRequest(str(name), "there is no such field")
+            if type(value) in _WITH_REASON and field:
                 raise InvalidRequest(str(name) if field == METADATA_PART else field, value.reason)
             if field == METADATA_PART:
                 metadata[name] = value
@@ -198,9 +200,9 @@ class Operation(ABC):
         """Return whether null in the metadata deletes a field."""
         return False
 
-    def _vectors(self, parts: dict[str, Any]) -> dict[str, Any]:
-        """Return the vectors of a row by the service's names."""
-        fields: dict[str, Any] = {}
+    def _fields(self, id: str, parts: dict[str, Any]) -> dict[str, Any]:
+        """Return the id and the vectors of a row by the service's names."""
+        fields: dict[str, Any] = {"id": id}
         if (vector := parts.get("vector")) is not None:
             fields["vector"] = array = validation.dense_vector(vector)
             if self._index is not None and array.size != self._index.dimension:
@@ -209,11 +211,6 @@ class Operation(ABC):
         if (sparse := parts.get("sparse_vector")) is not None:
             fields["sparseVector"] = SparseVector.from_parts(sparse).wire_fields()
         return fields
-
-
-def fragment(fields: dict[str, Any]) -> bytes:
-    """Return the JSON of a row's fields."""
-    return orjson.dumps(fields, option=_NUMBERS)
 
 
 def check_only(index: IndexInfo, vector: object, sparse: object) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import orjson
 
-from airflow_provider_upstash_vector.bulk.operations.base import Encoded, Operation, Paths, check_only, fragment
+from airflow_provider_upstash_vector.bulk.operations.base import ROW_JSON, Encoded, Operation, Paths, check_only
 from airflow_provider_upstash_vector.bulk.options import VectorRowArguments, VectorRowOptions
 from airflow_provider_upstash_vector.bulk.sources import FieldNames
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome
@@ -54,7 +54,7 @@ class Update(Operation):
 
     def outcomes(self, result: Any, rows: int) -> Sequence[Outcome]:  # noqa: ARG002 - always one
         """Return the outcome of the row. Raises ``ValueError`` if the result is not as documented."""
-        return _OUTCOMES[min(count(result, "updated"), 1)]
+        return _OUTCOMES[count(result, "updated") > 0]
 
     def replaced(self, fragment: bytes) -> dict[str, Any] | None:
         """Return the fields of a row whose metadata replaces all that is stored."""
@@ -82,7 +82,7 @@ class Update(Operation):
         name, path = self._paths(namespace)
         if self._index is not None:
             check_only(self._index, parts.get("vector"), parts.get("sparse_vector"))
-        fields: dict[str, Any] = {"id": id, **self._vectors(parts)}
+        fields = self._fields(id, parts)
         if (data := parts.get("data")) is not None:
             fields["data"] = validation.data(data)
         mode = self._mode_of(parts)
@@ -91,7 +91,7 @@ class Update(Operation):
         validation.check_update(changes=len(fields) > 1)
         if mode is not None and metadata is not None:
             fields["metadataUpdateMode"] = mode
-        return Encoded(name, id, path, fragment(fields))
+        return Encoded(name, id, path, orjson.dumps(fields, option=ROW_JSON))
 
     def _mode_of(self, parts: dict[str, Any]) -> str | None:
         own_mode = parts.get("metadata_update_mode")

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import orjson
 
 from airflow_provider_upstash_vector.bulk.operations.base import (
+    ROW_JSON,
     Encoded,
     Operation,
     Paths,
     WrongIndex,
     check_only,
-    fragment,
 )
 from airflow_provider_upstash_vector.bulk.options import VectorRowArguments, VectorRowOptions
 from airflow_provider_upstash_vector.bulk.sources import FieldNames
@@ -46,7 +46,7 @@ class Upsert(Operation):
 
     def body(self, fragments: Sequence[bytes]) -> bytes:
         """Return the body of a request with these rows."""
-        return b"[" + b",".join(fragments) + b"]"
+        return b"[%b]" % b",".join(fragments)
 
     def outcomes(self, result: Any, rows: int) -> Sequence[Outcome]:
         """Return the outcome of each row. Raises ``ValueError`` if the result is not as documented."""
@@ -74,7 +74,7 @@ class Upsert(Operation):
         return dict(vars(row)) if isinstance(row, Vector | Data) else None
 
     def _encoded(self, namespace: object, id: str, parts: dict[str, Any]) -> Encoded:
-        vector, sparse, data = (parts.get(name) for name in ("vector", "sparse_vector", "data"))
+        vector, sparse, data = parts.get("vector"), parts.get("sparse_vector"), parts.get("data")
         if "metadata_update_mode" in parts:
             raise InvalidRequest("metadata_update_mode", "is for updates: an upsert replaces all metadata")
         embedded = vector is None and sparse is None
@@ -83,12 +83,12 @@ class Upsert(Operation):
         if self._index is not None:
             _check_index(self._index, vector, sparse, embedded=embedded)
         name, path = (self._data_paths if embedded else self._paths)(namespace)
-        fields: dict[str, Any] = {"id": id, **self._vectors(parts)}
+        fields = self._fields(id, parts)
         if data is not None:
             fields["data"] = validation.data(data)
         if (metadata := parts.get("metadata")) is not None:
             fields["metadata"] = orjson.Fragment(metadata_json(metadata))
-        return Encoded(name, id, path, fragment(fields))
+        return Encoded(name, id, path, orjson.dumps(fields, option=ROW_JSON))
 
 
 def _check_index(index: IndexInfo, vector: object, sparse: object, *, embedded: bool) -> None:

@@ -82,6 +82,8 @@ class Engine:
         self._crash: BaseException | None = None
         self._drain_until = 0.0
         self._send_request = client.send
+        self._read = b"", 0  # the documented response that was read last
+        self._outcomes: Sequence[Outcome] = ()
         self.retries = 0
         self.bytes_sent = 0
         self.requests = 0
@@ -152,7 +154,9 @@ class Engine:
     def _take(self) -> BatchRequest | Call[IndexInfo] | None:
         """Return a batch to send, or ``info`` as a probe."""
         now = time.monotonic()
-        self._fill()
+        self._stop_for(self._reader.fill(self.window, self.recorder))
+        if self._reader.has_more_at_once:
+            self.wait_queue.wake_soon()
         if self.stop_reason is not None:
             return None
         partial = not self.window.has_partial or self._goes_partial(now)
@@ -167,7 +171,7 @@ class Engine:
         if probe := self._outages.probe_due(now):
             self.throttle.sent()
             return probe
-        if not (rows := self._affordable(rows)):
+        if self.budget.limited and not (rows := self._affordable(rows)):
             return None
         self.throttle.sent(rows)
         self.budget.spend(rows)
@@ -180,11 +184,6 @@ class Engine:
             self._stop_for(stop_reasons.for_budget(self.budget.rows))
             return 0
         return self.budget.reserved(min(rows, left), self.wait_queue.wake)
-
-    def _fill(self) -> None:
-        self._stop_for(self._reader.fill(self.window, self.recorder))
-        if self._reader.has_more_at_once:
-            self.wait_queue.wake_soon()
 
     def _goes_partial(self, now: float) -> bool:
         """Return whether rows that could be sent with later ones are sent without."""
@@ -251,10 +250,14 @@ class Engine:
         """Return the outcomes in a documented response, ``None`` for any other."""
         if response.status != 200:
             return None
-        try:
-            return self._operation.outcomes(orjson.loads(response.body)["result"], rows)
-        except (ValueError, TypeError, KeyError):
-            return None
+        read = response.body, rows
+        if read != self._read:  # most responses are alike
+            try:
+                self._outcomes = self._operation.outcomes(orjson.loads(response.body)["result"], rows)
+            except (ValueError, TypeError, KeyError):
+                return None
+            self._read = read
+        return self._outcomes
 
     def _call(self, batch: BatchRequest) -> Call[Sequence[Outcome]]:
         """Return the call of a batch, to name it in errors and to decode its response."""

@@ -64,9 +64,14 @@ class RowReader:
         """
         self.has_more_at_once = self.waits = False
         until = time.monotonic() + _SLICE_SECONDS
-        while time.monotonic() < until:
+        while True:
             number = self.next_number
-            if self.ended or not window.has_room(number, recorder.tracker.watermark) or not self._covers(number):
+            if (
+                self.exhausted
+                or self._closed
+                or not window.has_room(number, recorder.tracker.watermark)
+                or not self._covers(number)
+            ):
                 return None
             try:
                 polled = self._prefetcher.poll()
@@ -80,12 +85,13 @@ class RowReader:
             self.next_number = number + 1
             # checked now: the watermark may have passed rows that this run has not read yet
             settled = recorder.tracker.is_settled(number)
-            if settled and self._digest is None:
-                continue
-            if stop_reason := self._take_in(NumberedRow(number, *polled), window, recorder, settled=settled):
-                return stop_reason
-        self.has_more_at_once = True
-        return None
+            if not settled or self._digest is not None:
+                row = NumberedRow(number, *polled)
+                if stop_reason := self._take_in(row, window, recorder, settled=settled):
+                    return stop_reason
+            if time.monotonic() > until:
+                self.has_more_at_once = True
+                return None
 
     def _finish(self, recorder: OutcomeRecorder) -> StopReason | None:
         if self._digest is not None and not self._digest.may_end(recorder.tracker.end):

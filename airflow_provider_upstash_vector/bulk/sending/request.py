@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from typing_extensions import Self
 
 from airflow_provider_upstash_vector.bulk.operations.base import Encoded
-from airflow_provider_upstash_vector.bulk.sending.batch import Batch, Split
+from airflow_provider_upstash_vector.bulk.sending.batch import Batch
 from airflow_provider_upstash_vector.bulk.sending.window import Window
 from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow
 from airflow_provider_upstash_vector.client import retry
@@ -23,7 +23,7 @@ class PendingRow:
     def __init__(self, row: NumberedRow, encoded: Encoded) -> None:
         self.row = row
         self.number = row.number
-        self.key = encoded.key
+        self.key = encoded[:2]  # its key, without a call
         self.path = encoded.path
         self.fragment = encoded.fragment
 
@@ -31,16 +31,12 @@ class PendingRow:
 class BatchRequest(Batch[PendingRow]):
     """A batch that can be sent. ``sends`` counts its requests; ``error`` is the last error other than 429."""
 
-    __slots__ = ("_flow", "error", "sends", "timeout_seconds", "unproven_since")
-
-    def __init__(self, rows: list[PendingRow], split: Split | None = None) -> None:
-        super().__init__(rows, split)
-        self.sends = 0
-        self.timeout_seconds: float | None = None  # that of the first request until an error
-        # when it was sent first, or failed last by itself; later failures may be the service's
-        self.unproven_since = 0.0
-        self.error: UpstashVectorError | None = None
-        self._flow: retry.Flow[Any] | None = None
+    # defaults: most batches are sent once, and never get others
+    sends = 0
+    timeout_seconds: float | None = None  # that of the first request until an error
+    unproven_since = 0.0  # when it was sent first, or failed last by itself; later failures may be the service's
+    error: UpstashVectorError | None = None
+    _flow: retry.Flow[Any] | None = None
 
     def part(self, rows: list[PendingRow]) -> Self:
         """Return a batch of some of these rows, which were sent as often."""

@@ -132,16 +132,17 @@ class Window(Generic[Row, AnyBatch]):
 
     def next_rows(self, *, partial: bool = True) -> int:
         """Return the rows of the batch that :meth:`take` would return, 0 if there is none."""
-        for batches in (self._again, self._full):
-            if batches:
-                return len(batches[0].rows)
+        if self._again:
+            return len(self._again[0].rows)
+        if self._full:
+            return len(self._full[0].rows)
         if partial and self._partial:
             return len(next(iter(self._partial.values()))[0])
         return len(self._aside[0].rows) if self._aside else 0
 
     def take(self, max_rows: int | None = None, *, partial: bool = True) -> AnyBatch | None:
         """Return a batch to send now, of at most ``max_rows`` rows, or ``None`` if none is ready."""
-        batch = self._take(partial=partial)
+        batch = self._full.popleft() if self._full and not self._again else self._take(partial=partial)
         if batch is None:
             return None
         if max_rows is not None and len(batch.rows) > max_rows:
@@ -198,9 +199,14 @@ class Window(Generic[Row, AnyBatch]):
 
     def settle(self, batch: AnyBatch) -> None:
         """Remove a batch in flight; rows behind its own, or the next part of its split, become ready."""
-        self._landed(batch)
+        self.in_flight -= 1
+        self.bytes_in_flight -= batch.size
+        behind = self._behind
         for row in batch.rows:
-            self._release(row)
+            if behind[row.key]:
+                self._release(row)
+            else:
+                del behind[row.key]
         if batch.split is not None:
             if batch.split.waiting:
                 self._again.appendleft(batch.split.waiting.pop())

@@ -67,6 +67,7 @@ class ReservedBudget:
         self._saving: asyncio.Task[None] | None = None
         self._error: WriteFailed | None = None
         self.rows = budget.rows
+        self.limited = budget.rows is not None or store is not None
         self.left = budget.left
         self.spend = budget.spend
 
