@@ -1,4 +1,4 @@
-"""Benchmark of ``bulk.update`` against bare aiohttp, the vendor's SDK and mapped tasks.
+"""Benchmark of ``bulk.update`` and ``bulk.upsert`` against bare aiohttp, the vendor's SDK and mapped tasks.
 
 Prints each figure and its target, saves them as JSON and as a chart, and exits with code 1 if a target is missed.
 """
@@ -9,8 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from benchmarks.bulk.bench import Bench
 from benchmarks.bulk.chart import draw
-from benchmarks.bulk.parts import PARTS, Bench
+from benchmarks.bulk.parts import PARTS
 from benchmarks.bulk.results import Results
 from benchmarks.bulk.sinks import nginx
 

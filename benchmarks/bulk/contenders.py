@@ -10,13 +10,16 @@ import json
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
 TOKEN = "bench"  # noqa: S105 - the sinks do not check it
 DIMENSION = 1536
+# The provider's limit of 1 MB would end a request after some 60 rows.
+_MAX_BYTES = 64 * 1024 * 1024
 
 Kind = Literal["metadata", "numpy", "lists"]
 Row = dict[str, Any]
@@ -24,13 +27,20 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """The workload of a contender: ``rows`` updates of a ``kind``, or those of the file at ``path``."""
+    """The workload of a contender: ``rows`` updates of a ``kind``, or those of the file at ``path``.
+
+    With ``rows_per_request``, they are upserts. ``certificate`` is the file of the authority that is trusted,
+    ``proxy`` the URL of the proxy that requests go through.
+    """
 
     url: str
     rows: int
     kind: Kind = "metadata"
     connections: int = 32
     path: str | None = None
+    rows_per_request: int | None = None
+    certificate: str | None = None
+    proxy: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,51 +54,85 @@ class Run:
 
     @property
     def rate(self) -> float:
-        """Updates per second."""
+        """Rows per second."""
         return self.rows / self.seconds
 
 
 def ours(case: Case) -> Run:
-    """Send with ``bulk.update``."""
+    """Send with ``bulk.update`` or ``bulk.upsert``."""
     from airflow_provider_upstash_vector import bulk
+    from airflow_provider_upstash_vector.bulk.operations.upsert import Upsert
     from airflow_provider_upstash_vector.client import Endpoint
 
     endpoint = Endpoint.of(case.url, TOKEN)
-
-    def send(rows: Any) -> int:
-        report = bulk.update(
-            rows, endpoint, max_concurrency=case.connections, check_index=False, progress="none", checkpoint=None
-        )
-        return report.done
-
-    return _measure(send, case)
+    options: Any = {
+        "max_concurrency": case.connections,
+        "check_index": False,
+        "progress": "none",
+        "checkpoint": None,
+    }
+    if case.rows_per_request is None:
+        return _measure(lambda rows: bulk.update(rows, endpoint, **options).done, case)
+    if case.path is not None:
+        import_module("pyarrow.parquet")  # which the warm-up does not need
+    Upsert.max_bytes = _MAX_BYTES
+    options["max_rows_per_request"] = case.rows_per_request
+    return _measure(lambda rows: bulk.upsert(rows, endpoint, **options).done, case)
 
 
 def bare(case: Case) -> Run:
     """Send with aiohttp and orjson in the least code: no validation, order, retry or report."""
-    import aiohttp
-    import orjson
+    if case.rows_per_request is None:
+        return _measure(lambda rows: _post(((_json(row), 1) for row in rows), "/update", case), case)
+    return _measure(
+        lambda rows: _post(((_json(batch), len(batch)) for batch in _batches(rows, case)), "/upsert", case), case
+    )
 
-    async def send(rows: list[Row]) -> int:
-        remaining = iter(rows)
-        updated = 0
+
+def ready(case: Case) -> Run:
+    """Send upserts with aiohttp whose bodies are encoded before the time is taken."""
+    return _measure(
+        lambda bodies: _post(bodies, "/upsert", case),
+        case,
+        lambda rows: [(_json(batch), len(batch)) for batch in _batches(rows, case)],
+    )
+
+
+def _post(bodies: Iterable[tuple[bytes, int]], path: str, case: Case) -> int:
+    """Post bodies of so many rows with aiohttp; return the rows."""
+    import aiohttp
+
+    remaining = iter(bodies)
+
+    async def post() -> int:
+        sent = 0
         connector = aiohttp.TCPConnector(limit=case.connections)
         headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
         async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
 
             async def work() -> None:
-                nonlocal updated
-                for row in remaining:
-                    body = orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY)
-                    async with session.post(case.url + "/update", data=body) as response:
+                nonlocal sent
+                for body, rows in remaining:
+                    async with session.post(case.url + path, data=body, proxy=case.proxy) as response:
                         content = await response.read()
                         assert response.status == 200, content
-                        updated += 1
+                        sent += rows
 
             await asyncio.gather(*(work() for _ in range(case.connections)))
-        return updated
+        return sent
 
-    return _measure(lambda rows: asyncio.run(send(rows)), case)
+    return asyncio.run(post())
+
+
+def _json(value: Any) -> bytes:
+    import orjson
+
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _batches(rows: list[Row], case: Case) -> Iterator[list[Row]]:
+    size = case.rows_per_request or 1
+    return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
 def vendor_async(case: Case) -> Run:
@@ -117,12 +161,21 @@ def vendor_sync(case: Case) -> Run:
     from upstash_vector import Index
 
     index = Index(case.url, TOKEN)
-    return _measure(lambda rows: sum(index.update(**row) for row in rows), case)
+    if case.rows_per_request is None:
+        return _measure(lambda rows: sum(index.update(**row) for row in rows), case)
+
+    def upsert(rows: list[Row]) -> int:
+        for batch in _batches(rows, case):
+            assert index.upsert(batch) == "Success"
+        return len(rows)
+
+    return _measure(upsert, case)
 
 
 CONTENDERS: dict[str, Callable[[Case], Run]] = {
     "ours": ours,
     "bare": bare,
+    "ready": ready,
     "vendor_async": vendor_async,
     "vendor_sync": vendor_sync,
 }
@@ -147,15 +200,17 @@ def make_rows(kind: Kind, count: int) -> list[Row]:
     return [{"id": f"doc-{n}", "vector": vectors[n]} for n in range(count)]
 
 
-def _measure(send: Callable[[Any], int], case: Case) -> Run:
-    """Time ``send`` with rows made beforehand, after a warm-up that imports what is imported on first use."""
-    rows: Any = make_rows(case.kind, case.rows) if case.path is None else case.path
-    warm_up = make_rows(case.kind, 2)
-    assert send(warm_up) == len(warm_up)
+def _measure(send: Callable[[Any], int], case: Case, prepare: Callable[[list[Row]], Any] = list) -> Run:
+    """Time ``send`` with rows that are made and prepared beforehand.
+
+    A warm-up imports what is imported on first use.
+    """
+    rows: Any = prepare(make_rows(case.kind, case.rows)) if case.path is None else case.path
+    assert send(prepare(make_rows(case.kind, 2))) == 2
     started, cpu_started = time.perf_counter(), time.process_time()
-    updated = send(rows)
+    sent = send(rows)
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
-    assert updated == case.rows, f"only {updated} of {case.rows} rows were updated"
+    assert sent == case.rows, f"only {sent} of {case.rows} rows were written"
     return Run(rows=case.rows, seconds=seconds, cpu_seconds=cpu_seconds, peak_mb=_peak_mb())
 
 

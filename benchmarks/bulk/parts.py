@@ -5,70 +5,68 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from upstash_vector import Index
 
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import Endpoint
+from benchmarks.bulk.bench import Bench
 from benchmarks.bulk.contenders import DIMENSION, TOKEN, Case, Kind, make_rows
 from benchmarks.bulk.mapped_tasks import mapped_tasks
-from benchmarks.bulk.results import Measurement, Results
+from benchmarks.bulk.results import Measurement
 from benchmarks.bulk.rounds import contender, cpu_seconds, interleaved, median, peak_mb, rate, ratio, seconds
-from benchmarks.bulk.sinks import CountingServer
+from benchmarks.bulk.sinks import CountingServer, Sinks
+from benchmarks.bulk.upserts import upserts
+from tests.support.proxies import PASSWORD, USER, tinyproxy
 
-_QUICK_DIVISOR = 100
+_BY = {"": "", "tls": ", TLS", "proxy": ", TLS through a proxy"}
 _SLOW_SECONDS = 40  # if a million rows take longer, there are fewer rounds
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bench:
-    """The settings of a benchmark: URLs of the sinks by delay in ms, rounds, and the results to add to."""
+def updates(kind: Kind, title: str, low: float, *, ours: int, bare: int, by: str = "") -> Callable[[Bench], None]:
+    """Return the part that compares updates of a ``kind`` with bare aiohttp, ``by`` TLS or a proxy as well."""
 
-    sinks: dict[int, str]
-    rounds: int
-    quick: bool
-    results: Results
+    def run(bench: Bench) -> None:
+        part = f"{by}_{kind}" if by else kind
+        with _way(bench.sinks, by) as way:
+            case = Case(**way, rows=bench.rows(bare), kind=kind)
+            own = replace(case, rows=bench.rows(ours))
+            runs = interleaved({"ours": contender("ours", own), "bare": contender("bare", case)}, bench.rounds)
+        bench.results.add_runs(part, runs)
+        bench.results.add(
+            Measurement(
+                key=f"{part}_bare",
+                title=f"{title}{_BY[by]}, rate to bare aiohttp",
+                value=ratio(runs["ours"], runs["bare"], rate),
+                unit="x",
+                low=low,
+            )
+        )
 
-    def rows(self, count: int) -> int:
-        """Return ``count``, or less for a quick benchmark."""
-        return max(count // _QUICK_DIVISOR, 40) if self.quick else count
-
-
-def against_bare(bench: Bench, kind: Kind, *, ours: int, bare: int, low: float, title: str) -> None:
-    """Compare with bare aiohttp."""
-    runs = interleaved(
-        {
-            "ours": contender("ours", Case(url=bench.sinks[0], rows=bench.rows(ours), kind=kind)),
-            "bare": contender("bare", Case(url=bench.sinks[0], rows=bench.rows(bare), kind=kind)),
-        },
-        bench.rounds,
-    )
-    bench.results.add_runs(kind, runs)
-    value = ratio(runs["ours"], runs["bare"], rate)
-    bench.results.add(
-        Measurement(key=f"{kind}_bare", title=f"{title}, rate to bare aiohttp", value=value, unit="x", low=low)
-    )
+    return run
 
 
-def metadata(bench: Bench) -> None:
-    """Compare metadata-only rows with bare aiohttp."""
-    against_bare(bench, "metadata", ours=60_000, bare=20_000, low=0.85, title="metadata")
-
-
-def numpy(bench: Bench) -> None:
-    """Compare vectors from a numpy array with bare aiohttp."""
-    against_bare(
-        bench, "numpy", ours=8_000, bare=8_000, low=0.85, title=f"{DIMENSION:,} dimensions from numpy float32"
-    )
-
-
-def lists(bench: Bench) -> None:
-    """Compare vectors from lists with bare aiohttp."""
-    against_bare(bench, "lists", ours=8_000, bare=8_000, low=0.75, title=f"{DIMENSION:,} dimensions from lists")
+@contextmanager
+def _way(sinks: Sinks, by: str) -> Iterator[dict[str, Any]]:
+    """Yield the URL and, over TLS, the certificate of cases, and the proxy."""
+    if not by:
+        yield {"url": sinks.plain[0]}
+    elif by == "tls":
+        yield {"url": sinks.tls, "certificate": sinks.certificate}
+    else:
+        with tempfile.TemporaryDirectory(prefix="bench-bulk-proxy-") as folder:
+            cores = os.sched_getaffinity(0)
+            os.sched_setaffinity(0, sinks.cores)  # inherited by the proxy
+            with tinyproxy(Path(folder), "MaxClients 100") as port:
+                os.sched_setaffinity(0, cores)
+                proxy = f"http://{USER}:{PASSWORD}@127.0.0.1:{port}"
+                yield {"url": sinks.tls_by_address, "certificate": sinks.certificate, "proxy": proxy}
 
 
 def vendor(bench: Bench) -> None:
@@ -76,7 +74,7 @@ def vendor(bench: Bench) -> None:
     counts = {"ours": 60_000, "vendor_async": 600, "vendor_sync": 1_500}
     runs = interleaved(
         {
-            name: contender(name, Case(url=bench.sinks[0], rows=bench.rows(count)))
+            name: contender(name, Case(url=bench.sinks.plain[0], rows=bench.rows(count)))
             for name, count in counts.items()
         },
         bench.rounds,
@@ -93,8 +91,8 @@ def vendor(bench: Bench) -> None:
 
 def delays(bench: Bench) -> None:
     """Compare with the highest rate that a delay allows."""
-    for delay, connections, count, low in ((20, 64, 6_400, 0.88), (500, 512, 5_120, 0.9)):
-        case = Case(url=bench.sinks[delay], rows=bench.rows(count), connections=connections)
+    for delay, connections, count, low in ((20, 64, 6_400, 0.95), (500, 512, 5_120, 0.95)):
+        case = Case(url=bench.sinks.plain[delay], rows=bench.rows(count), connections=connections)
         runs = interleaved({name: contender(name, case) for name in ("ours", "bare")}, bench.rounds)
         bench.results.add_runs(f"delay_{delay}", runs)
         highest = connections * 1000 / delay
@@ -137,7 +135,7 @@ def files(bench: Bench) -> None:
         for name, count in counts.items():
             path = Path(folder, f"{name}.jsonl")
             _write_rows(path, count)
-            cases[name] = contender("ours", Case(url=bench.sinks[0], rows=count, path=str(path)))
+            cases[name] = contender("ours", Case(url=bench.sinks.plain[0], rows=count, path=str(path)))
         runs = interleaved(cases, 1)
         rounds = bench.rounds
         if runs["rows_1m"][0].seconds > _SLOW_SECONDS:
@@ -176,8 +174,8 @@ def files(bench: Bench) -> None:
 
 def mapped(bench: Bench) -> None:
     """Compare with one mapped task per row."""
-    ours = contender("ours", Case(url=bench.sinks[0], rows=bench.rows(60_000)))
-    with mapped_tasks(bench.sinks[0], 4 if bench.quick else 40) as run_dag:
+    ours = contender("ours", Case(url=bench.sinks.plain[0], rows=bench.rows(60_000)))
+    with mapped_tasks(bench.sinks.plain[0], 4 if bench.quick else 40) as run_dag:
         runs = interleaved({"ours": ours, "mapped_tasks": run_dag}, bench.rounds)
     bench.results.add_runs("mapped", runs)
     value = ratio(runs["ours"], runs["mapped_tasks"], rate)
@@ -189,9 +187,19 @@ def mapped(bench: Bench) -> None:
 
 
 PARTS: dict[str, Callable[[Bench], None]] = {
-    "metadata": metadata,
-    "numpy": numpy,
-    "lists": lists,
+    "metadata": updates("metadata", "metadata", 2, ours=60_000, bare=20_000),
+    "numpy": updates("numpy", f"{DIMENSION:,} dimensions from numpy", 1.1, ours=8_000, bare=8_000),
+    "lists": updates("lists", f"{DIMENSION:,} dimensions from lists", 1.0, ours=8_000, bare=8_000),
+    "tls_metadata": updates("metadata", "metadata", 1.8, ours=40_000, bare=15_000, by="tls"),
+    "tls_numpy": updates("numpy", f"{DIMENSION:,} dimensions from numpy", 1.0, ours=6_000, bare=6_000, by="tls"),
+    "tls_lists": updates("lists", f"{DIMENSION:,} dimensions from lists", 0.95, ours=6_000, bare=6_000, by="tls"),
+    # the targets of TLS, once the HTTP/1.1 transport supports proxies
+    "proxy_metadata": updates("metadata", "metadata", 0.8, ours=15_000, bare=15_000, by="proxy"),
+    "proxy_numpy": updates(
+        "numpy", f"{DIMENSION:,} dimensions from numpy", 0.8, ours=4_000, bare=4_000, by="proxy"
+    ),
+    "upsert_100": upserts(100),
+    "upsert_1000": upserts(1_000),
     "vendor": vendor,
     "delays": delays,
     "bytes": wire_bytes,

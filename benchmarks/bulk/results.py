@@ -101,7 +101,7 @@ class Results:
             "medians": {
                 part: {
                     name: {
-                        "updates_per_second": _rounded(median(own, rate)),
+                        "rows_per_second": _rounded(median(own, rate)),
                         "seconds": _rounded(median(own, seconds)),
                         "of_runs": len(own),
                         "peak_mb": _rounded(median(own, peak_mb)),

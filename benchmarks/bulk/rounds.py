@@ -34,6 +34,8 @@ def contender(name: str, case: Case) -> Callable[[], Run]:
         command = [sys.executable, "-m", "benchmarks.bulk.contenders", name, json.dumps(asdict(case))]
         # without a proxy of this machine
         environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+        own = {"SSL_CERT_FILE": case.certificate, "HTTPS_PROXY": case.proxy}
+        environment.update({key: value for key, value in own.items() if value is not None})
         process = subprocess.run(
             command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False, timeout=1800
         )
@@ -55,7 +57,7 @@ def ratio(upper: list[Run], lower: list[Run], figure: Callable[[Run], float]) ->
 
 
 def rate(run: Run) -> float:
-    """Return updates per second."""
+    """Return rows per second."""
     return run.rate
 
 

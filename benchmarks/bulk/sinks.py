@@ -11,9 +11,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import trustme
+
 RESPONSE = '{"result":{"updated":1}}'
+_UPSERTED = '{"result":"Success"}'
 DELAYS_MS = (0, 20, 500)
 
 _NGINX = shutil.which("nginx", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin")
@@ -33,7 +37,7 @@ http {{
   keepalive_requests 100000000;
   keepalive_timeout 3600s;
   client_max_body_size 64m;
-  client_body_buffer_size 256k;
+  client_body_buffer_size 32m;
   client_body_temp_path {folder}/body;
   proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi;
@@ -44,30 +48,58 @@ http {{
 }}
 """
 _SERVER = """  server {{
-    listen 127.0.0.1:{port} backlog=4096;
-    location / {{ echo_read_request_body; {sleep}echo -n '{response}'; }}
+    listen 127.0.0.1:{port} backlog=4096{tls};
+    location / {{ echo_read_request_body; {sleep}echo -n '{updated}'; }}
+    location /upsert {{ echo_read_request_body; {sleep}echo -n '{upserted}'; }}
   }}"""
+_TLS = """ ssl;
+    ssl_certificate {folder}/server.pem;
+    ssl_certificate_key {folder}/server.pem"""
+# not a loopback address, which no request reaches through a proxy, but on Linux it leads to this machine
+_ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - a host to connect to
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sinks:
+    """The URLs of nginx: over plain http, by delay in ms, and over TLS, whose authority is in ``certificate``.
+
+    ``tls_by_address`` has a host for which proxies are used; nginx runs on ``cores``.
+    """
+
+    plain: dict[int, str]
+    tls: str
+    tls_by_address: str
+    certificate: str
+    cores: list[int]
 
 
 @contextmanager
-def nginx() -> Iterator[dict[int, str]]:
-    """Run nginx on the first core and this process on the last; yield a URL for each delay in ms."""
+def nginx() -> Iterator[Sinks]:
+    """Run nginx on the first core and this process on the last; yield its URLs."""
     if _NGINX is None or not _MODULE.exists():
         raise SystemExit("nginx or its echo module is missing: run scripts/install-nginx")
-    ports = dict(zip(DELAYS_MS, _free_ports(len(DELAYS_MS)), strict=True))
+    *delayed, tls_port = _free_ports(len(DELAYS_MS) + 1)
+    ports = dict(zip(DELAYS_MS, delayed, strict=True))
     cores = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory(prefix="bench-bulk-nginx-") as folder:
         configuration = Path(folder, "nginx.conf")
-        configuration.write_text(_configuration(folder, ports))
+        configuration.write_text(_configuration(folder, ports, tls_port))
+        certificate = _write_certificates(Path(folder))
         log = Path(folder, "error.log")
         # Set before the start: the worker that nginx forks inherits it.
         os.sched_setaffinity(0, cores[:1])
         process = subprocess.Popen([_NGINX, "-p", folder, "-e", log, "-c", configuration])
         os.sched_setaffinity(0, cores[-1:])
         try:
-            for port in ports.values():
+            for port in (*delayed, tls_port):
                 _wait(port, process, log)
-            yield {delay: f"http://127.0.0.1:{port}" for delay, port in ports.items()}
+            yield Sinks(
+                plain={delay: f"http://127.0.0.1:{port}" for delay, port in ports.items()},
+                tls=f"https://localhost:{tls_port}",
+                tls_by_address=f"https://{_ANY_ADDRESS}:{tls_port}",
+                certificate=str(certificate),
+                cores=cores[:1],
+            )
         finally:
             os.sched_setaffinity(0, cores)
             process.terminate()
@@ -80,12 +112,23 @@ def nginx_version() -> str:
     return process.stderr.strip().rpartition("/")[2]
 
 
-def _configuration(folder: str, ports: dict[int, int]) -> str:
-    servers = (
-        _SERVER.format(port=port, response=RESPONSE, sleep=f"echo_sleep {delay / 1000}; " if delay else "")
-        for delay, port in ports.items()
-    )
+def _configuration(folder: str, ports: dict[int, int], tls_port: int) -> str:
+    def server(port: int, sleep: str = "", tls: str = "") -> str:
+        return _SERVER.format(port=port, sleep=sleep, tls=tls, updated=RESPONSE, upserted=_UPSERTED)
+
+    servers = [server(port, f"echo_sleep {delay / 1000}; " if delay else "") for delay, port in ports.items()]
+    servers.append(server(tls_port, tls=_TLS.format(folder=folder)))
     return _CONFIGURATION.format(module=_MODULE, folder=folder, servers="\n".join(servers))
+
+
+def _write_certificates(folder: Path) -> Path:
+    """Write a server's key and certificate; return the file of the authority that signed it."""
+    authority = trustme.CA()
+    own = authority.issue_cert("localhost", _ANY_ADDRESS)
+    own.private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
+    file = folder / "authority.pem"
+    authority.cert_pem.write_to_path(str(file))
+    return file
 
 
 def _free_ports(count: int) -> list[int]:

@@ -8,11 +8,18 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-PARTS = "metadata,numpy,lists,vendor,delays,bytes,files"
+PARTS = (
+    "metadata,tls_metadata,proxy_metadata,upsert_100,vendor,delays,bytes,files"  # and those that run the same code
+)
 MEASURED = [
     "metadata_bare",
-    "numpy_bare",
-    "lists_bare",
+    "tls_metadata_bare",
+    "proxy_metadata_bare",
+    *(
+        f"upsert_100_{source}_{other}"
+        for source in ("numpy", "parquet")
+        for other in ("bare", "vendor_sync", "ready")
+    ),
     "vendor_async",
     "vendor_sync",
     "delay_20",
@@ -25,8 +32,10 @@ MEASURED = [
 ]
 CONTENDERS = {
     "metadata": ["ours", "bare"],
-    "numpy": ["ours", "bare"],
-    "lists": ["ours", "bare"],
+    "tls_metadata": ["ours", "bare"],
+    "proxy_metadata": ["ours", "bare"],
+    "upsert_100": ["ours", "ours_parquet", "bare", "ready", "vendor_sync"],
+    "upsert_100_delay": ["ours", "ours_parquet", "ready"],
     "vendor": ["ours", "vendor_async", "vendor_sync"],
     "delay_20": ["ours", "bare"],
     "delay_500": ["ours", "bare"],
