@@ -86,7 +86,7 @@ class Http1Connection(asyncio.Protocol):
         if deadline < self._timer_at:
             self._arm()
         waiting = self._waiting = self._loop.create_future()
-        self._transport.write(message)
+        self._transport.write(memoryview(message))  # what is not sent at once is not sliced into a copy
         return waiting
 
     def abort(self, reason: str = "it was cancelled") -> None:
