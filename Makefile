@@ -43,6 +43,7 @@ demo: $(VENV) ## update a vector in the dev server from an Airflow DAG
 
 bench: $(VENV) ## measure speed and memory of bulk runs against aiohttp, the vendor's SDK and mapped tasks
 	@scripts/install-nginx
+	@scripts/install-tinyproxy
 	$(BIN)/python -m benchmarks.bulk
 
 docs: $(VENV) ## build docs/ into site/; a broken link is an error

@@ -21,7 +21,7 @@ DIMENSION = 1536
 # The provider's limit of 1 MB would end a request after some 60 rows.
 _MAX_BYTES = 64 * 1024 * 1024
 
-Kind = Literal["metadata", "numpy", "lists"]
+Kind = Literal["metadata", "text", "numpy", "lists"]
 Row = dict[str, Any]
 
 
@@ -73,7 +73,7 @@ def ours(case: Case) -> Run:
     }
     if case.rows_per_request is None:
         return _measure(lambda rows: bulk.update(rows, endpoint, **options).done, case)
-    if case.path is not None:
+    if case.kind == "numpy" and case.path is not None:
         import_module("pyarrow.parquet")  # which the warm-up does not need
     Upsert.max_bytes = _MAX_BYTES
     options["max_rows_per_request"] = case.rows_per_request
@@ -183,6 +183,8 @@ CONTENDERS: dict[str, Callable[[Case], Run]] = {
 
 def make_rows(kind: Kind, count: int) -> list[Row]:
     """Return ``count`` rows, the same in each run."""
+    if kind == "text":
+        return [{**row, "data": "What the index's model embeds. " * 4} for row in make_rows("metadata", count)]
     if kind == "metadata":
         random_value = random.Random(1)
         genres = ("drama", "comedy", "western", "crime")

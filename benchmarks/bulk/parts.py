@@ -20,7 +20,7 @@ from benchmarks.bulk.bench import Bench
 from benchmarks.bulk.contenders import DIMENSION, TOKEN, Case, Kind, make_rows
 from benchmarks.bulk.mapped_tasks import mapped_tasks
 from benchmarks.bulk.results import Measurement
-from benchmarks.bulk.rounds import contender, cpu_seconds, interleaved, median, peak_mb, rate, ratio, seconds
+from benchmarks.bulk.rounds import Runs, contender, cpu_seconds, interleaved, median, peak_mb, rate, ratio, seconds
 from benchmarks.bulk.sinks import CountingServer, Sinks
 from benchmarks.bulk.upserts import upserts
 from tests.support.proxies import PASSWORD, USER, tinyproxy
@@ -128,46 +128,60 @@ def wire_bytes(bench: Bench) -> None:
 
 
 def files(bench: Bench) -> None:
-    """Compare a file of a million rows with one of 100,000."""
+    """Compare a file of a million updates with one of 100,000."""
+    runs = _file_runs(bench, bench.rounds, Case(url=bench.sinks.plain[0], rows=0))
+    bench.results.add_runs("files", runs)
+    small, large = runs["rows_100k"], runs["rows_1m"]
+    _add_memory(bench, "file", "a million rows of JSON Lines", runs)
+    for key, title, figure in (("seconds", "time", seconds), ("cpu_seconds", "CPU time", cpu_seconds)):
+        bench.results.add(
+            Measurement(
+                key=f"file_{key}",
+                title=f"a million rows of JSON Lines, {title} to 100,000",
+                value=ratio(large, small, figure),
+                unit="x",
+                low=8.5,
+                high=11.5,
+            )
+        )
+
+
+def upsert_files(bench: Bench) -> None:
+    """Compare the memory of a million upserts of texts with that of 100,000."""
+    case = Case(url=bench.sinks.plain[0], rows=0, kind="text", rows_per_request=1_000)
+    runs = _file_runs(bench, 1, case)
+    bench.results.add_runs("upsert_files", runs)
+    _add_memory(bench, "upsert_file", "a million upserts of texts", runs)
+
+
+def _file_runs(bench: Bench, rounds: int, case: Case) -> Runs:
     counts = {"rows_100k": bench.rows(100_000), "rows_1m": bench.rows(1_000_000)}
     with tempfile.TemporaryDirectory(prefix="bench-bulk-files-") as folder:
         cases = {}
         for name, count in counts.items():
             path = Path(folder, f"{name}.jsonl")
-            _write_rows(path, count)
-            cases[name] = contender("ours", Case(url=bench.sinks.plain[0], rows=count, path=str(path)))
+            _write_rows(path, case.kind, count)
+            cases[name] = contender("ours", replace(case, rows=count, path=str(path)))
         runs = interleaved(cases, 1)
-        rounds = bench.rounds
         if runs["rows_1m"][0].seconds > _SLOW_SECONDS:
             rounds = min(rounds, 3)
             print(f"    files: a million rows take over {_SLOW_SECONDS} s: {rounds} rounds")
         more = interleaved(cases, rounds - 1)
-        runs = {name: own + more[name] for name, own in runs.items()}
-    bench.results.add_runs("files", runs)
+        return {name: own + more[name] for name, own in runs.items()}
+
+
+def _add_memory(bench: Bench, key: str, title: str, runs: Runs) -> None:
     small, large = runs["rows_100k"], runs["rows_1m"]
     memory, growth = median(large, peak_mb), ratio(large, small, peak_mb)
-    wall, cpu = ratio(large, small, seconds), ratio(large, small, cpu_seconds)
-    million = "a million rows of JSON Lines"
     bench.results.add(
-        Measurement(key="file_memory", title=f"{million}, peak memory", value=memory, unit="MB", high=120),
+        Measurement(key=f"{key}_memory", title=f"{title}, peak memory", value=memory, unit="MB", high=120),
         Measurement(
-            key="file_memory_growth",
-            title=f"{million}, peak to 100,000",
+            key=f"{key}_memory_growth",
+            title=f"{title}, peak to 100,000",
             value=growth,
             unit="x",
             low=0.9,
             high=1.1,
-        ),
-        Measurement(
-            key="file_seconds", title=f"{million}, time to 100,000", value=wall, unit="x", low=8.5, high=11.5
-        ),
-        Measurement(
-            key="file_cpu_seconds",
-            title=f"{million}, CPU time to 100,000",
-            value=cpu,
-            unit="x",
-            low=8.5,
-            high=11.5,
         ),
     )
 
@@ -204,13 +218,14 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "delays": delays,
     "bytes": wire_bytes,
     "files": files,
+    "upsert_files": upsert_files,
     "mapped": mapped,
 }
 
 
-def _write_rows(path: Path, count: int) -> None:
-    sample = make_rows("metadata", min(count, 10_000))
+def _write_rows(path: Path, kind: Kind, count: int) -> None:
+    sample = make_rows(kind, min(count, 10_000))
     with path.open("w") as file:
         for number in range(count):
-            row = {"id": f"doc-{number}", "metadata": sample[number % len(sample)]["metadata"]}
+            row = {**sample[number % len(sample)], "id": f"doc-{number}"}
             file.write(json.dumps(row) + os.linesep)
