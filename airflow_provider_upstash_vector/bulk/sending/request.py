@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_upstash_vector.bulk.operations.base import Encoded
 from airflow_provider_upstash_vector.bulk.sending.batch import Batch
@@ -13,6 +11,9 @@ from airflow_provider_upstash_vector.bulk.sending.window import Window
 from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow
 from airflow_provider_upstash_vector.client import retry
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class PendingRow:
