@@ -19,3 +19,13 @@ def run(endpoint: Endpoint) -> Run:
         return bulk.update(rows, endpoint, **{"policy": PATIENT, "progress": "none", **arguments})
 
     return run_bulk
+
+
+@pytest.fixture
+def upsert(endpoint: Endpoint) -> Run:
+    """``bulk.upsert`` on the index, with quick retries and no progress."""
+
+    def run_bulk(rows: object, **arguments: Any) -> bulk.BulkReport:
+        return bulk.upsert(rows, endpoint, **{"policy": PATIENT, "progress": "none", **arguments})
+
+    return run_bulk

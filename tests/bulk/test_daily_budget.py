@@ -15,9 +15,12 @@ import pytest
 from upath import UPath
 
 from airflow_provider_upstash_vector import bulk
+from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.sending.limits import block_size
+from airflow_provider_upstash_vector.bulk.starting import run_async
 from airflow_provider_upstash_vector.bulk.tracking.budget import open_budget
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import FileCheckpoint
+from airflow_provider_upstash_vector.client import Endpoint
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from tests.support.bulk_runs import Run, failed, fill
 from tests.support.kill_loop import kill_after
@@ -25,6 +28,7 @@ from tests.support.slow_server import SlowServer
 
 LONG = [pytest.mark.long, pytest.mark.timeout(1_800)]
 CONCURRENCY = 64
+VECTORS = [{"id": f"v{number}", "vector": [0.5, 0.25]} for number in range(200)]
 NOON = 1_800_000_000.0
 
 
@@ -159,6 +163,37 @@ def test_an_older_try_that_still_runs_does_not_lower_the_count(tmp_path: Path) -
         assert record["rows"] == 43 or int(time.time() // 86_400) > day
 
     asyncio.run(overlap())
+
+
+def test_a_small_budget_is_spent_in_few_requests(server: DevServer, upsert: Run, tmp_path: Path) -> None:
+    report = upsert(VECTORS, checkpoint=tmp_path / "c", daily_budget=50, on_budget="return")
+    assert (report.done, report.this_attempt.requests, server.requests["upsert"]) == (50, 1, 1)
+
+
+class FullStore:
+    """Records a first reservation, and no other."""
+
+    def __init__(self) -> None:
+        self.record: dict[str, Any] | None = None
+
+    def load_budget(self) -> dict[str, Any] | None:
+        return self.record
+
+    def save_budget(self, record: dict[str, Any]) -> None:
+        if self.record is not None:
+            raise OSError("the disk is full")
+        self.record = record
+
+
+def test_rows_that_cannot_be_recorded_stop_a_run_of_batches(
+    server: DevServer, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is reserved is less than a batch, and no more can be."""
+    monkeypatch.setattr("airflow_provider_upstash_vector.bulk.tracking.budget._RETRY_SECONDS", 0.01)
+    options = UpsertOptions(daily_budget=40_000, max_rows_per_request=150)
+    running = run_async(options, VECTORS * 10, endpoint, budget_store=FullStore(), progress="none")
+    error = failed(lambda: asyncio.run(asyncio.wait_for(running, 60)))
+    assert (error.reason, error.report.done) == ("checkpoint", 400)
 
 
 def test_a_count_of_a_day_to_come_is_not_of_today(server: DevServer, run: Run, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
-from tests.support.bulk_runs import PATIENT, Run, failed
+from tests.support.bulk_runs import Run, failed
 
 DENSE = {"vector": [0.5, 0.25]}
 SPARSE = {"sparse_vector": {"indices": [1, 7], "values": [0.5, 2.0]}}
@@ -26,16 +26,6 @@ INDEXES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "hybrid": ({"index_type": "HYBRID", "dimension": 2}, [{**DENSE, **SPARSE}, {**DENSE, **SPARSE, **TEXT}]),
     "embedding": ({"dimension": 8, "embedding_model": MODEL}, [TEXT, {**TEXT, "metadata": {"a": None}}]),
 }
-
-
-@pytest.fixture
-def upsert(endpoint: Endpoint) -> Run:
-    """``bulk.upsert`` on the index, with quick retries and no progress."""
-
-    def run_bulk(rows: object, **arguments: Any) -> bulk.BulkReport:
-        return bulk.upsert(rows, endpoint, **{"policy": PATIENT, "progress": "none", **arguments})
-
-    return run_bulk
 
 
 def fetched(server: DevServer, namespace: str = "") -> dict[str, Any]:

@@ -74,7 +74,8 @@ class DailyBudget:
     """The number of rows that may be sent per day of UTC, as the service counts them.
 
     ``day`` counts from 1970. With ``block`` a row is only sent when it is reserved: recorded where the next
-    run finds it, a block at a time. A run that is killed has at most two blocks recorded and not sent.
+    run finds it, a block at a time. A run that is killed has at most two blocks, or the rows of one request,
+    recorded and not sent.
     """
 
     def __init__(self, rows: int | None, *, day: int = 0, spent: int = 0, block: int | None = None) -> None:
@@ -100,9 +101,9 @@ class DailyBudget:
 
     def to_reserve(self, rows: int = 1) -> int | None:
         """Return the rows of the day to record, those sent included; ``None`` if enough for ``rows`` are."""
-        if self._block is None or self.reserved >= max(self._block, min(rows, 2 * self._block)):
+        if self._block is None or self.reserved >= max(self._block, rows):
             return None
-        target = self.spent + 2 * self._block
+        target = self.spent + max(rows, 2 * self._block)
         target = target if self.rows is None else min(target, self.rows)
         return target if target > self._reserved else None
 

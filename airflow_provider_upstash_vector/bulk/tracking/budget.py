@@ -81,7 +81,8 @@ class ReservedBudget:
         if self._store is not None and self._saving is None and self._budget.to_reserve(rows) is not None:
             self._saving = asyncio.create_task(self._reserve(self._store, rows, wake))
         reserved = self._budget.reserved
-        return 0 if self._saving is not None and reserved < rows else min(rows, reserved)
+        waits = self._saving is not None and self._error is None and reserved < rows
+        return 0 if waits else min(rows, reserved)  # after an error, what is reserved is all there may be
 
     async def _reserve(self, store: BudgetStore, wanted: int, wake: Callable[[], object]) -> None:
         for failed_saves in range(1, _MAX_FAILED_SAVES + 1):

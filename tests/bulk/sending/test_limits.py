@@ -87,6 +87,9 @@ def test_invalid_budgets_are_named(requests: Any) -> None:
         DailyBudget(requests)
 
 
+MAX_ROWS = 9  # of a request
+
+
 class BudgetMachine(RuleBasedStateMachine):
     @initialize(rows=st.integers(1, 30), now=st.integers(0, 4 * 10**9), block=st.none() | st.integers(1, 3))
     def begin(self, rows: int, now: int, block: int | None) -> None:
@@ -104,14 +107,14 @@ class BudgetMachine(RuleBasedStateMachine):
     def midnight_comes(self) -> None:
         self.now = (self.now // DAY + 1) * DAY
 
-    @rule(rows=st.integers(1, 5))
+    @rule(rows=st.integers(1, MAX_ROWS))
     def record(self, rows: int) -> None:
         recorded = self.budget.to_reserve(rows)
         if recorded is not None:
             self.recorded = (self.budget.day, recorded)
             self.budget.reserve(*self.recorded)
 
-    @rule(rows=st.integers(1, 5))
+    @rule(rows=st.integers(1, MAX_ROWS))
     def send(self, rows: int) -> None:
         """Send as many of the rows as the engine does."""
         day = int(self.now // DAY)
@@ -121,7 +124,7 @@ class BudgetMachine(RuleBasedStateMachine):
         rows = min(rows, left)
         self.record(rows)
         reserved = self.budget.reserved
-        assert reserved >= min(rows, 2 * (self.block or rows))
+        assert reserved >= rows
         rows = min(rows, reserved)
         assert self.block is None or not rows or self.recorded >= (day, sent + rows)
         self.budget.spend(rows)
@@ -138,7 +141,7 @@ class BudgetMachine(RuleBasedStateMachine):
             return
         day, rows = self.recorded
         lost = rows - self.sent.get(day, 0)
-        assert lost - self.lost.get(day, 0) <= 2 * self.block
+        assert lost - self.lost.get(day, 0) <= max(2 * self.block, MAX_ROWS)
         self.lost[day] = lost
         self.budget = DailyBudget(self.rows, day=day, spent=rows, block=self.block)
 
