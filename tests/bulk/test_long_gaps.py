@@ -18,6 +18,7 @@ from pyarrow import parquet
 
 from airflow_provider_upstash_vector.bulk.sending.prefetch import open_prefetcher
 from airflow_provider_upstash_vector.bulk.sources import END, PENDING, FieldNames, cursor, open_source
+from airflow_provider_upstash_vector.client import Data, VectorUpdate
 from airflow_provider_upstash_vector.dev_server import DevServer
 from tests.support.bulk_runs import Run, failed, fill
 from tests.support.reading import source
@@ -137,10 +138,11 @@ def test_large_rows_are_read_ahead_by_their_bytes() -> None:
     """Rows of 1 MB must not pile up as deep as small ones."""
     made: list[int] = []
 
-    def rows(size: int) -> Iterator[dict[str, str]]:
+    def rows(size: int) -> Iterator[object]:
+        kinds: tuple[Callable[..., object], ...] = (dict, VectorUpdate, Data)
         for number in range(300):
             made.append(number)
-            yield {"id": "x", "data": "y" * size}
+            yield kinds[number % 3](id="x", data="y" * size)
 
     async def read(source_of: Any, size: int) -> int:
         made.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from airflow_provider_upstash_vector.bulk.sources import MAX_ROW_BYTES, Unreadable
-from airflow_provider_upstash_vector.client.models import VectorUpdate
+from airflow_provider_upstash_vector.client.models.base import RequestModel
 
 _MAX_PARTS: Final = 1_000
 _PART_BYTES: Final = 64
@@ -29,7 +29,7 @@ def row_size(row: Any) -> int:
                 size += _PART_BYTES * len(part)
             else:
                 parts += part
-        elif issubclass(kind, VectorUpdate):  # isinstance() may run the code of a row
+        elif issubclass(kind, RequestModel):  # isinstance() may run the code of a row
             parts += vars(part).values()
         elif isinstance(part, Unreadable):
             parts.append(part.text)

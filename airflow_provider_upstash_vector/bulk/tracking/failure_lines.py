@@ -21,6 +21,7 @@ from airflow_provider_upstash_vector.client.errors import (
 )
 from airflow_provider_upstash_vector.client.metadata_json import json_of
 from airflow_provider_upstash_vector.client.models import VectorUpdate
+from airflow_provider_upstash_vector.client.models.base import RequestModel
 
 _JSON_TYPES = (Mapping, list, tuple, str, int, float, type(None))
 _MAX_REPR_CHARS = 200
@@ -67,7 +68,7 @@ def failure_of(line: bytes) -> dict[str, Any] | None:
 
 
 def describe(error: UpstashVectorError) -> dict[str, Any]:
-    """Return an error as JSON values, and whether the update may have been applied."""
+    """Return an error as JSON values, and whether the row may have been applied."""
     if isinstance(error, InvalidRequest):
         return {"outcome": "rejected", "field": error.field, "reason": error.reason}
     if isinstance(error, UnknownId):
@@ -101,9 +102,10 @@ def _fields(value: object, *, sent: bool) -> Mapping[Any, Any] | None:
     with suppress(Exception):  # a mapping of the row's own
         if isinstance(value, Mapping):
             return dict(value.items())
-        if isinstance(value, VectorUpdate):
+        if isinstance(value, RequestModel):
             fields = value.wire_fields()
-            if not sent and not value.can_patch:  # it has null for a missing value, with which PATCH would delete
+            # it has null for a missing value, with which PATCH would delete
+            if not sent and isinstance(value, VectorUpdate) and not value.can_patch:
                 fields["metadata"] = InvalidValue(_repr(value.metadata), "")
             return fields
     return None

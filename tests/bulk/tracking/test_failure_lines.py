@@ -19,9 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector.bulk.operations.update import Update
+from airflow_provider_upstash_vector.bulk.operations.upsert import Upsert
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, Unreadable
 from airflow_provider_upstash_vector.bulk.tracking.failure_lines import UnknownId, failure_line
-from airflow_provider_upstash_vector.client import VectorUpdate
+from airflow_provider_upstash_vector.client import Data, Vector, VectorUpdate
 from airflow_provider_upstash_vector.client.errors import (
     BadRequest,
     ConnectionFailed,
@@ -224,14 +225,20 @@ def test_rows_of_other_kinds_are_rejected_again(path: Path) -> None:
     assert fed_back(path) == ["raw"] * 5 + ["('a',)", "\\ud800", "3"]
 
 
-def test_updates_are_written_with_all_their_fields(path: Path) -> None:
+def test_models_are_written_with_all_their_fields(path: Path) -> None:
     update = VectorUpdate(
         id="a", vector=[0.1], sparse_vector=([1], [0.1]), metadata={"gone": None}, metadata_update_mode="PATCH"
     )
     file = prepared(path, None)
-    file.write(line(update))
+    vector = Vector(id="b", vector=[0.1] * 400, metadata={"none": None}, data="x")
+    models = [update, vector, Data(id="c", data="x" * 1_000)]
+    for model in models:
+        file.write(line(model, BadRequest(400, "no")))
     file.close()
-    assert fed_back(path) == [update.to_json()]
+    operations = {VectorUpdate: Update(FieldNames()), Vector: Upsert(FieldNames()), Data: Upsert(FieldNames())}
+    rows = zip(models, read(str(path)), strict=True)
+    sent_again = [operations[type(model)].encode(row).fragment for model, (row, _, _) in rows]
+    assert sent_again == [model.to_json() for model in models]
 
 
 def test_field_names_of_the_rows_are_kept(path: Path) -> None:
