@@ -215,6 +215,18 @@ def test_a_run_gets_past_a_long_stretch_of_rows_that_fail() -> None:
     assert (report.done, report.failed) == (100, 200)
 
 
+@pytest.mark.parametrize("hanging", [2, 10**9])
+def test_a_batch_that_takes_longer_than_an_outage_may(server: DevServer, upsert: Run, hanging: int) -> None:
+    """``info`` has a response, so it is sent again, and fails alone if that does not help."""
+    server.faults.add(Fault(kind="slow", seconds=60.0, times=hanging, command="upsert"))
+    rows = [{"id": f"v{n}", "vector": [0.5, 0.25]} for n in range(20)]
+    policy = replace(PATIENT, total_timeout_seconds=0.5, max_attempts=2)
+    options: dict[str, Any] = {"request_timeout_seconds": 1.0, "max_rows_per_request": 10}
+    report = upsert(rows, policy=policy, max_failures="100%", **options)
+    assert (report.done, report.failed) == ((20, 0) if hanging == 2 else (0, 20))
+    assert server.requests["info"] >= 2
+
+
 def test_the_progress_line_names_the_row_that_reading_waits_for(
     server: DevServer, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

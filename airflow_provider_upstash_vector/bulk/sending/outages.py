@@ -55,13 +55,16 @@ class OutageGuard:
     def probe_due(self, now: float) -> Call[IndexInfo] | None:
         """Return ``info`` if it is the next probe, instead of a row, which may be at fault itself.
 
-        Other rows show more, as long as there are any: only updates may fail. But a long stretch of rows may be
-        at fault, which no retry of the run would get past.
+        Other rows show more, as long as there are any: only writes may fail. But a long stretch of rows may be
+        at fault, or one batch that takes too long, which no retry of the run would get past.
         """
+        if not self._throttle.failed_probes:
+            return None
+        if self._throttle.seconds_down(now) >= self._client.policy.total_timeout_seconds / 2:
+            return info()
         if self._throttle.failed_probes < self._row_probes:
             return None
-        long = self._throttle.seconds_down(now) >= self._client.policy.total_timeout_seconds / 2
-        return info() if self._row_probes == 1 or long or self._window.only_aside else None
+        return info() if self._row_probes == 1 or self._window.only_aside else None
 
     def applied(self, epoch: int, now: float) -> None:
         """Act on a batch that was applied."""
@@ -81,7 +84,8 @@ class OutageGuard:
         wait = max(0.0, min(asked, policy.max_retry_after_seconds, left))
         down = self._throttle.failed(unproven_since, sent_at, wait, now, random.random())  # noqa: S311 - jitter
         seconds = self._throttle.seconds_down(now)
-        if down and seconds >= policy.total_timeout_seconds:
+        probed = self._throttle.failed_probes > 1  # a single request may take longer than an outage may
+        if down and probed and seconds >= policy.total_timeout_seconds:
             self._stop_for(stop_reasons.for_outage(error, seconds))
         return down
 
