@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from tests.support.bulk_runs import Run, failed
+from tests.support.slow_server import SlowServer
 
 DENSE = {"vector": [0.5, 0.25]}
 SPARSE = {"sparse_vector": {"indices": [1, 7], "values": [0.5, 2.0]}}
@@ -62,6 +64,21 @@ def test_rows_with_and_without_a_vector_are_sent_side_by_side() -> None:
         report = bulk.upsert(rows, Endpoint.of(server.url, server.token), progress="none")
         assert report.done == 40 == len(fetched(server))
         assert (server.requests["upsert"], server.requests["upsert-data"]) == (1, 1)
+
+
+def test_rows_of_many_namespaces_wait_for_others_together() -> None:
+    count = 2_000
+    with SlowServer() as server:
+
+        def rows() -> Iterator[dict[str, Any]]:
+            for n in range(count):
+                yield {"id": "v", **DENSE, "namespace": f"n{n}"}
+            end = time.monotonic() + 60
+            while len(server.times) < count:
+                assert time.monotonic() < end
+                time.sleep(0.01)
+
+        assert bulk.upsert(rows(), Endpoint.of(server.url, "t"), check_index=False, progress="none").done == count
 
 
 def test_the_whole_vector_is_replaced_in_the_order_of_the_rows(server: DevServer, upsert: Run) -> None:

@@ -159,7 +159,7 @@ class Engine:
             self.wait_queue.wake_soon()
         if self.stop_reason is not None:
             return None
-        partial = not self.window.has_partial or self._goes_partial(now)
+        partial = self._goes_partial(now)
         rows = self.window.next_rows(partial=partial)
         if not rows or self.window.bytes_in_flight >= _MAX_BYTES_IN_FLIGHT:
             return None
@@ -175,7 +175,10 @@ class Engine:
             return None
         self.throttle.sent(rows)
         self.budget.spend(rows)
-        return self.window.take(rows, partial=partial)
+        batch = self.window.take(rows, partial=partial)
+        if not self.window.has_partial:
+            self._partial_since = None
+        return batch
 
     def _affordable(self, rows: int) -> int:
         """Return how many of the rows the daily budget allows now; stop the run if it is exhausted."""
@@ -189,16 +192,13 @@ class Engine:
         """Return whether rows that could be sent with later ones are sent without."""
         if self._reader.has_more_at_once:
             return False
-        if not self._reader.waits:
-            self._partial_since = None
+        if not (self._reader.waits and self.window.has_partial):
             return True
         self._partial_since = self._partial_since or now
         wait = self._partial_since + _LINGER_SECONDS - now
         if wait > 0:
             self.wait_queue.wake_after(wait)
-            return False
-        self._partial_since = None
-        return True
+        return wait <= 0
 
     async def _send(self, batch: BatchRequest) -> None:
         if self._overwrite_check is not None and not self._overwrite_check.done:
