@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,7 +16,7 @@ import pytest
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
-from tests.support.bulk_runs import Run, failed
+from tests.support.bulk_runs import PATIENT, Run, failed
 from tests.support.slow_server import SlowServer
 
 DENSE = {"vector": [0.5, 0.25]}
@@ -109,15 +110,34 @@ def test_bad_rows_of_a_batch_fail_alone(server: DevServer, upsert: Run, tmp_path
         assert line["vector"] == [1.0, 2.0, 3.0]
 
 
-def test_the_rest_of_a_batch_fails_with_ten_rows_that_were_refused_alike(server: DevServer, upsert: Run) -> None:
+def test_the_rest_of_a_batch_fails_with_ten_rows_that_were_refused_alike(
+    server: DevServer, upsert: Run, caplog: pytest.LogCaptureFixture
+) -> None:
     arguments: dict[str, Any] = {"check_index": False, "max_failures": "100%"}
     report = upsert(numbered(3_000, lambda _: True), **arguments)
     assert (report.done, report.failed) == (0, 3_000)
+    logged = re.findall(r"row (\d+): upsert of 'v(\d+)' in the default namespace: ", caplog.text)
+    assert len(logged) == 20
+    assert all(number == id for number, id in logged)
     assert server.requests["upsert"] <= 6 * (10 + 20)
 
     server.requests.clear()
     report = upsert(numbered(300, lambda n: n % 2 == 1), **arguments)
     assert (report.done, report.failed) == (150, 150)
+
+
+def test_the_rest_of_a_batch_does_not_fail_with_rows_that_had_no_response(server: DevServer, upsert: Run) -> None:
+    def statuses(row: int, rows: int) -> list[int]:
+        """Return those of a part of a batch, and of its halves: the first ten rows get 503 alone."""
+        if row >= 10:
+            return []
+        half = rows // 2
+        return [422, *statuses(row, half), *statuses(row + half, half)] if half else [503]
+
+    server.faults.add(*(Fault(kind="status", status=status, command="upsert") for status in statuses(0, 16)))
+    policy = replace(PATIENT, max_attempts=1)
+    report = upsert(numbered(16, lambda _: False), policy=policy, max_failures=10)
+    assert (report.done, report.failed) == (6, 10)
 
 
 def test_a_checkpoint_of_updates_is_no_checkpoint_of_upserts(

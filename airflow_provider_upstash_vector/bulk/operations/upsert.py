@@ -38,7 +38,7 @@ class Upsert(Operation):
     name = "upsert"
     done = "upserted"
     max_rows = MAX_ITEMS
-    max_bytes = MAX_BODY_BYTES
+    max_bytes = MAX_BODY_BYTES - MAX_ITEMS - 1  # without the brackets and commas of the body
 
     def __init__(self, names: FieldNames, *, namespace: str = "", index: IndexInfo | None = None) -> None:
         super().__init__(names, namespace=namespace, index=index)

@@ -300,6 +300,7 @@ class Engine:
         if (
             batch.split is not None
             and isinstance(error, ApiError)
+            and error.status in _REFUSED
             and batch.split.refused_alone(error.status, error.server_message)
         ):
             rest = self.window.settle_rest(batch)
@@ -307,6 +308,7 @@ class Engine:
         stop_reason = stop_reasons.for_error(error)
         if stop_reason is None:
             for row in [*batch.rows, *rest]:
+                error.id = row.key[1]  # of the others it may be that of another row, or none
                 if self.recorder.failed(row.row, error):
                     self._stop_for_failures()
             return

@@ -16,6 +16,7 @@ from airflow_provider_upstash_vector.client import Data, RetryPolicy, Vector
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.models import FetchedVector
 from airflow_provider_upstash_vector.client.models.index_info import DenseIndexInfo
+from airflow_provider_upstash_vector.client.wire.writes import MAX_BODY_BYTES
 from tests.bulk.operations.test_update import index
 from tests.bulk.operations.test_update_as_the_model import BAD, outcome, rows
 
@@ -39,6 +40,12 @@ def test_a_valid_row_is_encoded_as_by_the_model(row: dict[str, Any]) -> None:
     if encoded[0] == "sent":
         assert UPSERT.encode(row).path == ("/upsert" if kind is Vector else "/upsert-data")
         assert UPSERT.encode(kind(**fields)) == UPSERT.encode(row)
+
+
+def test_a_body_of_as_many_rows_as_allowed_is_within_the_services_limit() -> None:
+    fragments = [b"x" * (Upsert.max_bytes // Upsert.max_rows)] * Upsert.max_rows
+    fragments[0] += b"x" * (Upsert.max_bytes - sum(map(len, fragments)))
+    assert len(UPSERT.body(fragments)) == MAX_BODY_BYTES
 
 
 @given(st.data(), rows.filter(lambda row: model(row) is Vector), st.sampled_from([*BAD]))
