@@ -121,6 +121,7 @@ class BulkUpsertTask(Protocol):
         data_field: str = ...,
         metadata_field: str = ...,
         namespace_field: str = ...,
+        max_rows_per_request: int | str = ...,
         request_timeout_seconds: float | str = ...,
         wait_until_indexed: bool = ...,
         deferrable: bool = ...,

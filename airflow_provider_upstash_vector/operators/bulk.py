@@ -118,12 +118,16 @@ class BulkUpsertVectorsOperator(_VectorRowsOperator):
     """
 
     options_type = UpsertOptions
-    template_fields: Sequence[str] = (*BulkOperator.template_fields, "request_timeout_seconds")
+    template_fields: Sequence[str] = (
+        *BulkOperator.template_fields,
+        "max_rows_per_request",
+        "request_timeout_seconds",
+    )
 
     def __init__(
         self,
         *,
-        max_rows_per_request: int = UpsertOptions.max_rows_per_request,
+        max_rows_per_request: int | str | XComArg = UpsertOptions.max_rows_per_request,
         request_timeout_seconds: float | str | XComArg = UpsertOptions.request_timeout_seconds,
         **kwargs: Any,
     ) -> None:

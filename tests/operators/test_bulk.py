@@ -272,6 +272,7 @@ TEMPLATED: dict[str, Any] = {
     "dry_run": True,
     "resume": False,
     "shard": [0, 2],
+    "max_rows_per_request": 50,
     "request_timeout_seconds": 300,
 }
 
@@ -326,7 +327,8 @@ def test_a_task_is_skipped_if_no_id_is_in_the_index(rows: list[dict[str, Any]], 
             continue
         with pytest.raises(AirflowSkipException, match=r"None of the ids is in the index: .*1 missing"):
             task.run()
-        assert [manifest["missing"] for manifest in task.xcoms.values()] == [1] * do_xcom_push
+        # Airflow 2.11 has the link among the XComs, too
+        assert task.xcoms.get("return_value", {}).get("missing") == (1 if do_xcom_push else None)
         assert task.state.values == {}
 
 
@@ -370,6 +372,7 @@ def test_default_args_reach_every_option(operator: Any) -> None:
         "format": "csv",
         "delimiter": ";",
         "metadata_fields": "*",
+        "max_rows_per_request": 50,
         "request_timeout_seconds": 60.0,
     }
     assert options.keys() >= known

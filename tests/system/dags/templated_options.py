@@ -9,7 +9,15 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpsertVectorsOperator,
 )
 
-PARAMS = {"rate": 900.5, "concurrency": 8, "dry": True, "budget": 1_000, "seconds": 600, "failures": "50%"}
+PARAMS = {
+    "rate": 900.5,
+    "concurrency": 8,
+    "dry": True,
+    "budget": 1_000,
+    "seconds": 600,
+    "failures": "50%",
+    "size": 50,
+}
 OPTIONS: dict[str, Any] = {
     "max_rows_per_second": "{{ params.rate }}",
     "max_concurrency": "{{ params.concurrency }}",
@@ -30,7 +38,11 @@ def add_tasks() -> None:
         return items
 
     BulkUpdateVectorsOperator(task_id="update", rows=ROWS, **OPTIONS, dry_run="{{ params.dry }}")
-    upsert = {"request_timeout_seconds": "{{ params.seconds }}", **OPTIONS}
+    upsert = {
+        "max_rows_per_request": "{{ params.size }}",
+        "request_timeout_seconds": "{{ params.seconds }}",
+        **OPTIONS,
+    }
     BulkUpsertVectorsOperator(task_id="upsert", rows=ROWS, **upsert, dry_run="{{ params.dry }}")
     BulkUpsertVectorsOperator(task_id="from_task", rows=ROWS, **upsert, dry_run=is_dry())
     partial = BulkUpsertVectorsOperator.partial
