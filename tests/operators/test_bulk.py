@@ -215,6 +215,17 @@ def test_without_a_path_the_budget_covers_the_tries_of_the_task(
     assert "covers this run alone" not in "".join(logs)
 
 
+@pytest.mark.parametrize("native", [False, True])
+def test_a_budget_that_renders_to_nothing_is_none(
+    native: bool, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = Task(native=native, rows=ROWS[:3], daily_budget="{{ params.budget }}")
+    with caplog.at_level(logging.INFO):
+        assert task.run(budget="")["updated"] == 3
+    assert "daily_budget" not in caplog.text + capsys.readouterr().out
+    assert task.state.values == {}
+
+
 @ANY_OPERATOR
 def test_rejected_rows_fail_the_task_immediately_with_the_manifest(tmp_path: Path, operator: Any) -> None:
     task = Task(operator, rows=[{"id": "v0"}], failures_path="{{ params.folder }}/failures.jsonl")

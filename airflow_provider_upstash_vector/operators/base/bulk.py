@@ -148,18 +148,19 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
             self.persist_link(context)
             path = rendered_path(self.checkpoint, "checkpoint")
             checkpoint = self._checkpoint_store(context, path)
+            options = self._options()
             try:
                 report = getattr(hook, f"bulk_{self._operation}")(
                     self._rows(),
                     namespace=optional_text(self.namespace, "namespace"),
                     checkpoint=checkpoint,
-                    budget_store=self._budget_store(context, path),
+                    budget_store=self._budget_store(context, path, options["daily_budget"]),
                     keep_checkpoint=self.wait_until_indexed,
                     cancel_token=self.cancel_token,
                     progress="log",
                     log=self.log,
                     **self.paths(),
-                    **self._options(),
+                    **options,
                 )
             except BaseException as error:
                 # an execution_timeout has the error of the interrupted run as its cause
@@ -255,10 +256,12 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
             self.log.info("No checkpoint: this version of Airflow has no task state. Set checkpoint to a path.")
         return store
 
-    def _budget_store(self, context: Context, path: str | None) -> TaskStateCheckpoint | None:
+    def _budget_store(
+        self, context: Context, path: str | None, daily_budget: int | None
+    ) -> TaskStateCheckpoint | None:
         """Return what keeps the rows of the day if no checkpoint at a path does."""
         store = self._task_state(context)
-        if self.daily_budget is None or path not in {"auto", None} or store is None:
+        if daily_budget is None or path not in {"auto", None} or store is None:
             return None
         self.log.info(
             "daily_budget covers the tries of this task instance only; set checkpoint to a path to cover all runs "
