@@ -35,8 +35,9 @@ def create_parser() -> argparse.ArgumentParser:
     """Return the parser: a command for each operation, with options named after the arguments in Python."""
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_upstash_vector",
-        description="Write many vectors from files. Prints the report as JSON; exits with 1 if rows are left or "
-        "too many have failed, with 2 if the run could not start, and after SIGINT or SIGTERM with 130 or 143.",
+        description="Write many vectors from files. Prints the report as JSON; exits with 1 if rows remain, "
+        "unless the budget may end the run (--on-budget return), or if too many have failed; with 2 if the run "
+        "could not start; and after SIGINT or SIGTERM with 130 or 143.",
         epilog=f"The token is read from {TOKEN_VARIABLE}, or from the Airflow connection.",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -74,7 +75,10 @@ def _parsing(kind: Any) -> dict[str, Any]:
 
 def _shard(text: str) -> tuple[int, int]:
     number, _, of = text.partition("/")
-    return int(number), int(of)
+    try:
+        return int(number), int(of)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be I/N, such as 0/4, got {text!r}") from None
 
 
 def _names(text: str) -> str | list[str]:

@@ -251,7 +251,7 @@ class Job:
             recorder=self._state.recorder,
             overwrite_check=OverwriteCheck(client, reader.operation) if options.check_index else None,
             policy=options.policy(policy),
-            concurrency=options.max_concurrency,
+            max_concurrency=options.max_concurrency,
         )
 
     def _reader(self, prefetcher: Prefetcher, operation: Operation) -> RowReader:

@@ -78,7 +78,10 @@ def test_too_many_failures_exit_with_1_and_the_report(server: DevServer, path: P
         (["/nowhere.jsonl", "--url", "http://127.0.0.1:1"], "there is no file /nowhere.jsonl"),
         (["rows.jsonl"], "The REST URL is missing"),
         (["rows.jsonl", "--url", "http://127.0.0.1:1", "--max-concurrency=0"], "max_concurrency must be from 1"),
-        (["rows.jsonl", "--url", "http://127.0.0.1:1", "--shard=2"], "argument --shard"),
+        (
+            ["rows.jsonl", "--url", "http://127.0.0.1:1", "--shard=2"],
+            "argument --shard: must be I/N, such as 0/4, got '2'",
+        ),
         (["rows.jsonl", "--url", "http://127.0.0.1:1", "--max-failures=0.01"], 'write "1%"'),
         (["s3://bucket/rows.jsonl", "--url", "http://127.0.0.1:1"], "only Airflow reads s3://"),
     ],
@@ -146,6 +149,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "shard": ("=1/3", (1, 3)),
     "format": ("=csv", "csv"),
     "metadata_fields": ("=genre,year", ["genre", "year"]),
+    "max_rows_per_request": ("=50", 50),
     "request_timeout_seconds": ("=60", 60.0),
 }
 

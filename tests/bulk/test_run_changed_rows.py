@@ -23,7 +23,7 @@ from tests.support.bulk_runs import Run, failed, fill, stored
 ROWS = [{"id": f"v{n % 100}", "metadata": {"n": n}} for n in range(2_000)]
 CHANGED = [{**row, "metadata": {"n": -n}} if n == 40 else row for n, row in enumerate(ROWS)]
 AFTER = {f"v{n}": {"n": 1_900 + n} for n in range(100)}
-WARNING = "The input or its options have changed since the checkpoint; starting over."
+WARNING = "The operation, its input or its options have changed since the checkpoint; starting over."
 
 
 async def asynchronous(rows: list[Any]) -> AsyncIterator[Any]:

@@ -150,7 +150,9 @@ def test_a_checkpoint_of_updates_is_no_checkpoint_of_upserts(
     with caplog.at_level(logging.INFO):
         again = upsert(rows, **{**arguments, "daily_budget": 300})
     assert (again.done, again.not_attempted) == (200, 300)
-    assert "have changed since the checkpoint; starting over" in caplog.text
+    assert (
+        "The operation, its input or its options have changed since the checkpoint; starting over" in caplog.text
+    )
     (tmp_path / "c.budget").unlink()
     assert upsert(rows, checkpoint=tmp_path / "c").this_attempt.done == 300
 

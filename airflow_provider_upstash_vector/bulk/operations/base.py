@@ -139,13 +139,12 @@ class Operation(ABC):
             raise InvalidRequest("row", f"cannot be encoded: {raised}") from error
 
     def _parts(self, row: object) -> dict[str, Any]:
-        """Return the fields that are set, by their names in updates."""
+        """Return the fields that are set, by their own names."""
         if type(row) is not dict and not isinstance(row, Mapping):  # the second takes long
             if isinstance(row, Unreadable):
                 raise InvalidRequest("row", row.reason)
-            raise InvalidRequest(
-                "row", f"must be an object with the fields of an {self.name}, got {validation.shown(row)}"
-            )
+            reason = f"must be an object with the fields of a row, got {validation.shown(row)}"
+            raise InvalidRequest("row", reason)
         names = self._names
         parts: dict[str, Any] = {}
         metadata: dict[Any, Any] = {}

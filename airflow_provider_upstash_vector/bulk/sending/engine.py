@@ -1,6 +1,6 @@
 """The loop that sends the batches that ``window`` and ``throttle`` allow.
 
-``concurrency`` workers take batches in turn. A worker that may take none waits in the queue until it is woken.
+``max_concurrency`` workers take batches in turn. A worker that may take none waits in the queue until it is woken.
 Memory: the batches in flight and the rows that wait in the window, within its limits of rows and bytes, and the
 outcomes of rows that are completed before one read earlier.
 """
@@ -61,7 +61,7 @@ class Engine:
         recorder: OutcomeRecorder,
         overwrite_check: OverwriteCheck | None,
         policy: RetryPolicy,
-        concurrency: int,
+        max_concurrency: int,
     ) -> None:
         self._client = client
         self._operation = reader.operation
@@ -74,7 +74,7 @@ class Engine:
         self.budget = budget
         self.recorder = recorder
         self._overwrite_check = overwrite_check
-        self._concurrency = concurrency
+        self._max_concurrency = max_concurrency
         self._paused = 0
         self._partial_since: float | None = None
         self._stopped = asyncio.Event()
@@ -99,7 +99,7 @@ class Engine:
 
     async def run(self) -> None:
         """Send rows until none are left or the run stops; nothing is in flight afterwards."""
-        workers = [asyncio.create_task(self._work()) for _ in range(self._concurrency)]
+        workers = [asyncio.create_task(self._work()) for _ in range(self._max_concurrency)]
         try:
             pending = {*workers}
             stopping = asyncio.create_task(self._stopped.wait())

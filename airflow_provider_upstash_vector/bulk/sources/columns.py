@@ -1,4 +1,4 @@
-"""Columns of CSV, Parquet and tables: each holds a field of an update, some of them as JSON."""
+"""Columns of CSV, Parquet and tables: each holds a field of a row, some of them as JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _VALUE = re.compile(
 
 
 class Column(NamedTuple):
-    """A column of the table: its position, its name, and the field of an update that it holds."""
+    """A column of the table: its position, its name, and the field of a row that it holds."""
 
     position: int
     name: str
@@ -30,7 +30,7 @@ class Column(NamedTuple):
 
 
 def used_columns(columns: Sequence[str], names: Fields) -> list[Column]:
-    """Return the columns that hold fields of an update; ``names`` gives the field for a column.
+    """Return the columns that hold fields of a row; ``names`` gives the field for a column.
 
     Raises :class:`InvalidRows` if none is the id, if two hold the same field, if one has almost the name of a
     field that no other holds, or if one of ``metadata_fields`` is missing.

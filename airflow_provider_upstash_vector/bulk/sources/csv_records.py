@@ -16,7 +16,7 @@ from airflow_provider_upstash_vector.bulk.sources.jsonl import TOO_LONG
 from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.plurals import plural
 
-# The text that is kept for reading again; no row of an update is as long.
+# The text that is kept for reading again; no row is as long.
 MAX_RECORD_CHARS: Final = MAX_ROW_BYTES
 # In memory each line is some 60 bytes larger than its text; a text has at most as many lines as bytes.
 _MAX_RECORD_LINES: Final = validation.MAX_DATA_BYTES + validation.MAX_METADATA_BYTES

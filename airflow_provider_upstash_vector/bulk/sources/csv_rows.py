@@ -31,7 +31,7 @@ def rows(
 ) -> Iterator[tuple[object, int] | Pending]:
     """Yield the fields and the line number of each row of the shard that is not skipped.
 
-    ``names`` gives the update's field for a column. Without a ``delimiter`` the header decides. Raises
+    ``names`` gives the row's field for a column. Without a ``delimiter`` the header decides. Raises
     :class:`InvalidRows` if the header cannot be read or has no id column; :class:`Records` raises it too.
     """
     # a process-wide limit, of 128 KB by default

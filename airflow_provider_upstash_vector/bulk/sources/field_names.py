@@ -1,4 +1,4 @@
-"""The names that the fields of an update have in the rows, and those that its metadata is built from."""
+"""The names that fields have in the rows, and those that the metadata is built from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from airflow_provider_upstash_vector.bulk.sources.base import FAILURE_FIELD, InvalidRows
 
 ALL_FIELDS: Final = "*"
-# what a name stands for that is no field of an update
+# what a name stands for that is not a field
 METADATA_PART: Final = "metadata_fields"
 IGNORED: Final = ""
 # in ``failure``: the fields that JSON could not hold
@@ -17,7 +17,7 @@ CHANGED: Final = "changed"
 
 
 class Fields(dict[str, str]):
-    """The update's field for each name in a row; ``other`` is that of every other name, ``None`` for an error."""
+    """The field for each name in a row; ``other`` is that of every other name, ``None`` for an error."""
 
     def __init__(self, by_name: Mapping[str, str], other: str | None) -> None:
         super().__init__(by_name)
@@ -26,7 +26,7 @@ class Fields(dict[str, str]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldNames:
-    """The names that the fields of an update have in the rows.
+    """The names that fields have in the rows.
 
     The metadata also gets the fields named in ``metadata_fields``, or with ``"*"`` all that are no other field.
     """

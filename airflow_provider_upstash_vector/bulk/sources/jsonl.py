@@ -49,7 +49,7 @@ def rows(
 
     Objects one after another on a line are a row each. With ``span`` the rows are those of the lines that begin
     within a range of bytes, and places are bytes; else they are line numbers from 1. ``shard`` takes every n-th,
-    for files that can only be read from the start. ``names`` gives the update's field for a name.
+    for files that can only be read from the start. ``names`` gives the row's field for a name.
 
     If the file ``is_array``, its elements are read as lines are.
 
@@ -171,7 +171,7 @@ def _row(text: bytes, place: int | str, *, first: bool = False) -> object:
             f"{_where(place)} is an array of rows: write each of them on its own line, or pass format='json'"
         )
     if type(value) is not dict:
-        return Unreadable(_text(text), f"must be an object with the fields of an update, got {shown(value)}")
+        return Unreadable(_text(text), f"must be an object with the fields of a row, got {shown(value)}")
     return value
 
 

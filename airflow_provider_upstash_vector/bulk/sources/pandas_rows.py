@@ -18,7 +18,7 @@ def is_pandas(rows: object) -> bool:
 
 
 class PandasTable:
-    """The columns of a frame that hold fields of an update; a level of its index may be one."""
+    """The columns of a frame that hold fields of a row; a level of its index may be one."""
 
     def __init__(self, frame: Any, names: Fields) -> None:
         index = frame.index

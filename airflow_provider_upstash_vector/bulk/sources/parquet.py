@@ -1,4 +1,4 @@
-"""Parquet: only the columns of an update are read; a shard is every n-th row group."""
+"""Parquet: only the columns that hold fields of a row are read; a shard is every n-th row group."""
 
 from __future__ import annotations
 

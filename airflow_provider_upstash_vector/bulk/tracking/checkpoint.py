@@ -128,7 +128,7 @@ def _checked(value: Any, kind: str) -> Any:
 class FileCheckpoint:
     """A checkpoint in a file, replaced as a whole each time it is saved; a local one has its journal beside it.
 
-    The requests of the day are in ``<path>.budget``, which also outlasts a completed run. All are readable by this
+    The rows of the day are in ``<path>.budget``, which also outlasts a completed run. All are readable by this
     user only. A symbolic link at a path is replaced by the file: its target is read, and never written.
 
     :param path: the file.

@@ -37,7 +37,7 @@ _NEWER = (
     "a newer run, started at {}, has taken over the checkpoint and sends the remaining rows; runs that are meant "
     "to work side by side need a checkpoint each"
 )
-STARTING_OVER = "The input or its options have changed since the checkpoint; starting over."
+STARTING_OVER = "The operation, its input or its options have changed since the checkpoint; starting over."
 
 
 def load_checkpoint(

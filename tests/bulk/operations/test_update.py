@@ -150,7 +150,7 @@ def test_the_failure_of_an_earlier_run_is_ignored() -> None:
         ({"id": "a", "data": "x", "namespace": "\ud800"}, "namespace", "unpaired surrogate"),
         ({"id": "a", "data": "x", "namespace": "n" * 7_501}, "namespace", "7,501 characters in a path"),
         (Unreadable('{"id":', "the line is no JSON"), "row", "the line is no JSON"),
-        ([("id", "a")], "row", "must be an object with the fields of an update, got list"),
+        ([("id", "a")], "row", "must be an object with the fields of a row, got list"),
         (None, "row", "must be an object"),
     ],
 )

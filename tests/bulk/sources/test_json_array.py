@@ -76,7 +76,7 @@ def test_one_element_that_is_no_row_costs_one_row(tmp_path: Path) -> None:
     found = values(path)
     assert [found[0], found[-1]] == [{"id": "a"}, {"id": "b"}]
     assert [type(row) for row in found[1:-1]] == [Unreadable] * len(wrong)
-    assert found[2] == Unreadable('"a,b]"', "must be an object with the fields of an update, got str 'a,b]'")
+    assert found[2] == Unreadable('"a,b]"', "must be an object with the fields of a row, got str 'a,b]'")
 
 
 def test_integers_are_exact(tmp_path: Path) -> None:

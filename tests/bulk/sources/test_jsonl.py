@@ -86,7 +86,7 @@ def test_a_json_array_over_many_lines_gives_unreadable_rows(tmp_path: Path) -> N
 def test_json_that_is_not_an_object_is_kept_as_it_stands(tmp_path: Path, content: str) -> None:
     (row,) = values(written(tmp_path, f"{content}\n".encode()))
     assert row.text == content
-    assert row.reason.startswith("must be an object with the fields of an update, got ")
+    assert row.reason.startswith("must be an object with the fields of a row, got ")
 
 
 @pytest.mark.parametrize("content", [b'[{"id":"a"},{"id":"b"}]', b'\xef\xbb\xbf[{"id":"a"}]'])

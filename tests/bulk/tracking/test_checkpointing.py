@@ -66,7 +66,9 @@ def test_a_run_with_changed_input_starts_over_with_a_warning(
 ) -> None:
     store.save(state_of(OutcomeTracker(2, (2, 0, 0, 0))).to_json())
     assert load_checkpoint(store, "y") == Checkpoint(fingerprint="y")
-    assert caplog.messages == ["The input or its options have changed since the checkpoint; starting over."]
+    assert caplog.messages == [
+        "The operation, its input or its options have changed since the checkpoint; starting over."
+    ]
 
 
 def test_a_run_resumes_with_the_rows_of_the_journal_if_it_is_there(
