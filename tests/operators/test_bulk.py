@@ -262,6 +262,7 @@ INVALID: dict[str, list[Any]] = {
     "dry_run": ["yes", None, 1],
     "resume": ["yes"],
     "on_missing": ["warn"],
+    "max_rows_per_request": [0, 1_001, "50"],
     "request_timeout_seconds": [0, "600"],
 }
 
