@@ -166,9 +166,7 @@ class Job:
         policy, connections = self._environment.policy, options.max_concurrency
         client = AsyncVectorClient(self._endpoint, policy=policy, max_connections=connections)
         await closing.enter_async_context(client)
-        index = await client.info() if options.check_index else None
-        if index:
-            await self._state.check_index(index)
+        index = await self._state.checked_index(client) if options.check_index else None
         wait_queue = WorkerWaitQueue()
         prefetcher = open_prefetcher(self._source, self._state.first_number, wait_queue.wake)
         closing.push_async_callback(prefetcher.close)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -38,12 +39,14 @@ from airflow_provider_upstash_vector.bulk.tracking.recorder import OutcomeRecord
 from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed, writing
 from airflow_provider_upstash_vector.cancellation import CancelToken, in_thread
 from airflow_provider_upstash_vector.client import (
+    AsyncVectorClient,
     IndexInfo,
     RetryPolicy,
 )
 
 log = logging.getLogger(__name__)
 
+_STALE_SECONDS = 1.0  # for which counts may be older than the rows of a run before
 _COUNTING_SECONDS = 2.0
 _COUNTING_SECONDS_ON_STOP = 0.8
 
@@ -151,16 +154,22 @@ class RunState:
                 raise error
             raise WriteFailed("checkpoint", stop_reasons.for_checkpoint(error).explanation) from error
 
-    async def check_index(self, index: IndexInfo) -> None:
-        """Discard a checkpoint that the index contradicts, and raise :class:`BulkJobFailed`."""
-        before = self.before
-        stop_reason = stop_reasons.for_index(
-            before, self._counts_before[Outcome.DONE], self._options.operation_type.done, index
-        )
+    async def checked_index(self, client: AsyncVectorClient) -> IndexInfo:
+        """Return the index. If it contradicts the checkpoint, discard that and raise :class:`BulkJobFailed`."""
+        before, index = self.before, await client.info()
+        if self._contradiction(index):
+            await asyncio.sleep(_STALE_SECONDS)
+            index = await client.info()
+        stop_reason = self._contradiction(index)
         self.before = replace(before, index=index.identity)
         if stop_reason and self.checkpoint_writer:
             await self.checkpoint_writer.discard(before)
             stop_reasons.raise_for_stop(stop_reason, await self.report(None, stop_reason, before))
+        return index
+
+    def _contradiction(self, index: IndexInfo) -> StopReason | None:
+        done, outcome = self._counts_before[Outcome.DONE], self._options.operation_type.done
+        return stop_reasons.for_index(self.before, done, outcome, index)
 
     async def leave_checkpoint(self, stop_reason: StopReason, monitor: RunMonitor) -> None:
         """Save the checkpoint, or discard it if the rows have changed."""

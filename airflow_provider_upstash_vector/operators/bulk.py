@@ -91,7 +91,7 @@ class BulkUpdateVectorsOperator(_VectorRowsOperator):
         """Skip the task if ``on_missing`` says so and nothing was updated."""
         if self.on_missing == "skip" and report.missing and not report.done:
             self.push_manifest(context, report)
-            raise AirflowSkipException(f"None of the ids is in the index: {report}")
+            raise AirflowSkipException(f"Nothing was updated, and ids are not in the index: {report}")
 
 
 class BulkUpsertVectorsOperator(_VectorRowsOperator):

@@ -15,7 +15,7 @@ from airflow_provider_upstash_vector.bulk.sending.stop_reasons import for_index
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.client.models import IndexInfo
-from airflow_provider_upstash_vector.dev_server import DevServer
+from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from tests.support.bulk_runs import Run, failed, fill, stored
 
 IDS = [f"v{n}" for n in range(200)]
@@ -81,6 +81,22 @@ def test_an_index_that_contradicts_the_checkpoint_gets_all_rows(
     report = run(ROWS, checkpoint=checkpoint)
     assert (report.done, server.requests["update"]) == (200, 200)
     assert stored(server) == AFTER
+
+
+def test_counts_that_are_older_than_the_checkpoint_do_not_contradict_it(
+    server: DevServer, run: Run, checkpoint: Path
+) -> None:
+    info = {
+        "vectorCount": 0,
+        "pendingVectorCount": 0,
+        "indexSize": 0,
+        "dimension": 2,
+        "similarityFunction": "COSINE",
+    }
+    text = json.dumps({"result": {**info, "namespaces": {}}})
+    server.faults.add(Fault(kind="garbage", text=text, command="info"))
+    assert run(ROWS, checkpoint=checkpoint).done == 200
+    assert server.requests["update"] == 80
 
 
 @pytest.mark.parametrize("kind", ["unchecked", "old checkpoint"])

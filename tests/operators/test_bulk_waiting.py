@@ -138,7 +138,7 @@ def test_a_task_that_is_skipped_does_not_wait(index: DevServer, checkpoint: str,
     rows = [{"id": "unknown", "data": "x"}]
     options: dict[str, Any] = {"deferrable": deferrable, "on_missing": "skip", "check_index": False}
     task = Task(checkpoint, rows=rows, **options)
-    with pytest.raises(AirflowSkipException, match="None of the ids is in the index"):
+    with pytest.raises(AirflowSkipException, match="Nothing was updated, and ids are not in the index"):
         task.run()
     assert task.xcoms["return_value"]["missing"] == 1
     assert index.requests.keys() == {"update"}
