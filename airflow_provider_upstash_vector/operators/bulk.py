@@ -13,6 +13,7 @@ from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import VectorRowOptions
 from airflow_provider_upstash_vector.operators.base.arguments import rendered_path
 from airflow_provider_upstash_vector.operators.base.bulk import BulkOperator
+from airflow_provider_upstash_vector.operators.base.options import check_literal_options
 
 if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk import BulkReport
@@ -81,7 +82,7 @@ class BulkUpdateVectorsOperator(_VectorRowsOperator):
         self.on_missing = on_missing
         self.missing_path = missing_path
         self.metadata_update_mode_field = metadata_update_mode_field
-        self.check_options()
+        check_literal_options(self)
 
     def paths(self) -> dict[str, str | None]:
         """Return the files that the run writes, by argument."""
@@ -134,4 +135,4 @@ class BulkUpsertVectorsOperator(_VectorRowsOperator):
         super().__init__(**kwargs)
         self.max_rows_per_request = max_rows_per_request
         self.request_timeout_seconds = request_timeout_seconds
-        self.check_options()
+        check_literal_options(self)

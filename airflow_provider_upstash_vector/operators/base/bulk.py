@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import (
     AirflowException,
@@ -17,14 +17,12 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_upstash_vector import metrics
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, CheckpointInUse
-from airflow_provider_upstash_vector.bulk.options import BulkOptions, OnBudget, option_types
+from airflow_provider_upstash_vector.bulk.options import BulkOptions, OnBudget
 from airflow_provider_upstash_vector.bulk.sources import Format
-from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.hooks.task_state import TaskStateCheckpoint
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.lineage import WriteResult
 from airflow_provider_upstash_vector.operators.base.arguments import (
-    is_literal,
     optional_text,
     rendered_path,
     rendered_value,
@@ -32,6 +30,7 @@ from airflow_provider_upstash_vector.operators.base.arguments import (
 from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
 from airflow_provider_upstash_vector.operators.base.display import MAX_SHOWN_ITEMS, unwrap
 from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
+from airflow_provider_upstash_vector.operators.base.options import rendered_options
 from airflow_provider_upstash_vector.operators.base.waiting import WaitUntilIndexedMixin
 
 if TYPE_CHECKING:
@@ -40,13 +39,6 @@ if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk import BulkReport, CheckpointStore
 
 _ROWS = "a path, a URI or a list of rows"
-# what the text of a rendered option must be, by its type
-_EXPECTED: dict[Any, str] = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    Sequence[int]: "two whole numbers (i, n)",
-}
 
 
 class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
@@ -119,15 +111,6 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
         self.id_field = id_field
         self.namespace_field = namespace_field
 
-    def check_options(self) -> None:
-        """Raise ``ValueError`` for an invalid option, so that the DAG is not parsed; templates are not checked."""
-        options = {name: unwrap(getattr(self, _attribute(name))) for name in option_types(self.options_type)}
-        del options["namespace"]  # by default that of the connection
-        templates = {name for name in options if _attribute(name) in self.template_fields}
-        self.options_type(
-            **{name: value for name, value in options.items() if name not in templates or is_literal(value)}
-        )
-
     def render_template(
         self,
         content: Any,
@@ -148,7 +131,7 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
             self.persist_link(context)
             path = rendered_path(self.checkpoint, "checkpoint")
             checkpoint = self._checkpoint_store(context, path)
-            options = self._options()
+            options = rendered_options(self)
             try:
                 report = getattr(hook, f"bulk_{self._operation}")(
                     self._rows(),
@@ -217,21 +200,6 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
     def _operation(self) -> str:
         return self.options_type.operation_type.name
 
-    def _options(self) -> dict[str, Any]:
-        """Return the options but the namespace, rendered. Raises ``InvalidRequest`` for an invalid one."""
-        options = {
-            name: _parsed(getattr(self, _attribute(name)), name, kind)
-            for name, kind in option_types(self.options_type).items()
-            if name != "namespace"
-        }
-        try:
-            self.options_type(**options)
-        except InvalidRequest:
-            raise
-        except ValueError as error:
-            raise InvalidRequest("options", str(error)) from None
-        return options
-
     def _rows(self) -> Any:
         if isinstance(self.rows, str) and self.rows.lstrip().startswith("["):
             return rendered_value(self.rows, "rows", _ROWS)
@@ -272,18 +240,6 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
     def _task_state(self, context: Context) -> TaskStateCheckpoint | None:
         state = context.get("task_state_store")
         return None if state is None else TaskStateCheckpoint(state, self._operation, _task_instance(context))
-
-
-def _attribute(option: str) -> str:
-    return "_dry_run" if option == "dry_run" else option
-
-
-def _parsed(value: Any, name: str, kind: Any) -> Any:
-    """Return an option whose rendered text stands for a value of another type."""
-    expected = _EXPECTED.get(kind) or next((_EXPECTED[part] for part in get_args(kind) if part in _EXPECTED), None)
-    if expected is None or str in get_args(kind):
-        return value
-    return rendered_value(value, name, expected)
 
 
 def _task_instance(context: Context) -> str:
