@@ -106,7 +106,7 @@ def test_every_entry_point_has_it(
     assert str(report).endswith(f"; missing_path: {path}")
     assert missing(path) == MISSING
     path.unlink()
-    assert main(["rows.jsonl", f"--url={server.url}", "--missing-path=missing"]) == 0
+    assert main(["update", "rows.jsonl", f"--url={server.url}", "--missing-path=missing"]) == 0
     assert missing(path) == MISSING
 
 
