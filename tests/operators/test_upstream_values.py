@@ -80,7 +80,8 @@ def test_no_field_renders_the_result_of_a_task(
         assert getattr(rendered, attribute) == text
         rendered.render_template_fields({"params": {}})
         assert getattr(rendered, attribute) == text
-    by_partial = operator.partial(task_id="partial", **others, **{field: returned(text)}).expand(pool=["a"])
+    mapped = "namespace" if field == "upstash_vector_conn_id" else "upstash_vector_conn_id"
+    by_partial = operator.partial(task_id="partial", **others, **{field: returned(text)}).expand(**{mapped: ["a"]})
     for task in (single, expanded, by_kwargs, listed, by_partial):
         assert task.upstream_task_ids == {"upstream"}
 
