@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector.client import Field, Filter
@@ -157,6 +157,48 @@ def test_any_number_matches_itself(number: float) -> None:
     assert float(str(Field("x") == number).split(" = ")[1]) == number
     assert matches(Field("x") == number, {"x": number})
     assert matches((Field("x") >= number) & (Field("x") <= number), {"x": number})
+
+
+WORDS = ["a", "b", "ab", "", "A", "]", "-", "^", "*", "[a]", "zz\n"]
+LEAVES = st.sampled_from(
+    [*WORDS, 0, 1, -1, 2, 0.5, 1.0, -0.0, 2**53 + 1, 2**63, -(2**70), 1e300, True, False, None]
+)
+METADATA = st.none() | st.dictionaries(
+    st.sampled_from(["a", "b", "c"]),
+    LEAVES | st.lists(LEAVES | st.lists(LEAVES, max_size=2), max_size=3) | st.dictionaries(st.just("b"), LEAVES),
+    max_size=3,
+)
+FIELDS = st.sampled_from(["a", "b", "a.b", "a[0]", "a[2]", "a[#-1]", "a[#-3]", "a[1][0]", "c.b.a"]).map(Field)
+TEXTS = st.sampled_from(WORDS)
+VALUES = LEAVES.filter(lambda value: value is not None)
+NUMBERS = VALUES.filter(lambda value: not isinstance(value, str | bool))
+GLOBS = st.text(st.sampled_from("ab]-^*?[Az\n"), max_size=6)
+CONDITIONS = st.one_of(
+    *(
+        st.builds(getattr(Field, name), FIELDS, VALUES)
+        for name in ("__eq__", "__ne__", "contains", "not_contains")
+    ),
+    *(st.builds(getattr(Field, name), FIELDS, NUMBERS) for name in ("__lt__", "__le__", "__gt__", "__ge__")),
+    *(st.builds(getattr(Field, name), FIELDS, GLOBS) for name in ("glob", "not_glob")),
+    *(st.builds(getattr(Field, name), FIELDS, st.lists(VALUES, min_size=1)) for name in ("isin", "not_in")),
+    *(st.builds(getattr(Field, name), FIELDS) for name in ("exists", "missing")),
+)
+FILTERS = st.recursive(
+    CONDITIONS, lambda inner: st.builds(Filter.__and__, inner, inner) | st.builds(Filter.__or__, inner, inner)
+)
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(FILTERS, METADATA)
+def test_a_filter_matches_the_metadata_that_the_dev_server_finds(filter: Filter, metadata: Any) -> None:
+    assert filter.matches(metadata) == matches(filter, metadata), str(filter)
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(GLOBS, st.text(st.sampled_from("ab]-^*?[Az\n"), max_size=4))
+def test_a_glob_is_that_of_the_dev_server(pattern: str, text: str) -> None:
+    for filter in (Field("x").glob(pattern), Field("x").not_glob(pattern)):
+        assert filter.matches({"x": text}) == matches(filter, {"x": text}), str(filter)
 
 
 def test_text_enumerations_are_their_text() -> None:
