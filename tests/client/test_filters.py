@@ -201,6 +201,11 @@ def test_a_glob_is_that_of_the_dev_server(pattern: str, text: str) -> None:
         assert filter.matches({"x": text}) == matches(filter, {"x": text}), str(filter)
 
 
+def test_a_range_that_is_reversed_has_no_characters() -> None:
+    assert not Field("x").glob("[b-a]").matches({"x": "a"})
+    assert Field("x").glob("[^b-a]").matches({"x": "a"})
+
+
 def test_text_enumerations_are_their_text() -> None:
     class Genre(str, Enum):
         DRAMA = "drama"
