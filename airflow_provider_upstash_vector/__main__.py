@@ -14,6 +14,7 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 from airflow_provider_upstash_vector import bulk
+from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import BulkOptions, option_help, option_types
@@ -27,6 +28,7 @@ _OK, _FAILED, _UNUSABLE = 0, 1, 2
 _CANCELLED = 128  # plus the signal's number, as a shell reports it
 COMMANDS: dict[str, tuple[type[BulkOptions], str]] = {
     "update": (UpdateOptions, "Change parts of stored vectors, one request each."),
+    "delete": (DeleteOptions, "Delete vectors by their ids, up to 1,000 in a request."),
     "upsert": (UpsertOptions, "Write whole vectors, up to 1,000 in a request."),
 }
 

@@ -10,7 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_upstash_vector.bulk.api import forget, update, update_async, upsert, upsert_async
+    from airflow_provider_upstash_vector.bulk.api import (
+        delete,
+        delete_async,
+        forget,
+        update,
+        update_async,
+        upsert,
+        upsert_async,
+    )
     from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, CheckpointInUse, Superseded
     from airflow_provider_upstash_vector.bulk.report import BulkReport
     from airflow_provider_upstash_vector.bulk.sources import InvalidRows
@@ -26,6 +34,8 @@ _LAZY_EXPORTS = {
     "CheckpointStore": ".tracking.checkpoint",
     "FileCheckpoint": ".tracking.checkpoint",
     "InvalidRows": ".sources",
+    "delete": ".api",
+    "delete_async": ".api",
     "forget": ".api",
     "update": ".api",
     "update_async": ".api",
@@ -42,6 +52,8 @@ __all__ = [
     "FileCheckpoint",
     "InvalidRows",
     "Superseded",
+    "delete",
+    "delete_async",
     "forget",
     "update",
     "update_async",

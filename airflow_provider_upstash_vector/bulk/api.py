@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast, get_type_hints
 
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
+from airflow_provider_upstash_vector.bulk.operations.delete import DeleteArguments, DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateArguments, UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertArguments, UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import BulkOptions, option_help, option_types
@@ -74,6 +75,10 @@ class BulkUpdateArguments(UpdateArguments, RunArguments, total=False):
 
 class BulkUpsertArguments(UpsertArguments, RunArguments, total=False):
     """The keyword arguments of :func:`upsert`."""
+
+
+class BulkDeleteArguments(DeleteArguments, RunArguments, total=False):
+    """The keyword arguments of :func:`delete`."""
 
 
 def with_signature(options_type: type[BulkOptions]) -> Callable[[AnyFunction], AnyFunction]:
@@ -158,6 +163,28 @@ async def upsert_async(
     return await _run(UpsertOptions, rows, endpoint, {"namespace": namespace, **arguments})
 
 
+@with_signature(DeleteOptions)
+async def delete_async(
+    rows: object,
+    endpoint: Endpoint | Credentials,
+    *,
+    namespace: str = "",
+    **arguments: Unpack[BulkDeleteArguments],
+) -> BulkReport:
+    """Delete the vector of each row, up to 1,000 a request, on the running event loop; return the report.
+
+    The service reports how many vectors existed, but not which. After a lost response, those that were deleted
+    count as missing. Order, errors and retries are those of :func:`update_async`.
+
+    :param rows: mappings with ``id`` and ``namespace``, whose other fields are ignored, in any form that
+        :func:`update_async` takes.
+    :param endpoint: URL and token of the index, or the :class:`Credentials` that read a rotated token again.
+    :param namespace: for rows that set none; ``""`` for the index's default one.
+    :param arguments: those of :class:`BulkDeleteArguments`.
+    """
+    return await _run(DeleteOptions, rows, endpoint, {"namespace": namespace, **arguments})
+
+
 async def _run(
     options_type: type[BulkOptions],
     rows: object,
@@ -220,5 +247,6 @@ def _blocking(start: Callable[P, Coroutine[Any, Any, BulkReport]]) -> Callable[P
     return run
 
 
+delete = _blocking(delete_async)
 update = _blocking(update_async)
 upsert = _blocking(upsert_async)
