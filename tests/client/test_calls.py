@@ -132,6 +132,15 @@ def test_a_repeated_cursor_is_an_error() -> None:
     page = wire.Response(200, {}, b'{"result": {"nextCursor": "7", "vectors": []}}')
     with pytest.raises(errors.InvalidResponse, match="loop forever"):
         drive(wire.range(), iter([page] * 3))
+    with pytest.raises(errors.InvalidResponse, match="loop forever"):
+        drive(wire.range_page(cursor="7"), iter([page]))
+
+
+@pytest.mark.parametrize("vectors", ["[7]", '[{"vector": [1]}]', "7"])
+def test_vectors_of_a_plain_page_have_an_id(vectors: str) -> None:
+    page = wire.Response(200, {}, f'{{"result": {{"nextCursor": "", "vectors": {vectors}}}}}'.encode())
+    with pytest.raises(errors.InvalidResponse, match=r"an object with an id|\"vectors\" must be"):
+        drive(wire.range_page(), iter([page]))
 
 
 def test_a_response_with_too_few_entries_is_invalid() -> None:

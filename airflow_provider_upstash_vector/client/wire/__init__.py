@@ -15,7 +15,7 @@ from airflow_provider_upstash_vector.client.wire.queries import (
     resumable_query_end,
     resumable_query_next,
 )
-from airflow_provider_upstash_vector.client.wire.reads import fetch, random, range
+from airflow_provider_upstash_vector.client.wire.reads import PlainPage, fetch, random, range, range_page
 from airflow_provider_upstash_vector.client.wire.responses import (
     Response,
     api_error,
@@ -35,6 +35,7 @@ from airflow_provider_upstash_vector.client.wire.writes import (
 __all__ = [
     "Call",
     "CallSequence",
+    "PlainPage",
     "Response",
     "api_error",
     "decode",
@@ -50,6 +51,7 @@ __all__ = [
     "query_many",
     "random",
     "range",
+    "range_page",
     "rename_namespace",
     "reset",
     "resumable_query",

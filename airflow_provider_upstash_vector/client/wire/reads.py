@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from functools import partial
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
@@ -11,7 +12,7 @@ from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.models import FetchedVector, RangePage
 from airflow_provider_upstash_vector.client.validation import IdLike
-from airflow_provider_upstash_vector.client.wire.call import Call, CallSequence, json_body, name, path
+from airflow_provider_upstash_vector.client.wire.call import Call, CallSequence, json_body, member, name, path
 from airflow_provider_upstash_vector.client.wire.writes import MAX_ITEMS, id_batches
 from airflow_provider_upstash_vector.plurals import plural
 
@@ -87,11 +88,46 @@ def _pages(namespace: str | None, content: dict[str, object]) -> Generator[Call[
         cursor = page.next_cursor
 
 
+class PlainPage(NamedTuple):
+    """A page of vectors as the service returns them, each an object with an ``id``."""
+
+    next_cursor: str
+    vectors: list[dict[str, Any]]
+
+
+def range_page(
+    namespace: str | None = None,
+    *,
+    cursor: str = "0",
+    prefix: str | None = None,
+    page_size: int = MAX_ITEMS,
+    include_vectors: bool = False,
+    include_metadata: bool = False,
+    include_data: bool = False,
+) -> Call[PlainPage]:
+    """Read the page at ``cursor``, whose ``next_cursor`` is ``""`` at the end, without checking its vectors."""
+    include = _include(include_vectors, include_metadata, include_data)
+    body = json_body({"cursor": cursor, "prefix": _prefix(prefix), "limit": page_size, **include})
+    return Call("range", path("range", namespace), body, partial(_read_plain_page, cursor), name(namespace))
+
+
+def _read_plain_page(cursor: str, result: object) -> PlainPage:
+    vectors = member(result, "vectors", list)
+    if not all(type(vector) is dict and type(vector.get("id")) is str for vector in vectors):
+        raise ValueError("each vector must be an object with an id")
+    return PlainPage(_moved(cursor, member(result, "nextCursor", str)), vectors)
+
+
 def _read_page(cursor: str, result: object) -> RangePage:
     page = _PAGE.validate_python(result)
-    if page.next_cursor == cursor:
-        raise ValueError(f"the cursor {cursor!r} was returned again, which would loop forever")
+    _moved(cursor, page.next_cursor)
     return page
+
+
+def _moved(cursor: str, next_cursor: str) -> str:
+    if next_cursor == cursor:
+        raise ValueError(f"the cursor {cursor!r} was returned again, which would loop forever")
+    return next_cursor
 
 
 def random(namespace: str | None = None) -> Call[FetchedVector | None]:

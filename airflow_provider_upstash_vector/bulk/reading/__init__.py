@@ -1,0 +1,1 @@
+"""Reading all vectors of a namespace."""
