@@ -17,6 +17,8 @@ from airflow_provider_upstash_vector.bulk.operations.base import Operation
 from airflow_provider_upstash_vector.bulk.sending.limits import DailyBudget, RowLimit
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, Format, Shard
 from airflow_provider_upstash_vector.bulk.sources.csv_records import checked_delimiter
+from airflow_provider_upstash_vector.bulk.sources.field_names import UPDATE_FIELDS
+from airflow_provider_upstash_vector.bulk.sources.field_paths import rows_path
 from airflow_provider_upstash_vector.client import IndexInfo, RetryPolicy, validation
 
 OnBudget = Literal["fail", "return"]
@@ -63,6 +65,15 @@ class BulkOptions:
         str | None,
         "what separates the cells of CSV; by default ``,`` or ``;`` or a tab, as in the header",
     ] = None
+    rows_field: Annotated[
+        str | None,
+        "name of the list of rows within a mapping or a JSON object, as ``chunks`` or ``result.chunks``",
+    ] = None
+    id_template: Annotated[
+        str | None,
+        "makes the ids of rows that have none: ``{metadata.file}#{index}``, which counts adjacent rows with the "
+        "same other values, from 0",
+    ] = None
     id_field: str = "id"
     namespace_field: str = "namespace"
 
@@ -90,7 +101,10 @@ class BulkOptions:
         if self.shard is not None:
             object.__setattr__(self, "shard", _shard(self.shard))
         object.__setattr__(self, "delimiter", checked_delimiter(self.delimiter))
-        self.names  # noqa: B018 - raises if a name is invalid
+        rows_path(self.rows_field)
+        template = self.names.template()  # raises if a name is invalid
+        if template and template.counts and self.shard is not None:
+            raise ValueError("id_template cannot count with {index} in a shard, which does not have all rows")
 
     @property
     def names(self) -> FieldNames:
@@ -99,8 +113,8 @@ class BulkOptions:
 
     def _names(self) -> dict[str, Any]:
         """Return the arguments of :class:`FieldNames`."""
-        named = (option.name for option in fields(self) if option.name.endswith(_FIELD))
-        return {name.removesuffix(_FIELD): getattr(self, name) for name in named}
+        names = {name: f"{name}{_FIELD}" for name in UPDATE_FIELDS if hasattr(self, f"{name}{_FIELD}")}
+        return {name: getattr(self, option) for name, option in names.items()} | {"id_template": self.id_template}
 
     @property
     def missing_fails(self) -> bool:
@@ -127,9 +141,12 @@ class BulkOptions:
     def fingerprint(self) -> str:
         """Return a text of the operation and the options that decide which rows are read and what is sent."""
         shard = None if self.shard is None else (*self.shard,)
-        names = [name for name in self._names().values() if name is not None]
+        names = [name for field, name in self._names().items() if name is not None and field != "id_template"]
         delimiter = [] if self.delimiter is None else [self.delimiter]
-        return " ".join(map(str, [self.operation_type.name, repr(self.namespace), shard, names, *delimiter]))
+        of_rows = {name: getattr(self, name) for name in ("rows_field", "id_template")}
+        added = [f"{name}={value!r}" for name, value in of_rows.items() if value is not None]
+        parts = [self.operation_type.name, repr(self.namespace), shard, names, *delimiter, *added]
+        return " ".join(map(str, parts))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,6 +231,8 @@ class BulkArguments(TypedDict, total=False):
     shard: Sequence[int] | None
     format: Format | None
     delimiter: str | None
+    rows_field: str | None
+    id_template: str | None
     id_field: str
     namespace_field: str
 

@@ -19,9 +19,16 @@ from airflow_provider_upstash_vector.bulk.sources import (
     FieldNames,
     InvalidJson,
     InvalidValue,
+    RejectedRow,
     Unreadable,
 )
-from airflow_provider_upstash_vector.bulk.sources.field_names import IGNORED, METADATA_PART, changed_fields
+from airflow_provider_upstash_vector.bulk.sources.field_names import (
+    IGNORED,
+    METADATA_PART,
+    NOT_FIELDS,
+    changed_fields,
+)
+from airflow_provider_upstash_vector.bulk.sources.field_paths import MISSING
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome
 from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
@@ -140,11 +147,8 @@ class Operation(ABC):
 
     def _parts(self, row: object) -> dict[str, Any]:
         """Return the fields that are set, by their own names."""
-        if type(row) is not dict and not isinstance(row, Mapping):  # the second takes long
-            if isinstance(row, Unreadable):
-                raise InvalidRequest("row", row.reason)
-            reason = f"must be an object with the fields of a row, got {validation.shown(row)}"
-            raise InvalidRequest("row", reason)
+        if type(row) is not dict:
+            row = _mapping(row)
         names = self._names
         parts: dict[str, Any] = {}
         metadata: dict[Any, Any] = {}
@@ -155,14 +159,28 @@ class Operation(ABC):
                 if field is None:
                     raise InvalidRequest(str(name), "there is no such field")
             if type(value) in _WITH_REASON and field:
-                raise InvalidRequest(str(name) if field == METADATA_PART else field, value.reason)
+                raise InvalidRequest(str(name) if field in NOT_FIELDS else field, value.reason)
             if field == METADATA_PART:
                 metadata[name] = value
             elif value is not None and field:
                 parts[field] = value
         if len(parts) + len(metadata) < len(row):
             self._reject_duplicates(row)
+        if names.paths:
+            self._look_up(row, parts, metadata)
         return self._with_metadata(parts, metadata, row) if metadata else parts
+
+    def _look_up(self, row: Mapping[Any, Any], parts: dict[str, Any], metadata: dict[Any, Any]) -> None:
+        """Add the fields at some depth; a name that the row has is no path."""
+        for text, nested in self._names.paths.items():
+            field, value = self._names[text], MISSING if text in row else nested.value(row)
+            is_part = field == METADATA_PART
+            if value is MISSING or (value is None and not is_part):
+                continue
+            name, found = (nested.key, metadata) if is_part else (field, parts)
+            if name in found:
+                raise InvalidRequest(name, f"is given twice, once as {text!r}")
+            found[name] = value
 
     def _with_metadata(
         self, parts: dict[str, Any], added: dict[Any, Any], row: Mapping[Any, Any]
@@ -190,7 +208,7 @@ class Operation(ABC):
         seen = set()
         for name, value in row.items():
             field = self._names.get(name)
-            if field not in {None, METADATA_PART} and value is not None:
+            if field and field not in NOT_FIELDS and value is not None:
                 if field in seen:
                     raise InvalidRequest(field, "is given twice")
                 seen.add(field)
@@ -210,6 +228,15 @@ class Operation(ABC):
         if (sparse := parts.get("sparse_vector")) is not None:
             fields["sparseVector"] = SparseVector.from_parts(sparse).wire_fields()
         return fields
+
+
+def _mapping(row: object) -> Mapping[Any, Any]:
+    if isinstance(row, Unreadable | RejectedRow):
+        raise InvalidRequest(row.field, row.reason)
+    if not isinstance(row, Mapping):
+        reason = f"must be an object with the fields of a row, got {validation.shown(row)}"
+        raise InvalidRequest("row", reason)
+    return row
 
 
 def check_only(index: IndexInfo, vector: object, sparse: object) -> None:

@@ -31,7 +31,10 @@ class Delete(Operation):
 
     def __init__(self, names: FieldNames, *, namespace: str = "", index: IndexInfo | None = None) -> None:
         super().__init__(names, namespace=namespace, index=index)
-        self._names = Fields({names.id: "id", names.namespace: "namespace"}, IGNORED)
+        template = names.template()
+        self._names = Fields(
+            {names.id: "id", names.namespace: "namespace"}, IGNORED, template.paths if template else None
+        )
         self._paths = Paths("delete")
 
     def body(self, fragments: Sequence[bytes]) -> bytes:

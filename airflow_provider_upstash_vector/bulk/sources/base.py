@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, Protocol, TypeAlias
 
-from airflow_provider_upstash_vector.client.errors import UpstashVectorError
+from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -54,6 +54,16 @@ class Unreadable:
 
     text: str
     reason: str
+    field: ClassVar[str] = "row"
+
+
+class RejectedRow(dict[Any, Any]):
+    """A row that is rejected for ``reason`` before it is encoded, as one from which no id can be made."""
+
+    def __init__(self, row: Mapping[Any, Any], error: InvalidRequest) -> None:
+        super().__init__(row)
+        self.field = error.field
+        self.reason = error.reason
 
 
 class InvalidJson(str):

@@ -87,6 +87,8 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
         shard: Sequence[int] | XComArg | None = BulkOptions.shard,
         format: Format | None = BulkOptions.format,
         delimiter: str | None = BulkOptions.delimiter,
+        rows_field: str | None = BulkOptions.rows_field,
+        id_template: str | None = BulkOptions.id_template,
         id_field: str = BulkOptions.id_field,
         namespace_field: str = BulkOptions.namespace_field,
         **kwargs: Any,
@@ -108,6 +110,8 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
         self.shard = shard
         self.format = format
         self.delimiter = delimiter
+        self.rows_field = rows_field
+        self.id_template = id_template
         self.id_field = id_field
         self.namespace_field = namespace_field
 
@@ -201,7 +205,8 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
         return self.options_type.operation_type.name
 
     def _rows(self) -> Any:
-        if isinstance(self.rows, str) and self.rows.lstrip().startswith("["):
+        begins = ("[", "{") if self.rows_field else "["
+        if isinstance(self.rows, str) and self.rows.lstrip().startswith(begins):
             return rendered_value(self.rows, "rows", _ROWS)
         return rendered_path(self.rows, "rows") if isinstance(self.rows, str) else self.rows
 
