@@ -26,6 +26,7 @@ from airflow_provider_upstash_vector.bulk.sources.field_names import (
     IGNORED,
     METADATA_PART,
     NOT_FIELDS,
+    Fields,
     changed_fields,
 )
 from airflow_provider_upstash_vector.bulk.sources.field_paths import MISSING
@@ -96,10 +97,15 @@ class Operation(ABC):
     max_bytes: ClassVar[int]
 
     def __init__(self, names: FieldNames, *, namespace: str = "", index: IndexInfo | None = None) -> None:
-        self._names = names.by_name()
+        self._names = self._by_name(names)
+        self._is_nested = bool(self._names.paths)
         self._namespace = namespace
         self._index = index
         Paths(self.name)(namespace)  # raises an error for an invalid one
+
+    def _by_name(self, names: FieldNames) -> Fields:
+        """Return the field for each name in a row."""
+        return names.by_name()
 
     @abstractmethod
     def body(self, fragments: Sequence[bytes]) -> bytes:
@@ -166,7 +172,7 @@ class Operation(ABC):
                 parts[field] = value
         if len(parts) + len(metadata) < len(row):
             self._reject_duplicates(row)
-        if names.paths:
+        if self._is_nested:
             self._look_up(row, parts, metadata)
         return self._with_metadata(parts, metadata, row) if metadata else parts
 

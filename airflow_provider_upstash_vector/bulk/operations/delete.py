@@ -31,11 +31,10 @@ class Delete(Operation):
 
     def __init__(self, names: FieldNames, *, namespace: str = "", index: IndexInfo | None = None) -> None:
         super().__init__(names, namespace=namespace, index=index)
-        template = names.template()
-        self._names = Fields(
-            {names.id: "id", names.namespace: "namespace"}, IGNORED, template.paths if template else None
-        )
         self._paths = Paths("delete")
+
+    def _by_name(self, names: FieldNames) -> Fields:
+        return Fields({names.id: "id", names.namespace: "namespace"}, IGNORED)
 
     def body(self, fragments: Sequence[bytes]) -> bytes:
         """Return the body of a request with these rows."""

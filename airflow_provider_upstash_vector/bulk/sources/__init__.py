@@ -100,7 +100,8 @@ def _python_rows(rows: object, shard: Shard | None) -> Source | AsyncSource:
     if isinstance(rows, AsyncIterable):
         return AsyncIterableRows(rows, shard)
     if isinstance(rows, Mapping | bytes | bytearray) or not isinstance(rows, Iterable):
-        raise InvalidRows(f"rows must be a list, an iterable, a table or a path, got {shown(rows)}")
+        hint = "; if it has a list of rows, set rows_field to its name" if isinstance(rows, Mapping) else ""
+        raise InvalidRows(f"rows must be a list, an iterable, a table or a path, got {shown(rows)}{hint}")
     if isinstance(rows, Sequence):
         return SequenceRows(rows, shard)
     return IterableRows(rows, shard)

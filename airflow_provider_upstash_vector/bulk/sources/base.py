@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, Protocol, TypeAlias
@@ -58,12 +59,15 @@ class Unreadable:
 
 
 class RejectedRow(dict[Any, Any]):
-    """A row that is rejected for ``reason`` before it is encoded, as one from which no id can be made."""
+    """A row that is rejected before it is encoded, as one from which no id can be made."""
 
-    def __init__(self, row: Mapping[Any, Any], error: InvalidRequest) -> None:
-        super().__init__(row)
-        self.field = error.field
-        self.reason = error.reason
+    def __init__(self, row: Mapping[Any, Any], error: Exception) -> None:
+        super().__init__()
+        with suppress(Exception):  # a mapping of the row's own
+            self.update(row)
+        self.field, self.reason = "row", f"cannot be read: it raised {type(error).__name__}"
+        if isinstance(error, InvalidRequest):
+            self.field, self.reason = error.field, error.reason
 
 
 class InvalidJson(str):

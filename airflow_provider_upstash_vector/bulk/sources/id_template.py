@@ -10,7 +10,6 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
     FAILURE_FIELD,
     InvalidRows,
     RejectedRow,
-    Unreadable,
 )
 from airflow_provider_upstash_vector.bulk.sources.field_paths import MISSING, FieldPath
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
@@ -101,10 +100,8 @@ class TemplateIds:
             return row
         try:
             return self._identified(row)
-        except InvalidRequest as error:
-            return RejectedRow(row, error)
         except Exception as error:  # noqa: BLE001 - a mapping of the row's own
-            return Unreadable(shown(row), f"no id can be made for the row: {error!r}")
+            return RejectedRow(row, error)
 
     def _identified(self, row: Mapping[Any, Any]) -> Mapping[Any, Any]:
         own = self._id_path.value(row) if self._id_path else row.get(self._id_field)

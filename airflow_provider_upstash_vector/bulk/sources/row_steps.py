@@ -14,7 +14,6 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
     RejectedRow,
     Source,
     SourceRow,
-    Unreadable,
 )
 from airflow_provider_upstash_vector.bulk.sources.cursor import Pace, RowCursor
 from airflow_provider_upstash_vector.bulk.sources.field_paths import MISSING, FieldPath
@@ -57,11 +56,8 @@ def children(value: object, place: int | str | None, path: FieldPath) -> Iterato
         failure = value.get(FAILURE_FIELD)
         is_row = isinstance(failure, Mapping) and failure.get("field") != _ROWS
         rows: Sequence[Any] = [value] if is_row else rows_in(value, path)
-    except InvalidRequest as error:
-        yield RejectedRow(value, error), place
-        return
     except Exception as error:  # noqa: BLE001 - a mapping of the row's own
-        yield Unreadable(shown(value), f"its rows cannot be read: {error!r}"), place
+        yield RejectedRow(value, error), place
         return
     line = f"line {place}" if isinstance(place, int) else place
     for number, row in enumerate(rows):
