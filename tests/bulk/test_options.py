@@ -55,6 +55,8 @@ def test_every_option_has_help_and_a_default(options: type[BulkOptions]) -> None
         ("on_budget", ["stop", None, 1]),
         ("format", ["xml", "", 1]),
         ("metadata_fields", ["genre", [], 5]),
+        ("rows_field", ["", "a..b", "a[x]", 5, ["a"]]),
+        ("id_template", ["", "id", "{", "{a..b}", "{index:03}", 5, ["{a}"]]),
         ("check_index", ["false", None, 1]),
         ("dry_run", ["no", None, 0]),
         ("namespace", [None, 5.0, "\ud800", "n" * 8_000]),
@@ -80,7 +82,8 @@ def test_an_invalid_value_is_rejected_with_the_name_of_the_option(name: str, val
         {"daily_budget": 10_000, "on_budget": "return"},
         {"on_missing": "fail", "format": "csv", "check_index": False, "dry_run": True},
         {"namespace": "", "metadata_update_mode": "patch"},
-        {"shard": [1, 2]},
+        {"shard": [1, 2], "rows_field": "a.b[0]", "id_template": "{a.b[0]}"},
+        {"id_template": "{a}#{index}"},
         {"metadata_fields": "*", "format": "json", "delimiter": "|"},
     ],
 )
@@ -114,6 +117,10 @@ def test_the_fingerprint_changes_with_options_that_select_rows_or_change_request
         {"shard": (1, 2)},
         {"id_field": "a b", "vector_field": "c"},
         {"id_field": "a", "vector_field": "b c"},
+        {"rows_field": "a"},
+        {"rows_field": "b"},
+        {"id_template": "{a}"},
+        {"id_template": "{a}#{index}"},
     ]
     fingerprints = {UpdateOptions(**arguments).fingerprint() for arguments in different}
     assert len({*fingerprints, UpsertOptions().fingerprint()}) == len(different) + 1

@@ -71,6 +71,24 @@ def test_texts_in_rows_stay_as_they_are_written(index: DevServer, native: bool) 
     assert stored(index)["None"] == {"a": "1_000"}
 
 
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("kind", [dict, json.dumps, str])
+def test_rows_in_a_mapping_of_another_task(index: DevServer, native: bool, kind: Any) -> None:
+    rows = kind({"out": {"rows": [{"metadata": {"n": n}, "file": "{{ 1 / 0 }}v"} for n in range(2)]}})
+    options = {"rows_field": "out.rows", "id_template": "v{metadata.n}", "metadata_update_mode": "PATCH"}
+    task = Task(native=native, rows="{{ params.rows }}", **options)
+    assert task.run(rows=rows)["updated"] == 2
+    assert stored(index)["v1"] == {"n": 1}
+
+
+@pytest.mark.parametrize(
+    "options", [{"rows_field": "a..b"}, {"id_template": "{a"}, {"id_template": "{a}{index}", "shard": (0, 2)}]
+)
+def test_a_name_or_template_that_is_not_one_is_refused_when_the_dag_is_parsed(options: Any) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        Task(rows=[], **options)
+
+
 def test_many_rows_are_not_rendered(index: DevServer) -> None:
     task = Task(rows=[*ROWS, {"id": "v0", "metadata": {"n": "{{ params.no }}"}}])
     assert task.run()["updated"] == 201
@@ -385,6 +403,7 @@ def test_default_args_reach_every_option(operator: Any) -> None:
         "shard": (0, 2),
         "format": "csv",
         "delimiter": ";",
+        "id_template": "{a}",
         "metadata_fields": "*",
         "max_rows_per_request": 50,
         "request_timeout_seconds": 60.0,

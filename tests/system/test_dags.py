@@ -126,6 +126,17 @@ def test_example_bulk_upsert(airflow_home: AirflowHome, movies: Any, tmp_path: P
     assert movies("movie-5").vector == [5, 2]
 
 
+def test_example_chunks(airflow_home: AirflowHome, movies: Any) -> None:
+    assert run_file(airflow_home, "example_chunks.py").state == "success"
+    found = {id: movies(id) for id in ("guide.md#0", "guide.md#1", "faq.md#0")}
+    assert [vector.data for vector in found.values()] == [
+        "Install the provider.",
+        "Create a connection.",
+        "Is it free?",
+    ]
+    assert found["guide.md#1"].metadata == {"file_path": "guide.md"}
+
+
 @pytest.mark.parametrize("kind", ["plain", "native"])
 def test_options_are_templates_in_every_kind_of_task(
     airflow_home: AirflowHome, server: DevServer, movies: Any, kind: str
