@@ -13,6 +13,7 @@ from pyarrow import parquet
 
 from airflow_provider_upstash_vector.client import Endpoint, FetchedVector, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer
+from tests.support.airflow_home import ROOT
 from tests.support.bulk_runs import Run, failed, fill, stored
 
 # of common-ai's LlamaIndexEmbeddingOperator
@@ -59,6 +60,8 @@ EXPIRED = {
     "error": {"code": "batch_expired", "message": "This request could not be executed before the window expired."},
 }
 BATCH_OPTIONS = {"id_field": "custom_id", "vector_field": "response.body.data[0].embedding"}
+PARQUET_OPTIONS = {"vector_field": "values", "sparse_vector_field": "sparse_values"}
+PAGES = ("docs/how-to/rows-of-other-tools.md", "example_dags/example_chunks.py")
 
 
 @pytest.fixture
@@ -113,12 +116,13 @@ def test_parquet_for_pinecone(index: VectorClient, upsert: Run, tmp_path: Path) 
         }
     )
     parquet.write_table(table, tmp_path / "0.parquet")
-    options = {"vector_field": "values", "sparse_vector_field": "sparse_values"}
-    assert upsert(f"{tmp_path}/*.parquet", **options).done == 2
+    assert upsert(f"{tmp_path}/*.parquet", **PARQUET_OPTIONS).done == 2
     found = vectors(index, ["a", "b"])
     assert [vector.vector for vector in found] == [[0.25, 1], [0.5, 2]]
     assert [vector.metadata for vector in found] == [{"genre": "drama", "year": 1999}, None]
-    picked = upsert(tmp_path / "0.parquet", **options, metadata_field="unused", metadata_fields=["metadata.genre"])
+    picked = upsert(
+        tmp_path / "0.parquet", **PARQUET_OPTIONS, metadata_field="unused", metadata_fields=["metadata.genre"]
+    )
     assert picked.done == 2
     assert [vector.metadata for vector in vectors(index, ["a", "b"])] == [{"genre": "drama"}, None]
 
@@ -184,3 +188,9 @@ def test_other_options_start_over(server: DevServer, upsert: Run, tmp_path: Path
         server.requests.clear()
         assert upsert(rows, **{**options, **changed}).done == 5
         assert server.requests["upsert"] == 1
+
+
+def test_the_recipes_are_those_of_the_documentation() -> None:
+    text = "".join((ROOT / page).read_text() for page in PAGES)
+    for options in (CHUNK_OPTIONS, BATCH_OPTIONS, PARQUET_OPTIONS):
+        assert [name for name, value in options.items() if f'{name}="{value}",\n' not in text] == []
