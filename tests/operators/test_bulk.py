@@ -89,8 +89,10 @@ def test_a_name_or_template_that_is_not_one_is_refused_when_the_dag_is_parsed(op
         Task(rows=[], **options)
 
 
-def test_many_rows_are_not_rendered(index: DevServer) -> None:
-    task = Task(rows=[*ROWS, {"id": "v0", "metadata": {"n": "{{ params.no }}"}}])
+@pytest.mark.parametrize("field", [None, "chunks"])
+def test_many_rows_are_not_rendered(index: DevServer, field: str | None) -> None:
+    rows = [*ROWS, {"id": "v0", "metadata": {"n": "{{ params.no }}"}}]
+    task = Task(rows={field: rows} if field else rows, rows_field=field)
     assert task.run()["updated"] == 201
     assert stored(index)["v0"] == {"n": "{{ params.no }}"}
 

@@ -122,9 +122,10 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
         jinja_env: Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render ``content``, but no long list of rows."""
+        """Render ``content``, but no long list of rows, be it in a mapping."""
         content = unwrap(content)
-        if isinstance(content, list | tuple) and len(content) > MAX_SHOWN_ITEMS and not self._containers_around:
+        is_long = isinstance(content, list | tuple) and len(content) > MAX_SHOWN_ITEMS
+        if is_long and self._containers_around <= (1 if self.rows_field else 0):
             return content
         return super().render_template(content, context, jinja_env, seen_oids)
 
