@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_upstash_vector.bulk.sending.row_size import row_size
 from airflow_provider_upstash_vector.bulk.sources import (
     PENDING,
     AsyncSource,
@@ -217,3 +218,9 @@ def test_lines_of_a_failures_file_are_rows_again(tmp_path: Path, name: str) -> N
     parent = {"chunks": ROWS[:2], "failure": {"row": 3, "field": "rows_field"}}  # corrected
     path = written(tmp_path, "\n".join(map(json.dumps, [failed, parent])), name)
     assert values(path, rows_field="chunks") == [failed, *ROWS[:2]]
+
+
+def test_a_rejected_parent_takes_as_much_memory_as_it_is_large() -> None:
+    (rejected,) = values([{"other": "x" * 10_000}], rows_field="chunks")
+    assert isinstance(rejected, RejectedRow)
+    assert row_size(rejected) > 10_000
