@@ -26,7 +26,7 @@ _MAX_URI_CHARACTERS = 1_500  # Airflow's limit
 class WriteResult:
     """The rows that a task has written to an index, by namespace; ``run`` are the counts of a bulk run.
 
-    ``outcome`` is what was done to them: ``"updated"`` or ``"upserted"``.
+    ``outcome`` is what was done to them, such as ``"updated"``.
     """
 
     host: str

@@ -1,4 +1,4 @@
-"""Many rows in one process, without Airflow: ``bulk.update(rows, endpoint)``, ``bulk.upsert(rows, endpoint)``.
+"""Many rows in one process, without Airflow: ``bulk.upsert(rows, endpoint)``, ``bulk.update``, ``bulk.delete``.
 
 A source yields rows, the operation encodes them, the engine sends the batches that window and throttle allow,
 the recorder records their outcomes, and a checkpoint keeps the state that a later run resumes from.

@@ -176,8 +176,8 @@ async def delete_async(
     The service reports how many vectors existed, but not which. After a lost response, those that were deleted
     count as missing. Order, errors and retries are those of :func:`update_async`.
 
-    :param rows: mappings with ``id`` and ``namespace``, whose other fields are ignored, in any form that
-        :func:`update_async` takes.
+    :param rows: mappings with ``id`` and ``namespace``, whose other fields are ignored, or ids, in any form that
+        :func:`update_async` takes; a list or tuple of text names files.
     :param endpoint: URL and token of the index, or the :class:`Credentials` that read a rotated token again.
     :param namespace: for rows that set none; ``""`` for the index's default one.
     :param arguments: those of :class:`BulkDeleteArguments`.

@@ -32,7 +32,11 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from airflow_provider_upstash_vector.bulk import BulkReport, CancelToken, CheckpointStore, FileCheckpoint
-    from airflow_provider_upstash_vector.bulk.api import BulkUpdateArguments, BulkUpsertArguments
+    from airflow_provider_upstash_vector.bulk.api import (
+        BulkDeleteArguments,
+        BulkUpdateArguments,
+        BulkUpsertArguments,
+    )
     from airflow_provider_upstash_vector.bulk.starting import PathLike
 
 __all__ = ["UpstashVectorHook"]
@@ -226,6 +230,17 @@ class UpstashVectorHook(BaseHook):
         any object store that Airflow supports. Rows without a namespace go to ``namespace``, or the connection's.
         """
         return self._run_bulk("upsert", rows, namespace, arguments)
+
+    @completed_on_use
+    def bulk_delete(
+        self, rows: object, *, namespace: str | None = None, **arguments: Unpack[BulkDeleteArguments]
+    ) -> BulkReport:
+        """Delete the vector of each row, up to 1,000 in a request; return the report.
+
+        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.delete`. Paths may be URIs of
+        any object store that Airflow supports. Rows without a namespace are of ``namespace``, or the connection's.
+        """
+        return self._run_bulk("delete", rows, namespace, arguments)
 
     def _run_bulk(
         self, operation: str, rows: object, namespace: str | None, arguments: Mapping[str, Any]

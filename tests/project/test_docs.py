@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from typing_extensions import is_typeddict
 
 from airflow_provider_upstash_vector.bulk import errors as bulk_errors
+from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import option_help, option_types
@@ -28,6 +29,7 @@ from airflow_provider_upstash_vector.client import errors as client_errors
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.upstash_vector import (
+    BulkDeleteVectorsOperator,
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
     UpdateVectorOperator,
@@ -38,7 +40,7 @@ from tests.support.airflow_home import ROOT, AirflowHome
 from tests.support.dag_runs import DagRun, load_dags
 
 DOCS = ROOT / "docs"
-OPERATIONS: dict[str, Any] = {"update": UpdateOptions, "upsert": UpsertOptions}
+OPERATIONS: dict[str, Any] = {"update": UpdateOptions, "upsert": UpsertOptions, "delete": DeleteOptions}
 MOVIES = [{"id": f"movie-{number}", "vector": [number, 1], "data": "old"} for number in (1, 2, 3)]
 
 
@@ -244,6 +246,7 @@ def test_the_reference_has_types_and_defaults(site: Path, name: str, expected: d
         ("UpdateTask", UpdateVectorOperator),
         ("BulkUpdateTask", BulkUpdateVectorsOperator),
         ("BulkUpsertTask", BulkUpsertVectorsOperator),
+        ("BulkDeleteTask", BulkDeleteVectorsOperator),
     ],
 )
 def test_the_reference_shows_the_arguments_of_a_decorator(site: Path, task: str, operator: Any) -> None:

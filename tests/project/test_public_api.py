@@ -42,6 +42,8 @@ PUBLIC = {
         "FileCheckpoint",
         "InvalidRows",
         "Superseded",
+        "delete",
+        "delete_async",
         "forget",
         "update",
         "update_async",
@@ -88,9 +90,11 @@ PUBLIC = {
         "UpstashVectorError",
     ],
     "decorators.upstash_vector": [
+        "BulkDeleteVectorsDecoratedOperator",
         "BulkUpdateVectorsDecoratedOperator",
         "BulkUpsertVectorsDecoratedOperator",
         "UpdateVectorDecoratedOperator",
+        "upstash_vector_bulk_delete_task",
         "upstash_vector_bulk_update_task",
         "upstash_vector_bulk_upsert_task",
         "upstash_vector_update_task",
@@ -99,6 +103,7 @@ PUBLIC = {
     "hooks.upstash_vector": ["UpstashVectorHook"],
     "links.upstash_vector": ["UpstashConsoleLink"],
     "operators.upstash_vector": [
+        "BulkDeleteVectorsOperator",
         "BulkUpdateVectorsOperator",
         "BulkUpsertVectorsOperator",
         "UpdateVectorOperator",
@@ -109,6 +114,7 @@ PUBLIC = {
 }
 # imported only by Airflow, so not in the reference
 FOR_AIRFLOW = {
+    "BulkDeleteVectorsDecoratedOperator",
     "BulkUpdateVectorsDecoratedOperator",
     "BulkUpsertVectorsDecoratedOperator",
     "UpdateVectorDecoratedOperator",
@@ -118,7 +124,7 @@ FOR_AIRFLOW = {
     "sanitize_uri",
 }
 # in the reference, but not to be imported: the signatures of the decorators, and a plugin with its fixture
-SHOWN_ONLY = {"BulkUpdateTask", "BulkUpsertTask", "UpdateTask", "pytest_plugin"}
+SHOWN_ONLY = {"BulkDeleteTask", "BulkUpdateTask", "BulkUpsertTask", "UpdateTask", "pytest_plugin"}
 PAGES = {
     "airflow": [name for name in PUBLIC if name.endswith(".upstash_vector")],
     "client": ["client", "client.errors"],
