@@ -54,6 +54,8 @@ __all__ = [
     "UpstashVectorError",
 ]
 
+_WRITES = frozenset({"upsert", "upsert_data", "update", "delete", "reset", "delete_namespace", "rename_namespace"})
+
 ConnectionFailureReason = Literal["dns", "certificate", "plain_http", "tls", "refused", "timeout", "other"]
 
 
@@ -175,6 +177,12 @@ class BadRequest(ApiError):
 
 class Unauthorized(ApiError):
     """401 or 403: the token is wrong, or lacks the permission. Not retryable."""
+
+    @property
+    def message(self) -> str:
+        """Status and text; if a write got a 403, also that the token may be the read-only one."""
+        cause = self.status == 403 and self.call in _WRITES
+        return super().message + ("; the token may be the read-only one, which cannot write" if cause else "")
 
 
 class TokenRejected(Unauthorized):

@@ -6,12 +6,14 @@ from airflow_provider_upstash_vector.operators.bulk import (
     BulkUpsertVectorsOperator,
 )
 from airflow_provider_upstash_vector.operators.update import UpdateVectorOperator
+from airflow_provider_upstash_vector.operators.upsert import UpsertVectorOperator
 
 __all__ = [
     "BulkDeleteVectorsOperator",
     "BulkUpdateVectorsOperator",
     "BulkUpsertVectorsOperator",
     "UpdateVectorOperator",
+    "UpsertVectorOperator",
 ]
 
 # Airflow stores the path of a task's class; no module but this one is public.

@@ -107,6 +107,7 @@ PUBLIC = {
         "BulkUpdateVectorsOperator",
         "BulkUpsertVectorsOperator",
         "UpdateVectorOperator",
+        "UpsertVectorOperator",
     ],
     "retry_policies.upstash_vector": ["UpstashVectorRetryPolicy"],
     "sensors.upstash_vector": ["UpstashVectorIndexReadySensor"],
