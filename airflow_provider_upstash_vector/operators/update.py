@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, XComArg
+from airflow.providers.common.compat.sdk import XComArg
 
-from airflow_provider_upstash_vector.airflow_errors import log_error
 from airflow_provider_upstash_vector.bulk.operations.update import OnMissing, Update
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.operators.base.arguments import literal_mode, optional_text
+from airflow_provider_upstash_vector.operators.base.missing import act_on_missing, check_on_missing
 from airflow_provider_upstash_vector.operators.base.one_vector import OneVectorOperator
 
 
@@ -52,8 +52,7 @@ class UpdateVectorOperator(OneVectorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if on_missing not in get_args(OnMissing):
-            raise ValueError(f"on_missing must be ignore, fail or skip, got {on_missing!r}")
+        check_on_missing(on_missing, "on_missing")
         literal_mode(metadata_update_mode)  # a wrong one fails when the DAG is parsed
         self.metadata_update_mode = metadata_update_mode
         self.on_missing = on_missing
@@ -67,13 +66,8 @@ class UpdateVectorOperator(OneVectorOperator):
         return f"{part} ({(self._mode or 'OVERWRITE').upper()})" if part == "metadata" else part
 
     def handle_missing(self, message: str) -> None:
-        """Fail, skip or warn."""
-        if self.on_missing == "fail":
-            log_error(message)
-            raise AirflowFailException(message)
-        if self.on_missing == "skip":
-            raise AirflowSkipException(message)
-        self.log.warning(message)
+        """Warn, fail or skip, as ``on_missing`` says."""
+        act_on_missing(self.on_missing, message, self.log)
 
     @property
     def _mode(self) -> str | None:

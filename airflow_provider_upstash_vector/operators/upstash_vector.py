@@ -1,9 +1,15 @@
-"""Operators that write vectors."""
+"""The operators."""
 
 from airflow_provider_upstash_vector.operators.bulk import (
     BulkDeleteVectorsOperator,
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
+)
+from airflow_provider_upstash_vector.operators.namespaces import (
+    DeleteNamespaceOperator,
+    ListNamespacesOperator,
+    RenameNamespaceOperator,
+    ResetNamespaceOperator,
 )
 from airflow_provider_upstash_vector.operators.update import UpdateVectorOperator
 from airflow_provider_upstash_vector.operators.upsert import UpsertVectorOperator
@@ -12,6 +18,10 @@ __all__ = [
     "BulkDeleteVectorsOperator",
     "BulkUpdateVectorsOperator",
     "BulkUpsertVectorsOperator",
+    "DeleteNamespaceOperator",
+    "ListNamespacesOperator",
+    "RenameNamespaceOperator",
+    "ResetNamespaceOperator",
     "UpdateVectorOperator",
     "UpsertVectorOperator",
 ]
