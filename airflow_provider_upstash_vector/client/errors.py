@@ -20,9 +20,9 @@
     ├─ InvalidResponse                 a 2xx response that is not the documented JSON
     └─ Cancelled                       the caller cancelled the call; the request may have been applied
 
-``bulk`` adds ``BulkJobFailed``, ``CheckpointInUse``, ``Superseded``, ``InvalidRows`` and ``SourceBroken``. All of
-them pickle, because Airflow passes exceptions between processes. ``redaction.py`` keeps the token out of their
-messages.
+``bulk`` adds ``BulkJobFailed``, ``CheckpointInUse``, ``Superseded``, ``TooManyMatches``, ``InvalidRows`` and
+``SourceBroken``. All of them pickle, because Airflow passes exceptions between processes. ``redaction.py`` keeps
+the token out of their messages.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from airflow_provider_upstash_vector.operators.bulk import (
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
 )
+from airflow_provider_upstash_vector.operators.delete import DeleteVectorsOperator
 from airflow_provider_upstash_vector.operators.namespaces import (
     DeleteNamespaceOperator,
     ListNamespacesOperator,
@@ -19,6 +20,7 @@ __all__ = [
     "BulkUpdateVectorsOperator",
     "BulkUpsertVectorsOperator",
     "DeleteNamespaceOperator",
+    "DeleteVectorsOperator",
     "ListNamespacesOperator",
     "RenameNamespaceOperator",
     "ResetNamespaceOperator",

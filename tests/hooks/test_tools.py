@@ -36,7 +36,7 @@ def parameters(method: Any) -> dict[str, inspect.Parameter]:
     ("owner", "name"),
     [
         *product([UpstashVectorHook, VectorClient, AsyncVectorClient], [*GENERATED, "update"]),
-        *product([UpstashVectorHook, UpstashVectorHook("my_index")], BULK_METHODS),
+        *product([UpstashVectorHook, UpstashVectorHook("my_index")], [*BULK_METHODS, "delete_selected"]),
     ],
 )
 def test_every_parameter_has_a_name_a_type_and_a_text(owner: Any, name: str) -> None:
