@@ -16,6 +16,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import DeleteVecto
 from tests.support.bulk_runs import fill, stored
 from tests.support.harness import OutletEvents, task_instance
 from tests.support.index_fixtures import connection_json
+from tests.support.stored_fields import stored_fields
 
 IDS = [f"v{n}" for n in range(120)]
 
@@ -117,6 +118,13 @@ def test_invalid_templates_fail_before_anything_is_sent(
     with pytest.raises(AirflowFailException, match=re.escape(message)):
         deleted({"none": None, "empty": ""}, native=native, **arguments)
     assert not index.requests
+
+
+def test_any_value_of_a_field_is_stored_as_strict_json() -> None:
+    odd: tuple[Any, ...] = ({1, 2}, (id for id in IDS), [float("nan")], [*IDS] * 1_000)
+    for ids in odd:
+        stored_fields(DeleteVectorsOperator(task_id="t", ids=ids, max_delete=1))
+    stored_fields(DeleteVectorsOperator(task_id="t", filter=Field("a") == 1, max_delete=1))
 
 
 def test_the_event_of_an_outlet_has_the_count(index: DevServer) -> None:

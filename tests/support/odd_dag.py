@@ -19,6 +19,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
     UpdateVectorOperator,
+    UpsertVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
 from tests.support.odd_values import odd_values
@@ -29,7 +30,12 @@ BULK_OPERATORS: tuple[Any, ...] = (
     BulkUpsertVectorsOperator,
     BulkDeleteVectorsOperator,
 )
-OPERATORS: tuple[Any, ...] = (UpdateVectorOperator, *BULK_OPERATORS, UpstashVectorIndexReadySensor)
+OPERATORS: tuple[Any, ...] = (
+    UpdateVectorOperator,
+    UpsertVectorOperator,
+    *BULK_OPERATORS,
+    UpstashVectorIndexReadySensor,
+)
 DECORATORS: tuple[Any, ...] = (
     upstash_vector_update_task,
     upstash_vector_bulk_update_task,
