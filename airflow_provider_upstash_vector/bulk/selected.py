@@ -90,38 +90,49 @@ async def delete_selected_async(
     :param cancel_token: cancels the run from another thread.
     :param log: the logger.
     """
-    check_selection(ids=ids, prefix=prefix, filter=filter, max_delete=max_delete)
+    _check_values(ids, prefix, filter, max_delete)
     options = DeleteOptions(namespace=namespace, check_index=False)
     token, started = cancel_token or CancelToken(), time.monotonic()
-    if max_delete is not None:
-        checked_limit(max_delete)
-    if filter is not None:
-        filter_text(filter)
-    if prefix is not None:
-        validation.text(prefix, "prefix")
     if ids is not None:
         selected = _listed(ids)
+        count = len(selected)
     else:
         async with AsyncVectorClient(endpoint, policy=policy) as client:
             if max_delete is None:
                 call = client.delete(namespace=options.namespace, prefix=prefix, filter=filter)
                 deleted = await _unless_cancelled(call, token)
                 return _report(options.namespace, deleted, time.monotonic() - started)
-            scan = Scan(
-                namespace=options.namespace,
-                prefix=prefix,
-                include_vectors=False,
-                include_metadata=filter is not None,
-                include_data=False,
-            )
-            selected = await _unless_cancelled(_matches(client, scan, filter, max_delete), token)
-    if max_delete is not None and len(selected) > max_delete:
-        raise _too_many(len(selected), max_delete, options.namespace)
+            scan = _scan(options.namespace, prefix, with_metadata=filter is not None)
+            selected, count = await _unless_cancelled(_matches(client, scan, filter, max_delete), token)
+    if max_delete is not None and count > max_delete:
+        error = TooManyMatches(count, max_delete)
+        error.add_context(call=Delete.name, namespace=options.namespace, id=None, attempts=0)
+        raise error
     if not selected:
         log.info("No vector is selected; nothing is deleted.")
         return _report(options.namespace, 0, time.monotonic() - started)
     rows = [{"id": id} for id in selected]
     return await run_async(options, rows, endpoint, policy=policy, cancel_token=token, progress="none", log=log)
+
+
+def _check_values(ids: object, prefix: object, filter: str | Filter | None, max_delete: object) -> None:
+    check_selection(ids=ids, prefix=prefix, filter=filter, max_delete=max_delete)
+    if max_delete is not None:
+        checked_limit(max_delete)
+    if filter is not None:
+        filter_text(filter)
+    if prefix is not None:
+        validation.text(prefix, "prefix")
+
+
+def _scan(namespace: str, prefix: str | None, *, with_metadata: bool) -> Scan:
+    return Scan(
+        namespace=namespace,
+        prefix=prefix,
+        include_vectors=False,
+        include_metadata=with_metadata,
+        include_data=False,
+    )
 
 
 def _listed(ids: IdLike | Iterable[IdLike]) -> Collection[str]:
@@ -132,8 +143,8 @@ def _listed(ids: IdLike | Iterable[IdLike]) -> Collection[str]:
 
 async def _matches(
     client: AsyncVectorClient, scan: Scan, filter: str | Filter | None, max_delete: int
-) -> Collection[str]:
-    """Return the ids that match. Raises :class:`TooManyMatches` once all are counted; only so many are kept."""
+) -> tuple[Collection[str], int]:
+    """Return the ids that match, not many more than ``max_delete``, and their number."""
     ids: dict[str, None] = {}
     more = 0
     async with aclosing(scan.pages(client)) as pages:
@@ -144,15 +155,7 @@ async def _matches(
                         ids[vector["id"]] = None
                     else:
                         more += 1
-    if more:
-        raise _too_many(len(ids) + more, max_delete, scan.namespace)
-    return ids
-
-
-def _too_many(count: int, max_delete: int, namespace: str) -> TooManyMatches:
-    error = TooManyMatches(count, max_delete)
-    error.add_context(call=Delete.name, namespace=namespace, id=None, attempts=0)
-    return error
+    return ids, len(ids) + more
 
 
 def _report(namespace: str, deleted: int, seconds: float) -> BulkReport:

@@ -83,13 +83,15 @@ def test_prefix_and_filter_together_need_a_limit(server: DevServer, delete: Run)
     assert left(server) == COUNT + 1 - 555
 
 
+@pytest.mark.parametrize("beyond", [1, 4])
 @pytest.mark.parametrize(("selection", "count"), [entry for entry in SELECTIONS if entry[1] > 1])
 def test_too_many_matches_delete_nothing(
-    server: DevServer, delete: Run, selection: dict[str, Any], count: int
+    server: DevServer, delete: Run, selection: dict[str, Any], count: int, beyond: int
 ) -> None:
-    message = f"delete in namespace 'ns': {count:,} vectors would be deleted, more than max_delete={count - 1:,}"
+    max_delete = count - beyond
+    message = f"delete in namespace 'ns': {count:,} vectors would be deleted, more than max_delete={max_delete:,}"
     with pytest.raises(bulk.TooManyMatches, match=re.escape(message)) as raised:
-        delete(**selection, max_delete=count - 1)
+        delete(**selection, max_delete=max_delete)
     assert not raised.value.retryable
     assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)  # noqa: S301 - our own
     assert not server.requests["delete"]
