@@ -26,18 +26,21 @@ _MAX_URI_CHARACTERS = 1_500  # Airflow's limit
 class WriteResult:
     """The rows that a task has written to an index, by namespace; ``run`` are the counts of a bulk run.
 
-    ``outcome`` is what was done to them: ``"updated"`` or ``"upserted"``.
+    ``outcome`` is what was done to them, such as ``"updated"``. A namespace that was changed as a whole, e.g.
+    deleted, has ``None`` rows.
     """
 
     host: str
     outcome: str
-    rows: Mapping[str, int]
+    rows: Mapping[str, int | None]
     run: Mapping[str, int] = field(default_factory=dict)
 
-    def by_uri(self) -> dict[str, tuple[str, int]]:
+    def by_uri(self) -> dict[str, tuple[str, int | None]]:
         """Return namespace and written rows by asset URI, without URIs that are too long for an asset."""
         by_uri = {asset_uri(self.host, namespace): (namespace, rows) for namespace, rows in self.rows.items()}
-        return {uri: written for uri, written in by_uri.items() if written[1] and len(uri) <= _MAX_URI_CHARACTERS}
+        return {
+            uri: written for uri, written in by_uri.items() if written[1] != 0 and len(uri) <= _MAX_URI_CHARACTERS
+        }
 
     def extras(self) -> dict[str, dict[str, Any]]:
         """Return the ``extra`` of each namespace's event, by asset URI."""
@@ -105,6 +108,8 @@ def openlineage(result: WriteResult) -> OperatorLineage[Any, Any] | None:
     outputs = []
     for uri, (_, rows) in written.items():
         namespace, name = openlineage_names(uri)
-        statistics: Any = {"outputStatistics": OutputStatisticsOutputDatasetFacet(rowCount=rows)}
+        statistics: Any = {}
+        if rows is not None:
+            statistics["outputStatistics"] = OutputStatisticsOutputDatasetFacet(rowCount=rows)
         outputs.append(OutputDataset(namespace=namespace, name=name, outputFacets=statistics))
     return OperatorLineage(outputs=outputs)

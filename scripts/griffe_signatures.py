@@ -15,6 +15,7 @@ from typing import Any
 import griffe
 
 from airflow_provider_upstash_vector.bulk.api import RunArguments
+from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import BulkOptions, VectorRowOptions, option_help
@@ -25,11 +26,12 @@ _REST = griffe.ParameterKind("variadic keyword")
 _DEFAULTS_OF = {
     "decorators.signatures.BulkUpdateTask.__call__": "operators.bulk.BulkUpdateVectorsOperator",
     "decorators.signatures.BulkUpsertTask.__call__": "operators.bulk.BulkUpsertVectorsOperator",
+    "decorators.signatures.BulkDeleteTask.__call__": "operators.bulk.BulkDeleteVectorsOperator",
     "decorators.signatures.UpdateTask.__call__": "operators.update.UpdateVectorOperator",
 }
-_OPTIONS = {kind.__name__: kind for kind in (BulkOptions, VectorRowOptions, UpdateOptions, UpsertOptions)}
-_OPERATIONS = {"Update": UpdateOptions, "Upsert": UpsertOptions}
-_OPTIONS_LINE = re.compile(r"^:param \w+: those of .*?\b(Bulk)?(Update|Upsert)Arguments`\.$", re.MULTILINE)
+_OPERATIONS = {"Update": UpdateOptions, "Upsert": UpsertOptions, "Delete": DeleteOptions}
+_OPTIONS = {kind.__name__: kind for kind in (BulkOptions, VectorRowOptions, *_OPERATIONS.values())}
+_OPTIONS_LINE = re.compile(r"^:param \w+: those of .*?\b(Bulk)?(Update|Upsert|Delete)Arguments`\.$", re.MULTILINE)
 _SELF = griffe.Parameter("self", kind=griffe.ParameterKind("positional or keyword"))
 
 

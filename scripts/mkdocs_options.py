@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import BulkOptions, option_help
 
 PLACEHOLDER = "| <!-- options of {} --> | | |"
-_OPERATIONS = (UpdateOptions, UpsertOptions)
+_OPERATIONS = (UpdateOptions, UpsertOptions, DeleteOptions)
 
 
 def option_rows(options: type[BulkOptions]) -> str:

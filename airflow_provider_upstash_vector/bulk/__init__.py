@@ -1,4 +1,4 @@
-"""Many rows in one process, without Airflow: ``bulk.update(rows, endpoint)``, ``bulk.upsert(rows, endpoint)``.
+"""Many rows in one process, without Airflow: ``bulk.upsert(rows, endpoint)``, ``bulk.update``, ``bulk.delete``.
 
 A source yields rows, the operation encodes them, the engine sends the batches that window and throttle allow,
 the recorder records their outcomes, and a checkpoint keeps the state that a later run resumes from.
@@ -19,8 +19,14 @@ if TYPE_CHECKING:
         upsert,
         upsert_async,
     )
-    from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, CheckpointInUse, Superseded
+    from airflow_provider_upstash_vector.bulk.errors import (
+        BulkJobFailed,
+        CheckpointInUse,
+        Superseded,
+        TooManyMatches,
+    )
     from airflow_provider_upstash_vector.bulk.report import BulkReport
+    from airflow_provider_upstash_vector.bulk.selected import delete_selected, delete_selected_async
     from airflow_provider_upstash_vector.bulk.sources import InvalidRows
     from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore, FileCheckpoint
     from airflow_provider_upstash_vector.cancellation import CancelToken
@@ -31,11 +37,14 @@ _LAZY_EXPORTS = {
     "BulkJobFailed": ".errors",
     "CheckpointInUse": ".errors",
     "Superseded": ".errors",
+    "TooManyMatches": ".errors",
     "CheckpointStore": ".tracking.checkpoint",
     "FileCheckpoint": ".tracking.checkpoint",
     "InvalidRows": ".sources",
     "delete": ".api",
     "delete_async": ".api",
+    "delete_selected": ".selected",
+    "delete_selected_async": ".selected",
     "forget": ".api",
     "update": ".api",
     "update_async": ".api",
@@ -52,8 +61,11 @@ __all__ = [
     "FileCheckpoint",
     "InvalidRows",
     "Superseded",
+    "TooManyMatches",
     "delete",
     "delete_async",
+    "delete_selected",
+    "delete_selected_async",
     "forget",
     "update",
     "update_async",

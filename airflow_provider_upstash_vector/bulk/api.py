@@ -176,8 +176,8 @@ async def delete_async(
     The service reports how many vectors existed, but not which. After a lost response, those that were deleted
     count as missing. Order, errors and retries are those of :func:`update_async`.
 
-    :param rows: mappings with ``id`` and ``namespace``, whose other fields are ignored, in any form that
-        :func:`update_async` takes.
+    :param rows: mappings with ``id`` and ``namespace``, whose other fields are ignored, or ids, in any form that
+        :func:`update_async` takes; a list or tuple of text names files.
     :param endpoint: URL and token of the index, or the :class:`Credentials` that read a rotated token again.
     :param namespace: for rows that set none; ``""`` for the index's default one.
     :param arguments: those of :class:`BulkDeleteArguments`.
@@ -237,7 +237,9 @@ def _run_in_thread(job: Coroutine[Any, Any, BulkReport], cancel_token: CancelTok
         raise
 
 
-def _blocking(start: Callable[P, Coroutine[Any, Any, BulkReport]]) -> Callable[P, BulkReport]:
+def blocking(start: Callable[P, Coroutine[Any, Any, BulkReport]]) -> Callable[P, BulkReport]:
+    """Return an async function as one that runs on an event loop of its own."""
+
     def run(*args: P.args, **kwargs: P.kwargs) -> BulkReport:
         cancel_token = kwargs["cancel_token"] = kwargs.get("cancel_token") or CancelToken()
         return _run_in_thread(start(*args, **kwargs), cast("CancelToken", cancel_token))
@@ -247,6 +249,6 @@ def _blocking(start: Callable[P, Coroutine[Any, Any, BulkReport]]) -> Callable[P
     return run
 
 
-delete = _blocking(delete_async)
-update = _blocking(update_async)
-upsert = _blocking(upsert_async)
+delete = blocking(delete_async)
+update = blocking(update_async)
+upsert = blocking(upsert_async)

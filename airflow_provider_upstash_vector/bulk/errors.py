@@ -1,4 +1,4 @@
-"""The errors of a run: it stopped early, had too many failures, or is not the only one on its checkpoint."""
+"""The errors of a run: it stopped early, had too many failures, is not the only one, or would delete too much."""
 
 from __future__ import annotations
 
@@ -64,3 +64,17 @@ class Superseded(UpstashVectorError):
     def __init__(self, message: str, retryable: bool = False) -> None:  # noqa: FBT001, FBT002 - so that it pickles
         super().__init__(message, retryable)
         self.retryable = retryable  # type: ignore[misc]  # a run whose checkpoint was deleted can start over
+
+
+class TooManyMatches(UpstashVectorError):
+    """``count`` vectors would be deleted, more than ``max_delete``; none was. Not retryable."""
+
+    def __init__(self, count: int, max_delete: int) -> None:
+        super().__init__(count, max_delete)
+        self.count = count
+        self.max_delete = max_delete
+
+    @property
+    def message(self) -> str:
+        """The counts."""
+        return f"{self.count:,} vectors would be deleted, more than max_delete={self.max_delete:,}; none was"

@@ -27,8 +27,8 @@ class ThisAttempt:
 class BulkReport:
     """The counts of a run: every row is in exactly one of five, and ``total`` is their sum.
 
-    ``done`` rows were updated or upserted, as ``outcome`` says, which is their name in the manifest. ``rejected``
-    rows were never sent, ``failed`` rows may have been applied, ``not_attempted`` rows are left.
+    ``done`` rows were updated, upserted or deleted, as ``outcome`` says, which is their name in the manifest.
+    ``rejected`` rows were never sent, ``failed`` rows may have been applied, ``not_attempted`` rows are left.
     ``all_read`` is false if a run that stopped early could not count the rest of its input. ``bytes_sent`` counts
     request bodies, repeated ones included; ``retries`` the requests that were sent again. In a ``dry_run`` the
     rows that would be sent are those not attempted, and ``bytes_sent`` is their size. The report of a resumed run

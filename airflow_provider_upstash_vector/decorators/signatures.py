@@ -139,3 +139,41 @@ class BulkUpsertTask(Protocol):
         A retry that resumes from a checkpoint needs the same rows in the same order. ``**kwargs`` are those of
         every task.
         """
+
+
+class BulkDeleteTask(Protocol):
+    """``@task.upstash_vector_bulk_delete``, with all arguments of ``BulkDeleteVectorsOperator`` but ``rows``."""
+
+    def __call__(
+        self,
+        python_callable: Callable[..., Any] | None = None,
+        *,
+        namespace: str | None = ...,
+        max_concurrency: int | str = ...,
+        max_rows_per_second: float | str | None = ...,
+        max_failures: int | str = ...,
+        failures_path: str | PathLike[str] | None = ...,
+        checkpoint: str | PathLike[str] | None = ...,
+        daily_budget: int | str | None = ...,
+        on_budget: OnBudget = ...,
+        time_limit_seconds: float | str | None = ...,
+        check_index: bool = ...,
+        resume: bool | str = ...,
+        dry_run: bool | str = ...,
+        shard: Sequence[int] | None = ...,
+        format: Format | None = ...,
+        delimiter: str | None = ...,
+        id_field: str = ...,
+        namespace_field: str = ...,
+        wait_until_indexed: bool = ...,
+        deferrable: bool = ...,
+        poke_interval: timedelta | float = ...,
+        wait_timeout: timedelta | float = ...,
+        upstash_vector_conn_id: str = ...,
+        **kwargs: Any,
+    ) -> TaskDecorator:
+        """Make a task of a function that returns or yields rows, yields ids, or returns paths of files or a table.
+
+        A retry that resumes from a checkpoint needs the same rows in the same order. ``**kwargs`` are those of
+        every task.
+        """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
@@ -32,8 +32,13 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from airflow_provider_upstash_vector.bulk import BulkReport, CancelToken, CheckpointStore, FileCheckpoint
-    from airflow_provider_upstash_vector.bulk.api import BulkUpdateArguments, BulkUpsertArguments
+    from airflow_provider_upstash_vector.bulk.api import (
+        BulkDeleteArguments,
+        BulkUpdateArguments,
+        BulkUpsertArguments,
+    )
     from airflow_provider_upstash_vector.bulk.starting import PathLike
+    from airflow_provider_upstash_vector.client.filters import Filter
 
 __all__ = ["UpstashVectorHook"]
 
@@ -226,6 +231,51 @@ class UpstashVectorHook(BaseHook):
         any object store that Airflow supports. Rows without a namespace go to ``namespace``, or the connection's.
         """
         return self._run_bulk("upsert", rows, namespace, arguments)
+
+    @completed_on_use
+    def bulk_delete(
+        self, rows: object, *, namespace: str | None = None, **arguments: Unpack[BulkDeleteArguments]
+    ) -> BulkReport:
+        """Delete the vector of each row, up to 1,000 in a request; return the report.
+
+        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.delete`. Paths may be URIs of
+        any object store that Airflow supports. Rows without a namespace are of ``namespace``, or the connection's.
+        """
+        return self._run_bulk("delete", rows, namespace, arguments)
+
+    def delete_selected(
+        self,
+        *,
+        max_delete: int | None,
+        ids: IdLike | Iterable[IdLike] | None = None,
+        prefix: str | None = None,
+        filter: str | Filter | None = None,
+        namespace: str | None = None,
+    ) -> BulkReport:
+        """Delete the vectors that ids, a prefix or a filter select, unless they are too many; return the report.
+
+        Errors are those of :func:`airflow_provider_upstash_vector.bulk.delete_selected`.
+
+        :param max_delete: the number that may be deleted; ``None`` leaves the selection to the service.
+        :param ids: an id, or ids in a list or another iterable.
+        :param prefix: what the ids begin with.
+        :param filter: a filter expression; with ``max_delete`` it must be built with ``Field``.
+        :param namespace: the namespace, by default that of the connection; an empty text for the default one.
+        """
+        from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - as below
+
+        with naming_connection(self.upstash_vector_conn_id):
+            return bulk.delete_selected(
+                self.credentials,
+                max_delete=max_delete,
+                ids=ids,
+                prefix=prefix,
+                filter=filter,
+                namespace=self.resolve_namespace(namespace),
+                policy=self.settings.policy,
+                cancel_token=self._cancel_token,
+                log=self.log,
+            )
 
     def _run_bulk(
         self, operation: str, rows: object, namespace: str | None, arguments: Mapping[str, Any]

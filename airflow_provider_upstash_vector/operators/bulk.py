@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, Context, XComArg
 
+from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import OnMissing, UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import VectorRowOptions
@@ -135,4 +136,34 @@ class BulkUpsertVectorsOperator(_VectorRowsOperator):
         super().__init__(**kwargs)
         self.max_rows_per_request = max_rows_per_request
         self.request_timeout_seconds = request_timeout_seconds
+        check_literal_options(self)
+
+
+class BulkDeleteVectorsOperator(BulkOperator):
+    """Delete the vectors of many rows, up to 1,000 in a request; return a small manifest.
+
+    Ids that are not in the index count as missing, and so do those that were deleted by a request whose response
+    was lost. Retries, checkpoints and the manifest are those of :class:`BulkUpdateVectorsOperator`.
+
+    :param rows: in any form that :class:`BulkUpdateVectorsOperator` takes. A row has ``id`` and ``namespace``, its
+        other fields are ignored; or it is an id. A list of text is a list of paths: pass ids to
+        :class:`DeleteVectorsOperator`.
+    :param namespace: for rows that set none; ``None`` for the connection's, ``""`` for the default one.
+    :param failures_path: a JSON Lines file for rejected and failed rows, which can be passed as ``rows`` again.
+    :param checkpoint: where a retry resumes: ``"auto"``, in the task's state (Airflow 3.3 and later); a path or
+        URI, which other DAG runs resume from too; or ``None``.
+    :param options: those of :class:`~airflow_provider_upstash_vector.bulk.operations.delete.DeleteArguments`.
+    :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.
+    :param wait_until_indexed: after the deletes, wait until nothing is pending in the namespaces; a retry then
+        only waits.
+    :param deferrable: wait in the triggerer, without a worker; ``[operators] default_deferrable`` by default.
+    :param poke_interval: seconds between two checks of that wait; in deferrable mode the first check happens no
+        sooner than 10 s.
+    :param wait_timeout: seconds after which that wait fails the task.
+    """
+
+    options_type = DeleteOptions
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         check_literal_options(self)

@@ -1,9 +1,32 @@
-"""Operators that write vectors."""
+"""The operators."""
 
-from airflow_provider_upstash_vector.operators.bulk import BulkUpdateVectorsOperator, BulkUpsertVectorsOperator
+from airflow_provider_upstash_vector.operators.bulk import (
+    BulkDeleteVectorsOperator,
+    BulkUpdateVectorsOperator,
+    BulkUpsertVectorsOperator,
+)
+from airflow_provider_upstash_vector.operators.delete import DeleteVectorsOperator
+from airflow_provider_upstash_vector.operators.namespaces import (
+    DeleteNamespaceOperator,
+    ListNamespacesOperator,
+    RenameNamespaceOperator,
+    ResetNamespaceOperator,
+)
 from airflow_provider_upstash_vector.operators.update import UpdateVectorOperator
+from airflow_provider_upstash_vector.operators.upsert import UpsertVectorOperator
 
-__all__ = ["BulkUpdateVectorsOperator", "BulkUpsertVectorsOperator", "UpdateVectorOperator"]
+__all__ = [
+    "BulkDeleteVectorsOperator",
+    "BulkUpdateVectorsOperator",
+    "BulkUpsertVectorsOperator",
+    "DeleteNamespaceOperator",
+    "DeleteVectorsOperator",
+    "ListNamespacesOperator",
+    "RenameNamespaceOperator",
+    "ResetNamespaceOperator",
+    "UpdateVectorOperator",
+    "UpsertVectorOperator",
+]
 
 # Airflow stores the path of a task's class; no module but this one is public.
 for _name in __all__:

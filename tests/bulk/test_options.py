@@ -11,9 +11,11 @@ import pytest
 
 from airflow_provider_upstash_vector.bulk.api import (
     RunArguments,
+    delete,
     update,
     upsert,
 )
+from airflow_provider_upstash_vector.bulk.operations.delete import DeleteArguments, DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateArguments, UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertArguments, UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import MAX_CONCURRENCY, BulkOptions, option_help, option_types
@@ -22,6 +24,7 @@ from airflow_provider_upstash_vector.bulk.sources import FieldNames, Shard
 OPERATIONS: dict[type[BulkOptions], tuple[Any, Callable[..., Any]]] = {
     UpdateOptions: (UpdateArguments, update),
     UpsertOptions: (UpsertArguments, upsert),
+    DeleteOptions: (DeleteArguments, delete),
 }
 
 
@@ -123,7 +126,7 @@ def test_the_fingerprint_changes_with_options_that_select_rows_or_change_request
         {"id_template": "{a}#{index}"},
     ]
     fingerprints = {UpdateOptions(**arguments).fingerprint() for arguments in different}
-    assert len({*fingerprints, UpsertOptions().fingerprint()}) == len(different) + 1
+    assert len({*fingerprints, UpsertOptions().fingerprint(), DeleteOptions().fingerprint()}) == len(different) + 2
 
 
 class Name(str, Enum):

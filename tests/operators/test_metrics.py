@@ -121,7 +121,7 @@ def test_a_bulk_run_emits_once_and_a_retry_only_its_own_work(
     index: DevServer, statsd: StatsD, operator: Any
 ) -> None:
     is_update = operator is BulkUpdateVectorsOperator
-    rows = [*ROWS, *[{"id": "no", "data": "x"}] * is_update, {"id": "v1"}]
+    rows = [*ROWS, *[{"id": "no", "data": "x"}] * is_update, {"id": ""}]
     task = Task(operator, rows=rows, max_failures=1, daily_budget=150)
     prefix, done = f"{command_of(operator)}s.", done_of(operator)
     with pytest.raises(BulkJobFailed):

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from typing_extensions import is_typeddict
 
 from airflow_provider_upstash_vector.bulk import errors as bulk_errors
+from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import option_help, option_types
@@ -28,9 +29,16 @@ from airflow_provider_upstash_vector.client import errors as client_errors
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.upstash_vector import (
+    BulkDeleteVectorsOperator,
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
+    DeleteNamespaceOperator,
+    DeleteVectorsOperator,
+    ListNamespacesOperator,
+    RenameNamespaceOperator,
+    ResetNamespaceOperator,
     UpdateVectorOperator,
+    UpsertVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
 from scripts.mkdocs_options import on_page_markdown
@@ -38,7 +46,7 @@ from tests.support.airflow_home import ROOT, AirflowHome
 from tests.support.dag_runs import DagRun, load_dags
 
 DOCS = ROOT / "docs"
-OPERATIONS: dict[str, Any] = {"update": UpdateOptions, "upsert": UpsertOptions}
+OPERATIONS: dict[str, Any] = {"update": UpdateOptions, "upsert": UpsertOptions, "delete": DeleteOptions}
 MOVIES = [{"id": f"movie-{number}", "vector": [number, 1], "data": "old"} for number in (1, 2, 3)]
 
 
@@ -244,6 +252,7 @@ def test_the_reference_has_types_and_defaults(site: Path, name: str, expected: d
         ("UpdateTask", UpdateVectorOperator),
         ("BulkUpdateTask", BulkUpdateVectorsOperator),
         ("BulkUpsertTask", BulkUpsertVectorsOperator),
+        ("BulkDeleteTask", BulkDeleteVectorsOperator),
     ],
 )
 def test_the_reference_shows_the_arguments_of_a_decorator(site: Path, task: str, operator: Any) -> None:
@@ -278,11 +287,12 @@ def test_the_reference_shows_the_defaults_of_a_bulk_run(site: Path, operation: s
     [
         ("reference/airflow", "Bulk{}VectorsOperator"),
         ("reference/bulk", "{}_async"),
-        ("how-to/bulk-{}", ""),
+        ("how-to/{}", ""),
     ],
 )
 def test_the_help_of_every_option_is_shown(site: Path, operation: str, page: str, name: str) -> None:
-    text = " ".join(text_of((site / f"{page.format(operation)}.html").read_text()).split())
+    subject = "delete" if operation == "delete" else f"bulk-{operation}"
+    text = " ".join(text_of((site / f"{page.format(subject)}.html").read_text()).split())
     assert name.format(operation.title() if "Bulk" in name else operation) in text
     texts = option_help(OPERATIONS[operation])
     shown = {option: texts[option].replace("``", "") for option in options_of(operation)}
@@ -339,6 +349,13 @@ def test_every_stop_reason_is_in_the_catalogue() -> None:
         ("update-vector.md", UpdateVectorOperator),
         ("bulk-update.md", BulkUpdateVectorsOperator),
         ("bulk-upsert.md", BulkUpsertVectorsOperator),
+        ("upsert-vector.md", UpsertVectorOperator),
+        ("delete.md", BulkDeleteVectorsOperator),
+        ("delete.md", DeleteVectorsOperator),
+        ("namespaces.md", ListNamespacesOperator),
+        ("namespaces.md", ResetNamespaceOperator),
+        ("namespaces.md", DeleteNamespaceOperator),
+        ("namespaces.md", RenameNamespaceOperator),
         ("sensor.md", UpstashVectorIndexReadySensor),
     ],
 )
@@ -349,5 +366,5 @@ def test_every_argument_is_in_its_how_to(page: str, operator: Any) -> None:
             continue
         parameters = inspect.signature(inspect.unwrap(kind.__init__)).parameters.values()
         names = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
-        assert names
+        assert names or kind is BulkDeleteVectorsOperator  # which has no options of its own
         assert sorted(name for name in names if f"`{name}`" not in text) == []

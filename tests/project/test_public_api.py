@@ -42,6 +42,11 @@ PUBLIC = {
         "FileCheckpoint",
         "InvalidRows",
         "Superseded",
+        "TooManyMatches",
+        "delete",
+        "delete_async",
+        "delete_selected",
+        "delete_selected_async",
         "forget",
         "update",
         "update_async",
@@ -88,9 +93,11 @@ PUBLIC = {
         "UpstashVectorError",
     ],
     "decorators.upstash_vector": [
+        "BulkDeleteVectorsDecoratedOperator",
         "BulkUpdateVectorsDecoratedOperator",
         "BulkUpsertVectorsDecoratedOperator",
         "UpdateVectorDecoratedOperator",
+        "upstash_vector_bulk_delete_task",
         "upstash_vector_bulk_update_task",
         "upstash_vector_bulk_upsert_task",
         "upstash_vector_update_task",
@@ -99,9 +106,16 @@ PUBLIC = {
     "hooks.upstash_vector": ["UpstashVectorHook"],
     "links.upstash_vector": ["UpstashConsoleLink"],
     "operators.upstash_vector": [
+        "BulkDeleteVectorsOperator",
         "BulkUpdateVectorsOperator",
         "BulkUpsertVectorsOperator",
+        "DeleteNamespaceOperator",
+        "DeleteVectorsOperator",
+        "ListNamespacesOperator",
+        "RenameNamespaceOperator",
+        "ResetNamespaceOperator",
         "UpdateVectorOperator",
+        "UpsertVectorOperator",
     ],
     "retry_policies.upstash_vector": ["UpstashVectorRetryPolicy"],
     "sensors.upstash_vector": ["UpstashVectorIndexReadySensor"],
@@ -109,6 +123,7 @@ PUBLIC = {
 }
 # imported only by Airflow, so not in the reference
 FOR_AIRFLOW = {
+    "BulkDeleteVectorsDecoratedOperator",
     "BulkUpdateVectorsDecoratedOperator",
     "BulkUpsertVectorsDecoratedOperator",
     "UpdateVectorDecoratedOperator",
@@ -118,7 +133,7 @@ FOR_AIRFLOW = {
     "sanitize_uri",
 }
 # in the reference, but not to be imported: the signatures of the decorators, and a plugin with its fixture
-SHOWN_ONLY = {"BulkUpdateTask", "BulkUpsertTask", "UpdateTask", "pytest_plugin"}
+SHOWN_ONLY = {"BulkDeleteTask", "BulkUpdateTask", "BulkUpsertTask", "UpdateTask", "pytest_plugin"}
 PAGES = {
     "airflow": [name for name in PUBLIC if name.endswith(".upstash_vector")],
     "client": ["client", "client.errors"],

@@ -9,25 +9,38 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_upstash_vector.bulk.options import option_types
 from airflow_provider_upstash_vector.decorators.upstash_vector import (
+    upstash_vector_bulk_delete_task,
     upstash_vector_bulk_update_task,
     upstash_vector_bulk_upsert_task,
     upstash_vector_update_task,
 )
 from airflow_provider_upstash_vector.operators.upstash_vector import (
+    BulkDeleteVectorsOperator,
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
     UpdateVectorOperator,
+    UpsertVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
 from tests.support.odd_values import odd_values
 from tests.support.stored_fields import serialized
 
-BULK_OPERATORS: tuple[Any, ...] = (BulkUpdateVectorsOperator, BulkUpsertVectorsOperator)
-OPERATORS: tuple[Any, ...] = (UpdateVectorOperator, *BULK_OPERATORS, UpstashVectorIndexReadySensor)
+BULK_OPERATORS: tuple[Any, ...] = (
+    BulkUpdateVectorsOperator,
+    BulkUpsertVectorsOperator,
+    BulkDeleteVectorsOperator,
+)
+OPERATORS: tuple[Any, ...] = (
+    UpdateVectorOperator,
+    UpsertVectorOperator,
+    *BULK_OPERATORS,
+    UpstashVectorIndexReadySensor,
+)
 DECORATORS: tuple[Any, ...] = (
     upstash_vector_update_task,
     upstash_vector_bulk_update_task,
     upstash_vector_bulk_upsert_task,
+    upstash_vector_bulk_delete_task,
 )
 
 

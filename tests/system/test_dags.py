@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_upstash_vector.client import Endpoint, FetchedVector, VectorClient
+from airflow_provider_upstash_vector.client.errors import ResponseLost
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
+from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from tests.support.airflow_home import ROOT, AirflowHome, readme_snippets
 from tests.support.dag_runs import DagRun, load_dags
 from tests.support.index_fixtures import connection_json
@@ -135,6 +137,55 @@ def test_example_chunks(airflow_home: AirflowHome, movies: Any) -> None:
         "Is it free?",
     ]
     assert found["guide.md#1"].metadata == {"file_path": "guide.md"}
+
+
+def test_example_upsert_vector(airflow_home: AirflowHome, movies: Any) -> None:
+    conf = {"id": "movie-3", "vector": [0.5, 0.25], "metadata": {}, "data": ""}
+    assert run_file(airflow_home, "example_upsert_vector.py", conf).state == "success"
+    changed = movies("movie-3")
+    assert (changed.vector, changed.metadata, changed.data) == ([0.5, 0.25], None, None)
+
+
+def test_example_delete(airflow_home: AirflowHome, server: DevServer, movies: Any) -> None:
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        client.upsert([{**MOVIES[n], "metadata": {"status": "obsolete"}} for n in (0, 2)])
+        assert run_file(airflow_home, "example_delete.py", {"max_delete": 1}).state == "failed"
+        run = run_file(airflow_home, "example_delete.py")
+        assert run.state == "success"
+        assert [vector.id for vector in client.range()] == ["movie-2"]
+    assert [*map(_stored, airflow_home.xcoms("example_delete", run.run_id).values())] == [2]
+
+
+def test_example_namespaces(airflow_home: AirflowHome, server: DevServer, movies: Any) -> None:
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        for namespace in ("day-2026-01-01", "day-2026-01-02", "day-2026-01-03", "other"):
+            client.upsert(MOVIES, namespace)
+        assert run_file(airflow_home, "example_namespaces.py", {"keep": 3}).state == "success"
+        assert len(client.list_namespaces()) == 5
+        assert run_file(airflow_home, "example_namespaces.py", {"keep": 1}).state == "success"
+        assert client.list_namespaces() == ["", "day-2026-01-03", "other"]
+
+
+def test_a_retry_finds_a_namespace_as_the_lost_response_left_it(
+    airflow_home: AirflowHome, server: DevServer, movies: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def losing(method: Any) -> Any:
+        def call(hook: Any, *arguments: Any, **keywords: Any) -> Any:
+            method(hook, *arguments, **keywords)
+            server.faults.add(Fault(kind="status", status=503, command="list-namespaces"))
+            raise ResponseLost("the connection broke")
+
+        return call
+
+    monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", connection_json(server, max_attempts=1))
+    for name in ("delete_namespace", "rename_namespace"):
+        monkeypatch.setattr(UpstashVectorHook, name, losing(getattr(UpstashVectorHook, name)))
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        for namespace in ("a", "b"):
+            client.upsert(MOVIES, namespace)
+        assert run_file(airflow_home, "retried_namespaces.py").state == "success"
+        assert client.list_namespaces() == ["", "c"]
+    assert (server.requests["delete-namespace"], server.requests["rename-namespace"]) == (1, 1)
 
 
 @pytest.mark.parametrize("kind", ["plain", "native"])

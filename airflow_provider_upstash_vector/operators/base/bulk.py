@@ -14,14 +14,12 @@ from airflow.providers.common.compat.sdk import (
     XComArg,
 )
 
-from airflow_provider_upstash_vector import metrics
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, CheckpointInUse
 from airflow_provider_upstash_vector.bulk.options import BulkOptions, OnBudget
 from airflow_provider_upstash_vector.bulk.sources import Format
 from airflow_provider_upstash_vector.hooks.task_state import TaskStateCheckpoint
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
-from airflow_provider_upstash_vector.lineage import WriteResult
 from airflow_provider_upstash_vector.operators.base.arguments import (
     optional_text,
     rendered_path,
@@ -155,12 +153,12 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
                 failure = error if isinstance(error, BulkJobFailed) else error.__cause__
                 if isinstance(failure, BulkJobFailed):
                     self.push_manifest(context, failure.report)
-                    self._emit(context, hook, failure.report)
+                    self.emit_report(context, failure.report)
                 raised_by_rows = _airflow_error_from_rows(error)
                 if raised_by_rows is not None:
                     raise raised_by_rows from raised_by_rows.__cause__
                 raise
-            self._emit(context, hook, report)
+            self.emit_report(context, report)
             self.log.info("%s", report)
             # the checkpoint of an unfinished run is kept anyway, for the next run
             kept = path if self.wait_until_indexed and checkpoint is not None and report.finished else None
@@ -189,17 +187,6 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
         manifest: dict[str, Any] = super().execute_complete(context, event)
         self._forget(context, event["resume_data"]["checkpoint"])
         return manifest
-
-    def _emit(self, context: Context, hook: UpstashVectorHook, report: BulkReport) -> None:
-        metrics.emit_bulk_metrics(report)
-        counts = ("total", "missing", "rejected", "failed", "not_attempted")
-        written = WriteResult(
-            host=hook.settings.endpoint.url,
-            outcome=report.outcome,
-            rows=report.rows_by_namespace,
-            run={report.outcome: report.done, **{count: getattr(report, count) for count in counts}},
-        )
-        self.emit_lineage(context, written)
 
     @property
     def _operation(self) -> str:

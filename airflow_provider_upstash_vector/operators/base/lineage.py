@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Context
 
+from airflow_provider_upstash_vector import metrics
 from airflow_provider_upstash_vector.lineage import (
     WriteResult,
     add_to_hook_lineage,
@@ -16,6 +17,8 @@ from airflow_provider_upstash_vector.operators.base.connection import UpstashVec
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
+
+    from airflow_provider_upstash_vector.bulk import BulkReport
 
 
 class LineageMixin(UpstashVectorOperator):
@@ -29,6 +32,18 @@ class LineageMixin(UpstashVectorOperator):
         add_to_hook_lineage(self.hook, result)
         # Of this task instance alone: Airflow executes a copy of the operator.
         self.outlets = outlets_with_events(self.outlets, context, result)
+
+    def emit_report(self, context: Context, report: BulkReport) -> None:
+        """Report what a bulk run has written, and emit its metrics."""
+        metrics.emit_bulk_metrics(report)
+        counts = ("total", "missing", "rejected", "failed", "not_attempted")
+        result = WriteResult(
+            host=self.hook.settings.endpoint.url,
+            outcome=report.outcome,
+            rows=report.rows_by_namespace,
+            run={report.outcome: report.done, **{count: getattr(report, count) for count in counts}},
+        )
+        self.emit_lineage(context, result)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:  # noqa: ARG002 - OpenLineage passes it
         """Return the datasets that were written; OpenLineage also calls this after a failure."""
