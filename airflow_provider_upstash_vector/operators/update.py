@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, Context, XComArg
+from airflow.providers.common.compat.sdk import Context, XComArg
 
 from airflow_provider_upstash_vector import metrics
-from airflow_provider_upstash_vector.airflow_errors import airflow_errors, log_error
+from airflow_provider_upstash_vector.airflow_errors import airflow_errors, fail_or_skip
 from airflow_provider_upstash_vector.bulk.operations.update import OnMissing, Update
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.models import NumbersLike, SparseLike
@@ -16,8 +16,10 @@ from airflow_provider_upstash_vector.client.validation import vector_id as check
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.lineage import WriteResult
 from airflow_provider_upstash_vector.operators.base.arguments import (
+    literal_choice,
     literal_mode,
     optional_text,
+    place_of,
     rendered_value,
 )
 from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
@@ -88,8 +90,7 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if on_missing not in get_args(OnMissing):
-            raise ValueError(f"on_missing must be ignore, fail or skip, got {on_missing!r}")
+        literal_choice(on_missing, "on_missing", "ignore", "fail", "skip")
         literal_mode(metadata_update_mode)  # a wrong one fails when the DAG is parsed
         self.vector_id = vector_id
         self.vector = vector
@@ -114,11 +115,12 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
                     host=hook.settings.endpoint.url, outcome=Update.done, rows={namespace: updated}
                 )
                 self.emit_lineage(context, written)
-            place = f"namespace {namespace!r}" if namespace else "the default namespace"
+            place = place_of(namespace)
             if updated:
                 self.log.info("Updated vector %r in %s: %s.", str(self.vector_id), place, changes)
                 return int(self.when_indexed(namespace, updated))
-        self._handle_missing(f"There is no vector {str(self.vector_id)!r} in {place}; nothing was updated.")
+        message = f"There is no vector {str(self.vector_id)!r} in {place}; nothing was updated."
+        fail_or_skip(self.on_missing, message)
         return updated
 
     def _update(self, hook: UpstashVectorHook, namespace: str) -> tuple[int, str]:
@@ -143,14 +145,6 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
             outcome = "rejected"
             raise
         finally:
-            metrics.emit_metrics(Update.name, {outcome: 1}, hook.request_stats)
+            metrics.emit_metrics("updates", {outcome: 1}, hook.request_stats)
         present = [name for name, value in parts.items() if value is not None]
         return updated, ", ".join(present).replace("metadata", f"metadata ({(mode or 'OVERWRITE').upper()})")
-
-    def _handle_missing(self, message: str) -> None:
-        if self.on_missing == "fail":
-            log_error(message)
-            raise AirflowFailException(message)
-        if self.on_missing == "skip":
-            raise AirflowSkipException(message)
-        self.log.warning(message)

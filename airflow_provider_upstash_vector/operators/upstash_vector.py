@@ -1,9 +1,17 @@
-"""Operators that write vectors."""
+"""Operators that read and write vectors."""
 
 from airflow_provider_upstash_vector.operators.bulk import BulkUpdateVectorsOperator, BulkUpsertVectorsOperator
+from airflow_provider_upstash_vector.operators.fetch import FetchVectorsOperator
+from airflow_provider_upstash_vector.operators.query import QueryVectorsOperator
 from airflow_provider_upstash_vector.operators.update import UpdateVectorOperator
 
-__all__ = ["BulkUpdateVectorsOperator", "BulkUpsertVectorsOperator", "UpdateVectorOperator"]
+__all__ = [
+    "BulkUpdateVectorsOperator",
+    "BulkUpsertVectorsOperator",
+    "FetchVectorsOperator",
+    "QueryVectorsOperator",
+    "UpdateVectorOperator",
+]
 
 # Airflow stores the path of a task's class; no module but this one is public.
 for _name in __all__:
