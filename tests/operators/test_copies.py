@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_upstash_vector.client import Field
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    QueryVectorsOperator,
     UpdateVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
@@ -27,6 +29,7 @@ OPERATORS: dict[str, tuple[type[Any], dict[str, Any]]] = {
         BulkUpdateVectorsOperator,
         {"rows": [{"id": "a", "data": "x"}], "checkpoint": None, "wait_until_indexed": True},
     ),
+    "query": (QueryVectorsOperator, {"vector": [1, 1], "filter": Field("a").missing()}),
     "sensor": (UpstashVectorIndexReadySensor, {"vector_id": "a"}),
 }
 

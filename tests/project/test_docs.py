@@ -30,6 +30,8 @@ from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
+    FetchVectorsOperator,
+    QueryVectorsOperator,
     UpdateVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
@@ -339,6 +341,8 @@ def test_every_stop_reason_is_in_the_catalogue() -> None:
         ("update-vector.md", UpdateVectorOperator),
         ("bulk-update.md", BulkUpdateVectorsOperator),
         ("bulk-upsert.md", BulkUpsertVectorsOperator),
+        ("query.md", QueryVectorsOperator),
+        ("query.md", FetchVectorsOperator),
         ("sensor.md", UpstashVectorIndexReadySensor),
     ],
 )
