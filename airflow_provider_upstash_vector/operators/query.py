@@ -121,7 +121,7 @@ class QueryVectorsOperator(ReadOperator):
 
     def outcomes(self, vectors: Sequence[FetchedVector | None]) -> Mapping[str, int]:
         """Return the number of results, and whether there is none."""
-        return {"results": len(vectors), "empty": not vectors}
+        return {"results": len(vectors), "empty": int(not vectors)}
 
     def after_read(self, vectors: Sequence[FetchedVector | None], namespace: str) -> None:
         """Log the number of results; without one, do what ``on_empty`` says."""
