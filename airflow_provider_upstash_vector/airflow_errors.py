@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, Superseded, TooManyMatches
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
@@ -64,3 +65,13 @@ def _text(id: object) -> str:
 def log_error(message: object) -> None:
     """Log why a task fails in a line of its own: the UI of Airflow 3 truncates tracebacks."""
     _log.error("%s", message)
+
+
+def fail_or_skip(mode: Literal["ignore", "fail", "skip"], message: str) -> None:
+    """Fail or skip the task; with ``"ignore"``, log the message."""
+    if mode == "fail":
+        log_error(message)
+        raise AirflowFailException(message)
+    if mode == "skip":
+        raise AirflowSkipException(message)
+    _log.warning("%s", message)

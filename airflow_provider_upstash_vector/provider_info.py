@@ -60,7 +60,7 @@ ASSET_URIS: list[dict[str, Any]] = [
 PROVIDER_INFO: dict[str, Any] = {
     "package-name": "airflow-provider-upstash-vector",
     "name": "Upstash Vector",
-    "description": "Upsert, update and delete the vectors, data and metadata of an Upstash Vector index.",
+    "description": "Upsert, update, delete, query and fetch the vectors of an Upstash Vector index.",
     "integrations": [
         {
             "integration-name": "Upstash Vector",

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from airflow.providers.common.compat.sdk import Context, XComArg
 
 from airflow_provider_upstash_vector import metrics
-from airflow_provider_upstash_vector.airflow_errors import airflow_errors
+from airflow_provider_upstash_vector.airflow_errors import airflow_errors, fail_or_skip
 from airflow_provider_upstash_vector.bulk.operations.update import OnMissing
 from airflow_provider_upstash_vector.client.errors import (
     InvalidRequest,
@@ -27,10 +27,9 @@ from airflow_provider_upstash_vector.client.errors import (
 from airflow_provider_upstash_vector.client.validation import flag
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.lineage import WriteResult
-from airflow_provider_upstash_vector.operators.base.arguments import is_literal
+from airflow_provider_upstash_vector.operators.base.arguments import is_literal, literal_choice
 from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
 from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
-from airflow_provider_upstash_vector.operators.base.missing import act_on_missing, check_on_missing
 from airflow_provider_upstash_vector.operators.base.namespace_names import (
     different,
     is_renamed,
@@ -149,7 +148,7 @@ class DeleteNamespaceOperator(_NamespaceOperator):
 
     def __init__(self, *, namespace: str | XComArg, if_missing: OnMissing = "fail", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        check_on_missing(if_missing, "if_missing")
+        literal_choice(if_missing, "if_missing", "ignore", "fail", "skip")
         if is_literal(namespace):
             not_default(namespace, "namespace")
         self.namespace = namespace
@@ -161,7 +160,7 @@ class DeleteNamespaceOperator(_NamespaceOperator):
         if name not in hook.list_namespaces():
             if not _is_retry(context):
                 message = f"There is no namespace {name!r}; nothing was deleted."
-                act_on_missing(self.if_missing, message, self.log)
+                fail_or_skip(self.if_missing, message)
                 return False
             self.log.info("The namespace %r is gone; an earlier try may have deleted it.", name)
         else:

@@ -7,10 +7,10 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import XComArg
 
+from airflow_provider_upstash_vector.airflow_errors import fail_or_skip
 from airflow_provider_upstash_vector.bulk.operations.update import OnMissing, Update
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
-from airflow_provider_upstash_vector.operators.base.arguments import literal_mode, optional_text
-from airflow_provider_upstash_vector.operators.base.missing import act_on_missing, check_on_missing
+from airflow_provider_upstash_vector.operators.base.arguments import literal_choice, literal_mode, optional_text
 from airflow_provider_upstash_vector.operators.base.one_vector import OneVectorOperator
 
 
@@ -52,7 +52,7 @@ class UpdateVectorOperator(OneVectorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_on_missing(on_missing, "on_missing")
+        literal_choice(on_missing, "on_missing", "ignore", "fail", "skip")
         literal_mode(metadata_update_mode)  # a wrong one fails when the DAG is parsed
         self.metadata_update_mode = metadata_update_mode
         self.on_missing = on_missing
@@ -67,7 +67,7 @@ class UpdateVectorOperator(OneVectorOperator):
 
     def handle_missing(self, message: str) -> None:
         """Warn, fail or skip, as ``on_missing`` says."""
-        act_on_missing(self.on_missing, message, self.log)
+        fail_or_skip(self.on_missing, message)
 
     @property
     def _mode(self) -> str | None:

@@ -6,12 +6,14 @@ from airflow_provider_upstash_vector.operators.bulk import (
     BulkUpsertVectorsOperator,
 )
 from airflow_provider_upstash_vector.operators.delete import DeleteVectorsOperator
+from airflow_provider_upstash_vector.operators.fetch import FetchVectorsOperator
 from airflow_provider_upstash_vector.operators.namespaces import (
     DeleteNamespaceOperator,
     ListNamespacesOperator,
     RenameNamespaceOperator,
     ResetNamespaceOperator,
 )
+from airflow_provider_upstash_vector.operators.query import QueryVectorsOperator
 from airflow_provider_upstash_vector.operators.update import UpdateVectorOperator
 from airflow_provider_upstash_vector.operators.upsert import UpsertVectorOperator
 
@@ -21,7 +23,9 @@ __all__ = [
     "BulkUpsertVectorsOperator",
     "DeleteNamespaceOperator",
     "DeleteVectorsOperator",
+    "FetchVectorsOperator",
     "ListNamespacesOperator",
+    "QueryVectorsOperator",
     "RenameNamespaceOperator",
     "ResetNamespaceOperator",
     "UpdateVectorOperator",

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_upstash_vector.client import Field
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     DeleteVectorsOperator,
+    QueryVectorsOperator,
     UpdateVectorOperator,
     UpsertVectorOperator,
 )
@@ -31,6 +33,7 @@ OPERATORS: dict[str, tuple[type[Any], dict[str, Any]]] = {
     ),
     "upsert": (UpsertVectorOperator, {"vector_id": "a", "vector": [1, 1], "wait_until_indexed": True}),
     "delete": (DeleteVectorsOperator, {"prefix": "a", "max_delete": None, "wait_until_indexed": True}),
+    "query": (QueryVectorsOperator, {"vector": [1, 1], "filter": Field("a").missing()}),
     "sensor": (UpstashVectorIndexReadySensor, {"vector_id": "a"}),
 }
 

@@ -34,7 +34,9 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpsertVectorsOperator,
     DeleteNamespaceOperator,
     DeleteVectorsOperator,
+    FetchVectorsOperator,
     ListNamespacesOperator,
+    QueryVectorsOperator,
     RenameNamespaceOperator,
     ResetNamespaceOperator,
     UpdateVectorOperator,
@@ -356,6 +358,8 @@ def test_every_stop_reason_is_in_the_catalogue() -> None:
         ("namespaces.md", ResetNamespaceOperator),
         ("namespaces.md", DeleteNamespaceOperator),
         ("namespaces.md", RenameNamespaceOperator),
+        ("query.md", QueryVectorsOperator),
+        ("query.md", FetchVectorsOperator),
         ("sensor.md", UpstashVectorIndexReadySensor),
     ],
 )

@@ -17,6 +17,8 @@ from airflow.serialization import serialized_objects
 from airflow_provider_upstash_vector import get_provider_info
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    FetchVectorsOperator,
+    QueryVectorsOperator,
     UpdateVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
@@ -111,7 +113,9 @@ PUBLIC = {
         "BulkUpsertVectorsOperator",
         "DeleteNamespaceOperator",
         "DeleteVectorsOperator",
+        "FetchVectorsOperator",
         "ListNamespacesOperator",
+        "QueryVectorsOperator",
         "RenameNamespaceOperator",
         "ResetNamespaceOperator",
         "UpdateVectorOperator",
@@ -196,6 +200,8 @@ def test_a_serialized_dag_has_the_public_paths_of_its_tasks() -> None:
         UpdateVectorOperator.partial(task_id="mapped", data="x").expand(vector_id=["a", "b"])
         BulkUpdateVectorsOperator(task_id="bulk", rows=["rows.jsonl"])
         UpstashVectorIndexReadySensor(task_id="sensor")
+        QueryVectorsOperator(task_id="query", data="x")
+        FetchVectorsOperator.partial(task_id="fetch").expand(prefix=["a", "b"])
 
         @task.upstash_vector_bulk_update
         def decorated() -> list[dict[str, Any]]:
@@ -207,6 +213,8 @@ def test_a_serialized_dag_has_the_public_paths_of_its_tasks() -> None:
         "mapped": f"{PACKAGE}.operators.upstash_vector.UpdateVectorOperator",
         "bulk": f"{PACKAGE}.operators.upstash_vector.BulkUpdateVectorsOperator",
         "sensor": f"{PACKAGE}.sensors.upstash_vector.UpstashVectorIndexReadySensor",
+        "query": f"{PACKAGE}.operators.upstash_vector.QueryVectorsOperator",
+        "fetch": f"{PACKAGE}.operators.upstash_vector.FetchVectorsOperator",
         "decorated": f"{PACKAGE}.decorators.upstash_vector.BulkUpdateVectorsDecoratedOperator",
     }
 
@@ -231,7 +239,14 @@ def test_a_moved_class_can_be_pickled_and_its_methods_have_source(kind: Any) -> 
     assert "def execute" in inspect.getsource(kind.execute)
 
 
-ARGUMENTS = {"vector_id": "a", "rows": ["rows.jsonl"], "upstash_vector_conn_id": "c", "first_check_seconds": 1.0}
+ARGUMENTS = {
+    "vector_id": "a",
+    "data": "x",
+    "ids": "a",
+    "rows": ["rows.jsonl"],
+    "upstash_vector_conn_id": "c",
+    "first_check_seconds": 1.0,
+}
 ATTRIBUTES = {"dry_run": "_dry_run"}  # `dry_run` is a method of every operator
 
 
@@ -252,6 +267,8 @@ def own_arguments(kind: Any) -> dict[str, Any]:
     [
         (UpdateVectorOperator, {"task_id": "t"}),
         (BulkUpdateVectorsOperator, {"task_id": "t"}),
+        (QueryVectorsOperator, {"task_id": "t"}),
+        (FetchVectorsOperator, {"task_id": "t"}),
         (UpstashVectorIndexReadySensor, {"task_id": "t"}),
         (UpstashVectorTrigger, {}),
     ],

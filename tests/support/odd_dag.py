@@ -18,6 +18,8 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkDeleteVectorsOperator,
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
+    FetchVectorsOperator,
+    QueryVectorsOperator,
     UpdateVectorOperator,
     UpsertVectorOperator,
 )
@@ -30,12 +32,20 @@ BULK_OPERATORS: tuple[Any, ...] = (
     BulkUpsertVectorsOperator,
     BulkDeleteVectorsOperator,
 )
+READERS: tuple[Any, ...] = (QueryVectorsOperator, FetchVectorsOperator)
 OPERATORS: tuple[Any, ...] = (
     UpdateVectorOperator,
     UpsertVectorOperator,
     *BULK_OPERATORS,
+    *READERS,
     UpstashVectorIndexReadySensor,
 )
+REQUIRED: dict[Any, str] = {
+    **dict.fromkeys(BULK_OPERATORS, "rows"),
+    QueryVectorsOperator: "data",
+    FetchVectorsOperator: "ids",
+}
+CHECKED = {"top_k", "filter", "prefix"}  # when the DAG is parsed, the last with ids
 DECORATORS: tuple[Any, ...] = (
     upstash_vector_update_task,
     upstash_vector_bulk_update_task,
@@ -48,18 +58,19 @@ def templated_arguments(operator: Any) -> dict[str, bool]:
     """Return the arguments that are templates, and whether the DAG is parsed with any value of them."""
     options = option_types(operator.options_type) if operator in BULK_OPERATORS else {}
     names = [field.removeprefix("_") for field in operator.template_fields]
-    return {name: name == "namespace" or name not in options for name in names}
+    return {name: name == "namespace" or name not in {*options, *CHECKED} for name in names}
 
 
 def add_tasks(operator: Any, number: int, value: Any) -> None:
     """Add tasks with ``value`` in a field, written in the DAG in every way."""
-    required = "rows" if operator in BULK_OPERATORS else "vector_id"
+    required = REQUIRED.get(operator, "vector_id")
     field, accepts_any = [*templated_arguments(operator).items()][number % len(operator.template_fields)]
     others = {} if field == required else {required: "a"}
     if accepts_any:
         operator(task_id=f"{operator.__name__}_{number}", **others, **{field: value})
     name = f"{operator.__name__}_{number}_mapped"
-    operator.partial(task_id=f"{name}_0", **others, **{field: value}).expand(poke_interval=[1, 2])
+    expanded = {"include_data": [True, False]} if operator in READERS else {"poke_interval": [1, 2]}
+    operator.partial(task_id=f"{name}_0", **others, **{field: value}).expand(**expanded)
     operator.partial(task_id=f"{name}_1", **others).expand(**{field: [value, value]})
     operator.partial(task_id=f"{name}_2", **others).expand_kwargs([{field: value}, {field: "a"}])
 

@@ -188,6 +188,25 @@ def test_a_retry_finds_a_namespace_as_the_lost_response_left_it(
     assert (server.requests["delete-namespace"], server.requests["rename-namespace"]) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("params", "branch"),
+    [
+        ({"vector": [3, 1]}, "read_nearest"),
+        ({"genre": "x' OR 'a' = 'a"}, "report_none"),
+        ({"since": 2000}, "report_none"),
+    ],
+)
+def test_example_query(airflow_home: AirflowHome, movies: Any, params: dict[str, Any], branch: str) -> None:
+    run = run_file(airflow_home, "example_query.py", params)
+    assert run.state == "success"
+    ran = {task for (task, _), state in run.tasks.items() if state == "success"}
+    assert ran == {"query", "choose", branch}
+    if branch == "read_nearest":
+        xcoms = airflow_home.xcoms("example_query", run.run_id)
+        metadata = {"genre": "drama", "year": 1999}
+        assert _stored(xcoms["read_nearest", -1]) == [{"id": "movie-3", "metadata": metadata, "data": "old"}]
+
+
 @pytest.mark.parametrize("kind", ["plain", "native"])
 def test_options_are_templates_in_every_kind_of_task(
     airflow_home: AirflowHome, server: DevServer, movies: Any, kind: str

@@ -67,6 +67,7 @@ class Checkpoint:
     completed_at: float = 0.0  # when the last row was completed, seconds since 1970
     retries: int = 0
     bytes_sent: int = 0
+    reads: int = 0  # requests that read, of all runs
     seconds: float = 0.0
     throttled_seconds: float = 0.0
     namespaces: dict[str, int] = field(default_factory=dict)
@@ -115,7 +116,7 @@ _CONVERTED = {"outcomes_above_watermark", "counts_below_watermark", "namespaces"
 # the types of the fields that are stored as they are
 _PLAIN_FIELDS = {field.name: str(field.type) for field in fields(Checkpoint) if field.name not in _CONVERTED}
 # those that a checkpoint of this version may lack
-_LATER_FIELDS: dict[str, Any] = {"run": "", "finished": 0, "index": "", "completed_at": 0.0}
+_LATER_FIELDS: dict[str, Any] = {"run": "", "finished": 0, "index": "", "completed_at": 0.0, "reads": 0}
 
 
 def _checked(value: Any, kind: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from airflow.providers.common.compat.sdk import XComArg
 
-from airflow_provider_upstash_vector.operators.base.arguments import literal_mode
+from airflow_provider_upstash_vector.operators.base.arguments import literal_mode, refuse_template
 from airflow_provider_upstash_vector.operators.base.display import shown, shown_vector
 
 T = TypeVar("T")
@@ -22,6 +22,7 @@ def with_shown_arguments(mappable: T) -> T:
 
     def expand(self: Any, expand_input: Any, **options: Any) -> Any:
         literal_mode(self.kwargs.get("metadata_update_mode"))
+        refuse_template(self.kwargs.get("filter"))
         fields = {name.removeprefix("_") for name in self.operator_class.template_fields}
         self.kwargs.update(shown_arguments(self.kwargs, fields))
         names = None if "op_kwargs" in fields else fields

@@ -16,7 +16,7 @@ from airflow_provider_upstash_vector.client.models import NumbersLike, SparseLik
 from airflow_provider_upstash_vector.client.validation import vector_id as checked_id
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.lineage import WriteResult
-from airflow_provider_upstash_vector.operators.base.arguments import optional_text, rendered_value
+from airflow_provider_upstash_vector.operators.base.arguments import optional_text, place_of, rendered_value
 from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
 from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
 from airflow_provider_upstash_vector.operators.base.waiting import WaitUntilIndexedMixin
@@ -90,7 +90,7 @@ class OneVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperat
                 written, parts = self._write(hook, namespace)
                 rows = {namespace: written}
                 self.emit_lineage(context, WriteResult(host=hook.settings.endpoint.url, outcome=done, rows=rows))
-            place = f"namespace {namespace!r}" if namespace else "the default namespace"
+            place = place_of(namespace)
             if written:
                 present = ", ".join(self.described(part) for part, value in parts.items() if value is not None)
                 self.log.info("%s vector %r in %s: %s.", done.title(), str(self.vector_id), place, present)
@@ -114,5 +114,5 @@ class OneVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperat
             outcome = "rejected"
             raise
         finally:
-            metrics.emit_metrics(self.operation.name, {outcome: 1}, hook.request_stats)
+            metrics.emit_metrics(f"{self.operation.name}s", {outcome: 1}, hook.request_stats)
         return written, parts
