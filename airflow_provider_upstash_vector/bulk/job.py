@@ -117,6 +117,8 @@ class Job:
             await self._state.prepare()
             operation = self._options.operation(None)
             async with AsyncVectorClient(self._endpoint, policy=self._environment.policy) as client:
+                if self._options.check_index:
+                    operation.only_namespaces = await self._state.found_empty(client)
                 report, stop_reason = await check_rows(
                     self._source,
                     operation,
@@ -167,10 +169,12 @@ class Job:
         client = AsyncVectorClient(self._endpoint, policy=policy, max_connections=connections)
         await closing.enter_async_context(client)
         index = await self._state.checked_index(client) if options.check_index else None
+        operation = options.operation(index)
+        operation.only_namespaces = await self._state.found_empty(client)
         wait_queue = WorkerWaitQueue()
         prefetcher = open_prefetcher(self._source, self._state.first_number, wait_queue.wake)
         closing.push_async_callback(prefetcher.close)
-        reader = self._reader(prefetcher, options.operation(index))
+        reader = self._reader(prefetcher, operation)
         engine = self._engine(client, reader, wait_queue, budget, time.monotonic() if index else None)
         monitor = RunMonitor(
             engine,
