@@ -13,13 +13,21 @@ if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk.api import (
         delete,
         delete_async,
+        export,
         forget,
         update,
         update_async,
         upsert,
         upsert_async,
     )
-    from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, CheckpointInUse, Superseded
+    from airflow_provider_upstash_vector.bulk.errors import (
+        BulkJobFailed,
+        CheckpointInUse,
+        ExportFailed,
+        Superseded,
+    )
+    from airflow_provider_upstash_vector.bulk.exports.api import export_async
+    from airflow_provider_upstash_vector.bulk.exports.report import ExportReport
     from airflow_provider_upstash_vector.bulk.report import BulkReport
     from airflow_provider_upstash_vector.bulk.sources import InvalidRows
     from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore, FileCheckpoint
@@ -30,12 +38,16 @@ _LAZY_EXPORTS = {
     "CancelToken": "..cancellation",
     "BulkJobFailed": ".errors",
     "CheckpointInUse": ".errors",
+    "ExportFailed": ".errors",
+    "ExportReport": ".exports.report",
     "Superseded": ".errors",
     "CheckpointStore": ".tracking.checkpoint",
     "FileCheckpoint": ".tracking.checkpoint",
     "InvalidRows": ".sources",
     "delete": ".api",
     "delete_async": ".api",
+    "export": ".api",
+    "export_async": ".exports.api",
     "forget": ".api",
     "update": ".api",
     "update_async": ".api",
@@ -49,11 +61,15 @@ __all__ = [
     "CancelToken",
     "CheckpointInUse",
     "CheckpointStore",
+    "ExportFailed",
+    "ExportReport",
     "FileCheckpoint",
     "InvalidRows",
     "Superseded",
     "delete",
     "delete_async",
+    "export",
+    "export_async",
     "forget",
     "update",
     "update_async",

@@ -17,7 +17,7 @@ from airflow_provider_upstash_vector.bulk.sending.engine import Engine
 from airflow_provider_upstash_vector.bulk.sending.limits import RowLimit
 from airflow_provider_upstash_vector.bulk.sending.reader import RowReader
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
-from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
+from airflow_provider_upstash_vector.bulk.sources import AsyncSource, ExportRows, Source
 from airflow_provider_upstash_vector.bulk.tracking.budget import BudgetStore
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint, CheckpointStore
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import (
@@ -171,9 +171,13 @@ class RunState:
     async def found_empty(self, client: AsyncVectorClient) -> frozenset[str] | None:
         """Return the only namespaces that rows may have, which were empty before the first row; any if ``None``.
 
-        Raises :class:`BulkJobFailed` if one is not. A run that resumes would find its own rows, and does not ask.
+        Raises :class:`BulkJobFailed` if one is not, and ``InvalidRows`` for an export of another kind of index. A
+        run that resumes would find its own rows, and does not ask whether namespaces are empty.
         """
-        names = self._options.empty_namespaces()
+        manifest = self._source.manifest if isinstance(self._source, ExportRows) else None
+        if manifest:
+            manifest.check_index(await client.info())
+        names = self._options.empty_namespaces(manifest.names if manifest else None)
         if names is None or self.before.found_empty:
             return names
         if (name := await first_not_empty(client, sorted(names))) is not None:

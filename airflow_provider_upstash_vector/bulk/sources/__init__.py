@@ -21,10 +21,12 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
     SourceRow,
     Unreadable,
 )
+from airflow_provider_upstash_vector.bulk.sources.exports import ExportRows
 from airflow_provider_upstash_vector.bulk.sources.field_names import FieldNames
 from airflow_provider_upstash_vector.bulk.sources.files import FileRows
 from airflow_provider_upstash_vector.bulk.sources.formats import Format
 from airflow_provider_upstash_vector.bulk.sources.iterables import AsyncIterableRows, IterableRows, SequenceRows
+from airflow_provider_upstash_vector.bulk.sources.manifest import read_manifest
 from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFiles
 from airflow_provider_upstash_vector.bulk.sources.paths import FindPaths, are_paths, found_files, local_paths
 from airflow_provider_upstash_vector.bulk.sources.tables import is_table, table_rows
@@ -36,6 +38,7 @@ __all__ = [
     "MAX_ROW_BYTES",
     "PENDING",
     "AsyncSource",
+    "ExportRows",
     "FieldNames",
     "FindPaths",
     "Format",
@@ -66,11 +69,17 @@ def open_source(
 ) -> Source | AsyncSource:
     """Return the source for ``rows``: paths, URIs and globs of files, a table, a list, or any iterable.
 
+    The path of an export's manifest stands for the export.
+
     Raises :class:`InvalidRows` if it is none of these, a file is missing or ``own``, or a table or Parquet file
     has no id column; that a CSV file has none shows when it is read.
     """
     if are_paths(rows):
-        return FileRows(found_files(rows, find_paths, own), names.by_name(), shard, format, delimiter)
+        files = found_files(rows, find_paths, own)
+        manifest = read_manifest(files[0]) if len(files) == 1 else None
+        if manifest is not None:
+            return ExportRows(files[0], manifest, names.by_name(), shard, own)
+        return FileRows(files, names.by_name(), shard, format, delimiter)
     if is_table(rows):
         return table_rows(rows, names.by_name(), shard)
     if isinstance(rows, AsyncIterable):
