@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Protocol
 
 import orjson
 
+from airflow_provider_upstash_vector.bulk.exports import arrow_columns
 from airflow_provider_upstash_vector.bulk.exports.options import ExportOptions
 from airflow_provider_upstash_vector.bulk.sources.extras import pyarrow
 from airflow_provider_upstash_vector.bulk.sources.formats import zstd
@@ -93,8 +94,7 @@ class _ParquetPart:
         if "vectors" in options.include and index.index_type != "SPARSE":
             fields.append(("vector", arrow.list_(arrow.float32(), index.dimension)))
         if "vectors" in options.include and index.index_type != "DENSE":
-            parts = [("indices", arrow.list_(arrow.int32())), ("values", arrow.list_(arrow.float32()))]
-            fields.append(("sparse_vector", arrow.struct(parts)))
+            fields.append(("sparse_vector", arrow_columns.sparse_type()))
         fields += [(name, arrow.string()) for name in ("metadata", "data") if name in options.include]
         self._schema = arrow.schema(fields)
         texts = [name for name, kind in fields if kind == arrow.string()]
@@ -103,7 +103,7 @@ class _ParquetPart:
         )
 
     def add(self, vectors: Vectors) -> None:
-        columns = [self._column(field, vectors) for field in self._schema]
+        columns = [self._column(name, vectors) for name in self._schema.names]
         batch = self._arrow.RecordBatch.from_arrays(columns, schema=self._schema)
         self._batches.append(batch)
         self.size += batch.nbytes
@@ -115,32 +115,23 @@ class _ParquetPart:
         self._batches.clear()
         self._writer.write_table(table, row_group_size=table.num_rows)
 
-    def _column(self, field: Any, vectors: Vectors) -> Any:
-        if field.name == "vector":
-            return self._dense(field.type, vectors)
-        if field.name == "namespace":
-            return self._arrow.array([self._namespace] * len(vectors), field.type)
-        values = [vector.get(_FIELDS.get(field.name, field.name)) for vector in vectors]
-        if field.name == "metadata":
-            values = [None if value is None else json_of(value).decode() for value in values]
-        return self._arrow.array(values, field.type)
+    def _column(self, name: str, vectors: Vectors) -> Any:
+        values = [vector.get(_FIELDS.get(name, name)) for vector in vectors]
+        if name == "vector":
+            self._check_dimensions(vectors, values)
+            return arrow_columns.dense_vectors(values, self._dimension)
+        if name == "sparse_vector":
+            return arrow_columns.sparse_vectors(values)
+        if name == "namespace":
+            values = [self._namespace] * len(vectors)
+        encode = json_of if name == "metadata" else str.encode
+        return arrow_columns.texts([None if value is None else encode(value) for value in values])
 
-    def _dense(self, kind: Any, vectors: Vectors) -> Any:
-        import numpy as np  # noqa: PLC0415 - as pyarrow
-
-        values = [vector.get("vector") for vector in vectors]
+    def _check_dimensions(self, vectors: Vectors, values: Sequence[Any]) -> None:
         for vector, numbers in zip(vectors, values, strict=True):
             if numbers is not None and len(numbers) != self._dimension:
                 sizes = f"{plural(len(numbers), 'dimension')}, but the index has {self._dimension:,}"
                 raise InvalidResponse(f"the vector {vector['id'][:100]!r} has {sizes}")
-        if None in values:
-            return self._arrow.array(values, kind)
-        flat = np.array(values, dtype=np.float32).ravel()
-        # arrow.array() would import pandas, which takes seconds
-        numbers = self._arrow.Array.from_buffers(
-            self._arrow.float32(), flat.size, [None, self._arrow.py_buffer(flat)]
-        )
-        return self._arrow.FixedSizeListArray.from_arrays(numbers, self._dimension)
 
     def close(self) -> None:
         if self._batches:
