@@ -143,7 +143,7 @@ class UpdateVectorOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOpe
             outcome = "rejected"
             raise
         finally:
-            metrics.emit_metrics(Update.name, {outcome: 1}, hook.request_stats)
+            metrics.emit_metrics("updates", {outcome: 1}, hook.request_stats)
         present = [name for name, value in parts.items() if value is not None]
         return updated, ", ".join(present).replace("metadata", f"metadata ({(mode or 'OVERWRITE').upper()})")
 
