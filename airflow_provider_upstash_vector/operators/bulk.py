@@ -11,8 +11,10 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, Context, X
 from airflow_provider_upstash_vector.bulk.operations.update import OnMissing, UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import IfNotEmpty, UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import VectorRowOptions
+from airflow_provider_upstash_vector.bulk.sources.manifest import is_manifest
 from airflow_provider_upstash_vector.operators.base.arguments import rendered_path
 from airflow_provider_upstash_vector.operators.base.bulk import BulkOperator
+from airflow_provider_upstash_vector.operators.base.display import unwrap
 from airflow_provider_upstash_vector.operators.base.options import check_literal_options, check_retries_resume
 
 if TYPE_CHECKING:
@@ -138,5 +140,5 @@ class BulkUpsertVectorsOperator(_VectorRowsOperator):
         self.request_timeout_seconds = request_timeout_seconds
         self.if_not_empty = if_not_empty
         check_literal_options(self)
-        if if_not_empty == "fail":
+        if if_not_empty == "fail" or (if_not_empty is None and is_manifest(unwrap(self.rows))):
             check_retries_resume(self.checkpoint)

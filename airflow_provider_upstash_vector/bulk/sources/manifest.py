@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, field
+from os import PathLike, fspath
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -94,6 +95,11 @@ class Manifest:
 
 
 _MANIFEST = TypeAdapter(Manifest)
+
+
+def is_manifest(rows: object) -> bool:
+    """Return whether rows are a path that an export's manifest has, as far as that is known without reading it."""
+    return isinstance(rows, str | PathLike) and fspath(rows).endswith(f"/{MANIFEST_NAME}")
 
 
 def read_manifest(path: OpenablePath) -> Manifest | None:

@@ -40,8 +40,9 @@ def check_retries_resume(checkpoint: object) -> None:
     if not value or (value == "auto" and get_base_airflow_version_tuple() < _TASK_STATE_SINCE):
         reason = "is not kept between tries" if value else "is not set"
         raise ValueError(
-            'if_not_empty="fail" needs a checkpoint that a retry resumes from, or it would find its own rows, but '
-            f'checkpoint={value!r} {reason}: set checkpoint to a path, or if_not_empty="merge"'
+            'if_not_empty="fail", the default for an export, needs a checkpoint that a retry resumes from, or it '
+            f"would find its own rows, but checkpoint={value!r} {reason}: set checkpoint to a path, or "
+            'if_not_empty="merge"'
         )
 
 
