@@ -17,6 +17,7 @@ from airflow.serialization import serialized_objects
 from airflow_provider_upstash_vector import get_provider_info
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    ExportVectorsOperator,
     UpdateVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
@@ -182,6 +183,7 @@ def test_a_serialized_dag_has_the_public_paths_of_its_tasks() -> None:
         UpdateVectorOperator.partial(task_id="mapped", data="x").expand(vector_id=["a", "b"])
         BulkUpdateVectorsOperator(task_id="bulk", rows=["rows.jsonl"])
         UpstashVectorIndexReadySensor(task_id="sensor")
+        ExportVectorsOperator(task_id="export", path="e")
 
         @task.upstash_vector_bulk_update
         def decorated() -> list[dict[str, Any]]:
@@ -192,6 +194,7 @@ def test_a_serialized_dag_has_the_public_paths_of_its_tasks() -> None:
         "update": f"{PACKAGE}.operators.upstash_vector.UpdateVectorOperator",
         "mapped": f"{PACKAGE}.operators.upstash_vector.UpdateVectorOperator",
         "bulk": f"{PACKAGE}.operators.upstash_vector.BulkUpdateVectorsOperator",
+        "export": f"{PACKAGE}.operators.upstash_vector.ExportVectorsOperator",
         "sensor": f"{PACKAGE}.sensors.upstash_vector.UpstashVectorIndexReadySensor",
         "decorated": f"{PACKAGE}.decorators.upstash_vector.BulkUpdateVectorsDecoratedOperator",
     }
@@ -217,7 +220,13 @@ def test_a_moved_class_can_be_pickled_and_its_methods_have_source(kind: Any) -> 
     assert "def execute" in inspect.getsource(kind.execute)
 
 
-ARGUMENTS = {"vector_id": "a", "rows": ["rows.jsonl"], "upstash_vector_conn_id": "c", "first_check_seconds": 1.0}
+ARGUMENTS = {
+    "vector_id": "a",
+    "rows": ["rows.jsonl"],
+    "path": "e",
+    "upstash_vector_conn_id": "c",
+    "first_check_seconds": 1.0,
+}
 ATTRIBUTES = {"dry_run": "_dry_run"}  # `dry_run` is a method of every operator
 
 
@@ -238,6 +247,7 @@ def own_arguments(kind: Any) -> dict[str, Any]:
     [
         (UpdateVectorOperator, {"task_id": "t"}),
         (BulkUpdateVectorsOperator, {"task_id": "t"}),
+        (ExportVectorsOperator, {"task_id": "t"}),
         (UpstashVectorIndexReadySensor, {"task_id": "t"}),
         (UpstashVectorTrigger, {}),
     ],

@@ -101,9 +101,10 @@ def test_the_manifest_says_what_there_is(
 
 def test_what_is_included(server: DevServer, endpoint: Endpoint, tmp_path: Path) -> None:
     write(server, [{"id": "a1", "vector": [1, 1], "metadata": {"a": 1}, "data": "x"}, *vectors(3)])
-    for format in ("jsonl", "parquet"):
+    formats: list[Any] = ["jsonl", "parquet"]
+    for format in formats:
         folder = tmp_path / format
-        report = bulk.export(folder, endpoint, prefix="a", include=["data"], format=format, **QUIET)  # type: ignore[arg-type]
+        report = bulk.export(folder, endpoint, prefix="a", include=["data"], format=format, **QUIET)
         assert (report.rows, report.changed_meanwhile) == (1, False)
     (path,) = (tmp_path / "jsonl").glob("*.jsonl")
     assert json.loads(path.read_text()) == {"id": "a1", "namespace": "", "data": "x"}
@@ -173,7 +174,8 @@ def test_an_export_that_failed_resumes(server: DevServer, endpoint: Endpoint, tm
 
 def test_a_stopped_export_has_a_report_and_resumes(server: DevServer, endpoint: Endpoint, tmp_path: Path) -> None:
     write(server, vectors(100))
-    for arguments, reason in (({"time_limit_seconds": 0.5}, "time_limit"), ({}, "cancelled")):
+    cases: list[tuple[dict[str, Any], str]] = [({"time_limit_seconds": 0.5}, "time_limit"), ({}, "cancelled")]
+    for arguments, reason in cases:
         server.faults.add(*after(3, Fault(kind="slow", seconds=60, command="range")))
         token = bulk.CancelToken()
         if not arguments:
@@ -247,10 +249,11 @@ def test_a_restore_refuses_what_does_not_fit(server: DevServer, endpoint: Endpoi
     write(server, vectors(5))
     bulk.export(tmp_path, endpoint, **QUIET)
     path = tmp_path / "manifest.json"
+    changes: list[dict[str, Any]] = [{}, {"check_index": False}, {"dry_run": True}]
     for spec in ({"dimension": 3}, {"dimension": 2, "similarity": "EUCLIDEAN"}, {"index_type": "SPARSE"}):
-        with DevServer(**spec) as other:  # type: ignore[arg-type]
+        with DevServer(**spec) as other:
             target = Endpoint.of(other.url, other.token)
-            for arguments in ({}, {"check_index": False}, {"dry_run": True}):
+            for arguments in changes:
                 with pytest.raises(bulk.InvalidRows, match=r"the export is of an index of .* DENSE 2 COSINE"):
                     bulk.upsert(path, target, **arguments, **QUIET)
             assert not other.requests["upsert"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,8 +71,8 @@ def check(folder: Path) -> None:
     assert manifest is not None
     assert {item.namespace: item.rows for item in manifest.namespaces} == ROWS
     assert not manifest.changed_meanwhile
-    source = open_source(str(folder / MANIFEST_NAME), FieldNames())
-    rows = [row for row, _, _ in source.rows(0)]  # type: ignore[union-attr, misc]
+    source: Any = open_source(str(folder / MANIFEST_NAME), FieldNames())
+    rows = [row for row, _, _ in source.rows(0)]
     found = sorted((row["namespace"], int(row["id"][1:])) for row in rows)
     assert found == sorted((namespace, n) for namespace, count in ROWS.items() for n in range(count))
     parts = {part.name for item in manifest.namespaces for part in item.parts}
