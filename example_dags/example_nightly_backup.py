@@ -22,7 +22,7 @@ with DAG(
     params={"folder": Param("s3://backups/movies", type="string", minLength=1)},
     doc_md=__doc__,
     tags=["example", "upstash-vector"],
-):
+) as backup:
     ExportVectorsOperator(
         task_id="export",
         path="{{ params.folder }}/{{ run_id | replace(':', '') }}",
@@ -40,7 +40,7 @@ with DAG(
     },
     doc_md=__doc__,
     tags=["example", "upstash-vector"],
-):
+) as restore:
     BulkUpsertVectorsOperator(
         task_id="restore",
         rows="{{ params.manifest }}",

@@ -30,6 +30,7 @@ from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
+    ExportVectorsOperator,
     UpdateVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
@@ -339,6 +340,7 @@ def test_every_stop_reason_is_in_the_catalogue() -> None:
         ("update-vector.md", UpdateVectorOperator),
         ("bulk-update.md", BulkUpdateVectorsOperator),
         ("bulk-upsert.md", BulkUpsertVectorsOperator),
+        ("back-up-and-restore.md", ExportVectorsOperator),
         ("sensor.md", UpstashVectorIndexReadySensor),
     ],
 )
