@@ -130,7 +130,13 @@ class ExportJob:
         if state is not None and state.id == manifest.id:
             await in_thread(self._target.clean, manifest)
             return True
-        if self._environment.owner and manifest.owner == self._environment.owner:
+        options = self._options
+        same = (manifest.format, manifest.prefix, manifest.include) == (
+            options.format,
+            options.prefix,
+            options.include,
+        )
+        if same and self._environment.owner and manifest.owner == self._environment.owner:
             self._environment.log.info(
                 "An earlier try finished the export at %s. To export again, delete %s, or use another path.",
                 manifest.finished_at,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_upstash_vector.bulk.exports.target import STATE_NAME
-from airflow_provider_upstash_vector.bulk.sources import FieldNames, open_source
+from airflow_provider_upstash_vector.bulk.sources import PENDING, FieldNames, open_source
 from airflow_provider_upstash_vector.bulk.sources.manifest import MANIFEST_NAME, read_manifest
 from airflow_provider_upstash_vector.dev_server import DevServer
 from tests.support.stored_vectors import write
@@ -72,7 +72,7 @@ def check(folder: Path) -> None:
     assert {item.namespace: item.rows for item in manifest.namespaces} == ROWS
     assert not manifest.changed_meanwhile
     source: Any = open_source(str(folder / MANIFEST_NAME), FieldNames())
-    rows = [row for row, _, _ in source.rows(0)]
+    rows = [read[0] for read in source.rows(0) if read is not PENDING]
     found = sorted((row["namespace"], int(row["id"][1:])) for row in rows)
     assert found == sorted((namespace, n) for namespace, count in ROWS.items() for n in range(count))
     parts = {part.name for item in manifest.namespaces for part in item.parts}
