@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk.api import (
         delete,
         delete_async,
+        export,
         forget,
         update,
         update_async,
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk.errors import (
         BulkJobFailed,
         CheckpointInUse,
+        ExportFailed,
         Superseded,
         TooManyMatches,
     )
+    from airflow_provider_upstash_vector.bulk.exports.api import export_async
+    from airflow_provider_upstash_vector.bulk.exports.report import ExportReport
     from airflow_provider_upstash_vector.bulk.report import BulkReport
     from airflow_provider_upstash_vector.bulk.selected import delete_selected, delete_selected_async
     from airflow_provider_upstash_vector.bulk.sources import InvalidRows
@@ -36,6 +40,8 @@ _LAZY_EXPORTS = {
     "CancelToken": "..cancellation",
     "BulkJobFailed": ".errors",
     "CheckpointInUse": ".errors",
+    "ExportFailed": ".errors",
+    "ExportReport": ".exports.report",
     "Superseded": ".errors",
     "TooManyMatches": ".errors",
     "CheckpointStore": ".tracking.checkpoint",
@@ -45,6 +51,8 @@ _LAZY_EXPORTS = {
     "delete_async": ".api",
     "delete_selected": ".selected",
     "delete_selected_async": ".selected",
+    "export": ".api",
+    "export_async": ".exports.api",
     "forget": ".api",
     "update": ".api",
     "update_async": ".api",
@@ -58,6 +66,8 @@ __all__ = [
     "CancelToken",
     "CheckpointInUse",
     "CheckpointStore",
+    "ExportFailed",
+    "ExportReport",
     "FileCheckpoint",
     "InvalidRows",
     "Superseded",
@@ -66,6 +76,8 @@ __all__ = [
     "delete_async",
     "delete_selected",
     "delete_selected_async",
+    "export",
+    "export_async",
     "forget",
     "update",
     "update_async",

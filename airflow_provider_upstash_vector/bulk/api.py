@@ -13,7 +13,8 @@ from contextvars import copy_context
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast, get_type_hints
 
-from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
+from airflow_provider_upstash_vector.bulk.errors import RunFailed
+from airflow_provider_upstash_vector.bulk.exports.api import export_async
 from airflow_provider_upstash_vector.bulk.operations.delete import DeleteArguments, DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateArguments, UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertArguments, UpsertOptions
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 _ARGUMENTS = re.compile(r":param arguments: .*")
 
 P = ParamSpec("P")
+T = TypeVar("T")
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 
@@ -204,7 +206,7 @@ def forget(checkpoint: PathLike | CheckpointStore, find_paths: FindPaths = local
         clear_checkpoint(store)
 
 
-def _run_in_thread(job: Coroutine[Any, Any, BulkReport], cancel_token: CancelToken) -> BulkReport:
+def _run_in_thread(job: Coroutine[Any, Any, T], cancel_token: CancelToken) -> T:
     """Run ``job`` in another thread, and wait for it.
 
     If the wait is interrupted, cancel the run, and raise the interruption when nothing is in flight; its cause is
@@ -214,7 +216,7 @@ def _run_in_thread(job: Coroutine[Any, Any, BulkReport], cancel_token: CancelTok
     main thread: while an outcome is being recorded, or in a callback whose errors asyncio only logs. Also, this
     thread may already have a loop.
     """
-    done: Future[BulkReport] = Future()
+    done: Future[T] = Future()
 
     def work() -> None:
         try:
@@ -231,16 +233,16 @@ def _run_in_thread(job: Coroutine[Any, Any, BulkReport], cancel_token: CancelTok
             cancel_token.cancel()
             try:
                 log.warning("Interrupted when the run had finished: %s", done.result())
-            except BulkJobFailed as error:
+            except RunFailed as error:
                 log.warning("Interrupted: %s", error)
                 raise interruption from error
         raise
 
 
-def blocking(start: Callable[P, Coroutine[Any, Any, BulkReport]]) -> Callable[P, BulkReport]:
+def blocking(start: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
     """Return an async function as one that runs on an event loop of its own."""
 
-    def run(*args: P.args, **kwargs: P.kwargs) -> BulkReport:
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
         cancel_token = kwargs["cancel_token"] = kwargs.get("cancel_token") or CancelToken()
         return _run_in_thread(start(*args, **kwargs), cast("CancelToken", cancel_token))
 
@@ -250,5 +252,6 @@ def blocking(start: Callable[P, Coroutine[Any, Any, BulkReport]]) -> Callable[P,
 
 
 delete = blocking(delete_async)
+export = blocking(export_async)
 update = blocking(update_async)
 upsert = blocking(upsert_async)

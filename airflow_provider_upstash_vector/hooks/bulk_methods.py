@@ -15,7 +15,7 @@ _NAMESPACE = ":param namespace: for rows that set none"
 
 
 class _BulkMethod:
-    """A method whose arguments are those of the function in ``bulk`` that its name has, but for the endpoint."""
+    """A method with the arguments, but for the endpoint, of the function in ``bulk`` that its name has."""
 
     def __init__(self, method: Any) -> None:
         self._method = method
@@ -32,7 +32,8 @@ class _BulkMethod:
         own = inspect.signature(method).parameters
         parameters = dict(inspect.signature(run).parameters)
         del parameters["endpoint"]
-        parameters["namespace"] = own["namespace"].replace(annotation=str | None)
+        if "namespace" in parameters:
+            parameters["namespace"] = own["namespace"].replace(annotation=str | None)
         method.__signature__ = inspect.Signature([own["self"], *parameters.values()])
         method.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}
         texts = (
@@ -48,5 +49,5 @@ class _BulkMethod:
 
 
 def completed_on_use(method: AnyMethod) -> AnyMethod:
-    """Complete the signature and the docstring of a method ``bulk_…`` when it is first used."""
+    """Complete the signature and the docstring of a method of a bulk run when it is first used."""
     return cast("AnyMethod", _BulkMethod(method))

@@ -31,7 +31,13 @@ from airflow_provider_upstash_vector.hooks.object_storage import object_paths
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-    from airflow_provider_upstash_vector.bulk import BulkReport, CancelToken, CheckpointStore, FileCheckpoint
+    from airflow_provider_upstash_vector.bulk import (
+        BulkReport,
+        CancelToken,
+        CheckpointStore,
+        ExportReport,
+        FileCheckpoint,
+    )
     from airflow_provider_upstash_vector.bulk.api import (
         BulkDeleteArguments,
         BulkUpdateArguments,
@@ -277,19 +283,38 @@ class UpstashVectorHook(BaseHook):
                 log=self.log,
             )
 
+    @completed_on_use
+    def export(self, path: PathLike, **arguments: Any) -> ExportReport:
+        """Write all vectors of namespaces to files, from which ``bulk_upsert`` restores them; return the report.
+
+        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.export`. The path may be a
+        URI of any object store that Airflow supports. By default all namespaces are exported, not only that of the
+        connection.
+        """
+        from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - as below
+
+        defaults = self._run_defaults(arguments)  # whose errors name the connection
+        with naming_connection(self.upstash_vector_conn_id):
+            report: ExportReport = bulk.export(path, self.credentials, **defaults)
+        return report
+
     def _run_bulk(
         self, operation: str, rows: object, namespace: str | None, arguments: Mapping[str, Any]
     ) -> BulkReport:
         from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - most tasks do not need it
 
-        settings = self.settings  # whose errors name the connection
-        defaults = {"policy": settings.policy, "find_paths": object_paths, "log": self.log}
-        given = {name: value for name, value in arguments.items() if value is not None or name not in defaults}
+        given = self._run_defaults(arguments)  # whose errors name the connection
         with naming_connection(self.upstash_vector_conn_id):
             report: BulkReport = getattr(bulk, operation)(
-                rows, self.credentials, namespace=self.resolve_namespace(namespace), **{**defaults, **given}
+                rows, self.credentials, namespace=self.resolve_namespace(namespace), **given
             )
         return report
+
+    def _run_defaults(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a run, by default with the connection's policy and Airflow's object stores."""
+        defaults = {"policy": self.settings.policy, "find_paths": object_paths, "log": self.log}
+        given = {name: value for name, value in arguments.items() if value is not None or name not in defaults}
+        return {**defaults, **given}
 
     @staticmethod
     def open_checkpoint(path: PathLike, owner: str) -> FileCheckpoint:

@@ -10,11 +10,13 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, Context, X
 
 from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import OnMissing, UpdateOptions
-from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
+from airflow_provider_upstash_vector.bulk.operations.upsert import IfNotEmpty, UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import VectorRowOptions
+from airflow_provider_upstash_vector.bulk.sources.manifest import is_manifest
 from airflow_provider_upstash_vector.operators.base.arguments import rendered_path
 from airflow_provider_upstash_vector.operators.base.bulk import BulkOperator
-from airflow_provider_upstash_vector.operators.base.options import check_literal_options
+from airflow_provider_upstash_vector.operators.base.display import unwrap
+from airflow_provider_upstash_vector.operators.base.options import check_literal_options, check_retries_resume
 
 if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk import BulkReport
@@ -131,12 +133,16 @@ class BulkUpsertVectorsOperator(_VectorRowsOperator):
         *,
         max_rows_per_request: int | str | XComArg = UpsertOptions.max_rows_per_request,
         request_timeout_seconds: float | str | XComArg = UpsertOptions.request_timeout_seconds,
+        if_not_empty: IfNotEmpty | None = UpsertOptions.if_not_empty,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.max_rows_per_request = max_rows_per_request
         self.request_timeout_seconds = request_timeout_seconds
+        self.if_not_empty = if_not_empty
         check_literal_options(self)
+        if if_not_empty == "fail" or (if_not_empty is None and is_manifest(unwrap(self.rows))):
+            check_retries_resume(self.checkpoint)
 
 
 class BulkDeleteVectorsOperator(BulkOperator):

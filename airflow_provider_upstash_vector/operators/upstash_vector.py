@@ -5,17 +5,30 @@ from airflow_provider_upstash_vector.operators.bulk import (
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
 )
-from airflow_provider_upstash_vector.operators.delete import DeleteVectorsOperator
-from airflow_provider_upstash_vector.operators.fetch import FetchVectorsOperator
+from airflow_provider_upstash_vector.operators.delete import (
+    DeleteVectorsOperator,
+)
+from airflow_provider_upstash_vector.operators.export import (
+    ExportVectorsOperator,
+)
+from airflow_provider_upstash_vector.operators.fetch import (
+    FetchVectorsOperator,
+)
 from airflow_provider_upstash_vector.operators.namespaces import (
     DeleteNamespaceOperator,
     ListNamespacesOperator,
     RenameNamespaceOperator,
     ResetNamespaceOperator,
 )
-from airflow_provider_upstash_vector.operators.query import QueryVectorsOperator
-from airflow_provider_upstash_vector.operators.update import UpdateVectorOperator
-from airflow_provider_upstash_vector.operators.upsert import UpsertVectorOperator
+from airflow_provider_upstash_vector.operators.query import (
+    QueryVectorsOperator,
+)
+from airflow_provider_upstash_vector.operators.update import (
+    UpdateVectorOperator,
+)
+from airflow_provider_upstash_vector.operators.upsert import (
+    UpsertVectorOperator,
+)
 
 __all__ = [
     "BulkDeleteVectorsOperator",
@@ -23,6 +36,7 @@ __all__ = [
     "BulkUpsertVectorsOperator",
     "DeleteNamespaceOperator",
     "DeleteVectorsOperator",
+    "ExportVectorsOperator",
     "FetchVectorsOperator",
     "ListNamespacesOperator",
     "QueryVectorsOperator",

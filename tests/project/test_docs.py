@@ -34,6 +34,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpsertVectorsOperator,
     DeleteNamespaceOperator,
     DeleteVectorsOperator,
+    ExportVectorsOperator,
     FetchVectorsOperator,
     ListNamespacesOperator,
     QueryVectorsOperator,
@@ -360,6 +361,7 @@ def test_every_stop_reason_is_in_the_catalogue() -> None:
         ("namespaces.md", RenameNamespaceOperator),
         ("query.md", QueryVectorsOperator),
         ("query.md", FetchVectorsOperator),
+        ("back-up-and-restore.md", ExportVectorsOperator),
         ("sensor.md", UpstashVectorIndexReadySensor),
     ],
 )

@@ -17,6 +17,7 @@ from airflow.serialization import serialized_objects
 from airflow_provider_upstash_vector import get_provider_info
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    ExportVectorsOperator,
     FetchVectorsOperator,
     QueryVectorsOperator,
     UpdateVectorOperator,
@@ -41,6 +42,8 @@ PUBLIC = {
         "CancelToken",
         "CheckpointInUse",
         "CheckpointStore",
+        "ExportFailed",
+        "ExportReport",
         "FileCheckpoint",
         "InvalidRows",
         "Superseded",
@@ -49,6 +52,8 @@ PUBLIC = {
         "delete_async",
         "delete_selected",
         "delete_selected_async",
+        "export",
+        "export_async",
         "forget",
         "update",
         "update_async",
@@ -113,6 +118,7 @@ PUBLIC = {
         "BulkUpsertVectorsOperator",
         "DeleteNamespaceOperator",
         "DeleteVectorsOperator",
+        "ExportVectorsOperator",
         "FetchVectorsOperator",
         "ListNamespacesOperator",
         "QueryVectorsOperator",
@@ -202,6 +208,7 @@ def test_a_serialized_dag_has_the_public_paths_of_its_tasks() -> None:
         UpstashVectorIndexReadySensor(task_id="sensor")
         QueryVectorsOperator(task_id="query", data="x")
         FetchVectorsOperator.partial(task_id="fetch").expand(prefix=["a", "b"])
+        ExportVectorsOperator(task_id="export", path="e")
 
         @task.upstash_vector_bulk_update
         def decorated() -> list[dict[str, Any]]:
@@ -212,6 +219,7 @@ def test_a_serialized_dag_has_the_public_paths_of_its_tasks() -> None:
         "update": f"{PACKAGE}.operators.upstash_vector.UpdateVectorOperator",
         "mapped": f"{PACKAGE}.operators.upstash_vector.UpdateVectorOperator",
         "bulk": f"{PACKAGE}.operators.upstash_vector.BulkUpdateVectorsOperator",
+        "export": f"{PACKAGE}.operators.upstash_vector.ExportVectorsOperator",
         "sensor": f"{PACKAGE}.sensors.upstash_vector.UpstashVectorIndexReadySensor",
         "query": f"{PACKAGE}.operators.upstash_vector.QueryVectorsOperator",
         "fetch": f"{PACKAGE}.operators.upstash_vector.FetchVectorsOperator",
@@ -244,6 +252,7 @@ ARGUMENTS = {
     "data": "x",
     "ids": "a",
     "rows": ["rows.jsonl"],
+    "path": "e",
     "upstash_vector_conn_id": "c",
     "first_check_seconds": 1.0,
 }
@@ -269,6 +278,7 @@ def own_arguments(kind: Any) -> dict[str, Any]:
         (BulkUpdateVectorsOperator, {"task_id": "t"}),
         (QueryVectorsOperator, {"task_id": "t"}),
         (FetchVectorsOperator, {"task_id": "t"}),
+        (ExportVectorsOperator, {"task_id": "t"}),
         (UpstashVectorIndexReadySensor, {"task_id": "t"}),
         (UpstashVectorTrigger, {}),
     ],

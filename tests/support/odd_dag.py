@@ -18,6 +18,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkDeleteVectorsOperator,
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
+    ExportVectorsOperator,
     FetchVectorsOperator,
     QueryVectorsOperator,
     UpdateVectorOperator,
@@ -38,14 +39,16 @@ OPERATORS: tuple[Any, ...] = (
     UpsertVectorOperator,
     *BULK_OPERATORS,
     *READERS,
+    ExportVectorsOperator,
     UpstashVectorIndexReadySensor,
 )
 REQUIRED: dict[Any, str] = {
     **dict.fromkeys(BULK_OPERATORS, "rows"),
     QueryVectorsOperator: "data",
     FetchVectorsOperator: "ids",
+    ExportVectorsOperator: "path",
 }
-CHECKED = {"top_k", "filter", "prefix"}  # when the DAG is parsed, the last with ids
+CHECKED = {"top_k", "filter", "prefix", "time_limit_seconds"}  # when the DAG is parsed, prefix with ids
 DECORATORS: tuple[Any, ...] = (
     upstash_vector_update_task,
     upstash_vector_bulk_update_task,
@@ -70,6 +73,7 @@ def add_tasks(operator: Any, number: int, value: Any) -> None:
         operator(task_id=f"{operator.__name__}_{number}", **others, **{field: value})
     name = f"{operator.__name__}_{number}_mapped"
     expanded = {"include_data": [True, False]} if operator in READERS else {"poke_interval": [1, 2]}
+    expanded = {"page_size": [1, 2]} if operator is ExportVectorsOperator else expanded
     operator.partial(task_id=f"{name}_0", **others, **{field: value}).expand(**expanded)
     operator.partial(task_id=f"{name}_1", **others).expand(**{field: [value, value]})
     operator.partial(task_id=f"{name}_2", **others).expand_kwargs([{field: value}, {field: "a"}])

@@ -207,6 +207,21 @@ def test_example_query(airflow_home: AirflowHome, movies: Any, params: dict[str,
         assert _stored(xcoms["read_nearest", -1]) == [{"id": "movie-3", "metadata": metadata, "data": "old"}]
 
 
+def test_example_nightly_backup(airflow_home: AirflowHome, server: DevServer, movies: Any, tmp_path: Path) -> None:
+    dags = load_dags(airflow_home.dags / "example_nightly_backup.py")
+    run = DagRun(dags["example_nightly_backup"], {"folder": str(tmp_path)})
+    assert run.state == "success"
+    (report,) = map(_stored, airflow_home.xcoms("example_nightly_backup", run.run_id).values())
+    assert (report["rows"], report["finished"], report["changed_meanwhile"]) == (3, True, False)
+    conf = {"manifest": report["path"], "checkpoint": str(tmp_path / "checkpoint")}
+    assert DagRun(dags["example_restore"], conf).state == "failed"  # there is something
+    before = movies("movie-2")
+    server.clear()
+    assert movies("movie-2") is None
+    assert DagRun(dags["example_restore"], conf).state == "success"
+    assert movies("movie-2") == before
+
+
 @pytest.mark.parametrize("kind", ["plain", "native"])
 def test_options_are_templates_in_every_kind_of_task(
     airflow_home: AirflowHome, server: DevServer, movies: Any, kind: str

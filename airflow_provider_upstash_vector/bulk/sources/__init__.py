@@ -22,11 +22,13 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
     SourceRow,
     Unreadable,
 )
+from airflow_provider_upstash_vector.bulk.sources.exports import ExportRows
 from airflow_provider_upstash_vector.bulk.sources.field_names import FieldNames
 from airflow_provider_upstash_vector.bulk.sources.field_paths import rows_path
 from airflow_provider_upstash_vector.bulk.sources.files import FileRows
 from airflow_provider_upstash_vector.bulk.sources.formats import Format
 from airflow_provider_upstash_vector.bulk.sources.iterables import AsyncIterableRows, IterableRows, SequenceRows
+from airflow_provider_upstash_vector.bulk.sources.manifest import read_manifest
 from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFiles
 from airflow_provider_upstash_vector.bulk.sources.paths import FindPaths, are_paths, found_files, local_paths
 from airflow_provider_upstash_vector.bulk.sources.row_steps import (
@@ -43,6 +45,7 @@ __all__ = [
     "MAX_ROW_BYTES",
     "PENDING",
     "AsyncSource",
+    "ExportRows",
     "FieldNames",
     "FindPaths",
     "Format",
@@ -75,7 +78,8 @@ def open_source(
 ) -> Source | AsyncSource:
     """Return the source for ``rows``: paths, URIs and globs of files, a table, a list, or any iterable.
 
-    With ``rows_field``, they are in lists of that name: in a mapping, or in each of several, or in JSON.
+    With ``rows_field``, they are in lists of that name: in a mapping, or in each of several, or in JSON. The path
+    of an export's manifest stands for the export.
 
     Raises :class:`InvalidRows` if it is none of these, a file is missing or ``own``, or a table or Parquet file
     has no id column; that a CSV file has none shows when it is read.
@@ -83,6 +87,9 @@ def open_source(
     path, template = rows_path(rows_field), names.template()
     if are_paths(rows):
         files = found_files(rows, find_paths, own)
+        manifest = read_manifest(files[0]) if len(files) == 1 and not path else None
+        if manifest is not None:
+            return ExportRows(files[0], manifest, names.by_name(), shard, own)
         source: Source | AsyncSource = FileRows(files, names.by_name(), shard, format, delimiter, rows_path=path)
     elif is_table(rows):
         if path:

@@ -25,7 +25,7 @@ from airflow_provider_upstash_vector.operators.base.arguments import (
     rendered_path,
     rendered_value,
 )
-from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
+from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator, task_instance
 from airflow_provider_upstash_vector.operators.base.display import MAX_SHOWN_ITEMS, unwrap
 from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
 from airflow_provider_upstash_vector.operators.base.options import rendered_options
@@ -211,7 +211,7 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
         if path is None:
             return None
         if path != "auto":
-            return UpstashVectorHook.open_checkpoint(path, owner=_task_instance(context))
+            return UpstashVectorHook.open_checkpoint(path, owner=task_instance(context))
         store = self._task_state(context)
         if store is None:
             self.log.info("No checkpoint: this version of Airflow has no task state. Set checkpoint to a path.")
@@ -232,12 +232,7 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
 
     def _task_state(self, context: Context) -> TaskStateCheckpoint | None:
         state = context.get("task_state_store")
-        return None if state is None else TaskStateCheckpoint(state, self._operation, _task_instance(context))
-
-
-def _task_instance(context: Context) -> str:
-    ti: Any = context["ti"]
-    return f"{ti.dag_id} {ti.run_id} {ti.task_id} {ti.map_index}"
+        return None if state is None else TaskStateCheckpoint(state, self._operation, task_instance(context))
 
 
 def _airflow_error_from_rows(error: BaseException) -> AirflowException | None:
