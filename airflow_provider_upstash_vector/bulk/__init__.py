@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         upsert,
         upsert_async,
     )
+    from airflow_provider_upstash_vector.bulk.copying import copy, copy_async
     from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, CheckpointInUse, Superseded
     from airflow_provider_upstash_vector.bulk.report import BulkReport
     from airflow_provider_upstash_vector.bulk.sources import InvalidRows
@@ -34,6 +35,8 @@ _LAZY_EXPORTS = {
     "CheckpointStore": ".tracking.checkpoint",
     "FileCheckpoint": ".tracking.checkpoint",
     "InvalidRows": ".sources",
+    "copy": ".copying",
+    "copy_async": ".copying",
     "delete": ".api",
     "delete_async": ".api",
     "forget": ".api",
@@ -52,6 +55,8 @@ __all__ = [
     "FileCheckpoint",
     "InvalidRows",
     "Superseded",
+    "copy",
+    "copy_async",
     "delete",
     "delete_async",
     "forget",

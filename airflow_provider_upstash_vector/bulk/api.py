@@ -192,9 +192,13 @@ async def _run(
     arguments: dict[str, Any],
     missing_path: PathLike | None = None,
 ) -> BulkReport:
-    names = RunArguments.__annotations__.keys() & arguments.keys()
-    run_arguments = {name: arguments.pop(name) for name in names}
+    run_arguments = taken_run_arguments(arguments)
     return await run_async(options_type(**arguments), rows, endpoint, missing_path=missing_path, **run_arguments)
+
+
+def taken_run_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments that are those of :class:`RunArguments`, and leave the options."""
+    return {name: arguments.pop(name) for name in RunArguments.__annotations__.keys() & arguments.keys()}
 
 
 def forget(checkpoint: PathLike | CheckpointStore, find_paths: FindPaths = local_paths) -> None:
@@ -237,7 +241,9 @@ def _run_in_thread(job: Coroutine[Any, Any, BulkReport], cancel_token: CancelTok
         raise
 
 
-def _blocking(start: Callable[P, Coroutine[Any, Any, BulkReport]]) -> Callable[P, BulkReport]:
+def blocking(start: Callable[P, Coroutine[Any, Any, BulkReport]]) -> Callable[P, BulkReport]:
+    """Return an async function as one that runs on an event loop of its own."""
+
     def run(*args: P.args, **kwargs: P.kwargs) -> BulkReport:
         cancel_token = kwargs["cancel_token"] = kwargs.get("cancel_token") or CancelToken()
         return _run_in_thread(start(*args, **kwargs), cast("CancelToken", cancel_token))
@@ -247,6 +253,6 @@ def _blocking(start: Callable[P, Coroutine[Any, Any, BulkReport]]) -> Callable[P
     return run
 
 
-delete = _blocking(delete_async)
-update = _blocking(update_async)
-upsert = _blocking(upsert_async)
+delete = blocking(delete_async)
+update = blocking(update_async)
+upsert = blocking(upsert_async)

@@ -15,6 +15,7 @@ from airflow_provider_upstash_vector.bulk.sending.overwrite_check import Overwri
 from airflow_provider_upstash_vector.bulk.sending.prefetch import open_prefetcher
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sources import END, PENDING, AsyncSource, Source
+from airflow_provider_upstash_vector.bulk.sources.base import items_read
 from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow, OutcomeRecorder
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
@@ -73,6 +74,7 @@ async def check_rows(
         bytes_sent=size,
         seconds=time.monotonic() - started,
         throttled_seconds=0.0,
+        read=items_read(source),
     )
     return report, stop_reason
 

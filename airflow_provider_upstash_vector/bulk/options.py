@@ -155,14 +155,14 @@ class VectorRowOptions(BulkOptions):
 
 
 def option_types(options: type[BulkOptions]) -> dict[str, Any]:
-    """Return the type of each option."""
+    """Return the type of each option; those that a subclass fixes are none."""
     return _types(options)  # type: ignore[arg-type]  # of the class, mypy takes the __hash__ of its instances
 
 
 @cache
 def _types(options: type[BulkOptions]) -> dict[str, Any]:
     hints = get_type_hints(options)
-    return {option.name: hints[option.name] for option in fields(options)}
+    return {option.name: hints[option.name] for option in fields(options) if option.init}
 
 
 def _choices(kind: Any) -> tuple[Any, ...]:
@@ -180,6 +180,7 @@ def option_help(options: type[BulkOptions]) -> dict[str, str]:
         if get_origin(hints[option.name]) is Annotated
         else f"name of ``{option.name.removesuffix(_FIELD)}`` in the rows"
         for option in fields(options)
+        if option.init
     }
 
 
@@ -199,7 +200,7 @@ def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-class BulkArguments(TypedDict, total=False):
+class SendArguments(TypedDict, total=False):
     """The keyword arguments of every operation, with the types of :class:`BulkOptions`, for ``Unpack``."""
 
     max_concurrency: int
@@ -211,6 +212,11 @@ class BulkArguments(TypedDict, total=False):
     check_index: bool
     resume: bool
     dry_run: bool
+
+
+class BulkArguments(SendArguments, total=False):
+    """The keyword arguments of operations on rows that the caller has."""
+
     shard: Sequence[int] | None
     format: Format | None
     delimiter: str | None

@@ -19,6 +19,7 @@ from airflow_provider_upstash_vector.bulk.sources import (
     FieldNames,
     InvalidJson,
     InvalidValue,
+    RejectedRow,
     Unreadable,
 )
 from airflow_provider_upstash_vector.bulk.sources.field_names import IGNORED, METADATA_PART, changed_fields
@@ -126,6 +127,8 @@ class Operation(ABC):
     def encode(self, row: object) -> Encoded:
         """Return the row encoded. Raises :class:`InvalidRequest`, or its subclass :class:`WrongIndex`."""
         try:
+            if type(row) is RejectedRow:
+                raise InvalidRequest(row.field, row.reason)
             parts = self._of_model(row)
             parts = self._parts(row) if parts is None else parts
             id = parts.get("id")

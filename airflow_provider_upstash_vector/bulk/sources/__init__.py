@@ -13,8 +13,10 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
     InvalidJson,
     InvalidRows,
     InvalidValue,
+    PagedSource,
     Pending,
     Poll,
+    RejectedRow,
     Shard,
     Source,
     SourceBroken,
@@ -42,8 +44,10 @@ __all__ = [
     "InvalidJson",
     "InvalidRows",
     "InvalidValue",
+    "PagedSource",
     "Pending",
     "Poll",
+    "RejectedRow",
     "Shard",
     "Source",
     "SourceBroken",
@@ -66,9 +70,13 @@ def open_source(
 ) -> Source | AsyncSource:
     """Return the source for ``rows``: paths, URIs and globs of files, a table, a list, or any iterable.
 
+    A source of pages is returned as it is.
+
     Raises :class:`InvalidRows` if it is none of these, a file is missing or ``own``, or a table or Parquet file
     has no id column; that a CSV file has none shows when it is read.
     """
+    if isinstance(rows, PagedSource):
+        return rows
     if are_paths(rows):
         return FileRows(found_files(rows, find_paths, own), names.by_name(), shard, format, delimiter)
     if is_table(rows):

@@ -71,6 +71,7 @@ class Checkpoint:
     throttled_seconds: float = 0.0
     namespaces: dict[str, int] = field(default_factory=dict)
     unknown_namespace_rows: int = 0  # rows in ``namespaces`` whose namespace is a guess
+    position: str = ""  # of the page that begins at the watermark; empty if rows are not read in pages
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as a JSON object: a few hundred bytes, and some per row above the watermark."""
@@ -115,7 +116,7 @@ _CONVERTED = {"outcomes_above_watermark", "counts_below_watermark", "namespaces"
 # the types of the fields that are stored as they are
 _PLAIN_FIELDS = {field.name: str(field.type) for field in fields(Checkpoint) if field.name not in _CONVERTED}
 # those that a checkpoint of this version may lack
-_LATER_FIELDS: dict[str, Any] = {"run": "", "finished": 0, "index": "", "completed_at": 0.0}
+_LATER_FIELDS: dict[str, Any] = {"run": "", "finished": 0, "index": "", "completed_at": 0.0, "position": ""}
 
 
 def _checked(value: Any, kind: str) -> Any:

@@ -12,6 +12,7 @@ from airflow_provider_upstash_vector.bulk.sending.stop_reasons import for_checkp
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import CheckpointWriter, RowsDigest
+from airflow_provider_upstash_vector.bulk.tracking.pages import PageTracker
 from airflow_provider_upstash_vector.bulk.tracking.progress import Progress, Snapshot
 
 log = logging.getLogger(__name__)
@@ -157,4 +158,5 @@ class RunMonitor:
             seconds=seconds,
             throttled_seconds=throttled_seconds,
             namespaces=engine.recorder.namespaces.counts(),
+            position=tracker.position if isinstance(tracker, PageTracker) else "",
         )
