@@ -21,6 +21,7 @@ Reason = Literal[
     "checkpoint",
     "superseded",
     "index_changed",
+    "not_empty",
     "failures_file",
     "missing_file",
 ]

@@ -120,6 +120,8 @@ class Job:
             async with AsyncVectorClient(self._endpoint, policy=self._environment.policy) as client:
                 if isinstance(self._source, PagedSource) and self._options.check_index:
                     await self._unless_stopped(self._check_source(await client.info()))
+                if self._options.check_index:
+                    operation.only_namespaces = await self._state.found_empty(client)
                 report, stop_reason = await check_rows(
                     self._source,
                     operation,
@@ -171,10 +173,12 @@ class Job:
         await closing.enter_async_context(client)
         index = await self._state.checked_index(client) if options.check_index else None
         await self._check_source(index)
+        operation = options.operation(index)
+        operation.only_namespaces = await self._state.found_empty(client)
         wait_queue = WorkerWaitQueue()
         prefetcher = open_prefetcher(self._source, self._state.first_number, wait_queue.wake)
         closing.push_async_callback(prefetcher.close)
-        reader = self._reader(prefetcher, options.operation(index))
+        reader = self._reader(prefetcher, operation)
         engine = self._engine(client, reader, wait_queue, budget, time.monotonic() if index else None)
         monitor = RunMonitor(
             engine,

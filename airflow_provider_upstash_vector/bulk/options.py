@@ -7,7 +7,7 @@ subclass of each operation.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from types import NoneType
@@ -106,6 +106,13 @@ class BulkOptions:
     def missing_fails(self) -> bool:
         """Whether an unknown id is a failure."""
         return False
+
+    def empty_namespaces(self, exported: Collection[str] | None = None) -> frozenset[str] | None:  # noqa: ARG002 - upserts do
+        """Return the namespaces that must be empty at the start, and the only ones of rows; any if ``None``.
+
+        If the rows are those of an export, its namespaces are ``exported``.
+        """
+        return None
 
     @property
     def max_rows(self) -> int:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from airflow_provider_upstash_vector.bulk.errors import Superseded
 from airflow_provider_upstash_vector.bulk.options import BulkOptions
+from airflow_provider_upstash_vector.bulk.reading.emptiness import first_not_empty
 from airflow_provider_upstash_vector.bulk.report import BulkReport, NamespaceCounts, ThisAttempt
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
 from airflow_provider_upstash_vector.bulk.sending.engine import Engine
@@ -177,6 +178,21 @@ class RunState:
             await self.checkpoint_writer.discard(before)
             stop_reasons.raise_for_stop(stop_reason, await self.report(None, stop_reason, before))
         return index
+
+    async def found_empty(self, client: AsyncVectorClient) -> frozenset[str] | None:
+        """Return the only namespaces that rows may have, which were empty before the first row; any if ``None``.
+
+        Raises :class:`BulkJobFailed` if one is not. A run that resumes would find its own rows, and does not ask.
+        """
+        names = self._options.empty_namespaces()
+        if names is None or self.before.found_empty:
+            return names
+        if (name := await first_not_empty(client, sorted(names))) is not None:
+            stop_reason = stop_reasons.for_not_empty(name)
+            stop_reasons.raise_for_stop(stop_reason, await self.report(None, stop_reason, self.before))
+        self.before = replace(self.before, found_empty=1)
+        await self.save_first()
+        return names
 
     def _contradiction(self, index: IndexInfo) -> StopReason | None:
         done, outcome = self._counts_before[Outcome.DONE], self._options.operation_type.done

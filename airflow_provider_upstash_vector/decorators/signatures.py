@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from airflow.providers.common.compat.sdk import TaskDecorator
 
 from airflow_provider_upstash_vector.bulk.operations.update import OnMissing
+from airflow_provider_upstash_vector.bulk.operations.upsert import IfNotEmpty
 from airflow_provider_upstash_vector.bulk.options import OnBudget
 from airflow_provider_upstash_vector.bulk.sources import Format
 from airflow_provider_upstash_vector.client.models import NumbersLike, SparseLike
@@ -121,6 +122,7 @@ class BulkUpsertTask(Protocol):
         data_field: str = ...,
         metadata_field: str = ...,
         namespace_field: str = ...,
+        if_not_empty: IfNotEmpty | None = ...,
         max_rows_per_request: int | str = ...,
         request_timeout_seconds: float | str = ...,
         wait_until_indexed: bool = ...,

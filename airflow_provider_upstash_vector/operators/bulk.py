@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowSkipException, Context, XComArg
 
 from airflow_provider_upstash_vector.bulk.operations.update import OnMissing, UpdateOptions
-from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
+from airflow_provider_upstash_vector.bulk.operations.upsert import IfNotEmpty, UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import VectorRowOptions
 from airflow_provider_upstash_vector.operators.base.arguments import rendered_path
 from airflow_provider_upstash_vector.operators.base.bulk import BulkOperator
-from airflow_provider_upstash_vector.operators.base.options import check_literal_options
+from airflow_provider_upstash_vector.operators.base.options import check_literal_options, check_retries_resume
 
 if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk import BulkReport
@@ -130,9 +130,13 @@ class BulkUpsertVectorsOperator(_VectorRowsOperator):
         *,
         max_rows_per_request: int | str | XComArg = UpsertOptions.max_rows_per_request,
         request_timeout_seconds: float | str | XComArg = UpsertOptions.request_timeout_seconds,
+        if_not_empty: IfNotEmpty | None = UpsertOptions.if_not_empty,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.max_rows_per_request = max_rows_per_request
         self.request_timeout_seconds = request_timeout_seconds
+        self.if_not_empty = if_not_empty
         check_literal_options(self)
+        if if_not_empty == "fail":
+            check_retries_resume(self.checkpoint)

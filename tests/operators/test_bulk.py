@@ -264,6 +264,7 @@ INVALID: dict[str, list[Any]] = {
     "on_missing": ["warn"],
     "max_rows_per_request": [0, 1_001, "50"],
     "request_timeout_seconds": [0, "600"],
+    "if_not_empty": ["replace", True],
 }
 
 
@@ -273,6 +274,23 @@ def test_an_invalid_option_breaks_the_dag(operator: Any, name: str) -> None:
     for value in INVALID[name] if name in option_types(operator.options_type) else ():
         with pytest.raises(ValueError, match=name):
             Task(operator, rows=ROWS, **{name: value})
+
+
+def test_a_namespace_that_must_be_empty_needs_a_checkpoint_that_a_retry_resumes_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arguments: dict[str, Any] = {"rows": ROWS, "namespace": "new", "if_not_empty": "fail"}
+    versions = "airflow_provider_upstash_vector.operators.base.options.get_base_airflow_version_tuple"
+    monkeypatch.setattr(versions, lambda: (3, 2, 9))
+    for checkpoint in (None, "", "auto"):
+        with pytest.raises(ValueError, match='set checkpoint to a path, or if_not_empty="merge"'):
+            Task(BulkUpsertVectorsOperator, checkpoint=checkpoint, **arguments)
+    Task(BulkUpsertVectorsOperator, checkpoint="{{ params.path }}", **arguments)
+    monkeypatch.setattr(versions, lambda: (3, 3, 0))
+    task = Task(BulkUpsertVectorsOperator, **arguments)
+    assert task.run()["upserted"] == len(ROWS)
+    with pytest.raises(AirflowFailException, match="namespace 'new' is not empty"):
+        task.run()
 
 
 TEMPLATED: dict[str, Any] = {
@@ -388,9 +406,10 @@ def test_default_args_reach_every_option(operator: Any) -> None:
         "metadata_fields": "*",
         "max_rows_per_request": 50,
         "request_timeout_seconds": 60.0,
+        "if_not_empty": "fail",
     }
     assert options.keys() >= known
-    with DAG("d", schedule=None, default_args=options):
+    with DAG("d", schedule=None, default_args={**options, "checkpoint": "checkpoint"}):
         task = operator(task_id="t", rows="rows.csv")
     values = {name: getattr(task, "_dry_run" if name == "dry_run" else name) for name in known}
     assert values == {name: options[name] for name in known}

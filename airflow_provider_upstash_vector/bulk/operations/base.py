@@ -33,6 +33,7 @@ from airflow_provider_upstash_vector.plurals import plural
 
 _MAX_PATHS = 10_000
 _MAX_RAISED_CHARS = 200
+_UNCHECKED = 'is {}, and with if_not_empty="fail" all rows must be of a namespace that is known before the run'
 _WITH_REASON = {InvalidJson, InvalidValue}
 # of the JSON of a row's fields, whose vectors are float32 arrays
 ROW_JSON = orjson.OPT_SERIALIZE_NUMPY
@@ -93,6 +94,7 @@ class Operation(ABC):
         self._names = names.by_name()
         self._namespace = namespace
         self._index = index
+        self.only_namespaces: frozenset[str] | None = None  # of rows; any if None
         Paths(self.name)(namespace)  # raises an error for an invalid one
 
     @abstractmethod
@@ -134,12 +136,15 @@ class Operation(ABC):
             id = parts.get("id")
             if id is None:
                 raise InvalidRequest("id", "is required")
-            return self._encoded(parts.get("namespace", self._namespace), validation.vector_id(id), parts)
+            encoded = self._encoded(parts.get("namespace", self._namespace), validation.vector_id(id), parts)
         except InvalidRequest:
             raise
         except Exception as error:  # a row may have code of its own, and any depth
             raised = "".join(traceback.format_exception_only(error)).strip()[:_MAX_RAISED_CHARS]
             raise InvalidRequest("row", f"cannot be encoded: {raised}") from error
+        if self.only_namespaces is not None and encoded.namespace not in self.only_namespaces:
+            raise InvalidRequest("namespace", _UNCHECKED.format(validation.shown(encoded.namespace)))
+        return encoded
 
     def _parts(self, row: object) -> dict[str, Any]:
         """Return the fields that are set, by their own names."""

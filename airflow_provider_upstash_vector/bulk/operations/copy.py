@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
+from airflow_provider_upstash_vector.bulk.operations.upsert import IfNotEmpty, UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import SendArguments
 from airflow_provider_upstash_vector.bulk.reading.source import Transform
 from airflow_provider_upstash_vector.client import validation
@@ -88,6 +88,7 @@ class CopyArguments(SendArguments, total=False):
 
     max_rows_per_request: int
     request_timeout_seconds: float
+    if_not_empty: IfNotEmpty | None
     prefix: str | None
     filter: Filter | None
     transform: Transform | str | None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 
@@ -25,6 +25,8 @@ from airflow_provider_upstash_vector.client.metadata_json import metadata_json
 from airflow_provider_upstash_vector.client.models import Data, FetchedVector, IndexInfo, Vector
 from airflow_provider_upstash_vector.client.wire.call import success
 from airflow_provider_upstash_vector.client.wire.writes import MAX_BODY_BYTES, MAX_ITEMS
+
+IfNotEmpty = Literal["fail", "merge"]
 
 _MAX_NAMES_SHOWN = 5
 
@@ -112,10 +114,25 @@ class UpsertOptions(VectorRowOptions):
     request_timeout_seconds: Annotated[
         float, "for each request of up to 1,000 rows, over which the service may take minutes"
     ] = 600.0
+    if_not_empty: Annotated[
+        IfNotEmpty | None,
+        "if there are vectors in the namespace, or those of an export: ``merge`` adds to them, ``fail`` sends "
+        "nothing, and rejects rows of other namespaces; a run that resumes does not check again; by default "
+        "``fail`` for an export and ``merge`` for other rows",
+    ] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         validation.whole_number(self.max_rows_per_request, "max_rows_per_request", MAX_ITEMS)
+
+    def empty_namespaces(self, exported: Collection[str] | None = None) -> frozenset[str] | None:
+        """Return the namespaces that must be empty at the start, and the only ones of rows; any if ``None``.
+
+        If the rows are those of an export, its namespaces are ``exported``.
+        """
+        default = "merge" if exported is None else "fail"
+        fails = (self.if_not_empty or default) == "fail"
+        return frozenset({self.namespace} if exported is None else exported) if fails else None
 
     @property
     def max_rows(self) -> int:
@@ -134,3 +151,4 @@ class UpsertArguments(VectorRowArguments, total=False):
 
     max_rows_per_request: int
     request_timeout_seconds: float
+    if_not_empty: IfNotEmpty | None

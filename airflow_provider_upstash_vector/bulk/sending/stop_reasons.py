@@ -145,6 +145,16 @@ def for_index(before: Checkpoint, done: int, outcome: str, index: IndexInfo) -> 
     return StopReason(reason="index_changed", explanation=explanation, retryable=False)
 
 
+def for_not_empty(namespace: str) -> StopReason:
+    """Return the reason for a namespace that should have been empty."""
+    place = f"namespace {namespace!r}" if namespace else "the default namespace"
+    explanation = (
+        f'{place} is not empty; empty it, choose another one, or set if_not_empty="merge" to add the rows to it, '
+        "which replaces vectors with their ids"
+    )
+    return StopReason(reason="not_empty", explanation=explanation, retryable=False)
+
+
 def _vectors(counts: IndexInfo | NamespaceInfo) -> int:
     return counts.vector_count + counts.pending_vector_count
 

@@ -64,6 +64,7 @@ class Checkpoint:
     run: str = ""  # the token of the run that saved it
     finished: int = 0  # 1 if all rows are completed, and the checkpoint is kept for the caller
     index: str = ""  # what identifies the index beside its URL
+    found_empty: int = 0  # 1 if the namespaces of the rows were empty before the first one was sent
     completed_at: float = 0.0  # when the last row was completed, seconds since 1970
     retries: int = 0
     bytes_sent: int = 0
@@ -116,7 +117,14 @@ _CONVERTED = {"outcomes_above_watermark", "counts_below_watermark", "namespaces"
 # the types of the fields that are stored as they are
 _PLAIN_FIELDS = {field.name: str(field.type) for field in fields(Checkpoint) if field.name not in _CONVERTED}
 # those that a checkpoint of this version may lack
-_LATER_FIELDS: dict[str, Any] = {"run": "", "finished": 0, "index": "", "completed_at": 0.0, "position": ""}
+_LATER_FIELDS: dict[str, Any] = {
+    "run": "",
+    "finished": 0,
+    "index": "",
+    "found_empty": 0,
+    "completed_at": 0.0,
+    "position": "",
+}
 
 
 def _checked(value: Any, kind: str) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
+from airflow.providers.common.compat.version_compat import get_base_airflow_version_tuple
+
 from airflow_provider_upstash_vector.bulk.options import option_types
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.operators.base.arguments import is_literal, rendered_value
@@ -13,6 +15,7 @@ from airflow_provider_upstash_vector.operators.base.display import unwrap
 if TYPE_CHECKING:
     from airflow_provider_upstash_vector.operators.base.bulk import BulkOperator
 
+_TASK_STATE_SINCE = (3, 3, 0)
 # what the text of a rendered option must be, by its type
 _EXPECTED: dict[Any, str] = {
     bool: "true or false",
@@ -29,6 +32,17 @@ def check_literal_options(operator: BulkOperator) -> None:
     operator.options_type(
         **{name: value for name, value in options.items() if name not in templates or is_literal(value)}
     )
+
+
+def check_retries_resume(checkpoint: object) -> None:
+    """Raise ``ValueError`` if a retry would find the rows of the try before in namespaces that must be empty."""
+    value = unwrap(checkpoint)
+    if not value or (value == "auto" and get_base_airflow_version_tuple() < _TASK_STATE_SINCE):
+        reason = "is not kept between tries" if value else "is not set"
+        raise ValueError(
+            'if_not_empty="fail" needs a checkpoint that a retry resumes from, or it would find its own rows, but '
+            f'checkpoint={value!r} {reason}: set checkpoint to a path, or if_not_empty="merge"'
+        )
 
 
 def rendered_options(operator: BulkOperator) -> dict[str, Any]:
