@@ -29,6 +29,7 @@ class BulkOptions:
     """The options of every operation. Raises ``ValueError`` for an invalid value."""
 
     operation_type: ClassVar[type[Operation]]
+    left_out: ClassVar[frozenset[str]] = frozenset()  # options that a subclass does not have
 
     namespace: Annotated[str, "for rows that set no namespace"] = ""
     max_concurrency: Annotated[int, "requests in flight, 1 to 4,096"] = 64
@@ -162,14 +163,14 @@ class VectorRowOptions(BulkOptions):
 
 
 def option_types(options: type[BulkOptions]) -> dict[str, Any]:
-    """Return the type of each option; those that a subclass fixes are none."""
+    """Return the type of each option, without those left out."""
     return _types(options)  # type: ignore[arg-type]  # of the class, mypy takes the __hash__ of its instances
 
 
 @cache
 def _types(options: type[BulkOptions]) -> dict[str, Any]:
     hints = get_type_hints(options)
-    return {option.name: hints[option.name] for option in fields(options) if option.init}
+    return {option.name: hints[option.name] for option in fields(options) if option.name not in options.left_out}
 
 
 def _choices(kind: Any) -> tuple[Any, ...]:
@@ -187,7 +188,7 @@ def option_help(options: type[BulkOptions]) -> dict[str, str]:
         if get_origin(hints[option.name]) is Annotated
         else f"name of ``{option.name.removesuffix(_FIELD)}`` in the rows"
         for option in fields(options)
-        if option.init
+        if option.name not in options.left_out
     }
 
 

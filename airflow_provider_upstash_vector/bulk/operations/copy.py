@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pkgutil
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from airflow_provider_upstash_vector.bulk.operations.upsert import IfNotEmpty, UpsertOptions
-from airflow_provider_upstash_vector.bulk.options import SendArguments
+from airflow_provider_upstash_vector.bulk.options import SendArguments, VectorRowArguments
 from airflow_provider_upstash_vector.bulk.reading.source import Transform
 from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
@@ -23,7 +22,14 @@ _IMPORT_PATH = re.compile(r"\w+([.:]\w+)+")
 class CopyOptions(UpsertOptions):
     """The options of copies, whose rows are as they are read. Raises ``ValueError`` for an invalid value."""
 
+    left_out = frozenset(VectorRowArguments.__annotations__.keys() - SendArguments.__annotations__.keys())
+
     namespace: Annotated[str, "of the target"] = ""
+    if_not_empty: Annotated[
+        IfNotEmpty,
+        "if there are vectors in the target namespace: ``merge`` adds to them, ``fail`` sends nothing; a run that "
+        "resumes does not check again",
+    ] = "merge"
     prefix: Annotated[str | None, "copy only vectors whose id starts with it"] = None
     filter: Annotated[
         Filter | None,
@@ -37,19 +43,11 @@ class CopyOptions(UpsertOptions):
     ] = None
     page_size: Annotated[int, "vectors in a request to the source, 1 to 1,000"] = MAX_ITEMS
 
-    shard: Sequence[int] | None = field(default=None, init=False)
-    format: None = field(default=None, init=False)
-    delimiter: str | None = field(default=None, init=False)
-    id_field: str = field(default="id", init=False)
-    namespace_field: str = field(default="namespace", init=False)
-    metadata_fields: Sequence[str] | None = field(default=None, init=False)
-    vector_field: str = field(default="vector", init=False)
-    sparse_vector_field: str = field(default="sparse_vector", init=False)
-    data_field: str = field(default="data", init=False)
-    metadata_field: str = field(default="metadata", init=False)
-
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in self.left_out:
+            if getattr(self, name) != getattr(type(self), name):
+                raise TypeError(f"copies have no argument {name!r}: rows are as they are read")
         if self.prefix is not None:
             object.__setattr__(self, "prefix", validation.identifier(self.prefix, "prefix"))
         if self.filter is not None and not isinstance(self.filter, Filter):
@@ -88,7 +86,7 @@ class CopyArguments(SendArguments, total=False):
 
     max_rows_per_request: int
     request_timeout_seconds: float
-    if_not_empty: IfNotEmpty | None
+    if_not_empty: IfNotEmpty
     prefix: str | None
     filter: Filter | None
     transform: Transform | str | None
