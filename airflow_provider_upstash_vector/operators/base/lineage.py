@@ -1,4 +1,4 @@
-"""Lineage of the operators that write to an index."""
+"""Lineage of the operators that read or write an index."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import Context
 
 from airflow_provider_upstash_vector.lineage import (
+    ReadResult,
     WriteResult,
     add_to_hook_lineage,
     openlineage,
@@ -19,9 +20,15 @@ if TYPE_CHECKING:
 
 
 class LineageMixin(UpstashVectorOperator):
-    """Reports what a task has written to hook lineage, to the events of its outlets and to OpenLineage."""
+    """Reports what a task has read or written to hook lineage, OpenLineage and the events of its outlets."""
 
+    read_result: ReadResult | None = None
     write_result: WriteResult | None = None
+
+    def emit_read(self, result: ReadResult) -> None:
+        """Report what was read."""
+        self.read_result = result
+        add_to_hook_lineage(self.hook, result)
 
     def emit_lineage(self, context: Context, result: WriteResult) -> None:
         """Report what was written; also if that is nothing, or if the task is about to fail."""
@@ -31,5 +38,5 @@ class LineageMixin(UpstashVectorOperator):
         self.outlets = outlets_with_events(self.outlets, context, result)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:  # noqa: ARG002 - OpenLineage passes it
-        """Return the datasets that were written; OpenLineage also calls this after a failure."""
-        return openlineage(self.write_result) if self.write_result else None
+        """Return the datasets that were read or written; OpenLineage also calls this after a failure."""
+        return openlineage(self.write_result, self.read_result)
