@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_upstash_vector.bulk import BulkReport, CancelToken, CheckpointStore, FileCheckpoint
     from airflow_provider_upstash_vector.bulk.api import BulkUpdateArguments, BulkUpsertArguments
+    from airflow_provider_upstash_vector.bulk.copying import BulkCopyArguments
     from airflow_provider_upstash_vector.bulk.starting import PathLike
 
 __all__ = ["UpstashVectorHook"]
@@ -232,14 +233,47 @@ class UpstashVectorHook(BaseHook):
     ) -> BulkReport:
         from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - most tasks do not need it
 
+        completed = self._with_defaults(arguments)
+        with naming_connection(self.upstash_vector_conn_id):
+            report: BulkReport = getattr(bulk, operation)(
+                rows, self.credentials, namespace=self.resolve_namespace(namespace), **completed
+            )
+        return report
+
+    def _with_defaults(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a bulk run, with those of the connection that are not set."""
         settings = self.settings  # whose errors name the connection
         defaults = {"policy": settings.policy, "find_paths": object_paths, "log": self.log}
         given = {name: value for name, value in arguments.items() if value is not None or name not in defaults}
+        return {**defaults, **given}
+
+    @completed_on_use
+    def bulk_copy(
+        self,
+        source: UpstashVectorHook,
+        *,
+        namespace: str | None = None,
+        target_namespace: str | None = None,
+        **arguments: Unpack[BulkCopyArguments],
+    ) -> BulkReport:
+        """Upsert the vectors of a namespace of ``source``, another hook, to one of this hook; return the report.
+
+        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.copy`. Namespaces are by
+        default those of the two connections.
+        """
+        from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - as above
+
+        completed = self._with_defaults(arguments)
+        policy = source.settings.policy
         with naming_connection(self.upstash_vector_conn_id):
-            report: BulkReport = getattr(bulk, operation)(
-                rows, self.credentials, namespace=self.resolve_namespace(namespace), **{**defaults, **given}
+            return bulk.copy(
+                source.credentials,
+                self.credentials,
+                namespace=source.resolve_namespace(namespace),
+                target_namespace=self.resolve_namespace(target_namespace),
+                source_policy=policy,
+                **completed,
             )
-        return report
 
     @staticmethod
     def open_checkpoint(path: PathLike, owner: str) -> FileCheckpoint:

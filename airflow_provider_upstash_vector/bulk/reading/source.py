@@ -20,6 +20,7 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
 )
 from airflow_provider_upstash_vector.cancellation import in_thread
 from airflow_provider_upstash_vector.client import AsyncVectorClient, IndexInfo
+from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 from airflow_provider_upstash_vector.client.filters import Filter
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,11 @@ class ScannedRows(UnsizedSource):
         """Raise :class:`WrongIndex` if vectors as they are do not fit ``index``; warn if similarities differ."""
         if self._transform is not None:
             return
-        source = await self._client.info()
+        try:
+            source = await self._client.info()
+        except UpstashVectorError as error:
+            error.hint = "of the source"
+            raise
         if source.index_type != index.index_type or source.dimension != index.dimension:
             reason = (
                 f"is {index.index_type} with dimension {index.dimension:,}, but the source is {source.index_type} "
