@@ -72,6 +72,7 @@ async def check_rows(
         dry_run=True,
         retries=0,
         bytes_sent=size,
+        reads=0 if overwrite_check is None else overwrite_check.reads,
         seconds=time.monotonic() - started,
         throttled_seconds=0.0,
         read=items_read(source),

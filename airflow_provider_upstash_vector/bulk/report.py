@@ -36,6 +36,9 @@ class BulkReport:
     ``throttled_seconds`` is the part of ``seconds`` in which a 429 or an outage held back all requests. Rows that
     were sent but had no response in an outage that ended the run are not attempted.
 
+    ``operations`` are those that the service bills: a row that it has accepted, also one whose id is unknown, is
+    written, or would be in a ``dry_run``; each of the ``reads``, the requests of ``check_index``, is read.
+
     ``rows_by_namespace`` has the first 100 namespaces with a row that is done, without names of more than 256
     characters; ``unknown_namespace_rows`` of its rows are guesses, because the run that sent them was killed.
     ``this_attempt`` is the work of this run alone. None of these is part of the manifest.
@@ -60,6 +63,7 @@ class BulkReport:
     outcome: str = "updated"
     all_read: bool = True
     dry_run: bool = False
+    reads: int = 0
     rows_by_namespace: dict[str, int] = field(default_factory=dict)
     unknown_namespace_rows: int = 0
     this_attempt: ThisAttempt = field(default_factory=ThisAttempt)
@@ -87,16 +91,22 @@ class BulkReport:
         done = self.total - self.not_attempted if not self.dry_run else self.total
         return done / self.seconds if self.seconds > 0 else 0.0
 
+    @property
+    def operations(self) -> dict[str, int]:
+        """What the service bills: vectors written, and requests that read."""
+        return {"written": self.not_attempted if self.dry_run else self.done + self.missing, "read": self.reads}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
         rounded = {"seconds": round(self.seconds, 3), "throttled_seconds": round(self.throttled_seconds, 3)}
-        internal = {"operation", "outcome", "rows_by_namespace", "unknown_namespace_rows", "this_attempt"}
+        internal = {"operation", "outcome", "reads", "rows_by_namespace", "unknown_namespace_rows", "this_attempt"}
         plain = {
             self.outcome if name == "done" else name: value
             for name, value in asdict(self).items()
             if name not in internal and (name != "read" or value is not None)
         }
-        return {**plain, **rounded, "rows_per_second": round(self.rows_per_second, 1)}
+        rate = round(self.rows_per_second, 1)
+        return {**plain, **rounded, "rows_per_second": rate, "operations": self.operations}
 
     def __str__(self) -> str:
         paths = {"failures_path": self.failures_path, "missing_path": self.missing_path}

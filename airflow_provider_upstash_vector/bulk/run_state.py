@@ -168,12 +168,12 @@ class RunState:
 
     async def checked_index(self, client: AsyncVectorClient) -> IndexInfo:
         """Return the index. If it contradicts the checkpoint, discard that and raise :class:`BulkJobFailed`."""
-        before, index = self.before, await client.info()
+        before, index, reads = self.before, await client.info(), 1
         if self._contradiction(index):
             await asyncio.sleep(_STALE_SECONDS)
-            index = await client.info()
+            index, reads = await client.info(), 2
         stop_reason = self._contradiction(index)
-        self.before = replace(before, index=index.identity)
+        self.before = replace(before, index=index.identity, reads=before.reads + reads)
         if stop_reason and self.checkpoint_writer:
             await self.checkpoint_writer.discard(before)
             stop_reasons.raise_for_stop(stop_reason, await self.report(None, stop_reason, before))
@@ -223,6 +223,7 @@ class RunState:
             dry_run=self._options.dry_run,
             retries=numbers.retries,
             bytes_sent=numbers.bytes_sent,
+            reads=numbers.reads,
             # a run that finds everything done reports the seconds of the run before
             seconds=self.before.seconds if idle else numbers.seconds,
             unknown_namespace_rows=numbers.unknown_namespace_rows,

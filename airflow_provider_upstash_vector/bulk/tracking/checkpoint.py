@@ -68,6 +68,7 @@ class Checkpoint:
     completed_at: float = 0.0  # when the last row was completed, seconds since 1970
     retries: int = 0
     bytes_sent: int = 0
+    reads: int = 0  # requests that read, of all runs
     seconds: float = 0.0
     throttled_seconds: float = 0.0
     namespaces: dict[str, int] = field(default_factory=dict)
@@ -124,6 +125,7 @@ _LATER_FIELDS: dict[str, Any] = {
     "found_empty": 0,
     "completed_at": 0.0,
     "position": "",
+    "reads": 0,
 }
 
 

@@ -155,6 +155,7 @@ class RunMonitor:
             completed_at=self._completed_at,
             retries=before.retries + engine.retries,
             bytes_sent=before.bytes_sent + engine.bytes_sent,
+            reads=before.reads + engine.reads,
             seconds=seconds,
             throttled_seconds=throttled_seconds,
             namespaces=engine.recorder.namespaces.counts(),
