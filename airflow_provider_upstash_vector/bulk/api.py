@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast, get_type_hints
 
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
+from airflow_provider_upstash_vector.bulk.operations.copy import CopyArguments
 from airflow_provider_upstash_vector.bulk.operations.delete import DeleteArguments, DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateArguments, UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertArguments, UpsertOptions
@@ -75,6 +76,10 @@ class BulkUpdateArguments(UpdateArguments, RunArguments, total=False):
 
 class BulkUpsertArguments(UpsertArguments, RunArguments, total=False):
     """The keyword arguments of :func:`upsert`."""
+
+
+class BulkCopyArguments(CopyArguments, RunArguments, total=False):
+    """The keyword arguments of :func:`copy`."""
 
 
 class BulkDeleteArguments(DeleteArguments, RunArguments, total=False):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_upstash_vector.bulk.api import (
-    RunArguments,
+    BulkCopyArguments,
     blocking,
     taken_run_arguments,
     with_signature,
 )
-from airflow_provider_upstash_vector.bulk.operations.copy import CopyArguments, CopyOptions
+from airflow_provider_upstash_vector.bulk.operations.copy import CopyOptions
 from airflow_provider_upstash_vector.bulk.reading.scan import Scan
 from airflow_provider_upstash_vector.bulk.reading.source import ScannedRows
 from airflow_provider_upstash_vector.bulk.report import BulkReport
@@ -26,10 +26,6 @@ from airflow_provider_upstash_vector.client.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-
-class BulkCopyArguments(CopyArguments, RunArguments, total=False):
-    """The keyword arguments of :func:`copy`."""
 
 
 @with_signature(CopyOptions)

@@ -120,6 +120,11 @@ class BulkOptions:
         """The rows that a request may have."""
         return self.operation_type.max_rows
 
+    @classmethod
+    def run_name(cls) -> str:
+        """Return the name of the function in ``bulk`` that takes the options."""
+        return cls.operation_type.name
+
     def part(self) -> Shard | None:
         """Return the shard."""
         return None if self.shard is None else Shard(*self.shard)

@@ -32,8 +32,11 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from airflow_provider_upstash_vector.bulk import BulkReport, CancelToken, CheckpointStore, FileCheckpoint
-    from airflow_provider_upstash_vector.bulk.api import BulkUpdateArguments, BulkUpsertArguments
-    from airflow_provider_upstash_vector.bulk.copying import BulkCopyArguments
+    from airflow_provider_upstash_vector.bulk.api import (
+        BulkCopyArguments,
+        BulkUpdateArguments,
+        BulkUpsertArguments,
+    )
     from airflow_provider_upstash_vector.bulk.starting import PathLike
 
 __all__ = ["UpstashVectorHook"]

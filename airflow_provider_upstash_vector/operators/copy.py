@@ -34,13 +34,6 @@ class CopyVectorsOperator(BulkRunOperator):
     :param namespace: the namespace to read; ``None`` for the connection's, ``""`` for the index's default one.
     :param target_conn_id: the Airflow connection of the index to write.
     :param target_namespace: the namespace to write; ``None`` and ``""`` as above.
-    :param prefix: copy only vectors whose id starts with it.
-    :param filter: copy only vectors whose metadata match, a ``Field`` expression, evaluated in the task.
-    :param transform: a function, or its import path, of a dict with ``id``, ``vector``, ``sparse_vector``,
-        ``data`` and ``metadata`` that returns what to write, or ``None`` to leave the vector out. Required if the
-        indexes differ in type or dimension. Not a template.
-    :param if_not_empty: what to do if there are vectors in the target namespace: ``"merge"`` adds to them,
-        ``"fail"`` writes nothing. A retry that resumes does not check again.
     :param failures_path: a JSON Lines file for rejected and failed rows, which can be upserted later.
     :param checkpoint: where a retry resumes: ``"auto"``, in the task's state (Airflow 3.3 and later); a path or
         URI, which other DAG runs resume from too; or ``None``.
@@ -103,8 +96,6 @@ class CopyVectorsOperator(BulkRunOperator):
             raise ValueError(
                 "source and target are the same namespace: set target_conn_id or target_namespace to another one"
             )
-
-    run_name = "copy"
 
     @property
     def upstash_vector_conn_id(self) -> Any:

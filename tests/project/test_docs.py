@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from typing_extensions import is_typeddict
 
 from airflow_provider_upstash_vector.bulk import errors as bulk_errors
+from airflow_provider_upstash_vector.bulk.operations.copy import CopyOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import option_help, option_types
@@ -30,15 +31,17 @@ from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
+    CopyVectorsOperator,
     UpdateVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
+from scripts.griffe_signatures import SET_BY_CLASS
 from scripts.mkdocs_options import on_page_markdown
 from tests.support.airflow_home import ROOT, AirflowHome
 from tests.support.dag_runs import DagRun, load_dags
 
 DOCS = ROOT / "docs"
-OPERATIONS: dict[str, Any] = {"update": UpdateOptions, "upsert": UpsertOptions}
+OPERATIONS: dict[str, Any] = {"copy": CopyOptions, "update": UpdateOptions, "upsert": UpsertOptions}
 MOVIES = [{"id": f"movie-{number}", "vector": [number, 1], "data": "old"} for number in (1, 2, 3)]
 
 
@@ -165,6 +168,8 @@ def own_parameters(target: Any) -> dict[str, inspect.Parameter]:
         parameters = {**{name: own[name] for name in own if name != "self"}, **parameters}
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values()):
             break
+    for name in SET_BY_CLASS.get(target.__name__, ()):
+        del parameters[name]
     return parameters
 
 
@@ -181,6 +186,13 @@ def options_of(operation: str) -> dict[str, Any]:
     """Return the default of each option but the namespace."""
     options = OPERATIONS[operation]
     return {name: getattr(options, name) for name in option_types(options) if name != "namespace"}
+
+
+def place_of(name: str) -> str:
+    """Return the name of a module, operator or page; copies have no rows, and so other names."""
+    for common, own in (("bulk.api.copy", "bulk.copying.copy"), ("BulkCopy", "Copy"), ("bulk-copy", "copy")):
+        name = name.replace(common, own)
+    return name
 
 
 @pytest.mark.parametrize(("page", "name"), entries())
@@ -266,7 +278,7 @@ def test_the_reference_shows_the_arguments_of_a_decorator(site: Path, task: str,
     ],
 )
 def test_the_reference_shows_the_defaults_of_a_bulk_run(site: Path, operation: str, page: str, name: str) -> None:
-    name = name.format(f"Bulk{operation.title()}VectorsOperator" if "operators" in name else operation)
+    name = place_of(name.format(f"Bulk{operation.title()}VectorsOperator" if "operators" in name else operation))
     signature = entry_of(site, page, f"airflow_provider_upstash_vector.{name}").signature.replace('"', "'")
     for option, default in options_of(operation).items():
         assert re.search(rf" {option}: [^=]+ = {re.escape(repr(default))}", signature), option
@@ -282,8 +294,8 @@ def test_the_reference_shows_the_defaults_of_a_bulk_run(site: Path, operation: s
     ],
 )
 def test_the_help_of_every_option_is_shown(site: Path, operation: str, page: str, name: str) -> None:
-    text = " ".join(text_of((site / f"{page.format(operation)}.html").read_text()).split())
-    assert name.format(operation.title() if "Bulk" in name else operation) in text
+    text = " ".join(text_of((site / f"{place_of(page.format(operation))}.html").read_text()).split())
+    assert place_of(name.format(operation.title() if "Bulk" in name else operation)) in text
     texts = option_help(OPERATIONS[operation])
     shown = {option: texts[option].replace("``", "") for option in options_of(operation)}
     assert [option for option, shown_help in shown.items() if shown_help not in text] == []
@@ -339,6 +351,7 @@ def test_every_stop_reason_is_in_the_catalogue() -> None:
         ("update-vector.md", UpdateVectorOperator),
         ("bulk-update.md", BulkUpdateVectorsOperator),
         ("bulk-upsert.md", BulkUpsertVectorsOperator),
+        ("copy.md", CopyVectorsOperator),
         ("sensor.md", UpstashVectorIndexReadySensor),
     ],
 )
@@ -350,4 +363,5 @@ def test_every_argument_is_in_its_how_to(page: str, operator: Any) -> None:
         parameters = inspect.signature(inspect.unwrap(kind.__init__)).parameters.values()
         names = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
         assert names
+        names -= SET_BY_CLASS.get(operator.__name__, set())
         assert sorted(name for name in names if f"`{name}`" not in text) == []

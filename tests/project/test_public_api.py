@@ -42,6 +42,10 @@ PUBLIC = {
         "FileCheckpoint",
         "InvalidRows",
         "Superseded",
+        "copy",
+        "copy_async",
+        "delete",
+        "delete_async",
         "forget",
         "update",
         "update_async",
@@ -101,6 +105,7 @@ PUBLIC = {
     "operators.upstash_vector": [
         "BulkUpdateVectorsOperator",
         "BulkUpsertVectorsOperator",
+        "CopyVectorsOperator",
         "UpdateVectorOperator",
     ],
     "retry_policies.upstash_vector": ["UpstashVectorRetryPolicy"],

@@ -60,6 +60,11 @@ class CopyOptions(UpsertOptions):
             raise InvalidRequest("transform", f"must be a function or its import path, got {got}")
         validation.whole_number(self.page_size, "page_size", MAX_ITEMS)
 
+    @classmethod
+    def run_name(cls) -> str:
+        """Return the name of the function in ``bulk`` that takes the options."""
+        return "copy"
+
     def function(self) -> Transform | None:
         """Return the function to transform rows. Raises ``InvalidRequest`` if it cannot be imported."""
         if not isinstance(self.transform, str):
@@ -78,7 +83,7 @@ class CopyOptions(UpsertOptions):
         transform: Any = self.transform
         if callable(transform):
             transform = getattr(transform, "__qualname__", type(transform).__qualname__)
-        return f"copy {super().fingerprint()} {self.prefix!r} {self.filter} {transform}"
+        return f"{self.run_name()} {super().fingerprint()} {self.prefix!r} {self.filter} {transform}"
 
 
 class CopyArguments(SendArguments, total=False):

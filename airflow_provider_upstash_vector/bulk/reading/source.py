@@ -57,7 +57,7 @@ class ScannedRows(UnsizedSource):
         self._transform = transform
         self._cursor = FIRST_CURSOR
         self._begin_page: BeginPage = lambda *_: None
-        self.read = 0
+        self.read = self.requests = 0
         self.fingerprint: str | None = f"{url} {scan.namespace!r}"
 
     def resume_at(self, position: str, begin_page: BeginPage) -> None:
@@ -71,6 +71,7 @@ class ScannedRows(UnsizedSource):
         number = skip
         async with aclosing(self._scan.pages(self._client, self._cursor)) as pages:
             async for _, page in pages:
+                self.requests += 1
                 self.read += len(page.vectors)
                 rows = await self._kept(page.vectors)
                 for row in rows:
@@ -82,6 +83,7 @@ class ScannedRows(UnsizedSource):
         """Raise :class:`WrongIndex` if vectors as they are do not fit ``index``; warn if similarities differ."""
         if self._transform is not None:
             return
+        self.requests += 1
         try:
             source = await self._client.info()
         except UpstashVectorError as error:

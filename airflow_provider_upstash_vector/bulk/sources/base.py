@@ -152,11 +152,12 @@ class PagedSource(AsyncSource, Protocol):
     """Rows of pages that can be read again, but may have changed then, so a run resumes at the start of one.
 
     ``first_position`` is that of the first page; ``read`` the number of items in the pages read so far, which are
-    not all rows.
+    not all rows; ``requests`` those of this run.
     """
 
     first_position: str
     read: int
+    requests: int
 
     def resume_at(self, position: str, begin_page: BeginPage) -> None:
         """Set the page at which reading begins.
@@ -172,6 +173,11 @@ class PagedSource(AsyncSource, Protocol):
 def items_read(source: Source | AsyncSource) -> int | None:
     """Return the number of items that a source of pages has read, ``None`` for others."""
     return source.read if isinstance(source, PagedSource) else None
+
+
+def read_requests(source: Source | AsyncSource) -> int:
+    """Return the number of requests in which a source of pages was read."""
+    return source.requests if isinstance(source, PagedSource) else 0
 
 
 class SizedSource:

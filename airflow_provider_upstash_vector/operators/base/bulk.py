@@ -98,7 +98,7 @@ class BulkRunOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator
     @property
     def run_name(self) -> str:
         """The name of the hook's method, after ``bulk_``."""
-        return self.options_type.operation_type.name
+        return self.options_type.run_name()
 
     @property
     @abstractmethod
