@@ -209,8 +209,13 @@ def _measure(send: Callable[[Any], int], case: Case, prepare: Callable[[list[Row
     """
     rows: Any = prepare(make_rows(case.kind, case.rows)) if case.path is None else case.path
     assert send(prepare(make_rows(case.kind, 2))) == 2
+    return measured(lambda: send(rows), case)
+
+
+def measured(send: Callable[[], int], case: Case) -> Run:
+    """Time ``send``."""
     started, cpu_started = time.perf_counter(), time.process_time()
-    sent = send(rows)
+    sent = send()
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
     assert sent == case.rows, f"only {sent} of {case.rows} rows were written"
     return Run(rows=case.rows, seconds=seconds, cpu_seconds=cpu_seconds, peak_mb=_peak_mb())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 # the others run the same code
-PARTS = "proxy_metadata,upsert_100,vendor,delays,bytes,files"
+PARTS = "proxy_metadata,upsert_100,vendor,delays,bytes,files,copy"
 MEASURED = [
     "proxy_metadata_bare",
     *(
@@ -26,6 +26,9 @@ MEASURED = [
     "file_memory_growth",
     "file_seconds",
     "file_cpu_seconds",
+    "copy_rate",
+    "copy_bare",
+    "copy_memory",
 ]
 CONTENDERS = {
     "proxy_metadata": ["ours", "bare"],
@@ -35,6 +38,7 @@ CONTENDERS = {
     "delay_20": ["ours", "bare"],
     "delay_500": ["ours", "bare"],
     "files": ["rows_100k", "rows_1m"],
+    "copy": ["ours", "bare", "few"],
 }
 
 
