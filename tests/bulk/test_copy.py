@@ -71,6 +71,9 @@ def test_a_copy_is_the_identity_on_every_index() -> None:
                 names = {"namespace": namespace, "target_namespace": target_namespace}
                 report = copy_between(source, target, **names, page_size=7, if_not_empty="fail")
                 assert (report.done, report.total, report.read) == (len(rows),) * 3
+                # each page, and what the index's checks read
+                assert report.operations["written"] == len(rows)
+                assert 4 + 2 <= report.operations["read"] <= 4 + 2 + 5
                 assert fetched(target, target_namespace) == fetched(source, namespace), (kind, namespace)
             assert source.requests["range"] == 3 * (-(-len(rows) // 7) + 1), kind  # fetched() reads a page too
             assert target.requests["upsert-data"] == 0  # nothing is embedded again
