@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         upsert,
         upsert_async,
     )
+    from airflow_provider_upstash_vector.bulk.copying import copy, copy_async
     from airflow_provider_upstash_vector.bulk.errors import (
         BulkJobFailed,
         CheckpointInUse,
@@ -47,6 +48,8 @@ _LAZY_EXPORTS = {
     "CheckpointStore": ".tracking.checkpoint",
     "FileCheckpoint": ".tracking.checkpoint",
     "InvalidRows": ".sources",
+    "copy": ".copying",
+    "copy_async": ".copying",
     "delete": ".api",
     "delete_async": ".api",
     "delete_selected": ".selected",
@@ -72,6 +75,8 @@ __all__ = [
     "InvalidRows",
     "Superseded",
     "TooManyMatches",
+    "copy",
+    "copy_async",
     "delete",
     "delete_async",
     "delete_selected",

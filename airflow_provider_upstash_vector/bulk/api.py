@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast, get_
 
 from airflow_provider_upstash_vector.bulk.errors import RunFailed
 from airflow_provider_upstash_vector.bulk.exports.api import export_async
+from airflow_provider_upstash_vector.bulk.operations.copy import CopyArguments
 from airflow_provider_upstash_vector.bulk.operations.delete import DeleteArguments, DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateArguments, UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertArguments, UpsertOptions
@@ -77,6 +78,10 @@ class BulkUpdateArguments(UpdateArguments, RunArguments, total=False):
 
 class BulkUpsertArguments(UpsertArguments, RunArguments, total=False):
     """The keyword arguments of :func:`upsert`."""
+
+
+class BulkCopyArguments(CopyArguments, RunArguments, total=False):
+    """The keyword arguments of :func:`copy`."""
 
 
 class BulkDeleteArguments(DeleteArguments, RunArguments, total=False):
@@ -194,9 +199,13 @@ async def _run(
     arguments: dict[str, Any],
     missing_path: PathLike | None = None,
 ) -> BulkReport:
-    names = RunArguments.__annotations__.keys() & arguments.keys()
-    run_arguments = {name: arguments.pop(name) for name in names}
+    run_arguments = taken_run_arguments(arguments)
     return await run_async(options_type(**arguments), rows, endpoint, missing_path=missing_path, **run_arguments)
+
+
+def taken_run_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments that are those of :class:`RunArguments`, and leave the options."""
+    return {name: arguments.pop(name) for name in RunArguments.__annotations__.keys() & arguments.keys()}
 
 
 def forget(checkpoint: PathLike | CheckpointStore, find_paths: FindPaths = local_paths) -> None:

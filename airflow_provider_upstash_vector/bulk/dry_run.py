@@ -15,6 +15,7 @@ from airflow_provider_upstash_vector.bulk.sending.overwrite_check import Overwri
 from airflow_provider_upstash_vector.bulk.sending.prefetch import open_prefetcher
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sources import END, PENDING, AsyncSource, Source
+from airflow_provider_upstash_vector.bulk.sources.base import items_read, read_requests
 from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow, OutcomeRecorder
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
@@ -71,9 +72,10 @@ async def check_rows(
         dry_run=True,
         retries=0,
         bytes_sent=size,
-        reads=0 if overwrite_check is None else overwrite_check.reads,
+        reads=read_requests(source) + (0 if overwrite_check is None else overwrite_check.reads),
         seconds=time.monotonic() - started,
         throttled_seconds=0.0,
+        read=items_read(source),
     )
     return report, stop_reason
 

@@ -26,7 +26,7 @@ from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
 from airflow_provider_upstash_vector.bulk.sending.wait_queue import WorkerWaitQueue
 from airflow_provider_upstash_vector.bulk.sending.window import Window
-from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
+from airflow_provider_upstash_vector.bulk.sources import AsyncSource, PagedSource, Source
 from airflow_provider_upstash_vector.bulk.stopping import Stopped, unless_stopped
 from airflow_provider_upstash_vector.bulk.tracking.budget import ReservedBudget, open_budget
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
@@ -45,6 +45,7 @@ from airflow_provider_upstash_vector.client import (
     AsyncVectorClient,
     Credentials,
     Endpoint,
+    IndexInfo,
 )
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
@@ -110,6 +111,8 @@ class Job:
             await self._state.prepare()
             operation = self._options.operation(None)
             async with AsyncVectorClient(self._endpoint, policy=self._environment.policy) as client:
+                if isinstance(self._source, PagedSource) and self._options.check_index:
+                    await self._unless_stopped(self._check_source(await client.info()))
                 if self._options.check_index:
                     operation.only_namespaces = await self._state.found_empty(client)
                 report, stop_reason = await check_rows(
@@ -123,7 +126,7 @@ class Job:
         except Exception as error:
             if _explains_itself(error):
                 raise
-            stop_reason = stop_reasons.for_crash(error)
+            stop_reason = error.stop_reason if isinstance(error, Stopped) else stop_reasons.for_crash(error)
             report = await self._state.report(None, stop_reason, self._state.before)
         return report, stop_reason, None
 
@@ -162,6 +165,7 @@ class Job:
         client = AsyncVectorClient(self._endpoint, policy=policy, max_connections=connections)
         await closing.enter_async_context(client)
         index = await self._state.checked_index(client) if options.check_index else None
+        await self._check_source(index)
         operation = options.operation(index)
         operation.only_namespaces = await self._state.found_empty(client)
         wait_queue = WorkerWaitQueue()
@@ -195,6 +199,10 @@ class Job:
             monitor.show()
             if engine.stop_reason:
                 await self._state.leave_checkpoint(engine.stop_reason, monitor)
+
+    async def _check_source(self, index: IndexInfo | None) -> None:
+        if isinstance(self._source, PagedSource) and index is not None:
+            await self._source.check(index)
 
     def _engine(
         self,

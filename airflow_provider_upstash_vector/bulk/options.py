@@ -31,6 +31,7 @@ class BulkOptions:
     """The options of every operation. Raises ``ValueError`` for an invalid value."""
 
     operation_type: ClassVar[type[Operation]]
+    left_out: ClassVar[frozenset[str]] = frozenset()  # options that a subclass does not have
 
     namespace: Annotated[str, "for rows that set no namespace"] = ""
     max_concurrency: Annotated[int, "requests in flight, 1 to 4,096"] = 64
@@ -133,6 +134,11 @@ class BulkOptions:
         """The rows that a request may have."""
         return self.operation_type.max_rows
 
+    @classmethod
+    def run_name(cls) -> str:
+        """Return the name of the function in ``bulk`` that takes the options."""
+        return cls.operation_type.name
+
     def part(self) -> Shard | None:
         """Return the shard."""
         return None if self.shard is None else Shard(*self.shard)
@@ -179,14 +185,14 @@ class VectorRowOptions(BulkOptions):
 
 
 def option_types(options: type[BulkOptions]) -> dict[str, Any]:
-    """Return the type of each option."""
+    """Return the type of each option, without those left out."""
     return _types(options)  # type: ignore[arg-type]  # of the class, mypy takes the __hash__ of its instances
 
 
 @cache
 def _types(options: type[BulkOptions]) -> dict[str, Any]:
     hints = get_type_hints(options)
-    return {option.name: hints[option.name] for option in fields(options)}
+    return {option.name: hints[option.name] for option in fields(options) if option.name not in options.left_out}
 
 
 def _choices(kind: Any) -> tuple[Any, ...]:
@@ -204,6 +210,7 @@ def option_help(options: type[BulkOptions]) -> dict[str, str]:
         if get_origin(hints[option.name]) is Annotated
         else f"name of ``{option.name.removesuffix(_FIELD)}`` in the rows"
         for option in fields(options)
+        if option.name not in options.left_out
     }
 
 
@@ -223,7 +230,7 @@ def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-class BulkArguments(TypedDict, total=False):
+class SendArguments(TypedDict, total=False):
     """The keyword arguments of every operation, with the types of :class:`BulkOptions`, for ``Unpack``."""
 
     max_concurrency: int
@@ -235,6 +242,11 @@ class BulkArguments(TypedDict, total=False):
     check_index: bool
     resume: bool
     dry_run: bool
+
+
+class BulkArguments(SendArguments, total=False):
+    """The keyword arguments of operations on rows that the caller has."""
+
     shard: Sequence[int] | None
     format: Format | None
     delimiter: str | None

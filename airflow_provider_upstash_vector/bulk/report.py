@@ -42,6 +42,9 @@ class BulkReport:
     ``rows_by_namespace`` has the first 100 namespaces with a row that is done, without names of more than 256
     characters; ``unknown_namespace_rows`` of its rows are guesses, because the run that sent them was killed.
     ``this_attempt`` is the work of this run alone. None of these is part of the manifest.
+
+    ``read`` are the vectors that a copy has read, those that were dropped included; ``None`` for other runs, whose
+    manifest is without it.
     """
 
     total: int
@@ -64,6 +67,7 @@ class BulkReport:
     rows_by_namespace: dict[str, int] = field(default_factory=dict)
     unknown_namespace_rows: int = 0
     this_attempt: ThisAttempt = field(default_factory=ThisAttempt)
+    read: int | None = None
 
     def __post_init__(self) -> None:
         """Raise ``ValueError`` if the counts do not add up."""
@@ -99,7 +103,7 @@ class BulkReport:
         plain = {
             self.outcome if name == "done" else name: value
             for name, value in asdict(self).items()
-            if name not in internal
+            if name not in internal and (name != "read" or value is not None)
         }
         rate = round(self.rows_per_second, 1)
         return {**plain, **rounded, "rows_per_second": rate, "operations": self.operations}

@@ -17,7 +17,8 @@ from airflow_provider_upstash_vector.bulk.sending.engine import Engine
 from airflow_provider_upstash_vector.bulk.sending.limits import RowLimit
 from airflow_provider_upstash_vector.bulk.sending.reader import RowReader
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
-from airflow_provider_upstash_vector.bulk.sources import AsyncSource, ExportRows, Source
+from airflow_provider_upstash_vector.bulk.sources import AsyncSource, ExportRows, PagedSource, Source
+from airflow_provider_upstash_vector.bulk.sources.base import items_read
 from airflow_provider_upstash_vector.bulk.tracking.budget import BudgetStore
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint, CheckpointStore
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import (
@@ -32,6 +33,7 @@ from airflow_provider_upstash_vector.bulk.tracking.journal import Work
 from airflow_provider_upstash_vector.bulk.tracking.lock import CheckpointLock
 from airflow_provider_upstash_vector.bulk.tracking.monitor import RunMonitor
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
+from airflow_provider_upstash_vector.bulk.tracking.pages import PageTracker
 from airflow_provider_upstash_vector.bulk.tracking.progress import (
     Log,
     ProgressKind,
@@ -89,14 +91,15 @@ class RunState:
         fingerprint = f"{url} {source.fingerprint} {options.fingerprint()}"
         self._blocked = environment.blocked
         loaded = self._load(fingerprint)
-        self.before = before = loaded or Checkpoint(fingerprint=fingerprint)
-        self.tracker = OutcomeTracker(
-            before.watermark, before.counts_below_watermark, before.outcomes_above_watermark
-        )
+        before = loaded or Checkpoint(fingerprint=fingerprint)
+        if isinstance(source, PagedSource) and not before.position:
+            before = replace(before, position=source.first_position)
+        self.before = before
+        self.tracker = self._open_tracker()
         self._counts_before = self.tracker.counts()
         self.checkpoint_writer = self._open_checkpoint()
         # if a row can change without the fingerprint, completed rows are read again and compared
-        compare = self.checkpoint_writer is not None and not source.fixed
+        compare = self.checkpoint_writer is not None and not source.fixed and not isinstance(source, PagedSource)
         self.first_number = 0 if compare else self.tracker.watermark
         self.digest = RowsDigest(before.read, before.digest) if compare else None
         self._is_settled = self.tracker.is_settled if loaded else None
@@ -113,6 +116,14 @@ class RunState:
             journal=self.checkpoint_writer.journal if self.checkpoint_writer else None,
             namespaces=NamespaceCounts(before.namespaces),
         )
+
+    def _open_tracker(self) -> OutcomeTracker:
+        before = self.before
+        if not isinstance(self._source, PagedSource):
+            return OutcomeTracker(before.watermark, before.counts_below_watermark, before.outcomes_above_watermark)
+        tracker = PageTracker(before.watermark, before.counts_below_watermark, before.position)
+        self._source.resume_at(before.position, tracker.begin_page)
+        return tracker
 
     def _store(self) -> CheckpointStore | None:
         return None if self._options.dry_run or self._blocked else self._environment.store
@@ -222,6 +233,7 @@ class RunState:
             unknown_namespace_rows=numbers.unknown_namespace_rows,
             throttled_seconds=numbers.throttled_seconds,
             this_attempt=self._this_attempt(parts.engine, numbers) if parts else ThisAttempt(),
+            read=items_read(self._source),
         )
 
     async def _rows_left(self, stop_reason: StopReason | None, next_number: int) -> int | None:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         FileCheckpoint,
     )
     from airflow_provider_upstash_vector.bulk.api import (
+        BulkCopyArguments,
         BulkDeleteArguments,
         BulkUpdateArguments,
         BulkUpsertArguments,
@@ -309,6 +310,34 @@ class UpstashVectorHook(BaseHook):
                 rows, self.credentials, namespace=self.resolve_namespace(namespace), **given
             )
         return report
+
+    @completed_on_use
+    def bulk_copy(
+        self,
+        source: UpstashVectorHook,
+        *,
+        namespace: str | None = None,
+        target_namespace: str | None = None,
+        **arguments: Unpack[BulkCopyArguments],
+    ) -> BulkReport:
+        """Upsert the vectors of a namespace of ``source``, another hook, to one of this hook; return the report.
+
+        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.copy`. Namespaces are by
+        default those of the two connections.
+        """
+        from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - as above
+
+        given = self._run_defaults(arguments)
+        policy = source.settings.policy
+        with naming_connection(self.upstash_vector_conn_id):
+            return bulk.copy(
+                source.credentials,
+                self.credentials,
+                namespace=source.resolve_namespace(namespace),
+                target_namespace=self.resolve_namespace(target_namespace),
+                source_policy=policy,
+                **given,
+            )
 
     def _run_defaults(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of a run, by default with the connection's policy and Airflow's object stores."""

@@ -5,6 +5,9 @@ from airflow_provider_upstash_vector.operators.bulk import (
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
 )
+from airflow_provider_upstash_vector.operators.copy import (
+    CopyVectorsOperator,
+)
 from airflow_provider_upstash_vector.operators.delete import (
     DeleteVectorsOperator,
 )
@@ -34,6 +37,7 @@ __all__ = [
     "BulkDeleteVectorsOperator",
     "BulkUpdateVectorsOperator",
     "BulkUpsertVectorsOperator",
+    "CopyVectorsOperator",
     "DeleteNamespaceOperator",
     "DeleteVectorsOperator",
     "ExportVectorsOperator",

@@ -183,7 +183,7 @@ def export(case: Case) -> Run:
 
     with tempfile.TemporaryDirectory(prefix="bench-export-") as folder:
         bulk.export(f"{folder}/warm-up", Endpoint.of(case.url, TOKEN), format="parquet", prefix="none")
-        return _timed(lambda: run(f"{folder}/export"), case.rows)
+        return measured(lambda: run(f"{folder}/export"), case.rows)
 
 
 def range_loop(case: Case) -> Run:
@@ -204,7 +204,7 @@ def range_loop(case: Case) -> Run:
                 cursor = result["nextCursor"]
         return rows
 
-    return _timed(lambda: asyncio.run(run()), case.rows)
+    return measured(lambda: asyncio.run(run()), case.rows)
 
 
 CONTENDERS: dict[str, Callable[[Case], Run]] = {
@@ -246,10 +246,10 @@ def _measure(send: Callable[[Any], int], case: Case, prepare: Callable[[list[Row
     """
     rows: Any = prepare(make_rows(case.kind, case.rows)) if case.path is None else case.path
     assert send(prepare(make_rows(case.kind, 2))) == 2
-    return _timed(lambda: send(rows), case.rows)
+    return measured(lambda: send(rows), case.rows)
 
 
-def _timed(work: Callable[[], int], rows: int) -> Run:
+def measured(work: Callable[[], int], rows: int) -> Run:
     """Time ``work``, which returns the rows that it has read or written."""
     started, cpu_started = time.perf_counter(), time.process_time()
     done = work()

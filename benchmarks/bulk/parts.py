@@ -18,6 +18,7 @@ from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import Endpoint
 from benchmarks.bulk.bench import Bench
 from benchmarks.bulk.contenders import DIMENSION, TOKEN, Case, Kind, make_rows
+from benchmarks.bulk.copies import copies
 from benchmarks.bulk.exports import exports
 from benchmarks.bulk.mapped_tasks import mapped_tasks
 from benchmarks.bulk.results import Measurement
@@ -223,6 +224,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "files": files,
     "upsert_files": upsert_files,
     "exports": exports,
+    "copy": copies,
     "mapped": mapped,
 }
 

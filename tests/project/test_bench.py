@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 # the others run the same code
-PARTS = "proxy_metadata,upsert_100,vendor,delays,bytes,files,exports"
+PARTS = "proxy_metadata,upsert_100,vendor,delays,bytes,files,exports,copy"
 MEASURED = [
     "proxy_metadata_bare",
     *(
@@ -28,6 +28,9 @@ MEASURED = [
     "file_cpu_seconds",
     "export_range",
     "export_memory_growth",
+    "copy_rate",
+    "copy_bare",
+    "copy_memory",
 ]
 CONTENDERS = {
     "proxy_metadata": ["ours", "bare"],
@@ -39,6 +42,7 @@ CONTENDERS = {
     "files": ["rows_100k", "rows_1m"],
     "export": ["export", "range_loop"],
     "export_few": ["export"],
+    "copy": ["ours", "bare", "few"],
 }
 
 

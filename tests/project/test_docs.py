@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from typing_extensions import is_typeddict
 
 from airflow_provider_upstash_vector.bulk import errors as bulk_errors
+from airflow_provider_upstash_vector.bulk.operations.copy import CopyOptions
 from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
@@ -32,6 +33,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkDeleteVectorsOperator,
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
+    CopyVectorsOperator,
     DeleteNamespaceOperator,
     DeleteVectorsOperator,
     ExportVectorsOperator,
@@ -44,12 +46,18 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     UpsertVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
+from scripts.griffe_signatures import SET_BY_CLASS
 from scripts.mkdocs_options import on_page_markdown
 from tests.support.airflow_home import ROOT, AirflowHome
 from tests.support.dag_runs import DagRun, load_dags
 
 DOCS = ROOT / "docs"
-OPERATIONS: dict[str, Any] = {"update": UpdateOptions, "upsert": UpsertOptions, "delete": DeleteOptions}
+OPERATIONS: dict[str, Any] = {
+    "copy": CopyOptions,
+    "update": UpdateOptions,
+    "upsert": UpsertOptions,
+    "delete": DeleteOptions,
+}
 MOVIES = [{"id": f"movie-{number}", "vector": [number, 1], "data": "old"} for number in (1, 2, 3)]
 
 
@@ -176,6 +184,8 @@ def own_parameters(target: Any) -> dict[str, inspect.Parameter]:
         parameters = {**{name: own[name] for name in own if name != "self"}, **parameters}
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values()):
             break
+    for name in SET_BY_CLASS.get(target.__name__, ()):
+        del parameters[name]
     return parameters
 
 
@@ -192,6 +202,18 @@ def options_of(operation: str) -> dict[str, Any]:
     """Return the default of each option but the namespace."""
     options = OPERATIONS[operation]
     return {name: getattr(options, name) for name in option_types(options) if name != "namespace"}
+
+
+def place_of(name: str) -> str:
+    """Return the name of a module, operator or page; copies and deletes have others."""
+    for common, own in (
+        ("bulk.api.copy", "bulk.copying.copy"),
+        ("BulkCopy", "Copy"),
+        ("bulk-copy", "copy"),
+        ("bulk-delete", "delete"),
+    ):
+        name = name.replace(common, own)
+    return name
 
 
 @pytest.mark.parametrize(("page", "name"), entries())
@@ -278,7 +300,7 @@ def test_the_reference_shows_the_arguments_of_a_decorator(site: Path, task: str,
     ],
 )
 def test_the_reference_shows_the_defaults_of_a_bulk_run(site: Path, operation: str, page: str, name: str) -> None:
-    name = name.format(f"Bulk{operation.title()}VectorsOperator" if "operators" in name else operation)
+    name = place_of(name.format(f"Bulk{operation.title()}VectorsOperator" if "operators" in name else operation))
     signature = entry_of(site, page, f"airflow_provider_upstash_vector.{name}").signature.replace('"', "'")
     for option, default in options_of(operation).items():
         assert re.search(rf" {option}: [^=]+ = {re.escape(repr(default))}", signature), option
@@ -294,9 +316,8 @@ def test_the_reference_shows_the_defaults_of_a_bulk_run(site: Path, operation: s
     ],
 )
 def test_the_help_of_every_option_is_shown(site: Path, operation: str, page: str, name: str) -> None:
-    subject = "delete" if operation == "delete" else f"bulk-{operation}"
-    text = " ".join(text_of((site / f"{page.format(subject)}.html").read_text()).split())
-    assert name.format(operation.title() if "Bulk" in name else operation) in text
+    text = " ".join(text_of((site / f"{place_of(page.format(operation))}.html").read_text()).split())
+    assert place_of(name.format(operation.title() if "Bulk" in name else operation)) in text
     texts = option_help(OPERATIONS[operation])
     shown = {option: texts[option].replace("``", "") for option in options_of(operation)}
     assert [option for option, shown_help in shown.items() if shown_help not in text] == []
@@ -362,6 +383,7 @@ def test_every_stop_reason_is_in_the_catalogue() -> None:
         ("query.md", QueryVectorsOperator),
         ("query.md", FetchVectorsOperator),
         ("back-up-and-restore.md", ExportVectorsOperator),
+        ("copy.md", CopyVectorsOperator),
         ("sensor.md", UpstashVectorIndexReadySensor),
     ],
 )
@@ -373,4 +395,5 @@ def test_every_argument_is_in_its_how_to(page: str, operator: Any) -> None:
         parameters = inspect.signature(inspect.unwrap(kind.__init__)).parameters.values()
         names = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
         assert names or kind is BulkDeleteVectorsOperator  # which has no options of its own
+        names -= SET_BY_CLASS.get(operator.__name__, set())
         assert sorted(name for name in names if f"`{name}`" not in text) == []

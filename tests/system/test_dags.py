@@ -222,6 +222,28 @@ def test_example_nightly_backup(airflow_home: AirflowHome, server: DevServer, mo
     assert movies("movie-2") == before
 
 
+def test_example_copy_to_staging(
+    airflow_home: AirflowHome, movies: Any, server: DevServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [
+        {"id": "old", "vector": [1, 1], "metadata": {"year": 1950}},
+        {"id": "owned", "vector": [1, 2], "metadata": {"year": 2020, "owner": "me"}},
+    ]
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        client.upsert(others)
+    with DevServer(dimension=2) as staging:
+        monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_STAGING", connection_json(staging))
+        run = run_file(airflow_home, "example_copy_to_staging.py")
+        assert run.state == "success"
+        (manifest,) = map(_stored, airflow_home.xcoms("example_copy_to_staging", run.run_id).values())
+        assert (manifest["read"], manifest["upserted"]) == (5, 4)
+        assert manifest["operations"]["written"] == 4
+        with VectorClient(Endpoint.of(staging.url, staging.token)) as client:
+            copied = {vector.id: vector for vector in client.range("films", include_metadata=True)}
+        assert {*copied} == {"movie-1", "movie-2", "movie-3", "owned"}
+        assert copied["owned"].metadata == {"year": 2020}
+
+
 @pytest.mark.parametrize("kind", ["plain", "native"])
 def test_options_are_templates_in_every_kind_of_task(
     airflow_home: AirflowHome, server: DevServer, movies: Any, kind: str

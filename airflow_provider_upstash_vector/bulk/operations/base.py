@@ -141,6 +141,8 @@ class Operation(ABC):
     def encode(self, row: object) -> Encoded:
         """Return the row encoded. Raises :class:`InvalidRequest`, or its subclass :class:`WrongIndex`."""
         try:
+            if type(row) is RejectedRow:
+                raise InvalidRequest(row.field, row.reason)
             parts = self._of_model(row)
             parts = self._parts(row) if parts is None else parts
             id = parts.get("id")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, Reason, Superseded
@@ -13,6 +13,7 @@ from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChan
 from airflow_provider_upstash_vector.bulk.tracking.recorder import OutcomeRecorder
 from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed
 from airflow_provider_upstash_vector.client.errors import (
+    ApiError,
     QuotaExceeded,
     RateLimited,
     TokenRejected,
@@ -85,7 +86,9 @@ def for_source(error: Exception, number: int) -> StopReason:
     explanation = str(error)
     if not isinstance(error, InvalidRows | SourceBroken):
         explanation = f"reading row {number:,} failed: {type(error).__name__}: {error}"
-    retryable = not isinstance(error, InvalidRows)
+    if isinstance(error, ApiError) and (of_every_request := for_error(error)):
+        return replace(of_every_request, explanation=explanation)
+    retryable = not isinstance(error, InvalidRows) and (not isinstance(error, ApiError) or error.retryable)
     return StopReason(reason="source", explanation=explanation, retryable=retryable, cause=error)
 
 

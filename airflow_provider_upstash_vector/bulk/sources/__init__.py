@@ -13,6 +13,7 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
     InvalidJson,
     InvalidRows,
     InvalidValue,
+    PagedSource,
     Pending,
     Poll,
     RejectedRow,
@@ -52,6 +53,7 @@ __all__ = [
     "InvalidJson",
     "InvalidRows",
     "InvalidValue",
+    "PagedSource",
     "Pending",
     "Poll",
     "RejectedRow",
@@ -79,11 +81,13 @@ def open_source(
     """Return the source for ``rows``: paths, URIs and globs of files, a table, a list, or any iterable.
 
     With ``rows_field``, they are in lists of that name: in a mapping, or in each of several, or in JSON. The path
-    of an export's manifest stands for the export.
+    of an export's manifest stands for the export. A source of pages is returned as it is.
 
     Raises :class:`InvalidRows` if it is none of these, a file is missing or ``own``, or a table or Parquet file
     has no id column; that a CSV file has none shows when it is read.
     """
+    if isinstance(rows, PagedSource):
+        return rows
     path, template = rows_path(rows_field), names.template()
     if are_paths(rows):
         files = found_files(rows, find_paths, own)

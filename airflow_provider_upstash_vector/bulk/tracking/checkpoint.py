@@ -73,6 +73,7 @@ class Checkpoint:
     throttled_seconds: float = 0.0
     namespaces: dict[str, int] = field(default_factory=dict)
     unknown_namespace_rows: int = 0  # rows in ``namespaces`` whose namespace is a guess
+    position: str = ""  # of the page that begins at the watermark; empty if rows are not read in pages
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as a JSON object: a few hundred bytes, and some per row above the watermark."""
@@ -123,6 +124,7 @@ _LATER_FIELDS: dict[str, Any] = {
     "index": "",
     "found_empty": 0,
     "completed_at": 0.0,
+    "position": "",
     "reads": 0,
 }
 

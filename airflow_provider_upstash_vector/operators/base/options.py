@@ -13,7 +13,7 @@ from airflow_provider_upstash_vector.operators.base.arguments import is_literal,
 from airflow_provider_upstash_vector.operators.base.display import unwrap
 
 if TYPE_CHECKING:
-    from airflow_provider_upstash_vector.operators.base.bulk import BulkOperator
+    from airflow_provider_upstash_vector.operators.base.bulk import BulkRunOperator
 
 _TASK_STATE_SINCE = (3, 3, 0)
 # what the text of a rendered option must be, by its type
@@ -25,7 +25,7 @@ _EXPECTED: dict[Any, str] = {
 }
 
 
-def check_literal_options(operator: BulkOperator) -> None:
+def check_literal_options(operator: BulkRunOperator) -> None:
     """Raise ``ValueError`` for an invalid option, so that the DAG is not parsed; templates are not checked."""
     options = {name: unwrap(value) for name, value in _options(operator).items()}
     templates = {name for name in options if _attribute(name) in operator.template_fields}
@@ -46,7 +46,7 @@ def check_retries_resume(checkpoint: object) -> None:
         )
 
 
-def rendered_options(operator: BulkOperator) -> dict[str, Any]:
+def rendered_options(operator: BulkRunOperator) -> dict[str, Any]:
     """Return the options but the namespace, rendered. Raises ``InvalidRequest`` for an invalid one."""
     kinds = option_types(operator.options_type)
     options = {name: _parsed(value, name, kinds[name]) for name, value in _options(operator).items()}
@@ -59,7 +59,7 @@ def rendered_options(operator: BulkOperator) -> dict[str, Any]:
     return options
 
 
-def _options(operator: BulkOperator) -> dict[str, Any]:
+def _options(operator: BulkRunOperator) -> dict[str, Any]:
     """Return the options but the namespace, which is by default that of the connection."""
     names = option_types(operator.options_type).keys() - {"namespace"}
     return {name: getattr(operator, _attribute(name)) for name in names}
