@@ -14,6 +14,7 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 from airflow_provider_upstash_vector import bulk
+from airflow_provider_upstash_vector.bulk.embedding.function import EmbedFunction
 from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
@@ -93,6 +94,7 @@ _PARSING: dict[Any, dict[str, Any]] = {
     float: {"type": float, "metavar": "N"},
     int | str: {"metavar": "N|N%"},
     Sequence[int]: {"type": _shard, "metavar": "I/N"},
+    EmbedFunction | str | None: {"metavar": "PACKAGE.MODULE:FUNCTION"},
     Sequence[str]: {"type": _names, "metavar": "A,B|*"},
 }
 

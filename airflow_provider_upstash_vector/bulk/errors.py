@@ -18,6 +18,7 @@ Reason = Literal[
     "cancelled",
     "time_limit",
     "source",
+    "embedding",
     "checkpoint",
     "superseded",
     "index_changed",

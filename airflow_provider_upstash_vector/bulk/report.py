@@ -34,7 +34,8 @@ class BulkReport:
     rows that would be sent are those not attempted, and ``bytes_sent`` is their size. The report of a resumed run
     covers the earlier runs too, but not what one that was killed on another machine did after its last save;
     ``throttled_seconds`` is the part of ``seconds`` in which a 429 or an outage held back all requests. Rows that
-    were sent but had no response in an outage that ended the run are not attempted.
+    were sent but had no response in an outage that ended the run are not attempted. ``embedded`` counts the texts
+    that this run has embedded, or in a dry run would embed; with ``embed`` alone.
 
     ``rows_by_namespace`` has the first 100 namespaces with a row that is done, without names of more than 256
     characters; ``unknown_namespace_rows`` of its rows are guesses, because the run that sent them was killed.
@@ -57,6 +58,7 @@ class BulkReport:
     outcome: str = "updated"
     all_read: bool = True
     dry_run: bool = False
+    embedded: int | None = None
     rows_by_namespace: dict[str, int] = field(default_factory=dict)
     unknown_namespace_rows: int = 0
     this_attempt: ThisAttempt = field(default_factory=ThisAttempt)
@@ -90,23 +92,25 @@ class BulkReport:
         plain = {
             self.outcome if name == "done" else name: value
             for name, value in asdict(self).items()
-            if name not in internal
+            if name not in internal and (name, value) != ("embedded", None)
         }
         return {**plain, **rounded, "rows_per_second": round(self.rows_per_second, 1)}
 
     def __str__(self) -> str:
         paths = {"failures_path": self.failures_path, "missing_path": self.missing_path}
         files = "".join(f"; {name}: {path}" for name, path in paths.items() if path is not None)
+        embedded = "" if self.embedded is None else f", {plural(self.embedded, 'text')} embedded"
         if self.dry_run:
             return (
                 f"{self.not_attempted:,} of {plural(self.total, 'row')} would be sent, "
-                f"{plural(self.bytes_sent, 'byte')}; {self.rejected:,} rejected{files}"
+                f"{plural(self.bytes_sent, 'byte')}{embedded}; "
+                f"{self.rejected:,} rejected{files}"
             )
         rest = "" if self.all_read else " of those read"
         return (
             f"{self.done:,} of {plural(self.total, 'row')} {self.outcome}, {self.missing:,} missing, "
-            f"{self.rejected:,} rejected, {self.failed:,} failed, {self.not_attempted:,}{rest} not attempted, "
-            f"in {self.seconds:,.1f} s ({self.rows_per_second:,.0f}/s, "
+            f"{self.rejected:,} rejected, {self.failed:,} failed, {self.not_attempted:,}{rest} not attempted"
+            f"{embedded}, in {self.seconds:,.1f} s ({self.rows_per_second:,.0f}/s, "
             f"{plural(self.retries, 'retry', 'retries')}, {self.throttled_seconds:,.1f} s throttled){files}"
         )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, Context, XComArg
 
+from airflow_provider_upstash_vector.bulk.embedding.function import EmbedFunction
 from airflow_provider_upstash_vector.bulk.operations.update import OnMissing, UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import VectorRowOptions
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 class _VectorRowsOperator(BulkOperator):
     """Base of the operators whose rows have vectors, data or metadata."""
 
+    shallow_copy_attrs: Sequence[str] = ("embed",)  # it may hold a model, which cannot be copied
+
     def __init__(
         self,
         *,
@@ -30,6 +33,10 @@ class _VectorRowsOperator(BulkOperator):
         sparse_vector_field: str = VectorRowOptions.sparse_vector_field,
         data_field: str = VectorRowOptions.data_field,
         metadata_field: str = VectorRowOptions.metadata_field,
+        embed: EmbedFunction | str | None = VectorRowOptions.embed,
+        embed_batch_size: int = VectorRowOptions.embed_batch_size,
+        embed_concurrency: int = VectorRowOptions.embed_concurrency,
+        embed_attempts: int = VectorRowOptions.embed_attempts,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -38,6 +45,10 @@ class _VectorRowsOperator(BulkOperator):
         self.sparse_vector_field = sparse_vector_field
         self.data_field = data_field
         self.metadata_field = metadata_field
+        self.embed = embed
+        self.embed_batch_size = embed_batch_size
+        self.embed_concurrency = embed_concurrency
+        self.embed_attempts = embed_attempts
 
 
 class BulkUpdateVectorsOperator(_VectorRowsOperator):
