@@ -60,7 +60,7 @@ class Update(Operation):
 
     def replaced(self, fragment: bytes) -> dict[str, Any] | None:
         """Return the fields of a row whose metadata replaces all that is stored."""
-        fields: dict[str, Any] = orjson.loads(fragment)
+        fields: dict[str, Any] = orjson.loads(bytes(fragment))  # it takes no subclass
         return fields if "metadata" in fields and fields.get("metadataUpdateMode") != "PATCH" else None
 
     def warning(self, fields: dict[str, Any], stored: FetchedVector) -> str | None:

@@ -59,7 +59,7 @@ class Upsert(Operation):
 
     def replaced(self, fragment: bytes) -> dict[str, Any] | None:
         """Return the fields of a row: it replaces the whole vector."""
-        fields: dict[str, Any] = orjson.loads(fragment)
+        fields: dict[str, Any] = orjson.loads(bytes(fragment))  # it takes no subclass
         return fields
 
     def warning(self, fields: dict[str, Any], stored: FetchedVector) -> str | None:
