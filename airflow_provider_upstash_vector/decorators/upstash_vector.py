@@ -87,7 +87,6 @@ class _RowsOfFunctionMixin(_FunctionMixin, BulkOperator):
     """Sends the rows that the function returns or yields; a generator is consumed as they are sent."""
 
     template_fields_renderers: ClassVar[dict[str, str]] = {**DecoratedOperator.template_fields_renderers}
-    shallow_copy_attrs: Sequence[str] = (*DecoratedOperator.shallow_copy_attrs, "embed")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Call the function and send what it returns; return the manifest."""

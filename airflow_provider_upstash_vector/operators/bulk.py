@@ -14,6 +14,7 @@ from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import VectorRowOptions
 from airflow_provider_upstash_vector.operators.base.arguments import rendered_path
 from airflow_provider_upstash_vector.operators.base.bulk import BulkOperator
+from airflow_provider_upstash_vector.operators.base.display import unwrap
 from airflow_provider_upstash_vector.operators.base.options import check_literal_options
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 class _VectorRowsOperator(BulkOperator):
     """Base of the operators whose rows have vectors, data or metadata."""
-
-    shallow_copy_attrs: Sequence[str] = ("embed",)  # it may hold a model, which cannot be copied
 
     def __init__(
         self,
@@ -45,7 +44,7 @@ class _VectorRowsOperator(BulkOperator):
         self.sparse_vector_field = sparse_vector_field
         self.data_field = data_field
         self.metadata_field = metadata_field
-        self.embed = embed
+        self.embed = unwrap(embed)  # of a mapped task
         self.embed_batch_size = embed_batch_size
         self.embed_concurrency = embed_concurrency
         self.embed_attempts = embed_attempts

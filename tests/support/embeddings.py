@@ -19,7 +19,7 @@ def text_rows(count: int) -> list[dict[str, Any]]:
 
 
 class CountedEmbedding:
-    """Embeds texts, and keeps how often each was embedded; its instances cannot be copied."""
+    """Embeds texts, and keeps how often each was embedded."""
 
     def __init__(self) -> None:
         self.texts: Counter[str] = Counter()
@@ -29,6 +29,3 @@ class CountedEmbedding:
         self.texts.update(texts)
         self.batches.append(len(texts))
         return vectors_of(texts)
-
-    def __deepcopy__(self, _: Any) -> Any:
-        raise TypeError("a model cannot be copied")

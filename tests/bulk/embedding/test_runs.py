@@ -350,7 +350,10 @@ def test_changed_rows_are_noticed_before_any_is_embedded(
 def test_a_dry_run_counts_texts_and_embeds_none(upsert: Run) -> None:
     embed = CountedEmbedding()
     report = upsert(
-        [*text_rows(10), {"id": "a", "vector": [1, 2]}, {"id": "b", "data": ""}], embed=embed, dry_run=True
+        [*text_rows(10), {"id": "a", "vector": [1, 2]}, {"id": "b", "data": ""}],
+        embed=embed,
+        dry_run=True,
+        max_failures=1,
     )
     assert (report.embedded, report.rejected, embed.batches) == (10, 1, [])
     assert "10 texts embedded" in str(report)
