@@ -47,6 +47,7 @@ INTEROP = (
     ("langchain", "requirements/interop-langchain.txt"),
     ("llama_index", "requirements/interop-llama-index.txt"),
     ("mastra", "requirements-dev.txt"),
+    ("minilm", "requirements/interop-minilm.txt"),  # a model, with its weights
 )
 
 
