@@ -19,6 +19,7 @@ Reason = Literal[
     "cancelled",
     "time_limit",
     "source",
+    "embedding",
     "checkpoint",
     "superseded",
     "index_changed",

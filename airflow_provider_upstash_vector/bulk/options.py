@@ -13,6 +13,7 @@ from functools import cache
 from types import NoneType
 from typing import Annotated, Any, ClassVar, Literal, TypedDict, get_args, get_origin, get_type_hints
 
+from airflow_provider_upstash_vector.bulk.embedding.function import Embedding, EmbedFunction
 from airflow_provider_upstash_vector.bulk.operations.base import Operation
 from airflow_provider_upstash_vector.bulk.sending.limits import DailyBudget, RowLimit
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, Format, Shard
@@ -24,6 +25,7 @@ from airflow_provider_upstash_vector.client import IndexInfo, RetryPolicy, valid
 OnBudget = Literal["fail", "return"]
 MAX_CONCURRENCY = 4096
 _FIELD = "_field"
+_EMBED_LIMITS = {"embed_batch_size": 2_048, "embed_concurrency": 64, "embed_attempts": 100}
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots, so that a default can be read from the class
@@ -151,6 +153,11 @@ class BulkOptions:
         """Return the policy of requests with rows."""
         return policy
 
+    @property
+    def embedding(self) -> Embedding | None:
+        """How texts are embedded, ``None`` if they are not."""
+        return None
+
     def fingerprint(self) -> str:
         """Return a text of the operation and the options that decide which rows are read and what is sent."""
         shard = None if self.shard is None else (*self.shard,)
@@ -158,6 +165,7 @@ class BulkOptions:
         delimiter = [] if self.delimiter is None else [self.delimiter]
         of_rows = {name: getattr(self, name) for name in ("rows_field", "id_template")}
         added = [f"{name}={value!r}" for name, value in of_rows.items() if value is not None]
+        added += [f"embed={self.embedding.name}"] if self.embedding else []
         parts = [self.operation_type.name, repr(self.namespace), shard, names, *delimiter, *added]
         return " ".join(map(str, parts))
 
@@ -174,14 +182,40 @@ class VectorRowOptions(BulkOptions):
     sparse_vector_field: str = "sparse_vector"
     data_field: str = "data"
     metadata_field: str = "metadata"
+    embed: Annotated[
+        EmbedFunction | str | None,
+        "a function from a list of texts to a list of vectors, or its import path, ``package.module:function``: "
+        "rows with data and no vector get one",
+    ] = None
+    embed_batch_size: Annotated[int, "texts in a call of ``embed``, 1 to 2,048"] = 64
+    embed_concurrency: Annotated[
+        int, "calls of ``embed`` at once, 1 to 64; those of a function that is not async run in threads"
+    ] = 1
+    embed_attempts: Annotated[
+        int, "calls of ``embed`` with the same texts, 1 to 100, until the run stops for its error"
+    ] = 5
 
     def __post_init__(self) -> None:
         if isinstance(self.metadata_fields, list):
             object.__setattr__(self, "metadata_fields", tuple(self.metadata_fields))
         super().__post_init__()
+        for name, maximum in _EMBED_LIMITS.items():
+            validation.whole_number(getattr(self, name), name, maximum)
+        self.embedding  # noqa: B018 - raises if the function is invalid
 
     def _names(self) -> dict[str, Any]:
         return {**super()._names(), "metadata_fields": self.metadata_fields}
+
+    @property
+    def embedding(self) -> Embedding | None:
+        """How texts are embedded, ``None`` if they are not."""
+        numbers = self.embed_batch_size, self.embed_concurrency, self.embed_attempts
+        return None if self.embed is None else Embedding(self.embed, *numbers)
+
+    def operation(self, index: IndexInfo | None) -> Operation:
+        """Return the operation, which checks rows against ``index`` if that is known."""
+        embeds = self.embed is not None
+        return self.operation_type(self.names, namespace=self.namespace, index=index, embeds=embeds)
 
 
 def option_types(options: type[BulkOptions]) -> dict[str, Any]:
@@ -264,3 +298,7 @@ class VectorRowArguments(BulkArguments, total=False):
     sparse_vector_field: str
     data_field: str
     metadata_field: str
+    embed: EmbedFunction | str | None
+    embed_batch_size: int
+    embed_concurrency: int
+    embed_attempts: int

@@ -34,7 +34,8 @@ class BulkReport:
     rows that would be sent are those not attempted, and ``bytes_sent`` is their size. The report of a resumed run
     covers the earlier runs too, but not what one that was killed on another machine did after its last save;
     ``throttled_seconds`` is the part of ``seconds`` in which a 429 or an outage held back all requests. Rows that
-    were sent but had no response in an outage that ended the run are not attempted.
+    were sent but had no response in an outage that ended the run are not attempted. ``embedded`` counts the texts
+    that this run has embedded, or in a dry run would embed; with ``embed`` alone.
 
     ``operations`` are those that the service bills: a row that it has accepted, also one whose id is unknown, is
     written, or would be in a ``dry_run``; each of the ``reads``, the requests of ``check_index``, is read.
@@ -64,6 +65,7 @@ class BulkReport:
     all_read: bool = True
     dry_run: bool = False
     reads: int = 0
+    embedded: int | None = None
     rows_by_namespace: dict[str, int] = field(default_factory=dict)
     unknown_namespace_rows: int = 0
     this_attempt: ThisAttempt = field(default_factory=ThisAttempt)
@@ -103,7 +105,7 @@ class BulkReport:
         plain = {
             self.outcome if name == "done" else name: value
             for name, value in asdict(self).items()
-            if name not in internal and (name != "read" or value is not None)
+            if name not in internal and (name not in {"read", "embedded"} or value is not None)
         }
         rate = round(self.rows_per_second, 1)
         return {**plain, **rounded, "rows_per_second": rate, "operations": self.operations}
@@ -111,16 +113,18 @@ class BulkReport:
     def __str__(self) -> str:
         paths = {"failures_path": self.failures_path, "missing_path": self.missing_path}
         files = "".join(f"; {name}: {path}" for name, path in paths.items() if path is not None)
+        embedded = "" if self.embedded is None else f", {plural(self.embedded, 'text')} embedded"
         if self.dry_run:
             return (
                 f"{self.not_attempted:,} of {plural(self.total, 'row')} would be sent, "
-                f"{plural(self.bytes_sent, 'byte')}; {self.rejected:,} rejected{files}"
+                f"{plural(self.bytes_sent, 'byte')}{embedded}; "
+                f"{self.rejected:,} rejected{files}"
             )
         rest = "" if self.all_read else " of those read"
         return (
             f"{self.done:,} of {plural(self.total, 'row')} {self.outcome}, {self.missing:,} missing, "
-            f"{self.rejected:,} rejected, {self.failed:,} failed, {self.not_attempted:,}{rest} not attempted, "
-            f"in {self.seconds:,.1f} s ({self.rows_per_second:,.0f}/s, "
+            f"{self.rejected:,} rejected, {self.failed:,} failed, {self.not_attempted:,}{rest} not attempted"
+            f"{embedded}, in {self.seconds:,.1f} s ({self.rows_per_second:,.0f}/s, "
             f"{plural(self.retries, 'retry', 'retries')}, {self.throttled_seconds:,.1f} s throttled){files}"
         )
 

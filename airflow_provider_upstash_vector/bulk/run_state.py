@@ -232,6 +232,7 @@ class RunState:
             seconds=self.before.seconds if idle else numbers.seconds,
             unknown_namespace_rows=numbers.unknown_namespace_rows,
             throttled_seconds=numbers.throttled_seconds,
+            embedded=parts.reader.embedded if parts else self._options.embedding and 0,
             this_attempt=self._this_attempt(parts.engine, numbers) if parts else ThisAttempt(),
             read=items_read(self._source),
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
+from airflow_provider_upstash_vector.bulk.embedding.function import EmbedFunction
 from airflow_provider_upstash_vector.bulk.sources.field_names import ALL_FIELDS
 from airflow_provider_upstash_vector.client import Filter
 from airflow_provider_upstash_vector.client.validation import IdLike
@@ -55,6 +56,7 @@ _PARSING: dict[Any, dict[str, Any]] = {
     int | str: {"metavar": "N|N%"},
     str | Filter | None: {"metavar": "TEXT"},
     Sequence[int]: {"type": _shard, "metavar": "I/N"},
+    EmbedFunction | str | None: {"metavar": "PACKAGE.MODULE:FUNCTION"},
     Sequence[str]: {"type": _names, "metavar": "A,B|*"},
     IdLike | Iterable[IdLike] | None: {"nargs": "+", "metavar": "ID"},
     Any: {"type": _json, "metavar": "JSON"},

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from airflow.providers.common.compat.sdk import TaskDecorator
 
+from airflow_provider_upstash_vector.bulk.embedding.function import EmbedFunction
 from airflow_provider_upstash_vector.bulk.operations.update import OnMissing
 from airflow_provider_upstash_vector.bulk.operations.upsert import IfNotEmpty
 from airflow_provider_upstash_vector.bulk.options import OnBudget
@@ -79,6 +80,10 @@ class BulkUpdateTask(Protocol):
         sparse_vector_field: str = ...,
         data_field: str = ...,
         metadata_field: str = ...,
+        embed: EmbedFunction | str | None = ...,
+        embed_batch_size: int = ...,
+        embed_concurrency: int = ...,
+        embed_attempts: int = ...,
         metadata_update_mode_field: str = ...,
         namespace_field: str = ...,
         wait_until_indexed: bool = ...,
@@ -125,6 +130,10 @@ class BulkUpsertTask(Protocol):
         sparse_vector_field: str = ...,
         data_field: str = ...,
         metadata_field: str = ...,
+        embed: EmbedFunction | str | None = ...,
+        embed_batch_size: int = ...,
+        embed_concurrency: int = ...,
+        embed_attempts: int = ...,
         namespace_field: str = ...,
         if_not_empty: IfNotEmpty | None = ...,
         max_rows_per_request: int | str = ...,

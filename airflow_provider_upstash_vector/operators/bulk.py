@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, Context, XComArg
 
+from airflow_provider_upstash_vector.bulk.embedding.function import EmbedFunction
 from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import OnMissing, UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import IfNotEmpty, UpsertOptions
@@ -33,6 +34,10 @@ class _VectorRowsOperator(BulkOperator):
         sparse_vector_field: str = VectorRowOptions.sparse_vector_field,
         data_field: str = VectorRowOptions.data_field,
         metadata_field: str = VectorRowOptions.metadata_field,
+        embed: EmbedFunction | str | None = VectorRowOptions.embed,
+        embed_batch_size: int = VectorRowOptions.embed_batch_size,
+        embed_concurrency: int = VectorRowOptions.embed_concurrency,
+        embed_attempts: int = VectorRowOptions.embed_attempts,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -41,6 +46,10 @@ class _VectorRowsOperator(BulkOperator):
         self.sparse_vector_field = sparse_vector_field
         self.data_field = data_field
         self.metadata_field = metadata_field
+        self.embed = unwrap(embed)  # of a mapped task
+        self.embed_batch_size = embed_batch_size
+        self.embed_concurrency = embed_concurrency
+        self.embed_attempts = embed_attempts
 
 
 class BulkUpdateVectorsOperator(_VectorRowsOperator):

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import fields
 from enum import Enum
+from functools import partial
 from typing import Any, get_type_hints
 
 import pytest
@@ -20,7 +21,9 @@ from airflow_provider_upstash_vector.bulk.operations.update import UpdateArgumen
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertArguments, UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import MAX_CONCURRENCY, BulkOptions, option_help, option_types
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, Shard
+from tests.support.embeddings import CountedEmbedding, vector_of, vectors_of
 
+MODULE = "tests.support.embeddings"
 OPERATIONS: dict[type[BulkOptions], tuple[Any, Callable[..., Any]]] = {
     UpdateOptions: (UpdateArguments, update),
     UpsertOptions: (UpsertArguments, upsert),
@@ -127,6 +130,26 @@ def test_the_fingerprint_changes_with_options_that_select_rows_or_change_request
     ]
     fingerprints = {UpdateOptions(**arguments).fingerprint() for arguments in different}
     assert len({*fingerprints, UpsertOptions().fingerprint(), DeleteOptions().fingerprint()}) == len(different) + 2
+
+
+def test_the_fingerprint_names_the_function_that_embeds() -> None:
+    def fingerprint(embed: Any) -> str:
+        return UpsertOptions(embed=embed, embed_batch_size=len(str(embed))).fingerprint()
+
+    model = CountedEmbedding()
+    assert fingerprint(vectors_of) == fingerprint(partial(vectors_of)) == fingerprint(f"{MODULE}:vectors_of")
+    assert fingerprint(f"{MODULE}.vectors_of") == fingerprint(vectors_of)
+    assert fingerprint(model) == fingerprint(CountedEmbedding())
+    assert len({fingerprint(embed) for embed in (None, vectors_of, vector_of, model, "vectors:of")}) == 5
+
+    def of_a_dag(_: list[str]) -> None: ...
+
+    names = []
+    for path in ("1", "2"):  # of two versions of its bundle
+        of_a_dag.__module__ = f"unusual_prefix_{path * 40}_my_dag"
+        names.append(fingerprint(of_a_dag))
+    assert names[0] == names[1]
+    assert "my_dag:" in names[0]
 
 
 class Name(str, Enum):

@@ -152,6 +152,9 @@ VALUES: dict[str, tuple[str, Any]] = {
     "metadata_fields": ("=genre,year", ["genre", "year"]),
     "max_rows_per_request": ("=50", 50),
     "request_timeout_seconds": ("=60", 60.0),
+    "embed_batch_size": ("=8", 8),
+    "embed_concurrency": ("=2", 2),
+    "embed_attempts": ("=3", 3),
 }
 
 

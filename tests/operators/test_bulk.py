@@ -434,6 +434,10 @@ def test_default_args_reach_every_option(operator: Any) -> None:
         "max_rows_per_request": 50,
         "request_timeout_seconds": 60.0,
         "if_not_empty": "fail",
+        "embed": "tests.support.embeddings:vectors_of",
+        "embed_batch_size": 8,
+        "embed_concurrency": 2,
+        "embed_attempts": 3,
     }
     assert options.keys() >= known
     with DAG("d", schedule=None, default_args={**options, "checkpoint": "checkpoint"}):

@@ -244,6 +244,19 @@ def test_example_copy_to_staging(
         assert copied["owned"].metadata == {"year": 2020}
 
 
+def test_example_embed_and_load(airflow_home: AirflowHome, movies: Any, tmp_path: Path) -> None:
+    path = tmp_path / "documents.jsonl"
+    rows = [{"id": f"movie-{n}", "text": "A heist" + "!" * n, "n": n} for n in range(3, 303)]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    for dry_run in (True, False):
+        run = run_file(airflow_home, "example_embed_and_load.py", {"rows": str(path), "dry_run": dry_run})
+        assert run.state == "success"
+        (manifest,) = map(_stored, airflow_home.xcoms("example_embed_and_load", run.run_id).values())
+        assert (manifest["embedded"], manifest["upserted"]) == (300, 0 if dry_run else 300)
+    loaded = movies("movie-3")
+    assert (loaded.vector, loaded.data, loaded.metadata) == ([2, 10], "A heist!!!", {"n": 3})
+
+
 @pytest.mark.parametrize("kind", ["plain", "native"])
 def test_options_are_templates_in_every_kind_of_task(
     airflow_home: AirflowHome, server: DevServer, movies: Any, kind: str

@@ -50,6 +50,16 @@ class WrongIndex(InvalidRequest):
     """The vector's dimension or type is not the index's, most likely in all other rows too."""
 
 
+class TextFragment(bytes):
+    """The part of the body of a row that waits for the vector of its ``text``."""
+
+    text: str
+
+    def with_vector(self, vector: object) -> bytes:
+        """Return the part with the vector, a float32 array."""
+        return b'%b,"vector":%b}' % (self[:-1], orjson.dumps(vector, option=ROW_JSON))
+
+
 class Encoded(NamedTuple):
     """A row that is ready to be sent: ``fragment`` is its part of the body."""
 
@@ -89,7 +99,7 @@ class Operation(ABC):
 
     ``name`` is that of the call, ``done`` that of its outcome; a request has at most ``max_rows`` rows and
     ``max_bytes``. ``namespace`` is for rows that set none. If ``index`` is set, vectors are checked against its
-    dimension and type.
+    dimension and type. If the run ``embeds``, rows with data and no vector get a :class:`TextFragment`.
     """
 
     name: ClassVar[str]
@@ -97,9 +107,12 @@ class Operation(ABC):
     max_rows: ClassVar[int]
     max_bytes: ClassVar[int]
 
-    def __init__(self, names: FieldNames, *, namespace: str = "", index: IndexInfo | None = None) -> None:
+    def __init__(
+        self, names: FieldNames, *, namespace: str = "", index: IndexInfo | None = None, embeds: bool = False
+    ) -> None:
         self._names = self._by_name(names)
         self._is_nested = bool(self._names.paths)
+        self._embeds = embeds
         self._namespace = namespace
         self._index = index
         self.only_namespaces: frozenset[str] | None = None  # of rows; any if None
@@ -124,6 +137,11 @@ class Operation(ABC):
     def warning(self, fields: dict[str, Any], stored: FetchedVector) -> str | None:  # noqa: ARG002 - as above
         """Return what the row with these :meth:`replaced` fields would remove from a stored vector."""
         return None
+
+    def check_embedding(self) -> None:
+        """Raise :class:`InvalidRequest` if the index takes no vectors for the data of rows."""
+        if self._index is not None and self._index.index_type == "SPARSE":
+            raise InvalidRequest("embed", "makes dense vectors, but the index is SPARSE")
 
     @abstractmethod
     def _of_model(self, row: object) -> dict[str, Any] | None:
@@ -230,6 +248,16 @@ class Operation(ABC):
         """Return whether null in the metadata deletes a field."""
         return False
 
+    def _text_to_embed(self, parts: dict[str, Any]) -> str | None:
+        """Return the data of a row that has no vector."""
+        data = parts.get("data")
+        if not self._embeds or data is None or parts.get("vector") is not None:
+            return None
+        text = validation.data(data)
+        if not text.strip():
+            raise InvalidRequest("data", "is empty, so there is nothing to embed; leave the row out")
+        return text
+
     def _fields(self, id: str, parts: dict[str, Any]) -> dict[str, Any]:
         """Return the id and the vectors of a row by the service's names."""
         fields: dict[str, Any] = {"id": id}
@@ -250,6 +278,16 @@ def _mapping(row: object) -> Mapping[Any, Any]:
         reason = f"must be an object with the fields of a row, got {validation.shown(row)}"
         raise InvalidRequest("row", reason)
     return row
+
+
+def fragment(fields: dict[str, Any], text_to_embed: str | None) -> bytes:
+    """Return the part of the body for a row with these fields."""
+    encoded: bytes = orjson.dumps(fields, option=ROW_JSON)
+    if text_to_embed is None:
+        return encoded
+    waiting = TextFragment(encoded)
+    waiting.text = text_to_embed
+    return waiting
 
 
 def check_only(index: IndexInfo, vector: object, sparse: object) -> None:

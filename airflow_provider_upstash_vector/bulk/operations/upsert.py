@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal
 import orjson
 
 from airflow_provider_upstash_vector.bulk.operations.base import (
-    ROW_JSON,
     Encoded,
     Operation,
     Paths,
     WrongIndex,
     check_only,
+    fragment,
 )
 from airflow_provider_upstash_vector.bulk.options import VectorRowArguments, VectorRowOptions
 from airflow_provider_upstash_vector.bulk.sources import FieldNames
@@ -42,8 +42,10 @@ class Upsert(Operation):
     max_rows = MAX_ITEMS
     max_bytes = MAX_BODY_BYTES - MAX_ITEMS - 1  # without the brackets and commas of the body
 
-    def __init__(self, names: FieldNames, *, namespace: str = "", index: IndexInfo | None = None) -> None:
-        super().__init__(names, namespace=namespace, index=index)
+    def __init__(
+        self, names: FieldNames, *, namespace: str = "", index: IndexInfo | None = None, embeds: bool = False
+    ) -> None:
+        super().__init__(names, namespace=namespace, index=index, embeds=embeds)
         self._paths, self._data_paths = Paths("upsert"), Paths("upsert-data")
 
     def body(self, fragments: Sequence[bytes]) -> bytes:
@@ -59,7 +61,7 @@ class Upsert(Operation):
 
     def replaced(self, fragment: bytes) -> dict[str, Any] | None:
         """Return the fields of a row: it replaces the whole vector."""
-        fields: dict[str, Any] = orjson.loads(fragment)
+        fields: dict[str, Any] = orjson.loads(bytes(fragment))  # it takes no subclass
         return fields
 
     def warning(self, fields: dict[str, Any], stored: FetchedVector) -> str | None:
@@ -81,18 +83,19 @@ class Upsert(Operation):
         vector, sparse, data = parts.get("vector"), parts.get("sparse_vector"), parts.get("data")
         if "metadata_update_mode" in parts:
             raise InvalidRequest("metadata_update_mode", "is for updates: an upsert replaces all metadata")
-        embedded = vector is None and sparse is None
+        text = self._text_to_embed(parts) if self._embeds else None
+        embedded = vector is None and sparse is None and text is None
         if embedded and data is None:
             raise InvalidRequest("vector", "set vector, sparse_vector or both; or data, if the index embeds it")
         if self._index is not None:
-            _check_index(self._index, vector, sparse, embedded=embedded)
+            _check_index(self._index, vector if text is None else text, sparse, embedded=embedded)
         name, path = (self._data_paths if embedded else self._paths)(namespace)
         fields = self._fields(id, parts)
         if data is not None:
             fields["data"] = validation.data(data)
         if (metadata := parts.get("metadata")) is not None:
             fields["metadata"] = orjson.Fragment(metadata_json(metadata))
-        return Encoded(name, id, path, orjson.dumps(fields, option=ROW_JSON))
+        return Encoded(name, id, path, fragment(fields, text))
 
 
 def _check_index(index: IndexInfo, vector: object, sparse: object, *, embedded: bool) -> None:

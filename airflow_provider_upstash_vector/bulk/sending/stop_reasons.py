@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
+from airflow_provider_upstash_vector.bulk.embedding.calls import EmbeddingFailed
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, Reason, Superseded
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows, SourceBroken
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChanged
-from airflow_provider_upstash_vector.bulk.tracking.recorder import OutcomeRecorder
+from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow, OutcomeRecorder
 from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
@@ -157,6 +158,14 @@ def for_not_empty(namespace: str) -> StopReason:
 
 def _vectors(counts: IndexInfo | NamespaceInfo) -> int:
     return counts.vector_count + counts.pending_vector_count
+
+
+def for_embedding(error: EmbeddingFailed, row: NumberedRow, texts: int) -> StopReason:
+    """Return the reason for texts, from that of ``row`` on, that could not be embedded."""
+    explanation = f"{error.message}; it was called with {plural(texts, 'text')}, the first of {row}"
+    return StopReason(
+        reason="embedding", explanation=explanation, retryable=error.retryable, cause=error.__cause__
+    )
 
 
 def for_crash(error: BaseException) -> StopReason:

@@ -23,7 +23,8 @@ def with_shown_arguments(mappable: T) -> T:
     def expand(self: Any, expand_input: Any, **options: Any) -> Any:
         literal_mode(self.kwargs.get("metadata_update_mode"))
         refuse_template(self.kwargs.get("filter"))
-        fields = {name.removeprefix("_") for name in self.operator_class.template_fields}
+        # of a function Airflow would store the source, which not every one has
+        fields = {*(name.removeprefix("_") for name in self.operator_class.template_fields), "embed"}
         self.kwargs.update(shown_arguments(self.kwargs, fields))
         names = None if "op_kwargs" in fields else fields
         mapped = kind._expand(self, _shown_input(expand_input, names), **options)  # noqa: SLF001 - no public hook
