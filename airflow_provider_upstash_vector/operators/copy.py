@@ -90,6 +90,8 @@ class CopyVectorsOperator(BulkRunOperator):
         self.max_rows_per_request = max_rows_per_request
         self.request_timeout_seconds = request_timeout_seconds
         check_literal_options(self)
+        if isinstance(filter, str):
+            CopyOptions(filter=filter)  # raises: a text cannot be evaluated here
         if if_not_empty == "fail":
             check_retries_resume(self.checkpoint)
         places = (source_conn_id, namespace), (target_conn_id, target_namespace)
