@@ -54,7 +54,7 @@ def deleted(
         ({"ids": []}, {"ids": "{{ params.ids }}", "max_delete": 1}, 0),
         ({"prefix": "v"}, {"prefix": "{{ params.prefix }}", "max_delete": 120}, 120),
         ({"prefix": "v"}, {"prefix": "{{ params.prefix }}", "max_delete": None}, 120),
-        ({"n": -1}, {"filter": "n = {{ params.n }}", "max_delete": None}, 122),
+        ({"n": -1}, {"filter": Field("n") <= "{{ params.n }}", "max_delete": None}, 122),
         ({}, {"filter": Field("n") == -1, "max_delete": 122}, 122),
         ({}, {"filter": Field("n") == 0, "prefix": "v", "max_delete": 5}, 0),
     ],
