@@ -39,7 +39,7 @@ class BulkCommand(Command):
         add_options(parser, options, parameter_texts(self.start))
 
     def add_positional(self, parser: argparse.ArgumentParser) -> None:
-        """Add the arguments that are no options of the run."""
+        """Add the arguments that are not options of the run."""
         text = "JSON, CSV or Parquet files (.gz, .zst), folders of Spark, globs, or the manifest.json of an export"
         parser.add_argument("rows", nargs="+", help=text)
 
