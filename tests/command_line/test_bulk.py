@@ -161,7 +161,6 @@ VALUES: dict[str, tuple[str, Any]] = {
     "metadata_fields": ("=genre,year", ["genre", "year"]),
     "max_rows_per_request": ("=50", 50),
     "request_timeout_seconds": ("=60", 60.0),
-    "if_not_empty": ("=fail", "fail"),
     "embed_batch_size": ("=8", 8),
     "embed_concurrency": ("=2", 2),
     "embed_attempts": ("=3", 3),
