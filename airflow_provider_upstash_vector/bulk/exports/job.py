@@ -127,15 +127,10 @@ class ExportJob:
 
     async def _is_ours(self, state: ExportState | None, manifest: Manifest) -> bool:
         """Return whether the finished export is the one to write, which an earlier run could not report."""
-        if state is not None and state.id == manifest.id:
+        same = manifest.fingerprint == self._fingerprint
+        if same and state is not None and state.id == manifest.id:
             await in_thread(self._target.clean, manifest)
             return True
-        options = self._options
-        same = (manifest.format, manifest.prefix, manifest.include) == (
-            options.format,
-            options.prefix,
-            options.include,
-        )
         if same and self._environment.owner and manifest.owner == self._environment.owner:
             self._environment.log.info(
                 "An earlier try finished the export at %s. To export again, delete %s, or use another path.",
@@ -168,6 +163,7 @@ class ExportJob:
                 f"export to another path, or delete its {STATE_NAME} to start over"
             )
         else:
+            await in_thread(self._target.check_parts, state)
             state.run = run
             self._rows_before, self._reads_before = state.rows, state.reads
             self._seconds_before = state.seconds

@@ -90,6 +90,20 @@ class Target:
             self.check_newest(run)
             self._write(STATE_NAME, state)
 
+    def check_parts(self, state: ExportState) -> None:
+        """Raise :class:`InvalidRows` if a complete part is not there any more, or has another size."""
+        with writing("export_file", f"the parts in {self.folder} cannot be read"):
+            for part in (part for namespace in state.namespaces for part in namespace.parts):
+                try:
+                    size = (self.folder / part.name).stat().st_size
+                except FileNotFoundError:
+                    size = None
+                if size != part.size:
+                    raise InvalidRows(
+                        f"{self.folder / part.name}, a part of an unfinished export, was changed or deleted: "
+                        f"delete {STATE_NAME} beside it to start over"
+                    )
+
     def check_newest(self, run: str) -> None:
         """Raise :class:`Superseded` if a newer run has taken over, or the state was deleted."""
         content = self._read_state()
