@@ -144,6 +144,8 @@ def test_every_float32_is_kept(server: DevServer, tmp_path: Path, format: Any) -
     before = read(server)
     bulk.export(tmp_path / "e", endpoint_of(server), format=format, progress="none")
     server.clear()
+    with pytest.raises(bulk.InvalidRows, match="leave id_template out"):
+        bulk.upsert(tmp_path / "e/manifest.json", endpoint_of(server), id_template="copy-{id}", progress="none")
     bulk.upsert(tmp_path / "e/manifest.json", endpoint_of(server), progress="none")
     assert repr(sorted(read(server).items())) == repr(sorted(before.items()))
 
