@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import sys
+from contextlib import redirect_stdout
 
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
@@ -54,7 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     given = {name: value for name, value in parsed.items() if value is not None}
     try:
-        result = command.run(index, given, cancel_token)
+        with redirect_stdout(sys.stderr):  # where Airflow 2 would log
+            result = command.run(index, given, cancel_token)
     except (UpstashVectorError, ValueError, OSError) as error:
         result = Result(None, UNUSABLE, str(error))
     if result.output is not None:

@@ -36,7 +36,7 @@ class Target:
 
     def __init__(self, path: str | os.PathLike[str] | OpenablePath, find_paths: FindPaths) -> None:
         folder: Any = path
-        if isinstance(path, Path) or not isinstance(path, OpenablePath):
+        if not isinstance(path, Path) and (isinstance(path, str) or not isinstance(path, OpenablePath)):
             found = find_paths(os.fspath(path)) if os.fspath(path) else ()
             if len(found) != 1:
                 raise InvalidRows(f"path must name one folder, got {os.fspath(path)!r}")
