@@ -5,33 +5,19 @@ from airflow_provider_upstash_vector.operators.bulk import (
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
 )
-from airflow_provider_upstash_vector.operators.copy import (
-    CopyVectorsOperator,
-)
-from airflow_provider_upstash_vector.operators.delete import (
-    DeleteVectorsOperator,
-)
-from airflow_provider_upstash_vector.operators.export import (
-    ExportVectorsOperator,
-)
-from airflow_provider_upstash_vector.operators.fetch import (
-    FetchVectorsOperator,
-)
+from airflow_provider_upstash_vector.operators.copy import CopyVectorsOperator
+from airflow_provider_upstash_vector.operators.delete import DeleteVectorsOperator
+from airflow_provider_upstash_vector.operators.export import ExportVectorsOperator
+from airflow_provider_upstash_vector.operators.fetch import FetchVectorsOperator
 from airflow_provider_upstash_vector.operators.namespaces import (
     DeleteNamespaceOperator,
     ListNamespacesOperator,
     RenameNamespaceOperator,
     ResetNamespaceOperator,
 )
-from airflow_provider_upstash_vector.operators.query import (
-    QueryVectorsOperator,
-)
-from airflow_provider_upstash_vector.operators.update import (
-    UpdateVectorOperator,
-)
-from airflow_provider_upstash_vector.operators.upsert import (
-    UpsertVectorOperator,
-)
+from airflow_provider_upstash_vector.operators.query import QueryVectorsOperator
+from airflow_provider_upstash_vector.operators.update import UpdateVectorOperator
+from airflow_provider_upstash_vector.operators.upsert import UpsertVectorOperator
 
 __all__ = [
     "BulkDeleteVectorsOperator",
