@@ -27,7 +27,7 @@ from airflow_provider_upstash_vector.bulk.tracking.writing import writing
 log = logging.getLogger(__name__)
 
 STATE_NAME = "export.state"
-_PART = re.compile(r"vectors-\d{5,}-\d{5,}-[0-9a-f]{8}\.[a-z.]+")  # ``.new`` included
+_PART = r"vectors-\d{{5,}}-\d{{5,}}-{id}-[0-9a-f]{{8}}\.[a-z.]+"  # ``.new`` included
 _COPY_BYTES = 4 * 1024 * 1024
 
 
@@ -131,12 +131,13 @@ class Target:
         self.clean(manifest)
 
     def clean(self, manifest: Manifest) -> None:
-        """Delete the parts that are not in the manifest, and the state."""
+        """Delete the parts of this export that are not in the manifest, and the state."""
+        part = re.compile(_PART.format(id=re.escape(manifest.id)))
         kept = {part.name for namespace in manifest.namespaces for part in namespace.parts}
         try:
             names = [str(path).rstrip("/").rpartition("/")[2] for path in self.folder.iterdir()]
             for name in names:
-                if _PART.fullmatch(name) and name not in kept:
+                if part.fullmatch(name) and name not in kept:
                     (self.folder / name).unlink(missing_ok=True)
             (self.folder / STATE_NAME).unlink(missing_ok=True)
         except Exception as error:  # noqa: BLE001 - an object store's; the export is complete

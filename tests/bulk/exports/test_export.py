@@ -227,12 +227,22 @@ def test_a_stopped_export_has_a_report_and_resumes(server: DevServer, endpoint: 
 def test_a_damaged_state_starts_over(server: DevServer, endpoint: Endpoint, tmp_path: Path) -> None:
     write(server, vectors(5))
     (tmp_path / STATE_NAME).write_text("")
-    old, other = tmp_path / "vectors-00000-00007-0123abcd.jsonl", tmp_path / "vectors-of-mine.jsonl"
-    old.write_text("{}")
+    other = tmp_path / "vectors-of-mine.jsonl"
     other.write_text("{}")
     assert bulk.export(tmp_path, endpoint, **QUIET).rows == 5
-    assert not old.exists()
     assert other.exists()
+
+
+def test_an_export_beside_another_ones_parts_keeps_them(
+    server: DevServer, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    write(server, vectors(5))
+    bulk.export(tmp_path, endpoint, **QUIET)
+    kept = (tmp_path / "manifest.json").rename(tmp_path / "kept.json")
+    parts = {*tmp_path.glob("vectors-*")}
+    bulk.export(tmp_path, endpoint, **QUIET)
+    assert {*tmp_path.glob("vectors-*")} > parts
+    assert kept.exists()
 
 
 def test_a_run_that_is_taken_over_ends(
