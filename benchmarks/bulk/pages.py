@@ -82,8 +82,11 @@ class _Index:
         self.info = orjson.dumps({"result": {**counts, **properties, "namespaces": {"": counts}}})
 
     def page(self, body: bytes) -> bytes:
-        """Return the response to a request for a page."""
-        number = int(orjson.loads(body)["cursor"]) + 1
+        """Return the response to a request for a page; no id has a prefix, so that there is a short warm-up."""
+        request = orjson.loads(body)
+        if request.get("prefix"):
+            return b'{"result":{"nextCursor":"","vectors":[]}}'
+        number = int(request["cursor"]) + 1
         cursor = number if number < self._pages else ""
         vectors = self._page.replace(_PAGE_MARK, b"page-%04d" % number)
         return b'{"result":{"nextCursor":"%b","vectors":%b}}' % (str(cursor).encode(), vectors)
