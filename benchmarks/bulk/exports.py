@@ -50,6 +50,6 @@ def exports(bench: Bench) -> None:
             title=f"export of {many:,} vectors to Parquet, peak memory to {few:,}",
             value=ratio(runs["many"], runs["few"], peak_mb),
             unit="x",
-            high=1.15,
+            high=1.25,  # the first pages fill buffers of the allocator and of a row group
         )
     )
