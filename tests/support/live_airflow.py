@@ -195,10 +195,14 @@ def _settings(home: Path, port: int) -> dict[str, str]:
 
 
 @contextmanager
-def live_airflow(connection: str | None, environment: Mapping[str, str] | None = None) -> Iterator[LiveAirflow]:
+def live_airflow(
+    connection: str | None,
+    environment: Mapping[str, str] | None = None,
+    write_dags: Callable[[Path], None] = prepare_dags,
+) -> Iterator[LiveAirflow]:
     """Run an Airflow until the context exits."""
     with tempfile.TemporaryDirectory(prefix="upstash-vector-live-", ignore_cleanup_errors=True) as home:
-        airflow = LiveAirflow(Path(home), connection, environment=environment)
+        airflow = LiveAirflow(Path(home), connection, write_dags, environment)
         try:
             airflow.start()
             yield airflow

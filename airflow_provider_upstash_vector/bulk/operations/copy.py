@@ -42,7 +42,9 @@ class CopyOptions(UpsertOptions):
         "``metadata`` that returns what to write, or ``None`` to leave the vector out; if async, it is called for "
         "up to 32 vectors at a time; a vector for which it raises an exception is rejected",
     ] = None
-    page_size: Annotated[int, "vectors in a request to the source, 1 to 1,000"] = MAX_ITEMS
+    page_size: Annotated[
+        int, "vectors in a request to the source, 1 to 1,000; fewer of more than 1,000 dimensions"
+    ] = MAX_ITEMS
 
     def __post_init__(self) -> None:
         super().__post_init__()
