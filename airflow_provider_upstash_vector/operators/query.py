@@ -43,7 +43,7 @@ class QueryVectorsOperator(ReadOperator):
     :param data: a text, which the index's embedding model embeds; instead of vectors.
     :param top_k: the maximum number of results, 1 to 1,000.
     :param filter: only vectors whose metadata match: a ``Field`` expression, in which texts to compare with may be
-        templates, or a text without templates.
+        templates, or a text without templates; in a mapped task, ``None`` is refused.
     :param include_vectors: return the numbers of each vector; an XCom then takes some 20 bytes for each number.
     :param include_metadata: return the metadata of each vector.
     :param include_data: return the raw text of each vector.
@@ -77,7 +77,7 @@ class QueryVectorsOperator(ReadOperator):
         sparse_vector: SparseLike | str | XComArg | None = None,
         data: str | XComArg | None = None,
         top_k: int | str | XComArg = 10,
-        filter: str | Filter | XComArg | Unset = UNSET,
+        filter: str | Filter | XComArg | Unset | None = UNSET,
         weighting_strategy: str | None = None,
         fusion_algorithm: str | None = None,
         query_mode: str | None = None,
@@ -86,7 +86,8 @@ class QueryVectorsOperator(ReadOperator):
     ) -> None:
         super().__init__(**kwargs)
         literal_choice(on_empty, "on_empty", "ignore", "fail", "skip")
-        selected = given(filter, "filter")
+        is_mapped = getattr(self, "_BaseOperator__from_mapped", False)  # which Airflow sets before
+        selected = given(filter, "filter") if is_mapped or filter is not None else None
         refuse_template(selected)
         if vector is None and sparse_vector is None and data is None:
             raise InvalidRequest("query", "set either data, or vector, sparse_vector or both")

@@ -184,4 +184,4 @@ def test_every_argument_of_a_run_is_an_option_of_the_command_line(command: BulkC
         result = parsed[name]
         assert (result, type(result)) == (value, type(value))
         given = {name for name, other in parsed.items() if other is not None}
-        assert given - {"rows", "path"} == {"command", name}
+        assert given - {"rows", "path"} == {"command", "names", name}

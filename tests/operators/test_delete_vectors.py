@@ -99,7 +99,7 @@ def test_a_mapped_task_must_not_widen_the_selection(name: str) -> None:
     with DAG("d", schedule=None):
         mapped: Any = DeleteVectorsOperator.partial(task_id="t", max_delete=5, **other).expand(**{name: [None]})
     with pytest.raises(InvalidRequest, match=f"{name}: is None"):
-        mapped.operator.unmap({name: None})
+        mapped.unmap({name: None})
 
 
 def test_the_limit_must_be_written() -> None:

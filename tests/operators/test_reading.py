@@ -283,7 +283,7 @@ def test_a_mapped_task_must_not_query_without_the_filter() -> None:
     with DAG("d", schedule=None):
         mapped: Any = QueryVectorsOperator.partial(task_id="t", data="x").expand(filter=[None])
     with pytest.raises(InvalidRequest, match="filter: is None"):
-        mapped.operator.unmap({"filter": None})
+        mapped.unmap({"filter": None})
 
 
 @pytest.mark.parametrize("value", [None, ""])
