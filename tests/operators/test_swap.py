@@ -89,7 +89,7 @@ def test_old_namespaces_expire(index: DevServer) -> None:
     assert executed(ExpireNamespacesOperator, **EXPIRE, dry_run=True)[0] == {**expected, "dry_run": True}
     assert not index.requests["delete-namespace"]
     index.faults.add(Fault(kind="status", command="delete-namespace", times=1))
-    templates = {"pattern": "{{ 'm__' }}*", "keep": "{{ 1 + 1 }}"}
+    templates: dict[str, Any] = {"pattern": "{{ 'm__' }}*", "keep": "{{ 1 + 1 }}"}
     with pytest.raises(errors.ServerError):
         executed(ExpireNamespacesOperator, **templates)
     assert executed(ExpireNamespacesOperator, **templates)[0] == {**expected, "dry_run": False}
