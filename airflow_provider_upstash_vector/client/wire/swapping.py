@@ -110,7 +110,13 @@ def _swap(swap: Swap, incoming: str, outgoing: str) -> CallSequence[NamespaceSwa
 
 
 def _names(swap: Swap, incoming: str, outgoing: str) -> CallSequence[NamespaceSwap]:
-    names = yield from _renamed(swap)
+    try:
+        names = yield from _renamed(swap)
+    except UpstashVectorError as error:
+        if error.call is None:  # it is not that of a request
+            call = "swap_namespace" if incoming == "replacement" else "rollback_namespace"
+            error.add_context(call=call, namespace=swap.namespace, id=None, attempts=0)
+        raise
     left = swap.outgoing if swap.outgoing in names else None
     return NamespaceSwap(namespace=swap.namespace, **{incoming: swap.incoming, outgoing: left})
 
