@@ -63,7 +63,7 @@ def test_what_is_a_timestamp(text: str, moment: str | None) -> None:
             1,
             [],
         ),
-        (["m__20261122__previous__previous", FOURTH], 1, []),
+        (["20200101", "20200101__previous", "m__20261122__previous__previous", FOURTH], 1, []),
     ],
 )
 def test_which_namespaces_expire(names: list[str], keep: int, deleted: list[str]) -> None:
