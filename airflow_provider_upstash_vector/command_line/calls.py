@@ -56,8 +56,9 @@ class CallCommand(Command):
         """Call the method; the output is its result."""
         given = {name: value for name, value in arguments.items() if name != "yes"}
         if self._cannot_be_undone is not None and self._cannot_be_undone(given):
-            if ("namespace" in given) == bool(given.get("all")):
-                or_all = " or --all" if "all" in inspect.signature(self.method).parameters else ""
+            parameters = inspect.signature(self.method).parameters
+            if "namespace" in parameters and ("namespace" in given) == bool(given.get("all")):
+                or_all = " or --all" if "all" in parameters else ""
                 return refused(self.name, f"needs --namespace{or_all}; --namespace= is the default one")
             if not arguments.get("yes"):
                 return refused(self.name, "needs --yes")
@@ -100,4 +101,7 @@ COMMANDS = (
         key="renamed",
         cannot_be_undone=lambda given: bool(given.get("delete_existing")),
     ),
+    CallCommand(VectorClient.swap_namespace),
+    CallCommand(VectorClient.rollback_namespace),
+    CallCommand(VectorClient.expire_namespaces, cannot_be_undone=lambda given: not given.get("dry_run")),
 )

@@ -210,6 +210,9 @@ class UpstashVectorHook(BulkRunsMixin):
     list_namespaces = _on_connection(VectorClient.list_namespaces)
     delete_namespace = _on_connection(VectorClient.delete_namespace)
     rename_namespace = _on_connection(VectorClient.rename_namespace)
+    swap_namespace = _on_connection(VectorClient.swap_namespace)
+    rollback_namespace = _on_connection(VectorClient.rollback_namespace)
+    expire_namespaces = _on_connection(VectorClient.expire_namespaces)
 
     def test_connection(self) -> tuple[bool, str]:
         """Request ``info`` once; return whether that succeeded, and a message for the user. Never raises."""
