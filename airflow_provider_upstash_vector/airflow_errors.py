@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, Superseded
+from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, MaxMatchesExceeded, Superseded
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
@@ -30,7 +30,8 @@ def is_permanent(error: UpstashVectorError) -> bool:
     """
     if isinstance(error, QuotaExceeded | TokenRejected):
         return False
-    permanent = InvalidEndpoint | InvalidRequest | InvalidRows | BulkJobFailed | Superseded | ApiError
+    of_a_run = InvalidRows | BulkJobFailed | Superseded | MaxMatchesExceeded
+    permanent = InvalidEndpoint | InvalidRequest | ApiError | of_a_run
     return isinstance(error, permanent) and not error.retryable
 
 

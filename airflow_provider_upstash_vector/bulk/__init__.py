@@ -19,10 +19,20 @@ if TYPE_CHECKING:
         upsert,
         upsert_async,
     )
-    from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, CheckpointInUse, Superseded
+    from airflow_provider_upstash_vector.bulk.errors import (
+        BulkJobFailed,
+        CheckpointInUse,
+        MaxMatchesExceeded,
+        Superseded,
+    )
     from airflow_provider_upstash_vector.bulk.report import BulkReport
     from airflow_provider_upstash_vector.bulk.sources import InvalidRows
     from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore, FileCheckpoint
+    from airflow_provider_upstash_vector.bulk.updating_where import (
+        UpdateWhereReport,
+        update_where,
+        update_where_async,
+    )
     from airflow_provider_upstash_vector.cancellation import CancelToken
 
 _LAZY_EXPORTS = {
@@ -31,6 +41,8 @@ _LAZY_EXPORTS = {
     "BulkJobFailed": ".errors",
     "CheckpointInUse": ".errors",
     "Superseded": ".errors",
+    "MaxMatchesExceeded": ".errors",
+    "UpdateWhereReport": ".updating_where",
     "CheckpointStore": ".tracking.checkpoint",
     "FileCheckpoint": ".tracking.checkpoint",
     "InvalidRows": ".sources",
@@ -39,6 +51,8 @@ _LAZY_EXPORTS = {
     "forget": ".api",
     "update": ".api",
     "update_async": ".api",
+    "update_where": ".updating_where",
+    "update_where_async": ".updating_where",
     "upsert": ".api",
     "upsert_async": ".api",
 }
@@ -51,12 +65,16 @@ __all__ = [
     "CheckpointStore",
     "FileCheckpoint",
     "InvalidRows",
+    "MaxMatchesExceeded",
     "Superseded",
+    "UpdateWhereReport",
     "delete",
     "delete_async",
     "forget",
     "update",
     "update_async",
+    "update_where",
+    "update_where_async",
     "upsert",
     "upsert_async",
 ]

@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 _ARGUMENTS = re.compile(r":param arguments: .*")
 
 P = ParamSpec("P")
+Report = TypeVar("Report")
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 
@@ -204,7 +205,7 @@ def forget(checkpoint: PathLike | CheckpointStore, find_paths: FindPaths = local
         clear_checkpoint(store)
 
 
-def _run_in_thread(job: Coroutine[Any, Any, BulkReport], cancel_token: CancelToken) -> BulkReport:
+def _run_in_thread(job: Coroutine[Any, Any, Report], cancel_token: CancelToken) -> Report:
     """Run ``job`` in another thread, and wait for it.
 
     If the wait is interrupted, cancel the run, and raise the interruption when nothing is in flight; its cause is
@@ -214,7 +215,7 @@ def _run_in_thread(job: Coroutine[Any, Any, BulkReport], cancel_token: CancelTok
     main thread: while an outcome is being recorded, or in a callback whose errors asyncio only logs. Also, this
     thread may already have a loop.
     """
-    done: Future[BulkReport] = Future()
+    done: Future[Report] = Future()
 
     def work() -> None:
         try:
@@ -237,8 +238,10 @@ def _run_in_thread(job: Coroutine[Any, Any, BulkReport], cancel_token: CancelTok
         raise
 
 
-def _blocking(start: Callable[P, Coroutine[Any, Any, BulkReport]]) -> Callable[P, BulkReport]:
-    def run(*args: P.args, **kwargs: P.kwargs) -> BulkReport:
+def blocking(start: Callable[P, Coroutine[Any, Any, Report]]) -> Callable[P, Report]:
+    """Return an async function as one that runs on an event loop of its own."""
+
+    def run(*args: P.args, **kwargs: P.kwargs) -> Report:
         cancel_token = kwargs["cancel_token"] = kwargs.get("cancel_token") or CancelToken()
         return _run_in_thread(start(*args, **kwargs), cast("CancelToken", cancel_token))
 
@@ -247,6 +250,6 @@ def _blocking(start: Callable[P, Coroutine[Any, Any, BulkReport]]) -> Callable[P
     return run
 
 
-delete = _blocking(delete_async)
-update = _blocking(update_async)
-upsert = _blocking(upsert_async)
+delete = blocking(delete_async)
+update = blocking(update_async)
+upsert = blocking(upsert_async)

@@ -1,4 +1,4 @@
-"""The errors of a run: it stopped early, had too many failures, or is not the only one on its checkpoint."""
+"""The errors of a run: it stopped early, had too many failures, is not the only one, or matches too much."""
 
 from __future__ import annotations
 
@@ -64,3 +64,20 @@ class Superseded(UpstashVectorError):
     def __init__(self, message: str, retryable: bool = False) -> None:  # noqa: FBT001, FBT002 - so that it pickles
         super().__init__(message, retryable)
         self.retryable = retryable  # type: ignore[misc]  # a run whose checkpoint was deleted can start over
+
+
+class MaxMatchesExceeded(UpstashVectorError):
+    """``count`` vectors match, more than ``max_matches``; nothing was written. Not retryable."""
+
+    def __init__(self, count: int, max_matches: int) -> None:
+        super().__init__(count, max_matches)
+        self.count = count
+        self.max_matches = max_matches
+
+    @property
+    def message(self) -> str:
+        """The counts, and what to do."""
+        return (
+            f"{self.count:,} vectors match, more than max_matches={self.max_matches:,}; nothing was written. Make "
+            "`where` match fewer, or raise max_matches"
+        )

@@ -27,6 +27,7 @@ from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
 from airflow_provider_upstash_vector.bulk.sending.wait_queue import WorkerWaitQueue
 from airflow_provider_upstash_vector.bulk.sending.window import Window
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
+from airflow_provider_upstash_vector.bulk.stopping import Stopped, unless_stopped
 from airflow_provider_upstash_vector.bulk.tracking.budget import ReservedBudget, open_budget
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import (
@@ -52,16 +53,7 @@ log = logging.getLogger(__name__)
 # How far completed rows may be ahead of one that is being retried; each takes 100 bytes of memory.
 _MAX_LEAD_ROWS = 32_768
 
-
 T = TypeVar("T")
-
-
-class _Stopped(Exception):
-    """The run is stopped before or after it sends."""
-
-    def __init__(self, stop_reason: StopReason) -> None:
-        super().__init__(stop_reason)
-        self.stop_reason = stop_reason
 
 
 class Job:
@@ -98,7 +90,7 @@ class Job:
             await self._state.close_files(begin=stop_reason is None or self._returns(stop_reason))
             if last is not None:
                 await self._unless_stopped(self._state.end_checkpoint(report, last))
-        except _Stopped as stopped:
+        except Stopped as stopped:
             stop_reason = stop_reason or stopped.stop_reason
         except Exception as error:  # noqa: BLE001 - a file's, an object store's, Airflow's
             log.warning("%s", error)
@@ -144,7 +136,7 @@ class Job:
                 await self._drive(parts)
         except RowsChanged:
             raise
-        except _Stopped as stopped:
+        except Stopped as stopped:
             crash = stopped.stop_reason
         except Exception as error:
             if parts is None and _explains_itself(error):
@@ -184,27 +176,9 @@ class Job:
         return RunParts(engine, reader, monitor)
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
-        """Return the result of ``work``. Raises :class:`_Stopped` on cancellation, or at the time limit."""
-        loop, cancelled = asyncio.get_running_loop(), asyncio.Event()
+        """Return the result of ``work``. Raises :class:`Stopped` on cancellation, or at the time limit."""
         token, limit = self._environment.cancel_token, self._options.time_limit_seconds
-
-        def cancel() -> None:
-            loop.call_soon_threadsafe(cancelled.set)
-
-        token.add_callback(cancel)
-        working, waiting = loop.create_task(work), loop.create_task(cancelled.wait())
-        try:
-            await asyncio.wait({working, waiting}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                return working.result()
-            if limit is None or waiting.done():
-                raise _Stopped(stop_reasons.for_cancellation())
-            raise _Stopped(stop_reasons.for_time_limit(limit))
-        finally:
-            token.remove_callback(cancel)
-            for task in (working, waiting):
-                task.cancel()
-            await asyncio.wait([working, waiting])
+        return await unless_stopped(work, token, limit)
 
     async def _drive(self, parts: RunParts) -> None:
         engine, _, monitor = parts

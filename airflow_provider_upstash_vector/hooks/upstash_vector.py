@@ -31,9 +31,16 @@ from airflow_provider_upstash_vector.hooks.object_storage import object_paths
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-    from airflow_provider_upstash_vector.bulk import BulkReport, CancelToken, CheckpointStore, FileCheckpoint
+    from airflow_provider_upstash_vector.bulk import (
+        BulkReport,
+        CancelToken,
+        CheckpointStore,
+        FileCheckpoint,
+        UpdateWhereReport,
+    )
     from airflow_provider_upstash_vector.bulk.api import BulkUpdateArguments, BulkUpsertArguments
     from airflow_provider_upstash_vector.bulk.starting import PathLike
+    from airflow_provider_upstash_vector.client.filters import Filter
 
 __all__ = ["UpstashVectorHook"]
 
@@ -226,6 +233,28 @@ class UpstashVectorHook(BaseHook):
         any object store that Airflow supports. Rows without a namespace go to ``namespace``, or the connection's.
         """
         return self._run_bulk("upsert", rows, namespace, arguments)
+
+    @completed_on_use
+    def bulk_update_where(
+        self, *, where: Filter, metadata: Mapping[str, Any], namespace: str | None = None, **arguments: Any
+    ) -> UpdateWhereReport:
+        """Change the metadata of all vectors that match a filter; return the report.
+
+        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.update_where`. Paths may be
+        URIs of any object store that Airflow supports.
+        """
+        from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - as below
+
+        defaults = {"policy": self.settings.policy, "find_paths": object_paths, "log": self.log}
+        given = {name: value for name, value in arguments.items() if value is not None or name not in defaults}
+        with naming_connection(self.upstash_vector_conn_id):
+            return bulk.update_where(
+                self.credentials,
+                where=where,
+                metadata=metadata,
+                namespace=self.resolve_namespace(namespace),
+                **{**defaults, **given},
+            )
 
     def _run_bulk(
         self, operation: str, rows: object, namespace: str | None, arguments: Mapping[str, Any]

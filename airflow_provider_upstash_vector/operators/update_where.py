@@ -1,0 +1,173 @@
+"""The operator that updates all vectors that match a filter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import Context, XComArg
+
+from airflow_provider_upstash_vector import metrics
+from airflow_provider_upstash_vector.airflow_errors import airflow_errors
+from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
+from airflow_provider_upstash_vector.bulk.options import OnBudget
+from airflow_provider_upstash_vector.bulk.updating_where import UpdateWhereOptions, checked_where
+from airflow_provider_upstash_vector.client.filters import Filter
+from airflow_provider_upstash_vector.hooks.task_state import TaskStateCheckpoint
+from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
+from airflow_provider_upstash_vector.lineage import WriteResult
+from airflow_provider_upstash_vector.operators.base.arguments import (
+    literal_mode,
+    optional_text,
+    rendered_path,
+    rendered_value,
+)
+from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
+from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
+from airflow_provider_upstash_vector.operators.base.options import check_literal_options, rendered_options
+from airflow_provider_upstash_vector.operators.base.waiting import WaitUntilIndexedMixin
+
+if TYPE_CHECKING:
+    from airflow_provider_upstash_vector.bulk import UpdateWhereReport
+
+_OBJECT = 'a JSON object, e.g. {"archived": true}'
+_COUNTS = ("total", "missing", "rejected", "failed", "not_attempted")
+
+
+class UpdateVectorsWhereOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
+    """Change the metadata of all vectors that match a filter; return a small manifest.
+
+    The namespace is read in pages without vectors, and the filter is evaluated in the task, because a query with a
+    filter may leave matches out. Only vectors that would change are updated, so that running it twice is harmless;
+    a retry sends what is left. The manifest is also pushed to XCom when the task fails.
+
+    :param where: which vectors, a ``Field`` expression, e.g. ``Field("year") < 1990``.
+    :param metadata: the metadata that each of them gets; ``None`` in it deletes a field under ``PATCH``.
+    :param metadata_update_mode: ``"PATCH"`` (RFC 7396) changes only the fields in ``metadata``; ``"OVERWRITE"``
+        removes all metadata that is not in it.
+    :param prefix: only vectors whose id starts with it.
+    :param namespace: ``None`` for the connection's, ``""`` for the index's default one.
+    :param max_matches: the number of vectors that may match; if more do, nothing is written and the task fails.
+        ``None``: no limit.
+    :param dry_run: write nothing; ``not_attempted`` is the number that would be updated.
+    :param failures_path: a JSON Lines file for failed updates.
+    :param max_concurrency: requests in flight, 1 to 4,096.
+    :param max_rows_per_second: of the updates; unlimited by default.
+    :param max_failures: failed updates to tolerate: a count, or a share as text (``1%``).
+    :param daily_budget: updates per day (UTC) of all tries of this task instance.
+    :param on_budget: ``"fail"`` or ``"return"`` when the daily budget or the service's quota is exhausted.
+    :param time_limit_seconds: seconds after which the run stops and fails.
+    :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.
+    :param wait_until_indexed: after the updates, wait until nothing is pending in the namespace, so that queries
+        find the changes.
+    :param deferrable: wait in the triggerer, without a worker; ``[operators] default_deferrable`` by default.
+    :param poke_interval: seconds between two checks of that wait; in deferrable mode the first check happens no
+        sooner than 10 s.
+    :param wait_timeout: seconds after which that wait fails the task.
+    """
+
+    options_type = UpdateWhereOptions
+    template_fields: Sequence[str] = (
+        "where",
+        "metadata",
+        "metadata_update_mode",
+        "prefix",
+        "namespace",
+        "max_matches",
+        "_dry_run",
+        "failures_path",
+        "max_concurrency",
+        "max_rows_per_second",
+        "max_failures",
+        "daily_budget",
+        "time_limit_seconds",
+        "upstash_vector_conn_id",
+    )
+    template_ext: Sequence[str] = ()
+    template_fields_renderers: ClassVar[dict[str, str]] = {"metadata": "json"}
+    ui_color = "#d9fbe9"
+
+    def __init__(
+        self,
+        *,
+        where: Filter | XComArg,
+        metadata: Mapping[str, Any] | str | XComArg,
+        metadata_update_mode: str | XComArg = "PATCH",
+        prefix: str | XComArg | None = None,
+        namespace: str | XComArg | None = None,
+        max_matches: int | str | XComArg | None = UpdateWhereOptions.max_matches,
+        dry_run: bool | str | XComArg = UpdateWhereOptions.dry_run,
+        failures_path: str | PathLike[str] | XComArg | None = None,
+        max_concurrency: int | str | XComArg = UpdateWhereOptions.max_concurrency,
+        max_rows_per_second: float | str | XComArg | None = UpdateWhereOptions.max_rows_per_second,
+        max_failures: int | str | XComArg = UpdateWhereOptions.max_failures,
+        daily_budget: int | str | XComArg | None = UpdateWhereOptions.daily_budget,
+        on_budget: OnBudget = UpdateWhereOptions.on_budget,
+        time_limit_seconds: float | str | XComArg | None = UpdateWhereOptions.time_limit_seconds,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        literal_mode(metadata_update_mode)
+        if not isinstance(where, XComArg):
+            checked_where(where)
+        self.where = where
+        self.metadata = metadata
+        self.metadata_update_mode = metadata_update_mode
+        self.prefix = prefix
+        self.namespace = namespace
+        self.max_matches = max_matches
+        self._dry_run = dry_run  # every Airflow operator has a method `dry_run`
+        self.failures_path = failures_path
+        self.max_concurrency = max_concurrency
+        self.max_rows_per_second = max_rows_per_second
+        self.max_failures = max_failures
+        self.daily_budget = daily_budget
+        self.on_budget = on_budget
+        self.time_limit_seconds = time_limit_seconds
+        check_literal_options(self)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Update what matches; return the manifest."""
+        self.unwrap_fields()
+        with airflow_errors("update_where", namespace=self.namespace), self.hook as hook:
+            self.persist_link(context)
+            try:
+                report = self._run(hook, context)
+            except BaseException as error:
+                # an execution_timeout has the error of the interrupted run as its cause
+                failure = error if isinstance(error, BulkJobFailed) else error.__cause__
+                if isinstance(failure, BulkJobFailed):
+                    if self.do_xcom_push:
+                        context["ti"].xcom_push(key="return_value", value=failure.report.to_dict())
+                    self._emit(context, hook, failure.report)
+                raise
+            self._emit(context, hook, report)
+            self.log.info("%s", report)
+            manifest: dict[str, Any] = report.to_dict()
+            return self.when_indexed([*report.rows_by_namespace], manifest) if report.done else manifest
+
+    def _run(self, hook: UpstashVectorHook, context: Context) -> UpdateWhereReport:
+        state = context.get("task_state_store")
+        ti: Any = context["ti"]
+        owner = f"{ti.dag_id} {ti.run_id} {ti.task_id} {ti.map_index}"
+        options = rendered_options(self)
+        return hook.bulk_update_where(
+            where=self.where,
+            metadata=rendered_value(self.metadata, "metadata", _OBJECT),
+            metadata_update_mode=optional_text(self.metadata_update_mode, "metadata_update_mode"),
+            prefix=optional_text(self.prefix, "prefix") or None,
+            namespace=optional_text(self.namespace, "namespace"),
+            failures_path=rendered_path(self.failures_path, "failures_path"),
+            budget_store=None if state is None else TaskStateCheckpoint(state, "update_where", owner),
+            cancel_token=self.cancel_token,
+            progress="log",
+            **options,
+        )
+
+    def _emit(self, context: Context, hook: UpstashVectorHook, report: Any) -> None:
+        metrics.emit_bulk_metrics(report)
+        counts = {report.outcome: report.done, **{count: getattr(report, count) for count in _COUNTS}}
+        host = hook.settings.endpoint.url
+        written = WriteResult(host=host, outcome=report.outcome, rows=report.rows_by_namespace, run=counts)
+        self.emit_lineage(context, written)
