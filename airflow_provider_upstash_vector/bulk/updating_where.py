@@ -72,7 +72,8 @@ class UpdateWhereReport(BulkReport):
         """Return the report as plain JSON values."""
         counts = {name: getattr(self, name) for name in ("scanned", "matched", "unchanged")}
         rows = {name: value for name, value in BulkReport.to_dict(self).items() if name not in {*counts, "reads"}}
-        return {**counts, **rows, "operations": {"written": self.done + self.missing, "read": self.reads}}
+        written = self.not_attempted if self.dry_run else self.done + self.missing
+        return {**counts, **rows, "operations": {"written": written, "read": self.reads}}
 
     def __str__(self) -> str:
         counts = f"{self.matched:,} of {self.scanned:,} scanned vectors match, {self.unchanged:,} unchanged; "
@@ -313,7 +314,7 @@ def _report(report: BulkReport, counts: _Counts, scan_seconds: float) -> UpdateW
         fields["total"] += left
         fields["not_attempted"] += left
         fields["all_read"] = True
-    return UpdateWhereReport(**fields, **counts._asdict())
+    return UpdateWhereReport(**{**fields, **counts._asdict()})
 
 
 def _failed(error: BulkJobFailed, report: UpdateWhereReport, options: UpdateWhereOptions) -> BulkJobFailed:
