@@ -13,7 +13,6 @@ from contextvars import copy_context
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast, get_type_hints
 
-from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
 from airflow_provider_upstash_vector.bulk.operations.delete import DeleteArguments, DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateArguments, UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertArguments, UpsertOptions
@@ -27,6 +26,7 @@ from airflow_provider_upstash_vector.bulk.tracking.checkpointing import clear_ch
 from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client import Credentials, Endpoint, RetryPolicy
+from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -232,7 +232,7 @@ def _run_in_thread(job: Coroutine[Any, Any, Report], cancel_token: CancelToken) 
             cancel_token.cancel()
             try:
                 log.warning("Interrupted when the run had finished: %s", done.result())
-            except BulkJobFailed as error:
+            except UpstashVectorError as error:
                 log.warning("Interrupted: %s", error)
                 raise interruption from error
         raise

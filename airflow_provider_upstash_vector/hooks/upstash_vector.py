@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         UpdateWhereReport,
     )
     from airflow_provider_upstash_vector.bulk.api import BulkUpdateArguments, BulkUpsertArguments
+    from airflow_provider_upstash_vector.bulk.checking import Check, CheckReport
     from airflow_provider_upstash_vector.bulk.starting import PathLike
     from airflow_provider_upstash_vector.client.filters import Filter
 
@@ -254,6 +255,42 @@ class UpstashVectorHook(BaseHook):
                 metadata=metadata,
                 namespace=self.resolve_namespace(namespace),
                 **{**defaults, **given},
+            )
+
+    def check(
+        self,
+        checks: Sequence[Check],
+        *,
+        namespace: str | None = None,
+        baseline: str | None = None,
+        sample: int = 1_000,
+        seed: int = 0,
+    ) -> CheckReport:
+        """Run checks of a namespace; return the report, also if checks failed.
+
+        Errors are those of :func:`airflow_provider_upstash_vector.bulk.checking.check`. Files of checks may be in
+        any object store that Airflow supports.
+
+        :param checks: the checks, in the order of the report.
+        :param namespace: the namespace, by default that of the connection; an empty text for the default one.
+        :param baseline: a namespace of the same index to compare with.
+        :param sample: the number of vectors to read, up to 100,000.
+        :param seed: another one selects other vectors.
+        """
+        from airflow_provider_upstash_vector.bulk import checking  # noqa: PLC0415 - as below
+
+        settings = self.settings
+        with naming_connection(self.upstash_vector_conn_id):
+            return checking.check(
+                self.credentials,
+                checks=checks,
+                namespace=self.resolve_namespace(namespace),
+                baseline=baseline,
+                sample=sample,
+                seed=seed,
+                policy=settings.policy,
+                cancel_token=self._cancel_token,
+                find_paths=object_paths,
             )
 
     def _run_bulk(
