@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.providers.common.compat.sdk import Context, XComArg
 
@@ -91,7 +91,7 @@ class UpdateVectorsWhereOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVec
     def __init__(
         self,
         *,
-        where: Filter | XComArg,
+        where: Filter,
         metadata: Mapping[str, Any] | str | XComArg,
         metadata_update_mode: str | XComArg = "PATCH",
         prefix: str | XComArg | None = None,
@@ -109,8 +109,7 @@ class UpdateVectorsWhereOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVec
     ) -> None:
         super().__init__(**kwargs)
         literal_mode(metadata_update_mode)
-        if not isinstance(where, XComArg):
-            checked_where(where)
+        checked_where(where)
         self.where = where
         self.metadata = metadata
         self.metadata_update_mode = metadata_update_mode
@@ -125,7 +124,7 @@ class UpdateVectorsWhereOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVec
         self.daily_budget = daily_budget
         self.on_budget = on_budget
         self.time_limit_seconds = time_limit_seconds
-        check_literal_options(self)
+        check_literal_options(cast("Any", self))
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Update what matches; return the manifest."""
@@ -151,9 +150,9 @@ class UpdateVectorsWhereOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVec
         state = context.get("task_state_store")
         ti: Any = context["ti"]
         owner = f"{ti.dag_id} {ti.run_id} {ti.task_id} {ti.map_index}"
-        options = rendered_options(self)
+        options = rendered_options(cast("Any", self))
         return hook.bulk_update_where(
-            where=self.where,
+            where=checked_where(self.where),
             metadata=rendered_value(self.metadata, "metadata", _OBJECT),
             metadata_update_mode=optional_text(self.metadata_update_mode, "metadata_update_mode"),
             prefix=optional_text(self.prefix, "prefix") or None,
