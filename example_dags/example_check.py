@@ -22,6 +22,7 @@ class TextsAreLong(Check):
     uses = ("data",)
 
     def run(self, index: CheckedNamespace) -> CheckResult:
+        """Count the short texts."""
         short = [vector.id for vector in index.sample if len(vector.data or "") < 20]
         sentence = f"{len(short)} of {len(index.sample)} sampled texts are short."
         return self.result(passed=not short, value=len(short), sentence=sentence, examples=short)

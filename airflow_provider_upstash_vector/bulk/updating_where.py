@@ -16,7 +16,7 @@ from airflow_provider_upstash_vector.bulk.api import blocking
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, MaxMatchesExceeded
 from airflow_provider_upstash_vector.bulk.metadata_changes import changes_metadata
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
-from airflow_provider_upstash_vector.bulk.options import OnBudget
+from airflow_provider_upstash_vector.bulk.options import BulkOptions, OnBudget
 from airflow_provider_upstash_vector.bulk.reading.scan import Scan
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import for_time_limit, raise_for_stop
@@ -85,13 +85,13 @@ class UpdateWhereOptions:
     """The limits of an update of all that matches. Raises ``ValueError`` for an invalid value."""
 
     max_matches: int | None = 50_000
-    max_concurrency: int = UpdateOptions.max_concurrency
-    max_rows_per_second: float | None = UpdateOptions.max_rows_per_second
-    max_failures: int | str = UpdateOptions.max_failures
-    daily_budget: int | None = UpdateOptions.daily_budget
-    on_budget: OnBudget = UpdateOptions.on_budget
-    time_limit_seconds: float | None = UpdateOptions.time_limit_seconds
-    dry_run: bool = UpdateOptions.dry_run
+    max_concurrency: int = BulkOptions.max_concurrency
+    max_rows_per_second: float | None = BulkOptions.max_rows_per_second
+    max_failures: int | str = BulkOptions.max_failures
+    daily_budget: int | None = BulkOptions.daily_budget
+    on_budget: OnBudget = BulkOptions.on_budget
+    time_limit_seconds: float | None = BulkOptions.time_limit_seconds
+    dry_run: bool = BulkOptions.dry_run
 
     def __post_init__(self) -> None:
         if self.max_matches is not None:
@@ -170,13 +170,13 @@ async def update_where_async(
     prefix: str | None = None,
     namespace: str = "",
     max_matches: int | None = UpdateWhereOptions.max_matches,
-    max_concurrency: int = UpdateWhereOptions.max_concurrency,
-    max_rows_per_second: float | None = UpdateWhereOptions.max_rows_per_second,
-    max_failures: int | str = UpdateWhereOptions.max_failures,
-    daily_budget: int | None = UpdateWhereOptions.daily_budget,
-    on_budget: OnBudget = UpdateWhereOptions.on_budget,
-    time_limit_seconds: float | None = UpdateWhereOptions.time_limit_seconds,
-    dry_run: bool = UpdateWhereOptions.dry_run,
+    max_concurrency: int = BulkOptions.max_concurrency,
+    max_rows_per_second: float | None = BulkOptions.max_rows_per_second,
+    max_failures: int | str = BulkOptions.max_failures,
+    daily_budget: int | None = BulkOptions.daily_budget,
+    on_budget: OnBudget = BulkOptions.on_budget,
+    time_limit_seconds: float | None = BulkOptions.time_limit_seconds,
+    dry_run: bool = BulkOptions.dry_run,
     policy: RetryPolicy | None = None,
     failures_path: PathLike | None = None,
     budget_store: BudgetStore | None = None,

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import Context, XComArg
 from airflow_provider_upstash_vector import metrics
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
-from airflow_provider_upstash_vector.bulk.options import OnBudget
+from airflow_provider_upstash_vector.bulk.options import BulkOptions, OnBudget
 from airflow_provider_upstash_vector.bulk.updating_where import UpdateWhereOptions, checked_where
 from airflow_provider_upstash_vector.client.filters import Filter
 from airflow_provider_upstash_vector.hooks.task_state import TaskStateCheckpoint
@@ -97,14 +97,14 @@ class UpdateVectorsWhereOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVec
         prefix: str | XComArg | None = None,
         namespace: str | XComArg | None = None,
         max_matches: int | str | XComArg | None = UpdateWhereOptions.max_matches,
-        dry_run: bool | str | XComArg = UpdateWhereOptions.dry_run,
+        dry_run: bool | str | XComArg = BulkOptions.dry_run,
         failures_path: str | PathLike[str] | XComArg | None = None,
-        max_concurrency: int | str | XComArg = UpdateWhereOptions.max_concurrency,
-        max_rows_per_second: float | str | XComArg | None = UpdateWhereOptions.max_rows_per_second,
-        max_failures: int | str | XComArg = UpdateWhereOptions.max_failures,
-        daily_budget: int | str | XComArg | None = UpdateWhereOptions.daily_budget,
-        on_budget: OnBudget = UpdateWhereOptions.on_budget,
-        time_limit_seconds: float | str | XComArg | None = UpdateWhereOptions.time_limit_seconds,
+        max_concurrency: int | str | XComArg = BulkOptions.max_concurrency,
+        max_rows_per_second: float | str | XComArg | None = BulkOptions.max_rows_per_second,
+        max_failures: int | str | XComArg = BulkOptions.max_failures,
+        daily_budget: int | str | XComArg | None = BulkOptions.daily_budget,
+        on_budget: OnBudget = BulkOptions.on_budget,
+        time_limit_seconds: float | str | XComArg | None = BulkOptions.time_limit_seconds,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
