@@ -13,6 +13,8 @@ from contextvars import copy_context
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast, get_type_hints
 
+from airflow_provider_upstash_vector.bulk.exports.api import export_async
+from airflow_provider_upstash_vector.bulk.operations.copy import CopyArguments
 from airflow_provider_upstash_vector.bulk.operations.delete import DeleteArguments, DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateArguments, UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertArguments, UpsertOptions
@@ -36,7 +38,7 @@ log = logging.getLogger(__name__)
 _ARGUMENTS = re.compile(r":param arguments: .*")
 
 P = ParamSpec("P")
-Report = TypeVar("Report")
+T = TypeVar("T")
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 
@@ -76,6 +78,10 @@ class BulkUpdateArguments(UpdateArguments, RunArguments, total=False):
 
 class BulkUpsertArguments(UpsertArguments, RunArguments, total=False):
     """The keyword arguments of :func:`upsert`."""
+
+
+class BulkCopyArguments(CopyArguments, RunArguments, total=False):
+    """The keyword arguments of :func:`copy`."""
 
 
 class BulkDeleteArguments(DeleteArguments, RunArguments, total=False):
@@ -177,8 +183,8 @@ async def delete_async(
     The service reports how many vectors existed, but not which. After a lost response, those that were deleted
     count as missing. Order, errors and retries are those of :func:`update_async`.
 
-    :param rows: mappings with ``id`` and ``namespace``, whose other fields are ignored, in any form that
-        :func:`update_async` takes.
+    :param rows: mappings with ``id`` and ``namespace``, whose other fields are ignored, or ids, in any form that
+        :func:`update_async` takes; a list or tuple of text names files.
     :param endpoint: URL and token of the index, or the :class:`Credentials` that read a rotated token again.
     :param namespace: for rows that set none; ``""`` for the index's default one.
     :param arguments: those of :class:`BulkDeleteArguments`.
@@ -193,9 +199,13 @@ async def _run(
     arguments: dict[str, Any],
     missing_path: PathLike | None = None,
 ) -> BulkReport:
-    names = RunArguments.__annotations__.keys() & arguments.keys()
-    run_arguments = {name: arguments.pop(name) for name in names}
+    run_arguments = taken_run_arguments(arguments)
     return await run_async(options_type(**arguments), rows, endpoint, missing_path=missing_path, **run_arguments)
+
+
+def taken_run_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments that are those of :class:`RunArguments`, and leave the options."""
+    return {name: arguments.pop(name) for name in RunArguments.__annotations__.keys() & arguments.keys()}
 
 
 def forget(checkpoint: PathLike | CheckpointStore, find_paths: FindPaths = local_paths) -> None:
@@ -205,7 +215,7 @@ def forget(checkpoint: PathLike | CheckpointStore, find_paths: FindPaths = local
         clear_checkpoint(store)
 
 
-def _run_in_thread(job: Coroutine[Any, Any, Report], cancel_token: CancelToken) -> Report:
+def _run_in_thread(job: Coroutine[Any, Any, T], cancel_token: CancelToken) -> T:
     """Run ``job`` in another thread, and wait for it.
 
     If the wait is interrupted, cancel the run, and raise the interruption when nothing is in flight; its cause is
@@ -215,7 +225,7 @@ def _run_in_thread(job: Coroutine[Any, Any, Report], cancel_token: CancelToken) 
     main thread: while an outcome is being recorded, or in a callback whose errors asyncio only logs. Also, this
     thread may already have a loop.
     """
-    done: Future[Report] = Future()
+    done: Future[T] = Future()
 
     def work() -> None:
         try:
@@ -238,10 +248,10 @@ def _run_in_thread(job: Coroutine[Any, Any, Report], cancel_token: CancelToken) 
         raise
 
 
-def blocking(start: Callable[P, Coroutine[Any, Any, Report]]) -> Callable[P, Report]:
+def blocking(start: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
     """Return an async function as one that runs on an event loop of its own."""
 
-    def run(*args: P.args, **kwargs: P.kwargs) -> Report:
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
         cancel_token = kwargs["cancel_token"] = kwargs.get("cancel_token") or CancelToken()
         return _run_in_thread(start(*args, **kwargs), cast("CancelToken", cancel_token))
 
@@ -251,5 +261,6 @@ def blocking(start: Callable[P, Coroutine[Any, Any, Report]]) -> Callable[P, Rep
 
 
 delete = blocking(delete_async)
+export = blocking(export_async)
 update = blocking(update_async)
 upsert = blocking(upsert_async)

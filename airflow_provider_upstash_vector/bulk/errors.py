@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
+from airflow_provider_upstash_vector.bulk.exports.report import ExportReport
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
@@ -18,16 +19,22 @@ Reason = Literal[
     "cancelled",
     "time_limit",
     "source",
+    "embedding",
     "checkpoint",
     "superseded",
     "index_changed",
+    "not_empty",
+    "export_file",
     "failures_file",
     "missing_file",
 ]
 
 
-class BulkJobFailed(UpstashVectorError):
-    """A run that stopped early or had too many failures.
+AnyReport = TypeVar("AnyReport")
+
+
+class RunFailed(UpstashVectorError, Generic[AnyReport]):
+    """A run that stopped early.
 
     ``reason`` and ``explanation`` say why, ``report`` what was done until then, ``retryable`` whether another run
     can help.
@@ -37,7 +44,7 @@ class BulkJobFailed(UpstashVectorError):
         self,
         reason: Reason,
         explanation: str,
-        report: BulkReport,
+        report: AnyReport,
         retryable: bool = True,  # noqa: FBT001, FBT002 - positional, so that it pickles
     ) -> None:
         super().__init__(reason, explanation, report, retryable)
@@ -50,6 +57,14 @@ class BulkJobFailed(UpstashVectorError):
     def message(self) -> str:
         """Why it stopped, and the counts."""
         return f"{self.explanation}: {self.report}"
+
+
+class BulkJobFailed(RunFailed[BulkReport]):
+    """A run over rows that stopped early or had too many failures."""
+
+
+class ExportFailed(RunFailed[ExportReport]):
+    """An export that stopped early; another one to the same path resumes."""
 
 
 class CheckpointInUse(UpstashVectorError):
@@ -81,3 +96,17 @@ class MaxMatchesExceeded(UpstashVectorError):
             f"{self.count:,} vectors match, more than max_matches={self.max_matches:,}; nothing was written. Make "
             "`where` match fewer, or raise max_matches"
         )
+
+
+class TooManyMatches(UpstashVectorError):
+    """``count`` vectors would be deleted, more than ``max_delete``; none was. Not retryable."""
+
+    def __init__(self, count: int, max_delete: int) -> None:
+        super().__init__(count, max_delete)
+        self.count = count
+        self.max_delete = max_delete
+
+    @property
+    def message(self) -> str:
+        """The counts."""
+        return f"{self.count:,} vectors would be deleted, more than max_delete={self.max_delete:,}; none was"

@@ -66,6 +66,7 @@ async def run_async(
             shard=part,
             format=options.format,
             delimiter=options.delimiter,
+            rows_field=options.rows_field,
             find_paths=find_paths,
             own=own,
         )

@@ -1,4 +1,4 @@
-"""Work that ends on cancellation or at a time limit."""
+"""Work that ends when its run is cancelled, or at the time limit of the run."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ T = TypeVar("T")
 
 
 class Stopped(Exception):
-    """The work is stopped before its end."""
+    """The run is stopped before or after it sends."""
 
     def __init__(self, stop_reason: StopReason) -> None:
         super().__init__(stop_reason)
         self.stop_reason = stop_reason
 
 
-async def unless_stopped(work: Coroutine[Any, Any, T], token: CancelToken, limit_seconds: float | None) -> T:
-    """Return the result of ``work``. Raises :class:`Stopped` on cancellation, or at the time limit."""
+async def unless_stopped(work: Coroutine[Any, Any, T], token: CancelToken, limit: float | None) -> T:
+    """Return the result of ``work``. Raises :class:`Stopped` on cancellation, or after ``limit`` seconds."""
     loop, cancelled = asyncio.get_running_loop(), asyncio.Event()
 
     def cancel() -> None:
@@ -31,12 +31,12 @@ async def unless_stopped(work: Coroutine[Any, Any, T], token: CancelToken, limit
     token.add_callback(cancel)
     working, waiting = loop.create_task(work), loop.create_task(cancelled.wait())
     try:
-        await asyncio.wait({working, waiting}, timeout=limit_seconds, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, waiting}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             return working.result()
-        if limit_seconds is None or waiting.done():
+        if limit is None or waiting.done():
             raise Stopped(stop_reasons.for_cancellation())
-        raise Stopped(stop_reasons.for_time_limit(limit_seconds))
+        raise Stopped(stop_reasons.for_time_limit(limit))
     finally:
         token.remove_callback(cancel)
         for task in (working, waiting):

@@ -86,7 +86,7 @@ class CheckVectorsOperator(UpstashVectorOperator):
         place = f"namespace {report.namespace!r}" if report.namespace else "the default namespace"
         self.log.info("Checks of %s, %s of %s vectors sampled:\n%s", place, report.sampled, report.count, report)
         outcomes = {"passed": len(report.results) - len(report.failed), "failed": len(report.failed)}
-        metrics.emit_metrics("check", outcomes, RequestStats())
+        metrics.emit_metrics("checks", outcomes, RequestStats())
         fails = not report.passed and self.on_failure == "fail"
         if self.do_xcom_push:
             context["ti"].xcom_push(key="markdown", value=report.to_markdown())

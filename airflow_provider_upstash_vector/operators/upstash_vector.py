@@ -1,16 +1,43 @@
-"""Operators that write and check vectors."""
+"""The operators."""
 
-from airflow_provider_upstash_vector.operators.bulk import BulkUpdateVectorsOperator, BulkUpsertVectorsOperator
+from airflow_provider_upstash_vector.operators.bulk import (
+    BulkDeleteVectorsOperator,
+    BulkUpdateVectorsOperator,
+    BulkUpsertVectorsOperator,
+)
 from airflow_provider_upstash_vector.operators.check import CheckVectorsOperator
+from airflow_provider_upstash_vector.operators.copy import CopyVectorsOperator
+from airflow_provider_upstash_vector.operators.delete import DeleteVectorsOperator
+from airflow_provider_upstash_vector.operators.export import ExportVectorsOperator
+from airflow_provider_upstash_vector.operators.fetch import FetchVectorsOperator
+from airflow_provider_upstash_vector.operators.namespaces import (
+    DeleteNamespaceOperator,
+    ListNamespacesOperator,
+    RenameNamespaceOperator,
+    ResetNamespaceOperator,
+)
+from airflow_provider_upstash_vector.operators.query import QueryVectorsOperator
 from airflow_provider_upstash_vector.operators.update import UpdateVectorOperator
 from airflow_provider_upstash_vector.operators.update_where import UpdateVectorsWhereOperator
+from airflow_provider_upstash_vector.operators.upsert import UpsertVectorOperator
 
 __all__ = [
+    "BulkDeleteVectorsOperator",
     "BulkUpdateVectorsOperator",
     "BulkUpsertVectorsOperator",
     "CheckVectorsOperator",
+    "CopyVectorsOperator",
+    "DeleteNamespaceOperator",
+    "DeleteVectorsOperator",
+    "ExportVectorsOperator",
+    "FetchVectorsOperator",
+    "ListNamespacesOperator",
+    "QueryVectorsOperator",
+    "RenameNamespaceOperator",
+    "ResetNamespaceOperator",
     "UpdateVectorOperator",
     "UpdateVectorsWhereOperator",
+    "UpsertVectorOperator",
 ]
 
 # Airflow stores the path of a task's class; no module but this one is public.

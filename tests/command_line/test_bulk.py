@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_upstash_vector.__main__ import COMMANDS, create_parser
+from airflow_provider_upstash_vector.command_line.bulk import COMMANDS, BulkCommand
+from airflow_provider_upstash_vector.command_line.program import create_parser
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from tests.support.bulk_runs import fill, stored
 from tests.support.index_fixtures import connection_json
@@ -151,19 +152,21 @@ VALUES: dict[str, tuple[str, Any]] = {
     "metadata_fields": ("=genre,year", ["genre", "year"]),
     "max_rows_per_request": ("=50", 50),
     "request_timeout_seconds": ("=60", 60.0),
+    "embed_batch_size": ("=8", 8),
+    "embed_concurrency": ("=2", 2),
+    "embed_attempts": ("=3", 3),
 }
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_option_of_a_run_is_an_option_of_the_command_line(command: str) -> None:
-    for option in fields(COMMANDS[command][0]):
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_every_option_of_a_run_is_an_option_of_the_command_line(command: BulkCommand) -> None:
+    for option in fields(command.options):
         text, value = VALUES.get(option.name, ("=x", "x"))
         if option.default is True:
             text, value = "", False
         no = "no-" if option.default is True else ""
-        parsed = vars(
-            create_parser().parse_args([command, "rows.jsonl", f"--{no}{option.name.replace('_', '-')}{text}"])
-        )
+        argument = f"--{no}{option.name.replace('_', '-')}{text}"
+        parsed = vars(create_parser().parse_args([command.name, "rows.jsonl", argument]))
         result = parsed[option.name]
         assert (result, type(result)) == (value, type(value))
         assert [name for name, other in parsed.items() if other is not None] == ["command", "rows", option.name]
