@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, ClassVar, NamedTuple
 
 import orjson
 
@@ -84,6 +84,7 @@ class UpdateWhereReport(BulkReport):
 class UpdateWhereOptions:
     """The limits of an update of all that matches. Raises ``ValueError`` for an invalid value."""
 
+    left_out: ClassVar[frozenset[str]] = frozenset()
     max_matches: int | None = 50_000
     max_concurrency: int = BulkOptions.max_concurrency
     max_rows_per_second: float | None = BulkOptions.max_rows_per_second
