@@ -33,7 +33,7 @@ EXAMPLES = "tests/system/test_dags.py"
 
 # name, the file with its pins, and its tests; the one that takes longest comes first
 ENVIRONMENTS = (
-    ("lowest", "requirements/lowest.txt", (*TESTS, "tests/bulk", EXAMPLES)),
+    ("lowest", "requirements/lowest.txt", (*TESTS, "tests/bulk", "tests/command_line", EXAMPLES)),
     ("2.11.2", "requirements/airflow-2.11.2.txt", (*TESTS, EXAMPLES)),
     ("3.0.6", "requirements/airflow-3.0.6.txt", TESTS),
     ("3.1.8", "requirements/airflow-3.1.8.txt", TESTS),

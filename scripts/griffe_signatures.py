@@ -15,6 +15,7 @@ from typing import Any
 import griffe
 
 from airflow_provider_upstash_vector.bulk.api import RunArguments
+from airflow_provider_upstash_vector.bulk.exports.options import ExportOptions
 from airflow_provider_upstash_vector.bulk.operations.copy import CopyOptions
 from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
@@ -33,7 +34,7 @@ _DEFAULTS_OF = {
 # arguments of a base that a class sets itself
 SET_BY_CLASS = {"CopyVectorsOperator": {"upstash_vector_conn_id"}}
 _OPERATIONS = {"Copy": CopyOptions, "Update": UpdateOptions, "Upsert": UpsertOptions, "Delete": DeleteOptions}
-_OPTIONS = {kind.__name__: kind for kind in (BulkOptions, VectorRowOptions, *_OPERATIONS.values())}
+_OPTIONS = {kind.__name__: kind for kind in (BulkOptions, ExportOptions, VectorRowOptions, *_OPERATIONS.values())}
 _OPTIONS_LINE = re.compile(
     r"^:param \w+: those of .*?\b(Bulk)?(Copy|Update|Upsert|Delete)Arguments`\.$", re.MULTILINE
 )

@@ -20,7 +20,7 @@ from airflow_provider_upstash_vector.command_line.base import (
     Index,
     Result,
 )
-from airflow_provider_upstash_vector.command_line.parsing import add_option
+from airflow_provider_upstash_vector.command_line.parsing import add_options
 
 
 class CallCommand(Command):
@@ -46,12 +46,8 @@ class CallCommand(Command):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add an option for each parameter of the method."""
-        for name, parameter in inspect.signature(self.method).parameters.items():
-            if name != "self":
-                is_shown = parameter.default not in {None, False, inspect.Parameter.empty}
-                text = PARAMETER_HELP[name] + (f" (default: {parameter.default})" if is_shown else "")
-                required = parameter.default is inspect.Parameter.empty
-                add_option(parser, name, parameter.annotation, text, required=required)
+        parameters = [*inspect.signature(self.method).parameters.values()][1:]  # without self
+        add_options(parser, parameters, PARAMETER_HELP)
         if self._cannot_be_undone is not None:
             parser.add_argument("--yes", action="store_true", default=None, help="do what cannot be undone")
 

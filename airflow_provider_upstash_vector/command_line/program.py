@@ -6,10 +6,11 @@ import argparse
 import json
 import logging
 import sys
+from contextlib import redirect_stdout
 
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
-from airflow_provider_upstash_vector.command_line import bulk, calls
+from airflow_provider_upstash_vector.command_line import bulk, calls, copy, export
 from airflow_provider_upstash_vector.command_line.base import (
     CANCELLED,
     TOKEN_VARIABLE,
@@ -20,17 +21,17 @@ from airflow_provider_upstash_vector.command_line.base import (
 )
 from airflow_provider_upstash_vector.command_line.signals import Signals
 
-COMMANDS = {command.name: command for command in (*bulk.COMMANDS, *calls.COMMANDS)}
+COMMANDS = {command.name: command for file in (bulk, export, copy, calls) for command in file.COMMANDS}
 
 
 def create_parser() -> argparse.ArgumentParser:
     """Return the parser, with options named after the arguments in Python."""
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_upstash_vector",
-        description="Write many vectors from files, or call the index once. Prints the report or result as JSON; "
-        "exits with 1 if rows remain, unless the budget may end the run (--on-budget return), if too many have "
-        "failed, or if a namespace was not renamed; with 2 if a run could not start or a call failed; and after "
-        "SIGINT or SIGTERM with 130 or 143.",
+        description="Write, export or copy many vectors, or call the index once. Prints the report or result as "
+        "JSON; exits with 1 if rows remain, unless the budget may end the run (--on-budget return), if too many "
+        "have failed, or if a namespace was not renamed; with 2 if a run could not start or a call failed; and "
+        "after SIGINT or SIGTERM with 130 or 143.",
         epilog=f"The token is read from {TOKEN_VARIABLE}, or from the Airflow connection.",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -54,7 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     given = {name: value for name, value in parsed.items() if value is not None}
     try:
-        result = command.run(index, given, cancel_token)
+        with redirect_stdout(sys.stderr):  # where Airflow 2 would log
+            result = command.run(index, given, cancel_token)
     except (UpstashVectorError, ValueError, OSError) as error:
         result = Result(None, UNUSABLE, str(error))
     if result.output is not None:

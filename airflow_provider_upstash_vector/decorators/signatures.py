@@ -174,6 +174,8 @@ class BulkDeleteTask(Protocol):
         shard: Sequence[int] | None = ...,
         format: Format | None = ...,
         delimiter: str | None = ...,
+        rows_field: str | None = ...,
+        id_template: str | None = ...,
         id_field: str = ...,
         namespace_field: str = ...,
         wait_until_indexed: bool = ...,

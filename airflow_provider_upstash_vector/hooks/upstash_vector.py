@@ -15,6 +15,7 @@ from airflow_provider_upstash_vector.client import wire
 from airflow_provider_upstash_vector.client.base import RequestStats
 from airflow_provider_upstash_vector.client.credentials import Credentials
 from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
+from airflow_provider_upstash_vector.client.filters import Filter
 from airflow_provider_upstash_vector.client.models import Endpoint, NumbersLike, SparseLike, VectorUpdate
 from airflow_provider_upstash_vector.client.parameter_help import PARAMETER_HELP
 from airflow_provider_upstash_vector.client.sync_client import VectorClient
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     )
     from airflow_provider_upstash_vector.bulk.checking import Check, CheckReport
     from airflow_provider_upstash_vector.bulk.starting import PathLike
-    from airflow_provider_upstash_vector.client.filters import Filter
 
 __all__ = ["UpstashVectorHook"]
 

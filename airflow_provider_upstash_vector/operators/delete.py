@@ -28,7 +28,8 @@ class DeleteVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOp
     With ``max_delete=N``, the ids that match are read first, and those are deleted: nothing that is written
     meanwhile. If they are more than N, none is deleted, and the task fails with their number. With
     ``max_delete=None``, which has to be written, the service deletes what matches in one request. After a lost
-    response, what it has deleted is not counted. A retry selects again.
+    response, what it has deleted is not counted. A retry selects again. ``prefix``, ``filter`` and ``namespace``
+    must not render to ``None``, which would select other vectors.
 
     :param ids: ids in a list, from an XComArg, or from a template of a JSON or Python list; none delete nothing.
         Other text is one id. For those in a file use :class:`BulkDeleteVectorsOperator`.
@@ -75,12 +76,15 @@ class DeleteVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOp
         self.max_delete = max_delete
         self.namespace = namespace
         self._has_limit = max_delete is not None
+        narrowing = {"prefix": prefix, "filter": filter, "namespace": namespace}
+        self._narrowing = [name for name, value in narrowing.items() if value is not None]
 
     def execute(self, context: Context) -> int:
         """Delete what is selected; return how many vectors were deleted."""
         self.unwrap_fields()
         with airflow_errors(Delete.name, namespace=self.namespace), self.hook as hook:
             self.persist_link(context)
+            self._check_narrowing()
             namespace = hook.resolve_namespace(optional_text(self.namespace, "namespace"))
             try:
                 report = hook.delete_selected(
@@ -101,6 +105,13 @@ class DeleteVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOp
             if report.done:
                 return int(self.when_indexed(namespace, report.done))
         return 0
+
+    def _check_narrowing(self) -> None:
+        """Raise ``InvalidRequest`` if an argument that the DAG has is not set once rendered."""
+        for name in self._narrowing:
+            if getattr(self, name) is None:
+                reason = "its template rendered to None, without which other vectors would be deleted"
+                raise InvalidRequest(name, f"{reason}: render a value, or leave the argument out")
 
     def _ids(self) -> Any:
         is_list = isinstance(self.ids, str) and self.ids.lstrip().startswith("[")

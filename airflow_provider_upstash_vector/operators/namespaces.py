@@ -104,7 +104,8 @@ class ResetNamespaceOperator(_NamespaceOperator):
 
     A retry resets them again, with what was written in between.
 
-    :param namespace: the namespace, ``""`` for the index's default one; it is not taken from the connection.
+    :param namespace: the namespace, ``""``, which no template may render to, for the index's default one; it is
+        not taken from the connection.
     :param reset_all: ``True`` in place of ``namespace``, to delete every vector of the index.
     :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.
     """
@@ -117,6 +118,7 @@ class ResetNamespaceOperator(_NamespaceOperator):
             raise InvalidRequest("namespace", 'set either namespace ("" for the default one) or reset_all=True')
         if not reset_all and is_literal(namespace):
             named(namespace, "namespace")
+        self._is_template = isinstance(namespace, str) and not is_literal(namespace)
         self.namespace = namespace
         self.reset_all = reset_all
 
@@ -127,6 +129,9 @@ class ResetNamespaceOperator(_NamespaceOperator):
             hook.reset(all=True)
         else:
             names = [named(self.namespace, "namespace")]
+            if self._is_template and not names[0]:
+                reason = "its template rendered to an empty text, which is the default namespace"
+                raise InvalidRequest("namespace", f'{reason}: to reset that, write namespace=""')
             hook.reset(names[0])
         self.report(context, hook, "reset", names)
         self.log.info("Deleted the vectors of %s.", "all namespaces" if self.reset_all else repr(names[0]))

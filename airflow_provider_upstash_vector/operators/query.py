@@ -91,6 +91,7 @@ class QueryVectorsOperator(ReadOperator):
         self.data = data
         self.top_k = top_k
         self.filter = filter
+        self._has_filter = not (filter is None or filter == "")
         self.weighting_strategy = weighting_strategy
         self.fusion_algorithm = fusion_algorithm
         self.query_mode = query_mode
@@ -109,6 +110,8 @@ class QueryVectorsOperator(ReadOperator):
 
     def read(self, hook: UpstashVectorHook, namespace: str) -> Sequence[FetchedVector | None]:
         """Send the query; return the results."""
+        if self._has_filter and (self.filter is None or self.filter == ""):
+            raise InvalidRequest("filter", "was given, but is empty: a query without it would find other vectors")
         rendered: dict[str, Any] = {
             "vector": rendered_value(self.vector, "vector", _NUMBERS),
             "sparse_vector": rendered_value(self.sparse_vector, "sparse_vector", _SPARSE),

@@ -113,6 +113,7 @@ def test_a_retry_reads_from_the_page_on_that_was_not_copied(source: DevServer, t
 
 
 @pytest.mark.parametrize("target", [600.0], indirect=True)
+@pytest.mark.needs("openlineage")
 def test_lineage_has_source_and_target_also_after_a_deferral(source: DevServer, target: DevServer) -> None:
     task = copying(wait_until_indexed=True, deferrable=True)
     with pytest.raises(TaskDeferred) as deferred:

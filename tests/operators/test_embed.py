@@ -10,6 +10,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
 
 from airflow_provider_upstash_vector.bulk import BulkJobFailed
+from airflow_provider_upstash_vector.bulk.options import option_types
 from airflow_provider_upstash_vector.decorators.upstash_vector import (
     upstash_vector_bulk_update_task,
     upstash_vector_bulk_upsert_task,
@@ -21,7 +22,8 @@ from tests.support.embeddings import CountedEmbedding, text_rows, vectors_of
 from tests.support.harness import task_instance
 from tests.support.stored_fields import serialized
 
-ANY_OPERATOR = pytest.mark.parametrize("operator", OPERATORS)
+EMBEDDING = [operator for operator in OPERATORS if "embed" in option_types(operator.options_type)]
+ANY_OPERATOR = pytest.mark.parametrize("operator", EMBEDDING)
 
 
 @pytest.fixture(autouse=True)

@@ -202,7 +202,13 @@ def test_failing_metrics_do_not_fail_the_task(
 
 def test_the_readme_lists_the_metrics() -> None:
     text = (ROOT / "README.md").read_text()
-    for outcome in ("updates.updated", "upserts.upserted", "updates.missing", "updates.rejected"):
+    for outcome in (
+        "updates.updated",
+        "upserts.upserted",
+        "deletes.deleted",
+        "updates.missing",
+        "updates.rejected",
+    ):
         assert f"`upstash_vector.{outcome}`" in text
     for outcome in ("failed", "not_attempted"):
         assert f"`.{outcome}`" in text

@@ -190,6 +190,7 @@ def test_invalid_arguments_break_the_dag(operator: Any, arguments: dict[str, Any
         (DeleteNamespaceOperator, {"namespace": "{{ params.empty }}"}, "neither deleted nor renamed"),
         (DeleteNamespaceOperator, {"namespace": "{{ params.none }}"}, "delete_namespace: namespace: must be set"),
         (ResetNamespaceOperator, {"namespace": "{{ params.none }}"}, "reset: namespace: must be set"),
+        (ResetNamespaceOperator, {"namespace": "{{ params.empty }}"}, "rendered to an empty text"),
         (RenameNamespaceOperator, {"namespace": "a", "new_namespace": "{{ params.name }}"}, "must differ"),
         (RenameNamespaceOperator, {"namespace": "a", "new_namespace": "{{ params.empty }}"}, "must not be empty"),
     ],

@@ -276,3 +276,18 @@ def test_a_fault_that_may_pass_is_left_to_the_tasks_retries(
         executed(FetchVectorsOperator, ids="m0")
     assert not isinstance(caught.value, AirflowFailException)
     index.faults.clear()
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_filter_from_another_task_must_have_a_value(
+    index: DevServer, monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    with DAG("d", schedule=None):
+        filter = QueryVectorsOperator(task_id="upstream", data="a").output
+        monkeypatch.setattr(type(filter), "resolve", lambda *_, **__: value)
+        operator = QueryVectorsOperator(task_id="t", vector=[1, 1], filter=filter).prepare_for_execution()
+    task_context: Any = {**context({}), "ti": task_instance()}
+    operator.render_template_fields(task_context)
+    with pytest.raises(AirflowFailException, match="filter: was given, but is empty"):
+        operator.execute(task_context)
+    assert not index.requests["query"]

@@ -95,7 +95,7 @@ def _called(function: EmbedFunction, texts: list[str]) -> object:
 async def _awaited(result: Any) -> object:
     """Return the result of a coroutine or the items of an async generator; raises its errors here.
 
-    In a task of its own, so that one that it cancels itself is told from the cancellation of this one.
+    In a task of its own, so that one that it cancels itself is distinguished from the cancellation of this one.
     """
 
     async def outcome() -> tuple[object, BaseException | None]:

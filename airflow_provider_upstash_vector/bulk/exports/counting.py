@@ -66,6 +66,7 @@ def manifest_of(state: ExportState, index: IndexInfo, options: ExportOptions) ->
         changed_meanwhile=any(item.changed_meanwhile for item in namespaces),
         operations={"written": 0, "read": state.reads},
         owner=state.owner,
+        fingerprint=state.fingerprint,
         namespaces=namespaces,
     )
 

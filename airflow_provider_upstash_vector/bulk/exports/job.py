@@ -111,7 +111,9 @@ class ExportJob:
             index = await client.info()
             self._client = client
             self._state = state = await self._started_state(state, index)
-            self._exporter = exporter = NamespaceExporter(client, index, self._options, self._target, state.run)
+            self._exporter = exporter = NamespaceExporter(
+                client, index, self._options, self._target, state.runs_name
+            )
             async with self._progress():
                 await self._export(exporter, state)
             await self._save()
@@ -127,15 +129,10 @@ class ExportJob:
 
     async def _is_ours(self, state: ExportState | None, manifest: Manifest) -> bool:
         """Return whether the finished export is the one to write, which an earlier run could not report."""
-        if state is not None and state.id == manifest.id:
+        same = manifest.fingerprint == self._fingerprint
+        if same and state is not None and state.id == manifest.id:
             await in_thread(self._target.clean, manifest)
             return True
-        options = self._options
-        same = (manifest.format, manifest.prefix, manifest.include) == (
-            options.format,
-            options.prefix,
-            options.include,
-        )
         if same and self._environment.owner and manifest.owner == self._environment.owner:
             self._environment.log.info(
                 "An earlier try finished the export at %s. To export again, delete %s, or use another path.",
@@ -168,6 +165,7 @@ class ExportJob:
                 f"export to another path, or delete its {STATE_NAME} to start over"
             )
         else:
+            await in_thread(self._target.check_parts, state)
             state.run = run
             self._rows_before, self._reads_before = state.rows, state.reads
             self._seconds_before = state.seconds

@@ -39,13 +39,13 @@ class NamespaceExporter:
     """Exports namespaces of the ``index``; ``rows_open`` are those of parts that are not complete."""
 
     def __init__(
-        self, client: AsyncVectorClient, index: IndexInfo, options: ExportOptions, target: Target, run: str
+        self, client: AsyncVectorClient, index: IndexInfo, options: ExportOptions, target: Target, runs_name: str
     ) -> None:
         self._client = client
         self._index = index
         self._options = options
         self._target = target
-        self._run = run
+        self._runs_name = runs_name
         self.rows_open = 0
 
     async def parts(self, namespace: NamespaceState) -> AsyncGenerator[None, None]:
@@ -95,7 +95,7 @@ class NamespaceExporter:
 
     def _open(self, namespace: NamespaceState) -> _OpenPart:
         options = self._options
-        name = f"vectors-{namespace.number:05}-{len(namespace.parts):05}-{self._run}{options.suffix}"
+        name = f"vectors-{namespace.number:05}-{len(namespace.parts):05}-{self._runs_name}{options.suffix}"
         with writing("export_file", f"the part {name} cannot be created"):
             file = self._target.create(name)
             return _OpenPart(file, open_part(file.file, namespace.namespace, options, self._index))

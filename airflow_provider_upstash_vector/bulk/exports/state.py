@@ -47,6 +47,11 @@ class ExportState:
     namespaces: list[NamespaceState] = field(default_factory=list)
 
     @property
+    def runs_name(self) -> str:
+        """What the names of the parts of this run have, by which only this export's are deleted."""
+        return f"{self.id}-{self.run}"
+
+    @property
     def rows(self) -> int:
         """The rows of all parts."""
         return sum(namespace.rows for namespace in self.namespaces)

@@ -27,7 +27,7 @@ from airflow_provider_upstash_vector.bulk.tracking.writing import writing
 log = logging.getLogger(__name__)
 
 STATE_NAME = "export.state"
-_PART = re.compile(r"vectors-\d{5,}-\d{5,}-[0-9a-f]{8}\.[a-z.]+")  # ``.new`` included
+_PART = r"vectors-\d{{5,}}-\d{{5,}}-{id}-[0-9a-f]{{8}}\.[a-z.]+"  # ``.new`` included
 _COPY_BYTES = 4 * 1024 * 1024
 
 
@@ -36,7 +36,7 @@ class Target:
 
     def __init__(self, path: str | os.PathLike[str] | OpenablePath, find_paths: FindPaths) -> None:
         folder: Any = path
-        if isinstance(path, Path) or not isinstance(path, OpenablePath):
+        if not isinstance(path, Path) and (isinstance(path, str) or not isinstance(path, OpenablePath)):
             found = find_paths(os.fspath(path)) if os.fspath(path) else ()
             if len(found) != 1:
                 raise InvalidRows(f"path must name one folder, got {os.fspath(path)!r}")
@@ -90,6 +90,20 @@ class Target:
             self.check_newest(run)
             self._write(STATE_NAME, state)
 
+    def check_parts(self, state: ExportState) -> None:
+        """Raise :class:`InvalidRows` if a complete part is not there any more, or has another size."""
+        with writing("export_file", f"the parts in {self.folder} cannot be read"):
+            for part in (part for namespace in state.namespaces for part in namespace.parts):
+                try:
+                    size = (self.folder / part.name).stat().st_size
+                except FileNotFoundError:
+                    size = None
+                if size != part.size:
+                    raise InvalidRows(
+                        f"{self.folder / part.name}, a part of an unfinished export, was changed or deleted: "
+                        f"delete {STATE_NAME} beside it to start over"
+                    )
+
     def check_newest(self, run: str) -> None:
         """Raise :class:`Superseded` if a newer run has taken over, or the state was deleted."""
         content = self._read_state()
@@ -117,12 +131,13 @@ class Target:
         self.clean(manifest)
 
     def clean(self, manifest: Manifest) -> None:
-        """Delete the parts that are not in the manifest, and the state."""
+        """Delete the parts of this export that are not in the manifest, and the state."""
+        part = re.compile(_PART.format(id=re.escape(manifest.id)))
         kept = {part.name for namespace in manifest.namespaces for part in namespace.parts}
         try:
             names = [str(path).rstrip("/").rpartition("/")[2] for path in self.folder.iterdir()]
             for name in names:
-                if _PART.fullmatch(name) and name not in kept:
+                if part.fullmatch(name) and name not in kept:
                     (self.folder / name).unlink(missing_ok=True)
             (self.folder / STATE_NAME).unlink(missing_ok=True)
         except Exception as error:  # noqa: BLE001 - an object store's; the export is complete

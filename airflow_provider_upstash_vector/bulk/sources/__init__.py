@@ -93,6 +93,8 @@ def open_source(
         files = found_files(rows, find_paths, own)
         manifest = read_manifest(files[0]) if len(files) == 1 and not path else None
         if manifest is not None:
+            if template:
+                raise InvalidRows(f"{files[0]} is of an export, whose rows have ids: leave id_template out")
             return ExportRows(files[0], manifest, names.by_name(), shard, own)
         source: Source | AsyncSource = FileRows(files, names.by_name(), shard, format, delimiter, rows_path=path)
     elif is_table(rows):

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from airflow_provider_upstash_vector.bulk.sources.base import InvalidRows, Shard
+from airflow_provider_upstash_vector.bulk.sources.base import (
+    PENDING,
+    InvalidRows,
+    Pending,
+    Shard,
+    SourceRow,
+)
 from airflow_provider_upstash_vector.bulk.sources.field_names import Fields
 from airflow_provider_upstash_vector.bulk.sources.files import FileRows
 from airflow_provider_upstash_vector.bulk.sources.manifest import Manifest
@@ -35,7 +42,17 @@ class ExportRows(FileRows):
         super().__init__(own.inputs(paths, None) if own and paths else paths, names, shard)
         self.manifest = manifest
         if shard is None:
-            self.total = manifest.rows
+            self.total = sum(part.rows for part in parts)
+
+    def rows(self, skip: int) -> Iterator[SourceRow | Pending]:
+        """Yield the rows after the first ``skip``. Raises :class:`InvalidRows` if the manifest counts others."""
+        number = skip
+        for row in super().rows(skip):
+            number += row is not PENDING
+            yield row
+        if self._shard is None and number != self.total:
+            reason = f"the parts of the export have {plural(number, 'row')}, and the manifest says {self.total:,}"
+            raise InvalidRows(f"{reason}: a part was changed; restore another export")
 
 
 def _folder(path: Any) -> Any:

@@ -20,6 +20,8 @@ _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _BRACES = {"{{": "{", "}}": "}"}
 # of a rejection; a line of the failures file with it has an id that no template made
 _OWN_ID = "id_field"
+# of another; the line's id, if the template uses that, is not the row's yet
+_TEMPLATE = "id_template"
 
 
 class IdTemplate:
@@ -108,11 +110,13 @@ class TemplateIds:
         has_own = own is not None and own is not MISSING
         failure = row.get(FAILURE_FIELD)
         if isinstance(failure, Mapping) and failure.get("field") != _OWN_ID:
-            if has_own:
+            is_part = self._uses_id and failure.get("field") == _TEMPLATE
+            if has_own and not is_part:
                 return row
             if self._template.counts:
-                reason = "the index of a line of a failures file is unknown: add the row's id"
-                raise InvalidRequest("id_template", reason)
+                fix = "write its whole id, and run it without id_template" if is_part else "add the row's id"
+                reason = f"the index of a line of a failures file is unknown: {fix}"
+                raise InvalidRequest(_TEMPLATE, reason)
         if has_own and not self._uses_id:
             reason = f"the row has an id of its own, {shown(own)}: set id_field to another name, or no id_template"
             raise InvalidRequest(_OWN_ID, reason)

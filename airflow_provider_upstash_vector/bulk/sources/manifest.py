@@ -51,7 +51,7 @@ class Manifest:
     """What an export holds, and of which index. ``upstash_vector_export`` is the version of the manifest.
 
     ``size`` is that of the parts in bytes. ``operations`` are the billed ones: vectors written, requests that
-    read. Times are ISO 8601, in UTC.
+    read. Times are ISO 8601, in UTC. ``fingerprint`` is of the index and the options that decide what is exported.
     """
 
     upstash_vector_export: Literal[1] = 1
@@ -73,6 +73,7 @@ class Manifest:
     changed_meanwhile: bool
     operations: dict[str, int]
     owner: str = ""
+    fingerprint: str = ""
     namespaces: tuple[ExportedNamespace, ...] = field(default=())
 
     @property

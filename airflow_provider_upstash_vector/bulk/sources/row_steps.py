@@ -60,7 +60,10 @@ def children(value: object, place: int | str | None, path: FieldPath) -> Iterato
         yield RejectedRow(value, error), place
         return
     line = f"line {place}" if isinstance(place, int) else place
+    is_failed = isinstance(failure, Mapping) and not is_row
     for number, row in enumerate(rows):
+        if is_failed and isinstance(row, Mapping):  # of whose id the index is unknown
+            row = {**row, FAILURE_FIELD: {"field": _ROWS}}  # noqa: PLW2901 - the row with what it came from
         yield row, place if is_row or line is None else f"{line}, {path.text}[{number}]"
 
 

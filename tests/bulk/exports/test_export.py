@@ -154,6 +154,32 @@ def test_a_folder_with_something_else_is_refused(
         bulk.export(tmp_path, endpoint, **QUIET)
 
 
+@pytest.mark.parametrize("state_left", [True, False])
+def test_a_finished_export_is_not_the_result_of_another(
+    server: DevServer,
+    endpoint: Endpoint,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    state_left: bool,
+) -> None:
+    write(server, vectors(5))
+    write(server, vectors(1), "films")
+    with monkeypatch.context() as killed:
+        if state_left:  # by a run that was killed when it had written the manifest
+            killed.setattr(Target, "clean", lambda *_: None)
+        bulk.export(tmp_path, endpoint, owner="this task", **QUIET)
+    with DevServer(dimension=2) as other:
+        for url, change in (
+            (other.url, {}),
+            (server.url, {"namespaces": ["films"]}),
+            (server.url, {"prefix": "v"}),
+        ):
+            with pytest.raises(bulk.InvalidRows, match="has an export of"):
+                bulk.export(tmp_path, Endpoint.of(url, other.token), owner="this task", **QUIET, **change)
+    assert bulk.export(tmp_path, endpoint, owner="this task", **QUIET).rows == 6
+    assert not (tmp_path / STATE_NAME).exists()
+
+
 @pytest.mark.parametrize("place", ["disk", "memory"])
 def test_an_export_that_failed_resumes(server: DevServer, endpoint: Endpoint, tmp_path: Path, place: str) -> None:
     folder = folder_of(place, tmp_path)
@@ -165,6 +191,13 @@ def test_an_export_that_failed_resumes(server: DevServer, endpoint: Endpoint, tm
     for change in ({"format": "parquet"}, {"namespaces": [""]}, {"include": ["data"]}):
         with pytest.raises(bulk.InvalidRows, match="an unfinished export of another index, or with other options"):
             bulk.export(folder, endpoint, **{**SMALL, **change})
+    (part, *_) = sorted(path for path in folder.iterdir() if str(path).endswith(".jsonl"))
+    content = part.read_bytes()
+    for spoil in (part.unlink, lambda: part.write_bytes(content[:-1])):
+        spoil()
+        with pytest.raises(bulk.InvalidRows, match=r"was changed or deleted: delete export\.state"):
+            bulk.export(folder, endpoint, **SMALL)
+    part.write_bytes(content)
     server.requests.clear()
     report = bulk.export(folder, endpoint, **SMALL)
     assert report.rows == 100
@@ -194,12 +227,22 @@ def test_a_stopped_export_has_a_report_and_resumes(server: DevServer, endpoint: 
 def test_a_damaged_state_starts_over(server: DevServer, endpoint: Endpoint, tmp_path: Path) -> None:
     write(server, vectors(5))
     (tmp_path / STATE_NAME).write_text("")
-    old, other = tmp_path / "vectors-00000-00007-0123abcd.jsonl", tmp_path / "vectors-of-mine.jsonl"
-    old.write_text("{}")
+    other = tmp_path / "vectors-of-mine.jsonl"
     other.write_text("{}")
     assert bulk.export(tmp_path, endpoint, **QUIET).rows == 5
-    assert not old.exists()
     assert other.exists()
+
+
+def test_an_export_beside_another_ones_parts_keeps_them(
+    server: DevServer, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    write(server, vectors(5))
+    bulk.export(tmp_path, endpoint, **QUIET)
+    kept = (tmp_path / "manifest.json").rename(tmp_path / "kept.json")
+    parts = {*tmp_path.glob("vectors-*")}
+    bulk.export(tmp_path, endpoint, **QUIET)
+    assert {*tmp_path.glob("vectors-*")} > parts
+    assert kept.exists()
 
 
 def test_a_run_that_is_taken_over_ends(

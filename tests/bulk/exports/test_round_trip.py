@@ -144,6 +144,8 @@ def test_every_float32_is_kept(server: DevServer, tmp_path: Path, format: Any) -
     before = read(server)
     bulk.export(tmp_path / "e", endpoint_of(server), format=format, progress="none")
     server.clear()
+    with pytest.raises(bulk.InvalidRows, match="leave id_template out"):
+        bulk.upsert(tmp_path / "e/manifest.json", endpoint_of(server), id_template="copy-{id}", progress="none")
     bulk.upsert(tmp_path / "e/manifest.json", endpoint_of(server), progress="none")
     assert repr(sorted(read(server).items())) == repr(sorted(before.items()))
 
@@ -169,3 +171,23 @@ def test_what_cannot_be_written_again_is_reported(server: DevServer, tmp_path: P
     assert (restored.done, restored.rejected) == (1, 2)
     assert [json.loads(line)["id"] for line in failures.read_text().splitlines()] == ["v0", "v1"]
     assert read(server).keys() == {"v2"}
+
+
+@pytest.mark.parametrize("format", ["jsonl", "parquet"])
+@pytest.mark.parametrize("counted", [9, 11])
+def test_a_part_with_other_rows_than_its_manifest_fails(
+    server: DevServer, tmp_path: Path, format: Any, counted: int
+) -> None:
+    write(server, [{"id": f"v{n}", "vector": [n, 1]} for n in range(10)])
+    bulk.export(tmp_path / "e", endpoint_of(server), format=format, progress="none")
+    path = tmp_path / "e/manifest.json"
+    manifest = json.loads(path.read_bytes())
+    manifest["namespaces"][0]["parts"][0]["rows"] = counted
+    path.write_bytes(json.dumps(manifest).encode())
+    server.clear()
+    message = f"have 10 rows, and the manifest says {counted}"
+    with pytest.raises(bulk.InvalidRows, match=message):
+        bulk.upsert(path, endpoint_of(server), progress="none", dry_run=True)
+    with pytest.raises(bulk.BulkJobFailed, match=message) as caught:
+        bulk.upsert(path, endpoint_of(server), progress="none")
+    assert (caught.value.reason, caught.value.retryable) == ("source", False)

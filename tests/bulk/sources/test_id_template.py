@@ -195,6 +195,12 @@ def test_lines_of_a_failures_file_keep_their_ids() -> None:
     found = identified(lines)
     assert [found[0], found[1], found[2][0], found[3]] == ["a#7", unknown, "id_field", unknown]
     assert identified(lines[:2], "{metadata.file}") == ["a#7", "a"]
+    # the id of the second is only a part of its own
+    partial = [{**lines[0], "id": "x-a"}, {**lines[1], "id": "x"}]
+    assert identified(partial, "{id}-{metadata.file}") == ["x-a", "x-a"]
+    ((field, reason),) = identified(partial[1:], "{id}#{index}")
+    assert field == "id_template"
+    assert "write its whole id, and run it without id_template" in reason
 
 
 def test_a_shard_cannot_count() -> None:

@@ -217,7 +217,11 @@ def test_lines_of_a_failures_file_are_rows_again(tmp_path: Path, name: str) -> N
     failed = {"id": "a", "chunks": ["of its own"], "failure": {"row": 3, "field": "vector"}}
     parent = {"chunks": ROWS[:2], "failure": {"row": 3, "field": "rows_field"}}  # corrected
     path = written(tmp_path, "\n".join(map(json.dumps, [failed, parent])), name)
-    assert values(path, rows_field="chunks") == [failed, *ROWS[:2]]
+    found = values(path, rows_field="chunks")
+    assert found == [failed, *({**row, "failure": {"field": "rows_field"}} for row in ROWS[:2])]
+    # so that the first of them does not get the id of the first row of an earlier parent
+    counted = values(path, rows_field="chunks", id_template="{index}", id="key")
+    assert [getattr(row, "field", None) for row in counted] == ["id_template"] * 3
 
 
 def test_a_rejected_parent_takes_as_much_memory_as_it_is_large() -> None:
