@@ -9,7 +9,7 @@ from typing import Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_provider_upstash_vector.bulk.errors import MaxMatchesExceeded, RunFailed, Superseded, TooManyMatches
+from airflow_provider_upstash_vector.bulk.errors import RunFailed, Superseded, TooManyMatches
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
@@ -31,7 +31,7 @@ def is_permanent(error: UpstashVectorError) -> bool:
     """
     if isinstance(error, QuotaExceeded | TokenRejected):
         return False
-    of_a_run = (InvalidRows, RunFailed, Superseded, TooManyMatches, MaxMatchesExceeded)
+    of_a_run = (InvalidRows, RunFailed, Superseded, TooManyMatches)
     permanent = (InvalidEndpoint, InvalidRequest, ApiError, *of_a_run)
     return isinstance(error, permanent) and not error.retryable
 

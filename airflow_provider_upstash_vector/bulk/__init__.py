@@ -25,7 +25,6 @@ if TYPE_CHECKING:
         BulkJobFailed,
         CheckpointInUse,
         ExportFailed,
-        MaxMatchesExceeded,
         Superseded,
         TooManyMatches,
     )
@@ -50,7 +49,6 @@ _LAZY_EXPORTS = {
     "ExportFailed": ".errors",
     "ExportReport": ".exports.report",
     "Superseded": ".errors",
-    "MaxMatchesExceeded": ".errors",
     "UpdateWhereReport": ".updating_where",
     "TooManyMatches": ".errors",
     "CheckpointStore": ".tracking.checkpoint",
@@ -83,7 +81,6 @@ __all__ = [
     "ExportReport",
     "FileCheckpoint",
     "InvalidRows",
-    "MaxMatchesExceeded",
     "Superseded",
     "TooManyMatches",
     "UpdateWhereReport",

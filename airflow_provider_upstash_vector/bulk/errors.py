@@ -81,32 +81,19 @@ class Superseded(UpstashVectorError):
         self.retryable = retryable  # type: ignore[misc]  # a run whose checkpoint was deleted can start over
 
 
-class MaxMatchesExceeded(UpstashVectorError):
-    """``count`` vectors match, more than ``max_matches``; nothing was written. Not retryable."""
+class TooManyMatches(UpstashVectorError):
+    """``count`` vectors match, more than the ``limit`` of ``argument``; nothing was changed. Not retryable."""
 
-    def __init__(self, count: int, max_matches: int) -> None:
-        super().__init__(count, max_matches)
+    def __init__(self, count: int, limit: int, argument: str) -> None:
+        super().__init__(count, limit, argument)
         self.count = count
-        self.max_matches = max_matches
+        self.limit = limit
+        self.argument = argument
 
     @property
     def message(self) -> str:
         """The counts, and what to do."""
         return (
-            f"{self.count:,} vectors match, more than max_matches={self.max_matches:,}; nothing was written. Make "
-            "`where` match fewer, or raise max_matches"
+            f"{self.count:,} vectors match, more than {self.argument}={self.limit:,}; nothing was changed. Select "
+            f"fewer, or raise {self.argument}"
         )
-
-
-class TooManyMatches(UpstashVectorError):
-    """``count`` vectors would be deleted, more than ``max_delete``; none was. Not retryable."""
-
-    def __init__(self, count: int, max_delete: int) -> None:
-        super().__init__(count, max_delete)
-        self.count = count
-        self.max_delete = max_delete
-
-    @property
-    def message(self) -> str:
-        """The counts."""
-        return f"{self.count:,} vectors would be deleted, more than max_delete={self.max_delete:,}; none was"

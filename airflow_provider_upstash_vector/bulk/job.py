@@ -56,6 +56,7 @@ log = logging.getLogger(__name__)
 # How far completed rows may be ahead of one that is being retried; each takes 100 bytes of memory.
 _MAX_LEAD_ROWS = 32_768
 
+
 T = TypeVar("T")
 
 

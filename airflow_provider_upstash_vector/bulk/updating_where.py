@@ -5,16 +5,13 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import IO, Any, ClassVar, NamedTuple
-
-import orjson
+from typing import Any, ClassVar
 
 from airflow_provider_upstash_vector.bulk.api import blocking
-from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, MaxMatchesExceeded
-from airflow_provider_upstash_vector.bulk.metadata_changes import changes_metadata
+from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, TooManyMatches
+from airflow_provider_upstash_vector.bulk.matches import Matches, MetadataChange
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
 from airflow_provider_upstash_vector.bulk.options import BulkOptions, OnBudget
 from airflow_provider_upstash_vector.bulk.reading.scan import Scan
@@ -30,9 +27,7 @@ from airflow_provider_upstash_vector.client import (
     AsyncVectorClient,
     Credentials,
     Endpoint,
-    FetchedVector,
     RetryPolicy,
-    VectorUpdate,
     validation,
 )
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
@@ -58,7 +53,7 @@ _NOTHING_SENT = BulkReport(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateWhereReport(BulkReport):
-    """The report of the updates, and the counts of the scan before them, which took ``reads`` requests.
+    """The report of the updates, and the counts of the scan before them, whose pages are ``reads``.
 
     Of the ``matched`` vectors, ``unchanged`` have the metadata already; the others are the rows of the report.
     """
@@ -66,14 +61,11 @@ class UpdateWhereReport(BulkReport):
     scanned: int = 0
     matched: int = 0
     unchanged: int = 0
-    reads: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
         counts = {name: getattr(self, name) for name in ("scanned", "matched", "unchanged")}
-        rows = {name: value for name, value in BulkReport.to_dict(self).items() if name not in {*counts, "reads"}}
-        written = self.not_attempted if self.dry_run else self.done + self.missing
-        return {**counts, **rows, "operations": {"written": written, "read": self.reads}}
+        return {**counts, **BulkReport.to_dict(self)}
 
     def __str__(self) -> str:
         counts = f"{self.matched:,} of {self.scanned:,} scanned vectors match, {self.unchanged:,} unchanged; "
@@ -103,63 +95,6 @@ class UpdateWhereOptions:
         """Return the options of the updates."""
         limits = {name: value for name, value in asdict(self).items() if name != "max_matches"}
         return UpdateOptions(**limits, **others, check_index=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Change:
-    """The metadata that each match gets, as plain JSON values."""
-
-    where: Filter
-    metadata: dict[str, Any]
-    mode: str
-
-    def applies_to(self, stored: Mapping[str, Any] | None) -> bool:
-        """Return whether it would change what is stored."""
-        return changes_metadata(stored, self.metadata, patch=self.mode == "PATCH")
-
-    def warning(self, stored: dict[str, Any] | None) -> str | None:
-        """Return which fields with the text of another tool it would remove."""
-        if self.mode == "PATCH":
-            return None
-        operation = UpdateOptions().operation(None)
-        return operation.warning({"metadata": self.metadata}, FetchedVector(id="any", metadata=stored))
-
-
-class _Counts(NamedTuple):
-    """The counts of a scan."""
-
-    scanned: int = 0
-    matched: int = 0
-    unchanged: int = 0
-    reads: int = 0
-
-    def __str__(self) -> str:
-        changed = self.matched - self.unchanged
-        return f"{self.matched:,} of {self.scanned:,} vectors match; {changed:,} of them are to be updated."
-
-
-class _Spool:
-    """The ids of the vectors to update, in a temporary file, so that memory does not grow with them."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def add(self, id: str) -> None:
-        self._file.write(orjson.dumps(id) + b"\n")
-
-    def rows(self, metadata: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Yield the rows of the updates."""
-        self._file.seek(0)
-        for line in self._file:
-            yield {"id": orjson.loads(line), "metadata": metadata}
-
-
-def checked_where(where: object) -> Filter:
-    """Return the filter. Raises ``InvalidRequest`` for text."""
-    if not isinstance(where, Filter):
-        reason = 'must be built with Field, since matches are found in the task, e.g. Field("year") < 1990'
-        raise InvalidRequest("where", f"{reason}; got {validation.shown(where)}")
-    return where
 
 
 async def update_where_async(
@@ -192,7 +127,7 @@ async def update_where_async(
     query with a filter may leave matches out. Only those that the metadata would change are updated, so that a
     second run sends no update. What is written meanwhile may or may not be seen.
 
-    Raises ``InvalidRequest`` or ``ValueError`` before anything is sent; :class:`~.errors.MaxMatchesExceeded` and
+    Raises ``InvalidRequest`` or ``ValueError`` before anything is sent; :class:`~.errors.TooManyMatches` and
     the errors of the client before anything is written; :class:`~.errors.BulkJobFailed`, with the report, if it
     stopped early or had more failures than allowed.
 
@@ -229,33 +164,34 @@ async def update_where_async(
         time_limit_seconds=time_limit_seconds,
         dry_run=dry_run,
     )
-    change = _checked_change(where, metadata, metadata_update_mode)
+    change = MetadataChange.checked(where, metadata, metadata_update_mode)
     updates = options.of_updates(namespace=namespace, metadata_update_mode=change.mode)
     scan = Scan(
         namespace=updates.namespace,
-        prefix=None if prefix is None else validation.text(prefix, "prefix"),
+        prefix=_checked_prefix(prefix),
         include_vectors=False,
         include_data=False,
     )
     token, started = cancel_token or CancelToken(), time.monotonic()
     with tempfile.TemporaryFile(prefix="update-where-") as file:
-        spool = _Spool(file)
+        matches = Matches(change, file)
         try:
             async with AsyncVectorClient(endpoint, policy=policy) as client:
-                reading = _scanned(client, scan, change, spool)
-                counts = await unless_stopped(reading, token, options.time_limit_seconds)
+                await unless_stopped(matches.find(client, scan), token, options.time_limit_seconds)
         except Stopped as stopped:
-            raise_for_stop(stopped.stop_reason, _report(_NOTHING_SENT, _Counts(), time.monotonic() - started))
-        if options.max_matches is not None and counts.matched > options.max_matches:
-            error = MaxMatchesExceeded(counts.matched, options.max_matches)
+            raise_for_stop(stopped.stop_reason, _report(_NOTHING_SENT, matches, time.monotonic() - started))
+        if matches.warning:
+            _log.warning("%s", matches.warning)
+        if options.max_matches is not None and matches.matched > options.max_matches:
+            error = TooManyMatches(matches.matched, options.max_matches, "max_matches")
             error.add_context(call="update_where", namespace=updates.namespace, id=None, attempts=0)
             raise error
         scan_seconds = time.monotonic() - started
-        log.info("%s", counts)
+        log.info("%s", matches)
         try:
             report = await run_async(
                 _within(updates, scan_seconds),
-                spool.rows(change.metadata),
+                matches.rows(),
                 endpoint,
                 policy=policy,
                 failures_path=failures_path,
@@ -266,38 +202,14 @@ async def update_where_async(
                 log=log,
             )
         except BulkJobFailed as error:
-            raise _failed(error, _report(error.report, counts, scan_seconds), options) from error.__cause__
-    return _report(report, counts, scan_seconds)
+            raise _failed(error, _report(error.report, matches, scan_seconds), options) from error.__cause__
+    return _report(report, matches, scan_seconds)
 
 
-def _checked_change(where: object, metadata: object, mode: object) -> _Change:
-    valid_mode = validation.choice(mode, "metadata_update_mode", "OVERWRITE", "PATCH") or "PATCH"
-    if metadata is None:
-        raise InvalidRequest("metadata", "must be a JSON object, got None")
-    update = VectorUpdate(id="any", metadata=metadata, metadata_update_mode=valid_mode)
-    return _Change(where=checked_where(where), metadata=dict(update.metadata or {}), mode=valid_mode)
-
-
-async def _scanned(client: AsyncVectorClient, scan: Scan, change: _Change, spool: _Spool) -> _Counts:
-    """Put the ids of what is to be updated into the spool; return the counts."""
-    scanned = matched = unchanged = reads = 0
-    warning = None
-    async with aclosing(scan.pages(client)) as pages:
-        async for _, page in pages:
-            reads += 1
-            scanned += len(page.vectors)
-            for vector in page.vectors:
-                stored = vector.get("metadata")
-                if change.where.matches(stored):
-                    matched += 1
-                    if change.applies_to(stored):
-                        spool.add(vector["id"])
-                        warning = warning or change.warning(stored)
-                    else:
-                        unchanged += 1
-    if warning:
-        _log.warning("%s", warning)
-    return _Counts(scanned, matched, unchanged, reads)
+def _checked_prefix(prefix: object) -> str | None:
+    if prefix == "":
+        raise InvalidRequest("prefix", "must not be empty: leave it out to read all vectors")
+    return None if prefix is None else validation.text(prefix, "prefix")
 
 
 def _within(options: UpdateOptions, seconds: float) -> UpdateOptions:
@@ -306,16 +218,23 @@ def _within(options: UpdateOptions, seconds: float) -> UpdateOptions:
     return options if limit is None else replace(options, time_limit_seconds=max(limit - seconds, 0.001))
 
 
-def _report(report: BulkReport, counts: _Counts, scan_seconds: float) -> UpdateWhereReport:
-    """Return the report with the counts of a scan, which also count the rows that a stopped run has not read."""
+def _report(report: BulkReport, matches: Matches, scan_seconds: float) -> UpdateWhereReport:
+    """Return the report with the counts of the scan, and the rows that a run that stopped has not read."""
     fields = {name: getattr(report, name) for name in BulkReport.__dataclass_fields__}
+    for name in ("scanned", "matched", "unchanged", "reads"):
+        fields[name] = getattr(matches, name)
+    left, stats = matches.changed - report.total, matches.request_stats
+    fields["total"] += left
+    fields["not_attempted"] += left
+    fields["all_read"] = matches.complete
     fields["seconds"] += scan_seconds
-    if counts.reads:
-        left = counts.matched - counts.unchanged - report.total
-        fields["total"] += left
-        fields["not_attempted"] += left
-        fields["all_read"] = True
-    return UpdateWhereReport(**{**fields, **counts._asdict()})
+    fields["retries"] += stats.retries
+    fields["throttled_seconds"] += stats.throttled_seconds
+    fields["this_attempt"] = replace(
+        report.this_attempt,
+        **{name: getattr(report.this_attempt, name) + value for name, value in asdict(stats).items()},
+    )
+    return UpdateWhereReport(**fields)
 
 
 def _failed(error: BulkJobFailed, report: UpdateWhereReport, options: UpdateWhereOptions) -> BulkJobFailed:

@@ -8,23 +8,24 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.providers.common.compat.sdk import Context, XComArg
 
-from airflow_provider_upstash_vector import metrics
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
+from airflow_provider_upstash_vector.bulk.matches import checked_where
 from airflow_provider_upstash_vector.bulk.options import BulkOptions, OnBudget
-from airflow_provider_upstash_vector.bulk.updating_where import UpdateWhereOptions, checked_where
+from airflow_provider_upstash_vector.bulk.updating_where import UpdateWhereOptions
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.filters import Filter
 from airflow_provider_upstash_vector.hooks.task_state import TaskStateCheckpoint
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
-from airflow_provider_upstash_vector.lineage import WriteResult
 from airflow_provider_upstash_vector.operators.base.arguments import (
     literal_mode,
     optional_text,
     rendered_path,
     rendered_value,
 )
-from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
+from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator, task_instance
 from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
+from airflow_provider_upstash_vector.operators.base.narrowing import refuse_unset, rendered_limit, set_arguments
 from airflow_provider_upstash_vector.operators.base.options import check_literal_options, rendered_options
 from airflow_provider_upstash_vector.operators.base.waiting import WaitUntilIndexedMixin
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk import UpdateWhereReport
 
 _OBJECT = 'a JSON object, e.g. {"archived": true}'
-_COUNTS = ("total", "missing", "rejected", "failed", "not_attempted")
 
 
 class UpdateVectorsWhereOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
@@ -42,7 +42,10 @@ class UpdateVectorsWhereOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVec
     filter may leave matches out. Only vectors that would change are updated, so that running it twice is harmless;
     a retry sends what is left. The manifest is also pushed to XCom when the task fails.
 
-    :param where: which vectors, a ``Field`` expression, e.g. ``Field("year") < 1990``.
+    Neither ``prefix`` nor ``namespace`` may render to ``None``, ``max_matches`` not to no limit, and templates in
+    ``where`` and ``prefix`` not to an empty value: other vectors would match.
+
+    :param where: which vectors, a ``Field`` expression, e.g. ``Field("year") < 1990``; values may be templates.
     :param metadata: the metadata that each of them gets; ``None`` in it deletes a field under ``PATCH``.
     :param metadata_update_mode: ``"PATCH"`` (RFC 7396) changes only the fields in ``metadata``; ``"OVERWRITE"``
         removes all metadata that is not in it.
@@ -85,6 +88,7 @@ class UpdateVectorsWhereOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVec
         "upstash_vector_conn_id",
     )
     template_ext: Sequence[str] = ()
+    narrowing_fields = ("where", "prefix")
     template_fields_renderers: ClassVar[dict[str, str]] = {"metadata": "json"}
     ui_color = "#d9fbe9"
 
@@ -116,6 +120,9 @@ class UpdateVectorsWhereOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVec
         self.prefix = prefix
         self.namespace = namespace
         self.max_matches = max_matches
+        self._has_limit = max_matches is not None
+        self._narrowing = set_arguments(prefix=prefix, namespace=namespace)
+        self._removes_all = isinstance(metadata, Mapping) and not metadata
         self._dry_run = dry_run  # every Airflow operator has a method `dry_run`
         self.failures_path = failures_path
         self.max_concurrency = max_concurrency
@@ -139,34 +146,41 @@ class UpdateVectorsWhereOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVec
                 if isinstance(failure, BulkJobFailed):
                     if self.do_xcom_push:
                         context["ti"].xcom_push(key="return_value", value=failure.report.to_dict())
-                    self._emit(context, hook, failure.report)
+                    self.emit_report(context, failure.report)
                 raise
-            self._emit(context, hook, report)
+            self.emit_report(context, report)
             self.log.info("%s", report)
             manifest: dict[str, Any] = report.to_dict()
             return self.when_indexed([*report.rows_by_namespace], manifest) if report.done else manifest
 
     def _run(self, hook: UpstashVectorHook, context: Context) -> UpdateWhereReport:
-        state = context.get("task_state_store")
-        ti: Any = context["ti"]
-        owner = f"{ti.dag_id} {ti.run_id} {ti.task_id} {ti.map_index}"
+        refuse_unset(self, self._narrowing)
         options = rendered_options(cast("Any", self))
+        if self._has_limit:
+            rendered_limit(self.max_matches, "max_matches")
         return hook.bulk_update_where(
             where=checked_where(self.where),
-            metadata=rendered_value(self.metadata, "metadata", _OBJECT),
+            metadata=self._metadata(),
             metadata_update_mode=optional_text(self.metadata_update_mode, "metadata_update_mode"),
-            prefix=optional_text(self.prefix, "prefix") or None,
+            prefix=optional_text(self.prefix, "prefix"),
             namespace=optional_text(self.namespace, "namespace"),
             failures_path=rendered_path(self.failures_path, "failures_path"),
-            budget_store=None if state is None else TaskStateCheckpoint(state, "update_where", owner),
+            budget_store=self._budget_store(context, options["daily_budget"]),
             cancel_token=self.cancel_token,
             progress="log",
+            log=self.log,
             **options,
         )
 
-    def _emit(self, context: Context, hook: UpstashVectorHook, report: Any) -> None:
-        metrics.emit_bulk_metrics(report)
-        counts = {report.outcome: report.done, **{count: getattr(report, count) for count in _COUNTS}}
-        host = hook.settings.endpoint.url
-        written = WriteResult(host=host, outcome=report.outcome, rows=report.rows_by_namespace, run=counts)
-        self.emit_lineage(context, written)
+    def _metadata(self) -> Any:
+        metadata = rendered_value(self.metadata, "metadata", _OBJECT)
+        if metadata == {} and not self._removes_all:
+            raise InvalidRequest("metadata", "its template rendered to an empty object, which would remove all")
+        return metadata
+
+    def _budget_store(self, context: Context, daily_budget: int | None) -> TaskStateCheckpoint | None:
+        state = context.get("task_state_store")
+        if daily_budget is None or state is None:
+            return None
+        self.log.info("daily_budget covers the tries of this task instance only.")
+        return TaskStateCheckpoint(state, "update_where", task_instance(context))

@@ -89,7 +89,7 @@ def test_too_many_matches_delete_nothing(
     server: DevServer, delete: Run, selection: dict[str, Any], count: int, beyond: int
 ) -> None:
     max_delete = count - beyond
-    message = f"delete in namespace 'ns': {count:,} vectors would be deleted, more than max_delete={max_delete:,}"
+    message = f"delete in namespace 'ns': {count:,} vectors match, more than max_delete={max_delete:,}"
     with pytest.raises(bulk.TooManyMatches, match=re.escape(message)) as raised:
         delete(**selection, max_delete=max_delete)
     assert not raised.value.retryable

@@ -122,7 +122,7 @@ def test_overwrite_replaces_all_metadata_of_the_prefix(
 def test_too_many_matches_write_nothing(server: DevServer, endpoint: Endpoint, dry_run: bool) -> None:
     write(server, 400)
     change: dict[str, Any] = {"where": Field("year") >= 0, "metadata": {"x": 1}, "dry_run": dry_run}
-    with pytest.raises(bulk.MaxMatchesExceeded, match="400 vectors match, more than max_matches=399; nothing"):
+    with pytest.raises(bulk.TooManyMatches, match="400 vectors match, more than max_matches=399; nothing"):
         where(endpoint, max_matches=399, **change)
     assert server.requests == {"range": 1}
     report = where(endpoint, max_matches=400, **{**change, "dry_run": True})

@@ -19,6 +19,7 @@ from tests.support.index_fixtures import connection_json
 from tests.support.stored_fields import stored_fields
 
 IDS = [f"v{n}" for n in range(120)]
+EMPTY = "rendered to an empty value, with which other vectors would match"
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +69,7 @@ def test_what_is_selected_is_deleted(
 
 
 def test_too_many_matches_fail_the_task_with_their_number(index: DevServer) -> None:
-    with pytest.raises(AirflowFailException, match="delete in namespace 'ns': 120 vectors would be deleted, more"):
+    with pytest.raises(AirflowFailException, match="delete in namespace 'ns': 120 vectors match, more"):
         deleted(prefix="v", max_delete=119)
     assert len(stored(index, "ns")) == 122
     assert not index.requests["delete"]
@@ -104,12 +105,15 @@ def test_the_limit_must_be_written() -> None:
         ({"prefix": "v", "max_delete": "{{ params.empty }}"}, "a template cannot lift the limit"),
         ({"prefix": "v", "max_delete": "{{ 'x' }}"}, "max_delete: must be a whole number"),
         ({"prefix": "v", "max_delete": "{{ 0 }}"}, "max_delete: must be a whole number"),
-        ({"prefix": "{{ params.empty }}", "max_delete": 1}, "an empty prefix or filter would delete everything"),
-        ({"prefix": "{{ params.none }}", "max_delete": 1}, "prefix: its template rendered to None"),
         (
-            {"prefix": "{{ params.none }}", "filter": Field("n") == -1, "max_delete": 200},
-            "prefix: its template rendered to None",
+            {"prefix": "{{ params.empty }}", "max_delete": 1},
+            f"prefix: the template '{{{{ params.empty }}}}' {EMPTY}",
         ),
+        ({"prefix": "v{{ params.empty }}", "max_delete": 200}, EMPTY),
+        ({"prefix": "{{ params.none }}", "max_delete": 1}, EMPTY),
+        ({"prefix": "{{ params.none }}", "filter": Field("n") == -1, "max_delete": 200}, EMPTY),
+        ({"filter": Field("n") != "{{ params.empty }}", "max_delete": 200}, EMPTY),
+        ({"filter": Field("n") != "{{ params.empty }}", "max_delete": None}, EMPTY),
         ({"ids": ["v1"], "namespace": "{{ params.none }}", "max_delete": 1}, "namespace: its template rendered"),
         ({"ids": "{{ params.none }}", "max_delete": 1}, "delete: set ids, prefix or filter"),
         ({"ids": "{{ params.empty }}", "max_delete": 1}, "id: must not be empty"),

@@ -20,6 +20,7 @@ from tests.support.harness import OutletEvents, task_instance
 from tests.support.index_fixtures import connection_json
 from tests.support.stored_fields import serialized, stored_fields
 
+EMPTY = "rendered to an empty value, with which other vectors would match"
 CHANGE: dict[str, Any] = {"where": Field("n") == -1, "metadata": {"seen": True, "n": 0}}
 
 
@@ -41,12 +42,14 @@ def test_arguments_are_templates(index: DevServer, native: bool, tmp_path: Path)
     names = ("metadata_update_mode", "prefix", "namespace", "max_matches", "failures_path", "max_concurrency")
     task = updating(
         native=native,
+        where=(Field("n") >= "{{ params.low }}") & Field("by").missing() | (Field("x") == "a{{ params.by }}"),
         metadata={"draft": None, "by": "{{ params.by }}", "id": "1e5"},
         dry_run="{{ params.dry_run }}",
         **{name: f"{{{{ params.{name} }}}}" for name in names},
     )
     manifest = task.run(
         by="1e6",
+        low=-1,
         metadata_update_mode="OVERWRITE",
         prefix="v1",
         namespace="ns",
@@ -89,23 +92,49 @@ def test_invalid_arguments_break_the_dag(arguments: dict[str, Any], message: str
         updating(**arguments)
 
 
+@pytest.mark.parametrize("native", [False, True])
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"where": Field("n") != "{{ params.empty }}"}, f"where: the template '{{{{ params.empty }}}}' {EMPTY}"),
+        ({"where": (Field("n") == 1) | Field("n").not_in(["a", "{{ params.empty }}"])}, EMPTY),
+        ({"where": Field("n").missing() | Field("x").glob("{{ params.empty }}*")}, EMPTY),
+        ({"where": Field("x").not_glob("{% if params.empty %}a{% endif %}")}, EMPTY),
+        ({"where": Field("x") != "{{ params.none }}"}, EMPTY),
+        ({"where": Field("n") < "{{ params.text }}"}, "where: "),
+        ({"prefix": "{{ params.empty }}"}, f"prefix: the template '{{{{ params.empty }}}}' {EMPTY}"),
+        ({"prefix": "v{{ params.empty }}"}, EMPTY),
+        ({"prefix": "{{ params.none }}"}, EMPTY),
+        ({"prefix": ""}, "prefix: must not be empty"),
+        ({"namespace": "{{ params.none }}"}, "namespace: its template rendered to None"),
+        ({"max_matches": "{{ params.empty }}"}, "max_matches: must be a whole number: a template cannot lift"),
+        ({"max_matches": "{{ params.none }}"}, "max_matches: must be a whole number: a template cannot lift"),
+        ({"metadata": "{{ params.none }}"}, "metadata: must be a JSON object, got None"),
+        ({"metadata": {}}, "metadata: must not be empty: a PATCH with it changes nothing"),
+        (
+            {"metadata": "{{ {} }}", "metadata_update_mode": "OVERWRITE"},
+            "metadata: its template rendered to an empty object, which would remove all",
+        ),
+        ({"dry_run": "{{ params.empty }}"}, "dry_run: must be true or false"),
         ({"metadata": "{{ params.empty }}"}, "metadata: must be a JSON object, got None"),
         ({"metadata": "{{ params.text }}"}, "metadata: must be a JSON object"),
         ({"max_matches": "{{ 'x' }}"}, "max_matches: must be a whole number"),
-        ({"max_matches": "{{ 20 }}"}, "21 vectors match, more than max_matches=20; nothing was written"),
+        ({"max_matches": "{{ 20 }}"}, "21 vectors match, more than max_matches=20; nothing was changed"),
         ({"metadata_update_mode": "{{ 'MERGE' }}"}, "metadata_update_mode: must be"),
         ({"dry_run": "{{ 'x' }}"}, "dry_run: must be true or false"),
     ],
 )
 def test_what_is_wrong_after_rendering_fails_without_a_retry(
-    index: DevServer, arguments: dict[str, Any], message: str
+    index: DevServer, native: bool, arguments: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(AirflowFailException, match=re.escape(message)):
-        updating(**arguments).run(empty="", text="[1]")
+        updating(native=native, **arguments).run(empty="", none=None, text="[1]")
     assert not index.requests["update"]
+
+
+def test_all_metadata_can_be_removed(index: DevServer) -> None:
+    assert updating(metadata={}, metadata_update_mode="OVERWRITE", prefix="v1").run()["updated"] == 11
+    assert stored(index, "ns")["v1"] == {}
 
 
 def test_a_failed_run_leaves_the_manifest_and_a_retry_sends_what_is_left(index: DevServer) -> None:

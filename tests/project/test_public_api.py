@@ -46,7 +46,6 @@ PUBLIC = {
         "ExportReport",
         "FileCheckpoint",
         "InvalidRows",
-        "MaxMatchesExceeded",
         "Superseded",
         "TooManyMatches",
         "UpdateWhereReport",
