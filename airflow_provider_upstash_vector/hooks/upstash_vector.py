@@ -279,7 +279,7 @@ class UpstashVectorHook(BaseHook):
         :param checks: the checks, in the order of the report.
         :param namespace: the namespace, by default that of the connection; an empty text for the default one.
         :param baseline: a namespace of the same index to compare with.
-        :param sample: the number of vectors to read, up to 100,000.
+        :param sample: the number of vectors to read, up to 10,000.
         :param seed: another one selects other vectors.
         """
         from airflow_provider_upstash_vector.bulk import checking  # noqa: PLC0415 - as below

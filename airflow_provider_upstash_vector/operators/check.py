@@ -11,10 +11,11 @@ from airflow_provider_upstash_vector import metrics
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors, log_error
 from airflow_provider_upstash_vector.bulk.checking import Check
 from airflow_provider_upstash_vector.bulk.checking.running import check_baseline, checked_checks
-from airflow_provider_upstash_vector.client.base import RequestStats
+from airflow_provider_upstash_vector.lineage import ReadResult
 from airflow_provider_upstash_vector.operators.base.arguments import optional_text, rendered_value
-from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
 from airflow_provider_upstash_vector.operators.base.display import unwrap
+from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
+from airflow_provider_upstash_vector.operators.base.narrowing import refuse_unset, set_arguments
 
 if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk.checking import CheckReport
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _COUNT = "a whole number"
 
 
-class CheckVectorsOperator(UpstashVectorOperator):
+class CheckVectorsOperator(LineageMixin):
     """Check a namespace before it is used, with the index's read-only token; return the report.
 
     The task fails, without retries, if a check fails; downstream tasks then do not run. The report is in XCom in
@@ -32,7 +33,7 @@ class CheckVectorsOperator(UpstashVectorOperator):
     :param checks: the checks, e.g. ``[NoZeroVectors(), CountBetween("95%", None)]``; never templates.
     :param namespace: ``None`` for the connection's, ``""`` for the index's default one.
     :param baseline: a namespace of the same index to compare with, usually the one that is in use.
-    :param sample: the number of vectors that are read, up to 100,000.
+    :param sample: the number of vectors that are read, up to 10,000.
     :param seed: another one selects other vectors.
     :param on_failure: ``"fail"``, or ``"warn"`` to log the failed checks only.
     :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.
@@ -61,6 +62,7 @@ class CheckVectorsOperator(UpstashVectorOperator):
         self.checks = checks
         self.namespace = namespace
         self.baseline = baseline
+        self._set = set_arguments(namespace=namespace)
         self.sample = sample
         self.seed = seed
         self.on_failure = on_failure
@@ -70,6 +72,7 @@ class CheckVectorsOperator(UpstashVectorOperator):
         self.unwrap_fields()
         with airflow_errors("check", namespace=self.namespace), self.hook as hook:
             self.persist_link(context)
+            refuse_unset(self, self._set)
             report = hook.check(
                 self.checks,
                 namespace=optional_text(self.namespace, "namespace"),
@@ -77,6 +80,8 @@ class CheckVectorsOperator(UpstashVectorOperator):
                 sample=rendered_value(self.sample, "sample", _COUNT),
                 seed=rendered_value(self.seed, "seed", _COUNT),
             )
+            namespaces = [report.namespace] if report.baseline is None else [report.namespace, report.baseline]
+            self.emit_read(ReadResult(host=hook.settings.endpoint.url, namespaces=namespaces))
         self._report(context, report)
         result: dict[str, Any] = report.to_dict()
         return result
@@ -86,7 +91,7 @@ class CheckVectorsOperator(UpstashVectorOperator):
         place = f"namespace {report.namespace!r}" if report.namespace else "the default namespace"
         self.log.info("Checks of %s, %s of %s vectors sampled:\n%s", place, report.sampled, report.count, report)
         outcomes = {"passed": len(report.results) - len(report.failed), "failed": len(report.failed)}
-        metrics.emit_metrics("checks", outcomes, RequestStats())
+        metrics.emit_metrics("checks", outcomes, report.request_stats)
         fails = not report.passed and self.on_failure == "fail"
         if self.do_xcom_push:
             context["ti"].xcom_push(key="markdown", value=report.to_markdown())

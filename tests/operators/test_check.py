@@ -18,6 +18,7 @@ from airflow_provider_upstash_vector.bulk.checking import (
 )
 from airflow_provider_upstash_vector.client.errors import Cancelled, ServerError
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
+from airflow_provider_upstash_vector.lineage import ReadResult
 from airflow_provider_upstash_vector.operators.upstash_vector import CheckVectorsOperator
 from tests.support.bulk_runs import fill
 from tests.support.bulk_tasks import Task
@@ -59,6 +60,7 @@ def test_a_report_of_checks_that_pass(index: DevServer, native: bool, tmp_path: 
     assert [check["value"] for check in report["checks"]] == [0, 1, 20, 1, 1]
     assert report["operations"] == {"written": 0, "read": 1 + 1 + 1 + 10 + 2}
     assert task.xcoms["markdown"].startswith("| Check | Result |")
+    assert task.operator.read_result == ReadResult(host=index.url, namespaces=["new", "1e5"])
 
 
 def test_a_failed_check_fails_the_task_and_leaves_the_report(
@@ -73,6 +75,7 @@ def test_a_failed_check_fails_the_task_and_leaves_the_report(
     assert "CountBetween: There are 20 vectors; expected at least 21 and at most 30." in message
     assert [check["passed"] for check in task.xcoms["return_value"]["checks"]] == [True, False, False]
     assert "MetadataHas | FAILED" in task.xcoms["markdown"]
+    assert task.operator.read_result == ReadResult(host=index.url, namespaces=["new"])
     warned = checking(*failing, on_failure="warn").run()
     assert (warned["passed"], len(warned["checks"])) == (False, 3)
 
@@ -97,6 +100,10 @@ def test_invalid_arguments_break_the_dag(arguments: dict[str, Any], message: str
     [
         ({"sample": "{{ 'x' }}"}, "sample: must be a whole number"),
         ({"seed": "{{ 1.5 }}"}, "seed: must be a whole number"),
+        (
+            {"namespace": "{{ none }}"},
+            "namespace: its template rendered to None, which would select other vectors",
+        ),
         ({"baseline": "{{ 'new' }}"}, "baseline: must be another namespace"),
         ({"checks": [GoldQueries("none.jsonl")]}, "there is no file none.jsonl"),
     ],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Collection, Iterable
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_upstash_vector.bulk.sources import FindPaths
@@ -15,13 +17,16 @@ if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk.checking.namespaces import CheckedNamespace
 
 MAX_EXAMPLES = 10
+PARTS = frozenset({"vectors", "metadata", "data"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
     """The result of a check: whether it passed, its number and a sentence.
 
-    ``baseline`` is the number of the baseline, ``examples`` are ids of vectors that explain the number.
+    ``baseline`` is the number of the baseline, ``examples`` are ids of vectors that explain the number, of which
+    the first ten are kept. Numbers of any kind, such as numpy's, become plain ones. Raises ``ValueError`` for one
+    that is not finite.
     """
 
     name: str
@@ -30,6 +35,18 @@ class CheckResult:
     sentence: str
     baseline: float | None = None
     examples: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        plain = {
+            "name": str(self.name),
+            "passed": bool(self.passed),
+            "value": _plain_number(self.value),
+            "sentence": str(self.sentence),
+            "baseline": None if self.baseline is None else _plain_number(self.baseline),
+            "examples": tuple(map(str, islice(self.examples, MAX_EXAMPLES))),
+        }
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain JSON values."""
@@ -72,15 +89,22 @@ class Check(ABC):
         baseline: float | None = None,
         examples: Iterable[str] = (),
     ) -> CheckResult:
-        """Return a result of this check, with the first ten examples."""
+        """Return a result of this check."""
         return CheckResult(
             name=self.name,
-            passed=bool(passed),
+            passed=passed,
             value=value,
             sentence=sentence,
             baseline=baseline,
-            examples=tuple(examples)[:MAX_EXAMPLES],
+            examples=tuple(examples),
         )
+
+
+def _plain_number(value: Any) -> float:
+    number = +value if isinstance(value, int) else float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"the number must be finite, got {number}")
+    return number
 
 
 def checked_share(value: object, field: str) -> float:

@@ -34,6 +34,9 @@ class CountBetween(Check):
             if not (limit is None or is_count or (isinstance(limit, str) and _SHARE.fullmatch(limit))):
                 shown = validation.shown(limit)
                 raise InvalidRequest(name, f"must be a count, a share such as '95%', or None, got {shown}")
+        low, high = (_limit(limit, 1) for limit in (self.minimum, self.maximum))
+        if type(self.minimum) is type(self.maximum) and low is not None and high is not None and low > high:
+            raise InvalidRequest("minimum", f"must not be above maximum={self.maximum!r}, got {self.minimum!r}")
 
     @property
     def needs_baseline(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import fmean
 from typing import NamedTuple
 
 import orjson
@@ -69,23 +70,29 @@ class GoldQueries(Check):
     async def run(self, index: CheckedNamespace) -> CheckResult:
         """Return the mean recall."""
         recalls = await self._recalls(index)
-        recall = sum(recalls) / len(recalls)
+        recall = fmean(recalls)
         before = None
         least, expected = self.least, f"at least {self.least:.2%}"
         if index.baseline and self.not_below_baseline is not None:
-            of_baseline = await self._recalls(index.baseline)
-            before = sum(of_baseline) / len(of_baseline)
+            before = fmean(await self._recalls(index.baseline))
             least = max(least, before - self.not_below_baseline)
             expected += f", and at most {self.not_below_baseline:.2%} below the baseline's {before:.2%}"
         worst = sorted(zip(recalls, self.queries, strict=True), key=lambda pair: pair[0])
+        passed = recall >= least - 1e-9
         return self.result(
-            passed=recall >= least - 1e-9,
+            passed=passed,
             value=recall,
             sentence=f"The mean recall of {plural(len(recalls), 'query', 'queries')} at {self.recall_at:,} is "
-            f"{recall:.2%}; expected {expected}.",
+            f"{recall:.2%}; expected {expected}.{'' if passed else await self._unknown_ids(index)}",
             baseline=before,
             examples=[f"line {query.line}" for found, query in worst if found < 1],
         )
+
+    async def _unknown_ids(self, index: CheckedNamespace) -> str:
+        """Return a sentence on the ids that no query can find."""
+        ids = sorted({id for query in self.queries for id in query.ids})
+        unknown = [id for id, vector in zip(ids, await index.fetch(ids), strict=True) if vector is None]
+        return f" {len(unknown):,} of the {len(ids):,} ids are not in the namespace." if unknown else ""
 
     async def _recalls(self, index: CheckedNamespace) -> list[float]:
         results = await index.query(query.query for query in self.queries)

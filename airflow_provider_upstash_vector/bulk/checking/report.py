@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_upstash_vector.bulk.checking.base import CheckResult
+from airflow_provider_upstash_vector.client.base import RequestStats
 
 _MARKS = {True: "passed", False: "FAILED"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReport:
-    """The results of all checks of a namespace; ``count`` vectors are in it, ``sampled`` of them were read."""
+    """The results of all checks of a namespace; ``count`` vectors are in it, ``sampled`` of them were read.
+
+    ``reads`` are the requests and queries that the service bills; ``request_stats`` are no part of the JSON.
+    """
 
     namespace: str
     baseline: str | None
@@ -21,6 +25,7 @@ class CheckReport:
     seed: int
     reads: int
     results: tuple[CheckResult, ...]
+    request_stats: RequestStats = field(default_factory=RequestStats, repr=False)
 
     @property
     def failed(self) -> tuple[CheckResult, ...]:

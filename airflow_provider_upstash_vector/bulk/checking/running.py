@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from airflow_provider_upstash_vector.bulk.api import blocking
-from airflow_provider_upstash_vector.bulk.checking.base import Check, CheckResult
+from airflow_provider_upstash_vector.bulk.checking.base import PARTS, Check, CheckResult
 from airflow_provider_upstash_vector.bulk.checking.namespaces import CheckedNamespace
 from airflow_provider_upstash_vector.bulk.checking.report import CheckReport
 from airflow_provider_upstash_vector.bulk.sources import FindPaths, local_paths
@@ -22,13 +24,17 @@ from airflow_provider_upstash_vector.client import (
 )
 from airflow_provider_upstash_vector.client.errors import Cancelled, InvalidRequest, UpstashVectorError
 
-MAX_SAMPLE = 100_000
+MAX_SAMPLE = 10_000  # with 1,536 dimensions, each takes 50 KB of memory
 
 
 def checked_checks(checks: object) -> Sequence[Check]:
-    """Return the checks. Raises ``InvalidRequest`` unless they are a list of at least one."""
+    """Return the checks. Raises ``InvalidRequest`` unless they are a list of at least one, with known ``uses``."""
     if not isinstance(checks, list | tuple) or not checks or not all(isinstance(one, Check) for one in checks):
         raise InvalidRequest("checks", f"must be a list of checks, e.g. [NoZeroVectors()], got {checks!r:.60}")
+    for check in checks:
+        if isinstance(check.uses, str) or not PARTS.issuperset(check.uses):
+            parts = ", ".join(sorted(PARTS))
+            raise InvalidRequest("checks", f"uses of {check.name} must be a tuple of {parts}, got {check.uses!r}")
     return checks
 
 
@@ -65,7 +71,7 @@ async def check_async(
     :param checks: the checks, in the order of the report.
     :param namespace: the namespace; ``""`` for the index's default one.
     :param baseline: a namespace of the same index to compare with.
-    :param sample: the number of vectors to read, up to 100,000.
+    :param sample: the number of vectors to read, up to 10,000.
     :param seed: another one selects other vectors.
     :param policy: the retries and timeouts of one request.
     :param cancel_token: cancels the run from another thread.
@@ -77,14 +83,15 @@ async def check_async(
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise InvalidRequest("seed", f"must be a whole number, got {validation.shown(seed)}")
     check_baseline(checked_checks(checks), before, name)
-    prepared = [await in_thread(check.prepare, find_paths) for check in checks]
+    prepared = checked_checks([await in_thread(check.prepare, find_paths) for check in checks])
     async with AsyncVectorClient(endpoint, policy=policy) as client:
         info = await client.info()
         compared = None if before is None else CheckedNamespace(client, before, _count(info, before))
         index = CheckedNamespace(client, name, _count(info, name), compared)
         work = _report(index, prepared, size, seed)
         try:
-            return await unless_stopped(work, cancel_token or CancelToken(), None)
+            report = await unless_stopped(work, cancel_token or CancelToken(), None)
+            return replace(report, request_stats=client.request_stats)
         except Stopped:
             raise Cancelled("the checks were cancelled") from None
 
@@ -93,7 +100,7 @@ async def _report(index: CheckedNamespace, checks: Sequence[Check], size: int, s
     uses = sorted({part for check in checks for part in check.uses})
     if uses:
         await index.draw(size, seed, uses)
-    results = [await _result(check, index) for check in checks]
+    results = _numbered([await _result(check, index) for check in checks])
     before = index.baseline
     return CheckReport(
         namespace=index.namespace,
@@ -106,9 +113,20 @@ async def _report(index: CheckedNamespace, checks: Sequence[Check], size: int, s
     )
 
 
+def _numbered(results: Iterable[CheckResult]) -> Iterator[CheckResult]:
+    """Yield the results, the names of which are unique: ``GoldQueries``, ``GoldQueries 2``."""
+    counts: Counter[str] = Counter()
+    for result in results:
+        counts[result.name] += 1
+        number = counts[result.name]
+        yield result if number == 1 else replace(result, name=f"{result.name} {number}")
+
+
 async def _result(check: Check, index: CheckedNamespace) -> CheckResult:
     if check.uses and not index.sample:
         return check.result(passed=False, value=0, sentence="The namespace has no vectors.")
+    if check.needs_baseline and index.baseline and not index.baseline.count:
+        return check.result(passed=False, value=0, sentence="The baseline has no vectors.")
     try:
         result = check.run(index)
         result = await result if inspect.isawaitable(result) else result

@@ -1,4 +1,4 @@
-"""Arguments that limit which vectors a task changes: an empty value of a template must not change others."""
+"""Arguments that limit which vectors a task changes or checks: an empty value must not select others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def refuse_unset(operator: Any, names: Iterable[str]) -> None:
     """Raise ``InvalidRequest`` if an argument that the DAG sets is ``None`` once rendered."""
     for name in names:
         if getattr(operator, name) is None:
-            reason = "its template rendered to None, without which other vectors would be changed"
+            reason = "its template rendered to None, which would select other vectors"
             raise InvalidRequest(name, f"{reason}: render a value, or leave the argument out")
 
 

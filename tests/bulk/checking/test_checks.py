@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import threading
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from airflow_provider_upstash_vector.bulk.checking import (
@@ -60,6 +62,7 @@ def test_a_good_namespace_passes_with_few_requests(server: DevServer, endpoint: 
     assert (report.count, report.sampled, report.namespace, report.baseline) == (1_050, 150, "new", None)
     assert server.requests == {"info": 1, "range": 2, "fetch": 2, "query": 3}
     assert report.to_dict()["operations"] == {"written": 0, "read": 1 + 2 + 2 + 150}
+    assert report.request_stats.requests == 1 + 2 + 2 + 3
     assert json.loads(json.dumps(report.to_dict())) == report.to_dict()
     assert len(checked(endpoint, [CountBetween(1)]).results) == 1
     assert server.requests["range"] == 2  # a check that uses no sample needs none
@@ -184,6 +187,30 @@ def test_a_bad_line_is_refused_before_anything_is_sent(
     assert not server.requests
 
 
+class LongTexts(Check):
+    """The sampled texts have at least 20 characters."""
+
+    uses = ("data",)
+
+    def run(self, index: CheckedNamespace) -> CheckResult:
+        short = [vector.id for vector in index.sample if len(vector.data or "") < 20]
+        sentence = f"{len(short):,} of {len(index.sample):,} sampled texts are short."
+        return self.result(passed=not short, value=len(short), sentence=sentence, examples=short)
+
+
+class Misspelt(LongTexts):
+    uses = ("vector",)
+
+
+class NoTuple(LongTexts):
+    uses = "data"
+
+
+class Unprepared(LongTexts):
+    def prepare(self, _: Any) -> Any:
+        return None
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -192,6 +219,16 @@ def test_a_bad_line_is_refused_before_anything_is_sent(
         ({"checks": [CountBetween("95%")]}, "baseline: must be set, since CountBetween compares"),
         ({"checks": [GoldQueries("x", not_below_baseline=0.1)]}, "baseline: must be set, since GoldQueries"),
         ({"baseline": "new"}, "baseline: must be another namespace"),
+        (
+            {"checks": [Misspelt()]},
+            r"checks: uses of Misspelt must be a tuple of data, metadata, vectors, got \('vec",
+        ),
+        (
+            {"checks": [NoTuple()]},
+            "checks: uses of NoTuple must be a tuple of data, metadata, vectors, got 'data'",
+        ),
+        ({"checks": [Unprepared()]}, r"checks: must be a list of checks, e.g. \[NoZeroVectors\(\)\], got \[None"),
+        ({"sample": 10_001}, "sample: must be a whole number from 1"),
         ({"sample": 0}, "sample: must be a whole number from 1"),
         ({"seed": 1.5}, "seed: must be a whole number"),
     ],
@@ -210,6 +247,10 @@ def test_invalid_arguments_are_refused_before_anything_is_sent(
         lambda: CountBetween("95"),
         lambda: CountBetween(-1),
         lambda: CountBetween(True),
+        lambda: CountBetween(float("nan")),  # type: ignore[arg-type]  # the mistake in question
+        lambda: CountBetween(2, 1),
+        lambda: CountBetween("101%", "100.5%"),
+        lambda: SelfRecall(least=float("nan")),
         MetadataHas,
         lambda: MetadataHas("a b"),
         lambda: MetadataHas("a", least=2),
@@ -225,20 +266,20 @@ def test_an_invalid_check_cannot_be_created(create: Any) -> None:
         create()
 
 
-class LongTexts(Check):
-    """The sampled texts have at least 20 characters."""
-
-    uses = ("data",)
-
-    def run(self, index: CheckedNamespace) -> CheckResult:
-        short = [vector.id for vector in index.sample if len(vector.data or "") < 20]
-        sentence = f"{len(short):,} of {len(index.sample):,} sampled texts are short."
-        return self.result(passed=not short, value=len(short), sentence=sentence, examples=short)
-
-
 class Wrong(LongTexts):
     def run(self, index: CheckedNamespace) -> Any:
         return 1 / 0 if index.count < 5 else "passed"
+
+
+class Numbers(LongTexts):
+    """A check with numbers of numpy, and examples that are no ids."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def run(self, index: CheckedNamespace) -> CheckResult:
+        passed: Any = np.bool_(True)
+        return self.result(passed=passed, value=self.value, sentence="", baseline=self.value, examples=range(99))
 
 
 class Asks(Check):
@@ -256,6 +297,55 @@ def test_checks_of_the_users(endpoint: Endpoint) -> None:
     report = checked(endpoint, [LongTexts(), Wrong()], namespace="few")
     assert report.results[1].sentence == "The check itself failed: ZeroDivisionError: division by zero"
     assert {*report.results[0].examples} == {"v0", "v1", "v2", "v3"}
+
+
+@pytest.mark.parametrize("value", [np.float32(0.5), np.float64(0.5), Fraction(1, 2), np.int64(3), True, 3])
+def test_any_number_is_a_plain_one_in_the_report(endpoint: Endpoint, value: Any) -> None:
+    write(endpoint, "new", 3)
+    [result] = checked(endpoint, [Numbers(value)]).to_dict()["checks"]
+    assert (result["passed"], result["value"], result["baseline"]) == (True, value, value)
+    assert result["examples"] == [str(n) for n in range(10)]
+    assert json.loads(json.dumps(result)) == result
+
+
+@pytest.mark.parametrize("value", [math.nan, np.float32("inf"), "x", None])
+def test_a_result_without_a_number_is_a_failed_check(endpoint: Endpoint, value: Any) -> None:
+    write(endpoint, "new", 3)
+    [result] = checked(endpoint, [Numbers(value)]).results
+    assert (result.passed, result.value) == (False, 0)
+    assert result.sentence.startswith("The check itself failed: ")
+
+
+def test_checks_of_one_kind_are_numbered(endpoint: Endpoint) -> None:
+    write(endpoint, "new", 3)
+    report = checked(endpoint, [MetadataHas("genre"), CountBetween(1), MetadataHas("year"), MetadataHas("a")])
+    assert [result.name for result in report.results] == [
+        "MetadataHas",
+        "CountBetween",
+        "MetadataHas 2",
+        "MetadataHas 3",
+    ]
+
+
+def test_a_baseline_without_vectors_fails_each_check_that_compares_with_it(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    write(endpoint, "new", 3)
+    path = gold(tmp_path / "gold.jsonl", {"vector": [1, 0], "ids": ["v0"]})
+    compared: list[Check] = [CountBetween("95%", None), GoldQueries(path, least=0, not_below_baseline=0)]
+    report = checked(endpoint, [*compared, CountBetween(3), GoldQueries(path)], baseline="none")
+    assert [result.passed for result in report.results] == [False, False, True, True]
+    assert report.results[0].sentence == "The baseline has no vectors."
+
+
+def test_gold_ids_that_are_not_in_the_namespace_are_counted(endpoint: Endpoint, tmp_path: Path) -> None:
+    write(endpoint, "new", 3)
+    path = gold(
+        tmp_path / "gold.jsonl", {"vector": [1, 0], "ids": ["v0", "old"]}, {"vector": [1, 1], "ids": ["x"]}
+    )
+    [result] = checked(endpoint, [GoldQueries(path)]).results
+    assert result.value == 0.25
+    assert result.sentence.endswith("expected at least 90.00%. 2 of the 3 ids are not in the namespace.")
 
 
 def test_the_report_is_a_table(endpoint: Endpoint) -> None:
