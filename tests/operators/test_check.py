@@ -101,7 +101,7 @@ def test_invalid_arguments_break_the_dag(arguments: dict[str, Any], message: str
         ({"sample": "{{ 'x' }}"}, "sample: must be a whole number"),
         ({"seed": "{{ 1.5 }}"}, "seed: must be a whole number"),
         (
-            {"namespace": "{{ none }}"},
+            {"namespace": "{{ params.none }}"},
             "namespace: its template rendered to None, which would select other vectors",
         ),
         ({"baseline": "{{ 'new' }}"}, "baseline: must be another namespace"),
@@ -113,7 +113,7 @@ def test_what_is_wrong_after_rendering_fails_without_a_retry(
 ) -> None:
     index.requests.clear()
     with pytest.raises(AirflowFailException, match=re.escape(message)):
-        Task(CheckVectorsOperator, **{"checks": [NoZeroVectors()], **arguments}).run()
+        Task(CheckVectorsOperator, **{"checks": [NoZeroVectors()], **arguments}).run(none=None)
     assert not index.requests
 
 

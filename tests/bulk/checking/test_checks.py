@@ -279,7 +279,8 @@ class Numbers(LongTexts):
 
     def run(self, index: CheckedNamespace) -> CheckResult:
         passed: Any = np.bool_(True)
-        return self.result(passed=passed, value=self.value, sentence="", baseline=self.value, examples=range(99))
+        numbers: Any = range(99)
+        return self.result(passed=passed, value=self.value, sentence="", baseline=self.value, examples=numbers)
 
 
 class Asks(Check):
