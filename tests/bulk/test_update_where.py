@@ -5,19 +5,25 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+import subprocess
+import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.bulk.metadata_changes import changes_metadata, same_json
-from airflow_provider_upstash_vector.client import Endpoint, Field, VectorClient
+from airflow_provider_upstash_vector.client import Endpoint, Field, Filter, VectorClient
 from airflow_provider_upstash_vector.client.errors import BadRequest, InvalidRequest
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
+from tests.client.test_filters import FILTERS
+from tests.client.test_filters import METADATA as STORED
 from tests.support.bulk_runs import PATIENT, failed, stored
 
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -145,6 +151,9 @@ def test_too_many_matches_write_nothing(server: DevServer, endpoint: Endpoint, d
         ({"metadata": {"a": "x" * 50_000}}, "more than the limit"),
         ({"metadata_update_mode": "MERGE"}, "metadata_update_mode: must be"),
         ({"prefix": 5}, "prefix: must be text"),
+        ({"prefix": ""}, "prefix: must not be empty: leave it out to read all vectors"),
+        ({"metadata": {}}, "metadata: must not be empty: a PATCH with it changes nothing"),
+        ({"where": Field("a") < "{{ params.a }}"}, "has the template .*, which is not rendered"),
         ({"max_matches": 0}, "max_matches: must be a whole number from 1"),
         ({"max_matches": "5"}, "max_matches: must be a whole number from 1"),
         ({"max_concurrency": 0}, "max_concurrency must be from 1"),
@@ -160,18 +169,102 @@ def test_invalid_arguments_are_refused_before_anything_is_sent(
     assert not server.requests
 
 
-def test_vectors_that_are_deleted_meanwhile_are_missing(server: DevServer, endpoint: Endpoint) -> None:
+class AfterTheScan(logging.LoggerAdapter[logging.Logger]):
+    """A logger that calls a function at its first line, which is that of the scan."""
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        super().__init__(logging.getLogger(__name__), {})
+        self.functions = [function]
+
+    def info(self, *_: Any, **__: Any) -> None:
+        while self.functions:
+            self.functions.pop()()
+
+
+def test_what_others_write_between_the_scan_and_the_updates(server: DevServer, endpoint: Endpoint) -> None:
     write(server, 10)
+    change: dict[str, Any] = {"where": Field("year") < 10, "metadata": {"x": 1, "draft": None}}
 
-    class DeletesAfterTheScan(logging.LoggerAdapter[logging.Logger]):
-        def info(self, *_: Any, **__: Any) -> None:
-            with VectorClient(endpoint) as client:
-                client.delete(["v9"])
+    def interfere() -> None:
+        patch = {"metadata_update_mode": "PATCH"}
+        with VectorClient(endpoint) as client:
+            client.delete(["v9"])
+            client.update({"id": "v1", "metadata": {"by": "others", "draft": 2}, **patch})
+            client.update({"id": "v2", "metadata": {"year": 1_000}, **patch})
+            client.update({"id": "bare", "metadata": {"year": 3}, **patch})
+            client.upsert([{"id": "new", "vector": [1, 1], "metadata": {"year": 4}}])
 
-    log = DeletesAfterTheScan(logging.getLogger(__name__), {})
-    report = where(endpoint, where=Field("year") >= 0, metadata={"x": 1}, log=log)
-    assert (report.matched, report.done, report.missing) == (10, 9, 1)
+    report = where(endpoint, log=AfterTheScan(interfere), **change)
+    assert (report.matched, report.done, report.missing, report.failed) == (10, 9, 1, 0)
     assert report.to_dict()["operations"] == {"written": 10, "read": 1}
+    after = stored(server)
+    assert after["v1"] == {"year": 1, "by": "others", "x": 1}
+    assert after["v2"] == {"year": 1_000, "x": 1}
+    assert "v9" not in after
+    assert (after["bare"], after["new"]) == ({"year": 3}, {"year": 4})
+    again = where(endpoint, **change)
+    assert (again.matched, again.unchanged, again.done) == (10, 8, 2)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(FILTERS, st.lists(STORED, max_size=5))
+def test_what_changes_is_what_a_query_with_the_filter_finds(
+    server: DevServer, endpoint: Endpoint, filter: Filter, documents: list[Any]
+) -> None:
+    rows = [{"id": f"v{n}", "vector": [1, n], "metadata": metadata} for n, metadata in enumerate(documents)]
+    with VectorClient(endpoint) as client:
+        client.reset("ns")
+        client.upsert(rows, "ns")
+        found = {result.id for result in client.query([1, 1], namespace="ns", top_k=1_000, filter=filter)}
+        before = stored(server, "ns")
+        report = where(endpoint, where=filter, metadata={"seen": [1]}, namespace="ns")
+    expected = {id: {**(old or {}), "seen": [1]} if id in found else old for id, old in before.items()}
+    assert stored(server, "ns") == expected
+    assert (report.scanned, report.matched, report.done) == (len(rows), len(found), len(found))
+
+
+def test_a_killed_run_is_completed_by_the_next_one(server: DevServer, endpoint: Endpoint) -> None:
+    write(server, 400)
+    code = """
+import sys
+from airflow_provider_upstash_vector import bulk
+from airflow_provider_upstash_vector.client import Endpoint, Field
+change = {"where": Field("year") >= 0, "metadata": {"x": 1}}
+bulk.update_where(Endpoint.of(*sys.argv[1:]), max_rows_per_second=100.0, max_concurrency=4, **change)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code, server.url, server.token])
+    end = time.monotonic() + 120
+    while server.requests["update"] < 50:
+        assert process.poll() is None, "the run ended"
+        assert time.monotonic() < end, "the run makes no progress"
+        time.sleep(0.01)
+    process.kill()
+    process.wait(60)
+    changed = sum("x" in (metadata or {}) for metadata in stored(server).values())
+    assert 40 < changed < 400
+    report = where(endpoint, where=Field("year") >= 0, metadata={"x": 1})
+    assert (report.matched, report.missing) == (400, 0)
+    assert report.unchanged >= changed
+    assert report.unchanged + report.done == 400
+    assert where(endpoint, where=Field("year") >= 0, metadata={"x": 1}).unchanged == 400
+
+
+def test_the_daily_budget_covers_runs_that_share_a_store(
+    server: DevServer, endpoint: Endpoint, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    write(server, 10)
+    change: dict[str, Any] = {"where": Field("year") >= 0, "metadata": {"x": 1}, "daily_budget": 6}
+    store = bulk.FileCheckpoint(tmp_path / "checkpoint")
+    error = failed(lambda: where(endpoint, budget_store=store, **change))
+    report: Any = error.report
+    assert error.reason == "daily_budget"
+    assert (report.matched, report.done, report.not_attempted) == (10, 6, 4)
+    again = where(endpoint, budget_store=store, on_budget="return", **change)
+    assert (again.unchanged, again.done, again.not_attempted) == (6, 0, 4)
+    assert "daily_budget" not in caplog.text
+    assert where(endpoint, **change).done == 4
+    assert "daily_budget covers this run alone" in caplog.text
 
 
 def test_failed_updates_are_reported_with_the_counts_of_the_scan(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +171,39 @@ def test_on_kill_cancels_the_scan(index: DevServer) -> None:
     with pytest.raises(BulkJobFailed, match="the run was cancelled"):
         task.run()
     assert not index.requests["update"]
+
+
+def test_on_kill_amid_updates_leaves_the_rest_to_the_next_try(index: DevServer) -> None:
+    task = updating(max_rows_per_second=4, max_concurrency=1)
+
+    def kill() -> None:
+        end = time.monotonic() + 60
+        while index.requests["update"] < 3 and time.monotonic() < end:
+            time.sleep(0.01)
+        task.operator.on_kill()
+
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
+    with pytest.raises(BulkJobFailed, match="the run was cancelled"):
+        task.run()
+    thread.join(60)
+    counts = task.xcoms["return_value"]
+    assert 3 <= counts["updated"] < 21
+    assert counts["updated"] + counts["failed"] + counts["not_attempted"] == 21
+    assert 0 < updating().run()["updated"] <= 21 - counts["updated"]
+    assert [metadata for metadata in stored(index, "ns").values() if metadata != CHANGE["metadata"]] == []
+
+
+def test_the_daily_budget_covers_the_tries_of_the_task(
+    index: DevServer, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.INFO)
+    task = updating(daily_budget="{{ params.budget }}", on_budget="return")
+    assert [task.run(budget=8)["updated"] for _ in range(2)] == [8, 0]
+    assert index.requests["update"] == 8
+    logs = caplog.text + capsys.readouterr().out  # it depends on Airflow which has it, or both
+    assert "daily_budget covers the tries of this task instance only." in logs
+    assert "covers this run alone" not in logs
 
 
 def test_any_value_of_a_field_is_stored_as_strict_json() -> None:

@@ -7,7 +7,7 @@ import math
 import threading
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -203,7 +203,7 @@ class Misspelt(LongTexts):
 
 
 class NoTuple(LongTexts):
-    uses = "data"
+    uses: ClassVar[Any] = "data"
 
 
 class Unprepared(LongTexts):
