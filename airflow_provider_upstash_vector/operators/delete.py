@@ -14,6 +14,7 @@ from airflow_provider_upstash_vector.bulk.selected import check_selection, check
 from airflow_provider_upstash_vector.client.validation import IdLike
 from airflow_provider_upstash_vector.operators.base.arguments import is_literal, optional_text, rendered_value
 from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
+from airflow_provider_upstash_vector.operators.base.display import unwrap
 from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
 from airflow_provider_upstash_vector.operators.base.narrowing import refuse_unset, rendered_limit, set_arguments
 from airflow_provider_upstash_vector.operators.base.waiting import WaitUntilIndexedMixin
@@ -68,7 +69,8 @@ class DeleteVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOp
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_selection(ids=ids, prefix=prefix, filter=filter, max_delete=max_delete)
+        given = {"ids": ids, "prefix": prefix, "filter": filter, "max_delete": max_delete}
+        check_selection(**{name: unwrap(value) for name, value in given.items()})
         if max_delete is not None and is_literal(max_delete):
             checked_limit(max_delete)
         self.ids = ids

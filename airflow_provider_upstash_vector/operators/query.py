@@ -20,6 +20,7 @@ from airflow_provider_upstash_vector.operators.base.arguments import (
     refuse_template,
     rendered_value,
 )
+from airflow_provider_upstash_vector.operators.base.display import unwrap
 from airflow_provider_upstash_vector.operators.base.reading import ReadOperator
 from airflow_provider_upstash_vector.plurals import plural
 
@@ -83,7 +84,7 @@ class QueryVectorsOperator(ReadOperator):
     ) -> None:
         super().__init__(**kwargs)
         literal_choice(on_empty, "on_empty", "ignore", "fail", "skip")
-        refuse_template(filter)
+        refuse_template(unwrap(filter))
         if vector is None and sparse_vector is None and data is None:
             raise InvalidRequest("query", "set either data, or vector, sparse_vector or both")
         self.vector = vector

@@ -24,6 +24,7 @@ from airflow_provider_upstash_vector.operators.base.arguments import (
     rendered_value,
 )
 from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator, task_instance
+from airflow_provider_upstash_vector.operators.base.display import unwrap
 from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
 from airflow_provider_upstash_vector.operators.base.narrowing import refuse_unset, rendered_limit, set_arguments
 from airflow_provider_upstash_vector.operators.base.options import check_literal_options, rendered_options
@@ -113,16 +114,16 @@ class UpdateVectorsWhereOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVec
     ) -> None:
         super().__init__(**kwargs)
         literal_mode(metadata_update_mode)
-        checked_where(where)
+        checked_where(unwrap(where))
         self.where = where
         self.metadata = metadata
         self.metadata_update_mode = metadata_update_mode
         self.prefix = prefix
         self.namespace = namespace
         self.max_matches = max_matches
-        self._has_limit = max_matches is not None
+        self._has_limit = unwrap(max_matches) is not None
         self._narrowing = set_arguments(prefix=prefix, namespace=namespace)
-        self._removes_all = isinstance(metadata, Mapping) and not metadata
+        self._removes_all = unwrap(metadata) == {}
         self._dry_run = dry_run  # every Airflow operator has a method `dry_run`
         self.failures_path = failures_path
         self.max_concurrency = max_concurrency

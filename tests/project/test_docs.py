@@ -33,6 +33,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkDeleteVectorsOperator,
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
+    CheckVectorsOperator,
     CopyVectorsOperator,
     DeleteNamespaceOperator,
     DeleteVectorsOperator,
@@ -43,6 +44,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     RenameNamespaceOperator,
     ResetNamespaceOperator,
     UpdateVectorOperator,
+    UpdateVectorsWhereOperator,
     UpsertVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
@@ -385,6 +387,8 @@ def test_every_stop_reason_is_in_the_catalogue() -> None:
         ("query.md", FetchVectorsOperator),
         ("back-up-and-restore.md", ExportVectorsOperator),
         ("copy.md", CopyVectorsOperator),
+        ("update-where.md", UpdateVectorsWhereOperator),
+        ("check.md", CheckVectorsOperator),
         ("sensor.md", UpstashVectorIndexReadySensor),
     ],
 )

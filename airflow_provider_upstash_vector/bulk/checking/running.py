@@ -43,7 +43,7 @@ def check_baseline(checks: Iterable[Check], baseline: object, namespace: object)
     for check in checks:
         if check.needs_baseline and baseline is None:
             raise InvalidRequest("baseline", f"must be set, since {check.name} compares with it")
-    if baseline is not None and baseline == namespace:
+    if isinstance(baseline, str) and isinstance(namespace, str) and baseline == namespace:
         raise InvalidRequest("baseline", "must be another namespace than the one that is checked")
 
 

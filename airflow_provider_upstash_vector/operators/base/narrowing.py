@@ -7,11 +7,12 @@ from typing import Any
 
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.operators.base.arguments import rendered_value
+from airflow_provider_upstash_vector.operators.base.display import unwrap
 
 
 def set_arguments(**arguments: Any) -> list[str]:
     """Return the names of the arguments that the DAG sets."""
-    return [name for name, value in arguments.items() if value is not None]
+    return [name for name, value in arguments.items() if unwrap(value) is not None]
 
 
 def refuse_unset(operator: Any, names: Iterable[str]) -> None:
