@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -347,6 +348,21 @@ def test_gold_ids_that_are_not_in_the_namespace_are_counted(endpoint: Endpoint, 
     [result] = checked(endpoint, [GoldQueries(path)]).results
     assert result.value == 0.25
     assert result.sentence.endswith("expected at least 90.00%. 2 of the 3 ids are not in the namespace.")
+
+
+def test_the_check_of_the_how_to(endpoint: Endpoint) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "check.md").read_text()
+    [code] = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "(Check)" in block]
+    assert len(code.split("\n\n\n")[1].strip().splitlines()) <= 10
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 - our own
+    with VectorClient(endpoint) as client:
+        for namespace, titles in {"new": "abc", "old": "aba"}.items():
+            rows = ({"id": f"v{n}", "vector": [1, n], "metadata": {"title": t}} for n, t in enumerate(titles))
+            client.upsert(rows, namespace)
+    for namespace, repeated in (("new", 0), ("old", 1)):
+        [result] = checked(endpoint, [names["TitlesAreUnique"]()], namespace=namespace).results
+        assert (result.passed, result.value) == (not repeated, repeated)
 
 
 def test_the_report_is_a_table(endpoint: Endpoint) -> None:
