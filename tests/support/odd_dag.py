@@ -85,9 +85,11 @@ def add_tasks(operator: Any, number: int, value: Any) -> None:
     if accepts_any:
         operator(task_id=f"{operator.__name__}_{number}", **others, **{field: value})
     name = f"{operator.__name__}_{number}_mapped"
-    expanded = {"include_data": [True, False]} if operator in READERS else {"poke_interval": [1, 2]}
+    expanded: dict[str, list[Any]] = (
+        {"include_data": [True, False]} if operator in READERS else {"poke_interval": [1, 2]}
+    )
     expanded = {"page_size": [1, 2]} if operator is ExportVectorsOperator else expanded
-    expanded = {"sample": [1, 2]} if operator is CheckVectorsOperator else expanded
+    expanded = {"on_failure": ["fail", "warn"]} if operator is CheckVectorsOperator else expanded
     operator.partial(task_id=f"{name}_0", **others, **{field: value}).expand(**expanded)
     operator.partial(task_id=f"{name}_1", **others).expand(**{field: [value, value]})
     operator.partial(task_id=f"{name}_2", **others).expand_kwargs([{field: value}, {field: "a"}])
