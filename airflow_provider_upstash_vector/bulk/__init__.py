@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk.selected import delete_selected, delete_selected_async
     from airflow_provider_upstash_vector.bulk.sources import InvalidRows
     from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore, FileCheckpoint
+    from airflow_provider_upstash_vector.bulk.updating_where import (
+        UpdateWhereReport,
+        update_where,
+        update_where_async,
+    )
     from airflow_provider_upstash_vector.cancellation import CancelToken
 
 _LAZY_EXPORTS = {
@@ -44,6 +49,7 @@ _LAZY_EXPORTS = {
     "ExportFailed": ".errors",
     "ExportReport": ".exports.report",
     "Superseded": ".errors",
+    "UpdateWhereReport": ".updating_where",
     "TooManyMatches": ".errors",
     "CheckpointStore": ".tracking.checkpoint",
     "FileCheckpoint": ".tracking.checkpoint",
@@ -59,6 +65,8 @@ _LAZY_EXPORTS = {
     "forget": ".api",
     "update": ".api",
     "update_async": ".api",
+    "update_where": ".updating_where",
+    "update_where_async": ".updating_where",
     "upsert": ".api",
     "upsert_async": ".api",
 }
@@ -75,6 +83,7 @@ __all__ = [
     "InvalidRows",
     "Superseded",
     "TooManyMatches",
+    "UpdateWhereReport",
     "copy",
     "copy_async",
     "delete",
@@ -86,6 +95,8 @@ __all__ = [
     "forget",
     "update",
     "update_async",
+    "update_where",
+    "update_where_async",
     "upsert",
     "upsert_async",
 ]

@@ -13,7 +13,6 @@ from contextvars import copy_context
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast, get_type_hints
 
-from airflow_provider_upstash_vector.bulk.errors import RunFailed
 from airflow_provider_upstash_vector.bulk.exports.api import export_async
 from airflow_provider_upstash_vector.bulk.operations.copy import CopyArguments
 from airflow_provider_upstash_vector.bulk.operations.delete import DeleteArguments, DeleteOptions
@@ -29,6 +28,7 @@ from airflow_provider_upstash_vector.bulk.tracking.checkpointing import clear_ch
 from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client import Credentials, Endpoint, RetryPolicy
+from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -242,7 +242,7 @@ def _run_in_thread(job: Coroutine[Any, Any, T], cancel_token: CancelToken) -> T:
             cancel_token.cancel()
             try:
                 log.warning("Interrupted when the run had finished: %s", done.result())
-            except RunFailed as error:
+            except UpstashVectorError as error:
                 log.warning("Interrupted: %s", error)
                 raise interruption from error
         raise

@@ -84,7 +84,7 @@ async def run_async(
     if budget_store is None and isinstance(store, BudgetStore):
         budget_store = store
     if options.daily_budget is not None and budget_store is None:
-        log.info("daily_budget covers this run alone; set checkpoint to a path to cover all runs that share it.")
+        log.info("daily_budget covers this run alone: it has no checkpoint at a path, or budget_store, to share.")
     with ExitStack() as locking:
         try:
             lock = locking.enter_context(locked(None if options.dry_run or blocked else store))

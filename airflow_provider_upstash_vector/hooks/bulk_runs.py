@@ -1,9 +1,9 @@
-"""The methods of the hook that start a run: bulk writes, selected deletes, exports and copies."""
+"""The methods of the hook that start a run: bulk and selected writes, checks, exports and copies."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         CheckpointStore,
         ExportReport,
         FileCheckpoint,
+        UpdateWhereReport,
     )
     from airflow_provider_upstash_vector.bulk.api import (
         BulkCopyArguments,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         BulkUpdateArguments,
         BulkUpsertArguments,
     )
+    from airflow_provider_upstash_vector.bulk.checking import Check, CheckReport
     from airflow_provider_upstash_vector.bulk.starting import PathLike
 
 
@@ -80,6 +82,63 @@ class BulkRunsMixin(BaseHook):
         any object store that Airflow supports. Rows without a namespace go to ``namespace``, or the connection's.
         """
         return self._run_bulk("upsert", rows, namespace, arguments)
+
+    @completed_on_use
+    def bulk_update_where(
+        self, *, where: Filter, metadata: Mapping[str, Any], namespace: str | None = None, **arguments: Any
+    ) -> UpdateWhereReport:
+        """Change the metadata of all vectors that match a filter; return the report.
+
+        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.update_where`. Paths may be
+        URIs of any object store that Airflow supports.
+        """
+        from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - as below
+
+        given = self._run_defaults(arguments)
+        with naming_connection(self.upstash_vector_conn_id):
+            return bulk.update_where(
+                self.credentials,
+                where=where,
+                metadata=metadata,
+                namespace=self.resolve_namespace(namespace),
+                **given,
+            )
+
+    def check(
+        self,
+        checks: Sequence[Check],
+        *,
+        namespace: str | None = None,
+        baseline: str | None = None,
+        sample: int = 1_000,
+        seed: int = 0,
+    ) -> CheckReport:
+        """Run checks of a namespace; return the report, also if checks failed.
+
+        Errors are those of :func:`airflow_provider_upstash_vector.bulk.checking.check`. Files of checks may be in
+        any object store that Airflow supports.
+
+        :param checks: the checks, in the order of the report.
+        :param namespace: the namespace, by default that of the connection; an empty text for the default one.
+        :param baseline: a namespace of the same index to compare with.
+        :param sample: the number of vectors to read, up to 10,000.
+        :param seed: another one selects other vectors.
+        """
+        from airflow_provider_upstash_vector.bulk import checking  # noqa: PLC0415 - as below
+
+        settings = self.settings
+        with naming_connection(self.upstash_vector_conn_id):
+            return checking.check(
+                self.credentials,
+                checks=checks,
+                namespace=self.resolve_namespace(namespace),
+                baseline=baseline,
+                sample=sample,
+                seed=seed,
+                policy=settings.policy,
+                cancel_token=self._cancel_token,
+                find_paths=object_paths,
+            )
 
     @completed_on_use
     def bulk_delete(

@@ -23,6 +23,7 @@ from airflow_provider_upstash_vector.operators.base.arguments import (
     refuse_template,
     rendered_value,
 )
+from airflow_provider_upstash_vector.operators.base.display import unwrap
 from airflow_provider_upstash_vector.operators.base.reading import ReadOperator
 from airflow_provider_upstash_vector.plurals import plural
 
@@ -86,6 +87,7 @@ class QueryVectorsOperator(ReadOperator):
     ) -> None:
         super().__init__(**kwargs)
         literal_choice(on_empty, "on_empty", "ignore", "fail", "skip")
+        filter = unwrap(filter)
         is_mapped = getattr(self, "_BaseOperator__from_mapped", False)  # which Airflow sets before
         selected = given(filter, "filter") if is_mapped or filter is not None else None
         refuse_template(selected)

@@ -5,6 +5,7 @@ from airflow_provider_upstash_vector.operators.bulk import (
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
 )
+from airflow_provider_upstash_vector.operators.check import CheckVectorsOperator
 from airflow_provider_upstash_vector.operators.copy import CopyVectorsOperator
 from airflow_provider_upstash_vector.operators.delete import DeleteVectorsOperator
 from airflow_provider_upstash_vector.operators.export import ExportVectorsOperator
@@ -22,12 +23,14 @@ from airflow_provider_upstash_vector.operators.swap import (
     SwapNamespaceOperator,
 )
 from airflow_provider_upstash_vector.operators.update import UpdateVectorOperator
+from airflow_provider_upstash_vector.operators.update_where import UpdateVectorsWhereOperator
 from airflow_provider_upstash_vector.operators.upsert import UpsertVectorOperator
 
 __all__ = [
     "BulkDeleteVectorsOperator",
     "BulkUpdateVectorsOperator",
     "BulkUpsertVectorsOperator",
+    "CheckVectorsOperator",
     "CopyVectorsOperator",
     "DeleteNamespaceOperator",
     "DeleteVectorsOperator",
@@ -41,6 +44,7 @@ __all__ = [
     "RollbackNamespaceOperator",
     "SwapNamespaceOperator",
     "UpdateVectorOperator",
+    "UpdateVectorsWhereOperator",
     "UpsertVectorOperator",
 ]
 

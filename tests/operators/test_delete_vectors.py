@@ -20,6 +20,7 @@ from tests.support.index_fixtures import connection_json
 from tests.support.stored_fields import stored_fields
 
 IDS = [f"v{n}" for n in range(120)]
+EMPTY = "rendered to an empty value, with which other vectors would match"
 
 
 @pytest.fixture(autouse=True)
@@ -115,12 +116,15 @@ def test_the_limit_must_be_written() -> None:
         ({"prefix": "v", "max_delete": "{{ params.empty }}"}, "a template cannot lift the limit"),
         ({"prefix": "v", "max_delete": "{{ 'x' }}"}, "max_delete: must be a whole number"),
         ({"prefix": "v", "max_delete": "{{ 0 }}"}, "max_delete: must be a whole number"),
-        ({"prefix": "{{ params.empty }}", "max_delete": 1}, "an empty prefix or filter would delete everything"),
-        ({"prefix": "{{ params.none }}", "max_delete": 1}, "prefix: its template rendered to None"),
         (
-            {"prefix": "{{ params.none }}", "filter": Field("n") == -1, "max_delete": 200},
-            "prefix: its template rendered to None",
+            {"prefix": "{{ params.empty }}", "max_delete": 1},
+            f"prefix: the template '{{{{ params.empty }}}}' {EMPTY}",
         ),
+        ({"prefix": "v{{ params.empty }}", "max_delete": 200}, EMPTY),
+        ({"prefix": "{{ params.none }}", "max_delete": 1}, EMPTY),
+        ({"prefix": "{{ params.none }}", "filter": Field("n") == -1, "max_delete": 200}, EMPTY),
+        ({"filter": Field("n") != "{{ params.empty }}", "max_delete": 200}, EMPTY),
+        ({"filter": Field("n") != "{{ params.empty }}", "max_delete": None}, EMPTY),
         ({"ids": ["v1"], "namespace": "{{ params.none }}", "max_delete": 1}, "namespace: its template rendered"),
         ({"ids": "{{ params.none }}", "max_delete": 1}, "delete: set ids, prefix or filter"),
         ({"ids": "{{ params.empty }}", "max_delete": 1}, "id: must not be empty"),

@@ -21,14 +21,16 @@ from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.base.display import shown, unwrap
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    CheckVectorsOperator,
     FetchVectorsOperator,
     QueryVectorsOperator,
     UpdateVectorOperator,
+    UpdateVectorsWhereOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
 from tests.support.harness import context, rendered, run
 from tests.support.index_fixtures import connection_json
-from tests.support.odd_dag import BULK_OPERATORS, DECORATORS, OPERATORS, REQUIRED, templated_arguments
+from tests.support.odd_dag import BULK_OPERATORS, DECORATORS, OPERATORS, OTHERS, REQUIRED, templated_arguments
 from tests.support.odd_values import NESTED, ROWS, nested, odd_values, shallow_values
 from tests.support.stored_fields import stored_fields
 from tests.support.waiting_tasks import context as task_context
@@ -99,7 +101,7 @@ def an_operator(kind: Any, value: Any) -> Any:
         arguments = {**dict.fromkeys(names, value), required: "a" if value is None else value}
         if isinstance(value, str):  # a literal one is checked when the DAG is parsed
             arguments.pop("metadata_update_mode", None)
-        return kind(task_id="t", **arguments)
+        return kind(task_id="t", **arguments, **OTHERS.get(kind, {}))
 
 
 @pytest.mark.parametrize("kind", [*OPERATORS, *DECORATORS])
@@ -152,6 +154,18 @@ INVALID: list[tuple[Any, str, list[Any]]] = [
         for name, accepts_any in templated_arguments(kind).items()
         if not accepts_any and name != "metadata_update_mode"
     ],
+    (UpdateVectorsWhereOperator, "metadata", [NAN, {"a": NAN}, {"a": SURROGATE}, {"a": nested(500)}, {1.5: 2}]),
+    (UpdateVectorsWhereOperator, "metadata_update_mode", ODD_TEXT),
+    (UpdateVectorsWhereOperator, "namespace", ODD_TEXT),
+    (UpdateVectorsWhereOperator, "failures_path", [*ODD_TEXT, "a\0"]),
+    (UpdateVectorsWhereOperator, "max_matches", [*ODD_TEXT, 0, True, "many"]),
+    (UpdateVectorsWhereOperator, "dry_run", [*ODD_TEXT, 1]),
+    (UpdateVectorsWhereOperator, "upstash_vector_conn_id", NOT_TEXT),
+    (CheckVectorsOperator, "namespace", ODD_TEXT),
+    (CheckVectorsOperator, "baseline", ODD_TEXT),
+    (CheckVectorsOperator, "sample", [*ODD_TEXT, 0, True, "many"]),
+    (CheckVectorsOperator, "seed", [value for value in ODD_TEXT if value != 10**5_000] + [True, 1.5]),
+    (CheckVectorsOperator, "upstash_vector_conn_id", NOT_TEXT),
     (QueryVectorsOperator, "vector", [[1.0, NAN], np.array([1, NAN]), {1, 2}, [10**400, 1], NAN]),
     (QueryVectorsOperator, "sparse_vector", [{"indices": [1], "values": [NAN]}, b"x", NAN]),
     (QueryVectorsOperator, "data", ODD_TEXT),
@@ -186,6 +200,9 @@ def test_execute_names_the_field_of_an_invalid_value(kind: Any, field: str, valu
     needed: dict[str, Any] = {REQUIRED.get(kind, "vector_id"): [] if kind in BULK_OPERATORS else "a"}
     if (kind is QueryVectorsOperator and field.endswith("vector")) or field == "prefix":
         needed = {}
+    needed |= OTHERS.get(kind, {})
+    if kind is UpdateVectorsWhereOperator and field not in {"metadata", "prefix"}:
+        needed["metadata"] = {"a": 1}
     if kind is UpdateVectorOperator:
         needed["metadata" if field == "metadata_update_mode" else "data"] = {} if "mode" in field else "x"
     for value in values:

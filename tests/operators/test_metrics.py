@@ -18,12 +18,16 @@ from airflow.providers.common.compat import sdk
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
 from airflow_provider_upstash_vector.bulk import BulkJobFailed, ExportFailed
+from airflow_provider_upstash_vector.bulk.checking import MetadataHas, NoZeroVectors
+from airflow_provider_upstash_vector.client import Field
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    CheckVectorsOperator,
     ExportVectorsOperator,
     FetchVectorsOperator,
     QueryVectorsOperator,
+    UpdateVectorsWhereOperator,
 )
 from tests.bulk.exports.test_export import after
 from tests.operators.test_bulk import ROWS
@@ -122,6 +126,23 @@ def test_reads(statsd: StatsD, kind: Any, arguments: dict[str, Any], outcomes: d
     sent = "queries.rejected c" not in outcomes
     assert (values.pop("request_duration ms", None) is not None) == sent
     assert values == {**outcomes, **({"requests c": 1} if sent else {})}
+
+
+def test_checks(statsd: StatsD) -> None:
+    checks = [NoZeroVectors(), MetadataHas("n"), MetadataHas("x")]
+    with suppress(AirflowFailException):
+        Task(CheckVectorsOperator, checks=checks, sample=150).run()
+    values = statsd.received()
+    assert values.pop("request_duration ms") > 0
+    assert values == {"checks.passed c": 2, "checks.failed c": 1, "requests c": 1 + 1 + 2}
+
+
+def test_an_update_of_all_that_matches_counts_the_requests_of_its_scan(index: DevServer, statsd: StatsD) -> None:
+    index.faults.add(Fault(kind="status", status=503, command="range", times=1))
+    Task(UpdateVectorsWhereOperator, where=Field("n") == -1, prefix="v1", metadata={"x": 1}).run()
+    values = statsd.received()
+    assert values.pop("request_duration ms") > 0
+    assert values == {"updates.updated c": 111, "requests c": 2 + 111, "retries c": 1}
 
 
 @pytest.mark.parametrize(

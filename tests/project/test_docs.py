@@ -33,6 +33,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkDeleteVectorsOperator,
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
+    CheckVectorsOperator,
     CopyVectorsOperator,
     DeleteNamespaceOperator,
     DeleteVectorsOperator,
@@ -46,6 +47,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     RollbackNamespaceOperator,
     SwapNamespaceOperator,
     UpdateVectorOperator,
+    UpdateVectorsWhereOperator,
     UpsertVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
@@ -391,6 +393,8 @@ def test_every_stop_reason_is_in_the_catalogue() -> None:
         ("query.md", FetchVectorsOperator),
         ("back-up-and-restore.md", ExportVectorsOperator),
         ("copy.md", CopyVectorsOperator),
+        ("update-where.md", UpdateVectorsWhereOperator),
+        ("check.md", CheckVectorsOperator),
         ("sensor.md", UpstashVectorIndexReadySensor),
     ],
 )

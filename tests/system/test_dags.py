@@ -129,6 +129,27 @@ def test_example_bulk_upsert(airflow_home: AirflowHome, movies: Any, tmp_path: P
     assert movies("movie-5").vector == [5, 2]
 
 
+def test_example_update_where(airflow_home: AirflowHome, server: DevServer, movies: Any) -> None:
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        client.upsert([{"id": "movie-4", "vector": [4, 1], "metadata": {"year": 1988, "draft": 1}}])
+    counts = []
+    for dry_run in (True, False, False):
+        run = run_file(airflow_home, "example_update_where.py", {"dry_run": dry_run})
+        assert run.state == "success"
+        (manifest,) = map(_stored, airflow_home.xcoms("example_update_where", run.run_id).values())
+        counts.append([manifest[name] for name in ("scanned", "matched", "unchanged", "updated")])
+    assert counts == [[4, 1, 0, 0], [4, 1, 0, 1], [4, 1, 1, 0]]
+    assert movies("movie-4").metadata == {"year": 1988, "archived": True}
+
+
+def test_example_check(airflow_home: AirflowHome, server: DevServer, movies: Any) -> None:
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        client.upsert(MOVIES, "old")
+        client.upsert([{**movie, "data": "A heist that goes wrong."} for movie in MOVIES], "new")
+    assert run_file(airflow_home, "example_check.py", {"new": "new", "old": "old"}).state == "success"
+    assert run_file(airflow_home, "example_check.py", {"new": "old", "old": "new"}).state == "failed"
+
+
 def test_example_chunks(airflow_home: AirflowHome, movies: Any) -> None:
     assert run_file(airflow_home, "example_chunks.py").state == "success"
     found = {id: movies(id) for id in ("guide.md#0", "guide.md#1", "faq.md#0")}
