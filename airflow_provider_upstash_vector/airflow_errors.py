@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, Superseded
+from airflow_provider_upstash_vector.bulk.errors import RunFailed, Superseded
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
@@ -30,7 +30,7 @@ def is_permanent(error: UpstashVectorError) -> bool:
     """
     if isinstance(error, QuotaExceeded | TokenRejected):
         return False
-    permanent = InvalidEndpoint | InvalidRequest | InvalidRows | BulkJobFailed | Superseded | ApiError
+    permanent = (InvalidEndpoint, InvalidRequest, InvalidRows, RunFailed, Superseded, ApiError)
     return isinstance(error, permanent) and not error.retryable
 
 

@@ -14,14 +14,17 @@ if TYPE_CHECKING:
         delete,
         delete_async,
         forget,
+        sync,
+        sync_async,
         update,
         update_async,
         upsert,
         upsert_async,
     )
-    from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, CheckpointInUse, Superseded
+    from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, CheckpointInUse, Superseded, SyncFailed
     from airflow_provider_upstash_vector.bulk.report import BulkReport
     from airflow_provider_upstash_vector.bulk.sources import InvalidRows
+    from airflow_provider_upstash_vector.bulk.syncing.report import SyncReport
     from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore, FileCheckpoint
     from airflow_provider_upstash_vector.cancellation import CancelToken
 
@@ -31,12 +34,16 @@ _LAZY_EXPORTS = {
     "BulkJobFailed": ".errors",
     "CheckpointInUse": ".errors",
     "Superseded": ".errors",
+    "SyncFailed": ".errors",
+    "SyncReport": ".syncing.report",
     "CheckpointStore": ".tracking.checkpoint",
     "FileCheckpoint": ".tracking.checkpoint",
     "InvalidRows": ".sources",
     "delete": ".api",
     "delete_async": ".api",
     "forget": ".api",
+    "sync": ".api",
+    "sync_async": ".api",
     "update": ".api",
     "update_async": ".api",
     "upsert": ".api",
@@ -52,9 +59,13 @@ __all__ = [
     "FileCheckpoint",
     "InvalidRows",
     "Superseded",
+    "SyncFailed",
+    "SyncReport",
     "delete",
     "delete_async",
     "forget",
+    "sync",
+    "sync_async",
     "update",
     "update_async",
     "upsert",

@@ -13,14 +13,18 @@ from contextvars import copy_context
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast, get_type_hints
 
-from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
+from airflow_provider_upstash_vector.bulk.errors import RunFailed
 from airflow_provider_upstash_vector.bulk.operations.delete import DeleteArguments, DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateArguments, UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertArguments, UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import BulkOptions, option_help, option_types
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sources import FindPaths, local_paths
-from airflow_provider_upstash_vector.bulk.starting import PathLike, open_store, run_async
+from airflow_provider_upstash_vector.bulk.starting import PathLike, one_path, open_store, run_async
+from airflow_provider_upstash_vector.bulk.syncing.job import SyncJob
+from airflow_provider_upstash_vector.bulk.syncing.options import SyncArguments, SyncOptions
+from airflow_provider_upstash_vector.bulk.syncing.phases import Budget, PhaseEnvironment
+from airflow_provider_upstash_vector.bulk.syncing.report import SyncReport
 from airflow_provider_upstash_vector.bulk.tracking.budget import BudgetStore
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import clear_checkpoint
@@ -36,6 +40,7 @@ log = logging.getLogger(__name__)
 _ARGUMENTS = re.compile(r":param arguments: .*")
 
 P = ParamSpec("P")
+T = TypeVar("T")
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 
@@ -81,14 +86,20 @@ class BulkDeleteArguments(DeleteArguments, RunArguments, total=False):
     """The keyword arguments of :func:`delete`."""
 
 
-def with_signature(options_type: type[BulkOptions]) -> Callable[[AnyFunction], AnyFunction]:
+class NoRunArguments(TypedDict, total=False):
+    """The keyword arguments of a run that has none of :class:`RunArguments` but those that it declares."""
+
+
+def with_signature(
+    options_type: type[BulkOptions], run_arguments: type = RunArguments
+) -> Callable[[AnyFunction], AnyFunction]:
     """Return a decorator that spells out ``**arguments``, also in the docstring."""
 
     def complete(function: AnyFunction) -> AnyFunction:
         own = inspect.signature(function)
         parameters = {name: part for name, part in own.parameters.items() if part.kind is not part.VAR_KEYWORD}
         run = inspect.signature(run_async).parameters
-        parameters |= {name: run[name] for name in RunArguments.__annotations__ if name not in parameters}
+        parameters |= {name: run[name] for name in run_arguments.__annotations__ if name not in parameters}
         types = {name: part.annotation for name, part in parameters.items()}
         types = get_type_hints(SimpleNamespace(__annotations__=types), globals())
         parameters = {name: part.replace(annotation=types[name]) for name, part in parameters.items()}
@@ -98,7 +109,7 @@ def with_signature(options_type: type[BulkOptions]) -> Callable[[AnyFunction], A
                 default = getattr(options_type, name)
                 keyword = inspect.Parameter.KEYWORD_ONLY
                 parameters[name] = inspect.Parameter(name, keyword, default=default, annotation=kind)
-        of_run = (RunArguments.__doc__ or "").partition(":param")
+        of_run = (run_arguments.__doc__ or "").partition(":param")
         options = [f":param {name}: {text}." for name, text in texts.items() if name != "namespace"]
         lines = "\n    ".join(["".join(of_run[1:]).rstrip(), *options])
         function.__doc__ = _ARGUMENTS.sub(lambda _: lines, function.__doc__ or "")
@@ -185,6 +196,59 @@ async def delete_async(
     return await _run(DeleteOptions, rows, endpoint, {"namespace": namespace, **arguments})
 
 
+@with_signature(SyncOptions, NoRunArguments)
+async def sync_async(
+    rows: object,
+    endpoint: Endpoint | Credentials,
+    *,
+    namespace: str = "",
+    plan_path: PathLike | None = None,
+    failures_path: PathLike | None = None,
+    policy: RetryPolicy | None = None,
+    budget_store: BudgetStore | None = None,
+    cancel_token: CancelToken | None = None,
+    progress: ProgressKind = "auto",
+    find_paths: FindPaths = local_paths,
+    log: Log = log,
+    **arguments: Unpack[SyncArguments],
+) -> SyncReport:
+    """Make the vectors of a namespace, or of a prefix in it, those of the rows; return the report.
+
+    It runs on the running event loop. The rows are read to their end and joined with a scan of the scope, on disk.
+    Only what differs is written: new and changed vectors by upserts, then other metadata by updates, then, with
+    ``delete_missing``, what is in no row is deleted. Nothing is deleted if anything failed. A run that was killed
+    or failed needs no checkpoint: run it again, it finds in the index what is done.
+
+    Raises :class:`~.errors.SyncFailed`, with the report, if it stopped early; ``InvalidRows`` or ``ValueError``
+    before anything is sent; the errors of the client if the scope cannot be read.
+
+    :param rows: as for :func:`upsert_async`. What can be read only once, as an iterable, is spooled to disk.
+    :param endpoint: URL and token of the index, or the :class:`Credentials` that read a rotated token again.
+    :param namespace: the namespace; ``""`` for the index's default one. Rows that name another one are rejected.
+    :param plan_path: a JSON file in which ``mode="plan"`` leaves counts and digests of the ids; ``apply`` fails
+        before it writes if they are others by then.
+    :param failures_path: a JSON Lines file for rows that were rejected or failed.
+    :param policy: the retries and timeouts of one request.
+    :param budget_store: keeps the rows of the day for ``daily_budget``, which otherwise covers this run alone.
+    :param cancel_token: cancels the run from another thread.
+    :param progress: ``"log"``, ``"bar"``, ``"none"``, or ``"auto"`` for a bar on a terminal.
+    :param find_paths: turns a path, glob or URI into paths; by default those of this machine's disk.
+    :param log: the logger for the lines of progress.
+    :param arguments: those of :class:`SyncArguments`.
+    """
+    environment = PhaseEnvironment(
+        policy=policy or RetryPolicy(),
+        cancel_token=cancel_token or CancelToken(),
+        budget_store=budget_store or Budget(),
+        failures_path=None if failures_path is None else one_path(failures_path, find_paths),
+        progress=progress,
+        log=log,
+    )
+    options = SyncOptions(namespace=namespace, **arguments)
+    job = SyncJob(rows, endpoint, options, environment, plan_path=plan_path, find_paths=find_paths)
+    return await job.run()
+
+
 async def _run(
     options_type: type[BulkOptions],
     rows: object,
@@ -204,7 +268,7 @@ def forget(checkpoint: PathLike | CheckpointStore, find_paths: FindPaths = local
         clear_checkpoint(store)
 
 
-def _run_in_thread(job: Coroutine[Any, Any, BulkReport], cancel_token: CancelToken) -> BulkReport:
+def _run_in_thread(job: Coroutine[Any, Any, T], cancel_token: CancelToken) -> T:
     """Run ``job`` in another thread, and wait for it.
 
     If the wait is interrupted, cancel the run, and raise the interruption when nothing is in flight; its cause is
@@ -214,7 +278,7 @@ def _run_in_thread(job: Coroutine[Any, Any, BulkReport], cancel_token: CancelTok
     main thread: while an outcome is being recorded, or in a callback whose errors asyncio only logs. Also, this
     thread may already have a loop.
     """
-    done: Future[BulkReport] = Future()
+    done: Future[T] = Future()
 
     def work() -> None:
         try:
@@ -231,14 +295,14 @@ def _run_in_thread(job: Coroutine[Any, Any, BulkReport], cancel_token: CancelTok
             cancel_token.cancel()
             try:
                 log.warning("Interrupted when the run had finished: %s", done.result())
-            except BulkJobFailed as error:
+            except RunFailed as error:
                 log.warning("Interrupted: %s", error)
                 raise interruption from error
         raise
 
 
-def _blocking(start: Callable[P, Coroutine[Any, Any, BulkReport]]) -> Callable[P, BulkReport]:
-    def run(*args: P.args, **kwargs: P.kwargs) -> BulkReport:
+def _blocking(start: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
         cancel_token = kwargs["cancel_token"] = kwargs.get("cancel_token") or CancelToken()
         return _run_in_thread(start(*args, **kwargs), cast("CancelToken", cancel_token))
 
@@ -248,5 +312,6 @@ def _blocking(start: Callable[P, Coroutine[Any, Any, BulkReport]]) -> Callable[P
 
 
 delete = _blocking(delete_async)
+sync = _blocking(sync_async)
 update = _blocking(update_async)
 upsert = _blocking(upsert_async)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from airflow_provider_upstash_vector.bulk.report import BulkReport
+from airflow_provider_upstash_vector.bulk.syncing.report import SyncReport
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
 Reason = Literal[
@@ -23,11 +24,19 @@ Reason = Literal[
     "index_changed",
     "failures_file",
     "missing_file",
+    "plan_file",
+    "plan_changed",
+    "empty_source",
+    "duplicates",
+    "max_delete",
 ]
 
 
-class BulkJobFailed(UpstashVectorError):
-    """A run that stopped early or had too many failures.
+AnyReport = TypeVar("AnyReport")
+
+
+class RunFailed(UpstashVectorError, Generic[AnyReport]):
+    """A run that stopped early.
 
     ``reason`` and ``explanation`` say why, ``report`` what was done until then, ``retryable`` whether another run
     can help.
@@ -37,7 +46,7 @@ class BulkJobFailed(UpstashVectorError):
         self,
         reason: Reason,
         explanation: str,
-        report: BulkReport,
+        report: AnyReport,
         retryable: bool = True,  # noqa: FBT001, FBT002 - positional, so that it pickles
     ) -> None:
         super().__init__(reason, explanation, report, retryable)
@@ -50,6 +59,14 @@ class BulkJobFailed(UpstashVectorError):
     def message(self) -> str:
         """Why it stopped, and the counts."""
         return f"{self.explanation}: {self.report}"
+
+
+class BulkJobFailed(RunFailed[BulkReport]):
+    """A run over rows that stopped early or had too many failures."""
+
+
+class SyncFailed(RunFailed[SyncReport]):
+    """A sync that stopped early; another one converges."""
 
 
 class CheckpointInUse(UpstashVectorError):

@@ -29,6 +29,8 @@ class BulkOptions:
     """The options of every operation. Raises ``ValueError`` for an invalid value."""
 
     operation_type: ClassVar[type[Operation]]
+    # options of a base class that the run does not offer
+    fixed: ClassVar[frozenset[str]] = frozenset()
 
     namespace: Annotated[str, "for rows that set no namespace"] = ""
     max_concurrency: Annotated[int, "requests in flight, 1 to 4,096"] = 64
@@ -162,7 +164,7 @@ def option_types(options: type[BulkOptions]) -> dict[str, Any]:
 @cache
 def _types(options: type[BulkOptions]) -> dict[str, Any]:
     hints = get_type_hints(options)
-    return {option.name: hints[option.name] for option in fields(options)}
+    return {option.name: hints[option.name] for option in fields(options) if option.name not in options.fixed}
 
 
 def _choices(kind: Any) -> tuple[Any, ...]:
@@ -180,6 +182,7 @@ def option_help(options: type[BulkOptions]) -> dict[str, str]:
         if get_origin(hints[option.name]) is Annotated
         else f"name of ``{option.name.removesuffix(_FIELD)}`` in the rows"
         for option in fields(options)
+        if option.name not in options.fixed
     }
 
 

@@ -1,0 +1,96 @@
+"""The plan of a sync: counts, digests of what is to be written, and samples; and how two plans differ. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from airflow_provider_upstash_vector.bulk.syncing.decision import Action
+
+_VERSION = 1
+_MAX_SHOWN_CHARS = 60
+_WORDS = {
+    "added": "ids that are only in the source",
+    "changed": "another content",
+    "metadata_only": "other metadata",
+    "adopted": "equal, without a fingerprint",
+    "deleted": "ids that are only in the index",
+    "unchanged": "",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a sync would write: ``counts``, and ``digests`` of the ids, by action.
+
+    ``identity`` is what is synced and how, ``source`` a digest of all rows. ``started`` is set once an apply has
+    compared it: then some of its writes may have been made.
+    """
+
+    identity: dict[str, Any]
+    source: str
+    counts: dict[str, int]
+    digests: dict[str, str]
+    samples: dict[str, list[str]] = field(default_factory=dict)
+    started: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as plain JSON values."""
+        return {"sync_plan": _VERSION, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Any]) -> Plan | None:
+        """Return the plan that was saved, or ``None`` if the values are not one."""
+        values = {name: state.get(name) for name in cls.__dataclass_fields__}
+        kinds = (dict, str, dict, dict, dict, bool)
+        if state.get("sync_plan") != _VERSION or tuple(map(type, values.values())) != kinds:
+            return None
+        return cls(**values)  # type: ignore[arg-type]  # checked above
+
+    def difference(self, now: Plan) -> str | None:
+        """Return how ``now``, computed again, differs from this approved plan; ``None`` if it may be applied.
+
+        If this one was ``started``, what was written by then is unchanged now.
+        """
+        if self.identity != now.identity:
+            names = [name for name in now.identity if self.identity.get(name) != now.identity[name]]
+            return f"it is of a sync with another {' and '.join(names) or 'set of options'}"
+        if self.source != now.source:
+            return "the rows have changed"
+        for action, count in now.counts.items():
+            planned = self.counts.get(action, 0)
+            if action == Action.UNCHANGED.key:
+                continue
+            if count > planned or (not self.started and count != planned):
+                return f"{action}: {planned:,} vectors in the plan, {count:,} now"
+            if not self.started and self.digests.get(action) != now.digests[action]:
+                return f"{action}: other ids than in the plan"
+        return None
+
+
+def digest_of(parts: Iterable[str | bytes]) -> str:
+    """Return a digest of texts or bytes in their order."""
+    digest = sha256()
+    for part in parts:
+        content = part.encode() if isinstance(part, str) else part
+        digest.update(len(content).to_bytes(8, "big"))
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def to_markdown(title: str, counts: Mapping[str, int], samples: Mapping[str, Iterable[str]]) -> str:
+    """Return a table of the actions, for people to approve."""
+    lines = [f"**{_cell(title)}**", "", "| action | vectors | why | for example |", "| --- | ---: | --- | --- |"]
+    for action, words in _WORDS.items():
+        ids = ", ".join(f"`{_cell(id)}`" for id in samples.get(action, ()))
+        lines.append(f"| {action} | {counts.get(action, 0):,} | {words} | {ids} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Return a text that neither ends a cell nor its code, in one line."""
+    shown = text if len(text) <= _MAX_SHOWN_CHARS else text[:_MAX_SHOWN_CHARS] + "…"
+    plain = "".join(character if character.isprintable() else "�" for character in shown)
+    return plain.replace("`", "'").replace("|", "\\|")
