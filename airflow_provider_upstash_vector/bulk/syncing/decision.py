@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from enum import IntEnum
 from typing import Any, NamedTuple, cast
 
-from airflow_provider_upstash_vector.bulk.syncing.metadata import digest_of, merge_patch, without
+from airflow_provider_upstash_vector.bulk.syncing.metadata import TOO_DEEP, digest_of, merge_patch, without
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.metadata_json import metadata_json
 
@@ -50,10 +50,10 @@ class Stored(NamedTuple):
 def decide(wanted: Wanted, stored: Stored) -> Action:
     """Return the action for a vector that is in the source and in the index.
 
-    What has neither a fingerprint nor content to compare counts as changed.
+    What cannot be compared counts as changed: without fingerprint and content, or with metadata nested too deeply.
     """
     known = [value for value in (stored.fingerprint, stored.content) if value is not None]
-    if not known or any(value != wanted.fingerprint for value in known):
+    if not known or stored.metadata_digest == TOO_DEEP or any(value != wanted.fingerprint for value in known):
         return Action.CHANGED
     if stored.metadata_digest != wanted.metadata_digest:
         return Action.METADATA_ONLY

@@ -11,8 +11,7 @@ import orjson
 
 _BYTES = 16
 _PLAIN = {str, bool, int, type(None)}
-# of metadata that no comparison can follow; it equals nothing, so that they are written again
-_TOO_DEEP = b""
+TOO_DEEP = b""  # the digest of metadata that cannot be compared
 
 
 def without(metadata: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
@@ -25,7 +24,7 @@ def digest_of(metadata: Mapping[str, Any]) -> bytes:
     try:
         return blake2b(_canonical(metadata), digest_size=_BYTES).digest()
     except RecursionError:
-        return _TOO_DEEP
+        return TOO_DEEP
 
 
 def _canonical(value: Any) -> bytes:

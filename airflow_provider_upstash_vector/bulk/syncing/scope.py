@@ -10,6 +10,7 @@ from airflow_provider_upstash_vector.bulk.reading.scan import Scan
 from airflow_provider_upstash_vector.bulk.syncing.decision import Stored, Wanted, decide
 from airflow_provider_upstash_vector.bulk.syncing.fingerprint import Fingerprints
 from airflow_provider_upstash_vector.bulk.syncing.join import Join
+from airflow_provider_upstash_vector.bulk.syncing.metadata import TOO_DEEP
 from airflow_provider_upstash_vector.bulk.syncing.options import SyncOptions
 from airflow_provider_upstash_vector.client import AsyncVectorClient, FetchedVector, wire
 
@@ -53,8 +54,10 @@ class ScopeScan:
         actions = []
         for id, vector in found.items():
             metadata = vector.get("metadata") or {}
-            stored = Stored(self._rules.fingerprint(metadata), self._rules.compared(metadata), contents.get(id))
-            actions.append((wanted[id].number, decide(wanted[id], stored), metadata))
+            digest = self._rules.compared(metadata)
+            stored = Stored(self._rules.fingerprint(metadata), digest, contents.get(id))
+            replaced = {} if digest == TOO_DEEP else metadata
+            actions.append((wanted[id].number, decide(wanted[id], stored), replaced))
         self._join.record(actions, (vector["id"] for vector in vectors if vector["id"] not in wanted))
 
     async def _contents(self, found: Mapping[str, dict[str, Any]], wanted: Mapping[str, Wanted]) -> dict[str, str]:

@@ -1,0 +1,196 @@
+"""Any source and any index, with other writers, lost responses and kills: what holds in every run of a sync."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_upstash_vector import bulk
+from airflow_provider_upstash_vector.client import Endpoint, FetchedVector, VectorClient
+from airflow_provider_upstash_vector.dev_server import DevServer, Fault
+from airflow_provider_upstash_vector.dev_server.models import Record
+from airflow_provider_upstash_vector.dev_server.vector_index import VectorIndex
+from tests.support.bulk_runs import PATIENT
+from tests.support.observed_server import observed
+
+IDS = ["a0", "a1", "a2", "a3", "a4", "b0", "b1"]
+KEPT = "reviewed"
+
+metadata = st.dictionaries(
+    st.sampled_from(["t", "u", KEPT]),
+    st.sampled_from([None, 0, 1, 1.0, True, "x", {"y": 1}, {"y": 2, "z": 1}, [1, {"y": None}]]),
+)
+# the vector of a text is always the same one: only the text is compared
+texts = st.sampled_from(
+    [{"vector": [1, 0.1]}, {"vector": [2, 1]}, *({"vector": [3, len(t)], "data": t} for t in ("", "x"))]
+)
+contents = st.tuples(texts, st.fixed_dictionaries({}, optional={"metadata": metadata})).map(
+    lambda parts: parts[0] | parts[1]
+)
+tables = st.dictionaries(st.sampled_from(IDS), contents, max_size=6)
+
+
+@dataclass
+class Interference:
+    """What happens after a number of commands: the run is cancelled, another writer patches ``KEPT`` of an id."""
+
+    protected: set[str]
+    cancel_at: int | None = None
+    patch_at: int | None = None
+    patched: str = ""
+    commands: int = 0
+    absent: bool = False
+    did_patch: bool = False
+
+    def __post_init__(self) -> None:
+        self.cancel_token = bulk.CancelToken()
+
+    def __call__(self, index: VectorIndex) -> None:
+        self.commands += 1
+        if self.patch_at == self.commands:
+            change = Record(id=self.patched, metadata=json.dumps({KEPT: "foreign"}))
+            self.did_patch = index.update("films", change, "PATCH") > 0
+        if self.cancel_at == self.commands:
+            self.cancel_token.cancel()
+        ids = [*self.protected]
+        self.absent = self.absent or None in index.store.fetch("films", ids)
+
+
+def everything(endpoint: Endpoint, namespace: str) -> dict[str, FetchedVector]:
+    include = {"include_vectors": True, "include_metadata": True, "include_data": True}
+    with VectorClient(endpoint) as client:
+        return {vector.id: vector for vector in client.range(namespace, **include)}
+
+
+def of_rows(table: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"id": id, **content} for id, content in table.items()]
+
+
+def compared(metadata: Any) -> str:
+    rest = {name: value for name, value in (metadata or {}).items() if name not in {"_fp", KEPT}}
+    return json.dumps(rest, sort_keys=True).replace("1.0", "1")
+
+
+def draw_options(data: st.DataObject) -> dict[str, Any]:
+    choices: dict[str, list[Any]] = {
+        "delete_missing": [True, False],
+        "max_delete": [0, 2, "50%", "100%"],
+        "page_size": [1, 3, 1_000],
+        "max_rows_per_request": [1, 2, 1_000],
+        "verify": [None, "data"],
+    }
+    drawn = {name: data.draw(st.sampled_from(values), name) for name, values in choices.items()}
+    return {"namespace": "films", "keep_metadata": [KEPT], "policy": PATIENT, "progress": "none", **drawn}
+
+
+def check(
+    data: st.DataObject, server: DevServer, endpoint: Endpoint, before: dict[str, Any], foreign: dict[str, Any]
+) -> None:
+    """Sync once, let others write, then sync another source, which is interfered with, until it finishes."""
+    server.clear()
+    prefix = data.draw(st.sampled_from([None, "a"]), "prefix")
+    scope = {"scope": "all"} if prefix is None else {"prefix": prefix}
+    inside = [id for id in IDS if id.startswith(prefix or "")]
+    source = {id: content for id, content in data.draw(tables, "source").items() if id in inside}
+    options = {**scope, **draw_options(data)}
+    read_once = data.draw(st.booleans(), "read_once")
+
+    def sync(**more: Any) -> bulk.SyncReport:
+        rows: Any = of_rows(source)
+        return bulk.sync(iter(rows) if read_once else rows, endpoint, **{**options, **more})
+
+    if before:
+        rows = of_rows(before)
+        bulk.sync(rows, endpoint, namespace="films", scope="all", policy=PATIENT, progress="none")
+    with VectorClient(endpoint) as client:
+        client.upsert([{"id": "other", "vector": [1, 1]}], "series")
+        client.upsert([{"id": id, **content} for id, content in foreign.items()], "films")
+    old = everything(endpoint, "films")
+    extra = {id for id in inside if id in old and id not in source}
+    in_scope = [id for id in old if id in inside]
+    allowed = {0: 0, 2: 2, "50%": len(in_scope) // 2, "100%": len(in_scope)}[options["max_delete"]]
+    refused = not source or (options["delete_missing"] and len(extra) > allowed)
+
+    kills = data.draw(st.sampled_from([None, 1, 2, 3, 4, 6]), "cancel_at")
+    patch_at = data.draw(st.sampled_from([None, 1, 2, 3, 4]), "patch_at")
+    patched = data.draw(st.sampled_from(inside), "patched")
+    server.faults.add(Fault(kind="cut", applied=True, times=data.draw(st.integers(1, 8), "cuts"), probability=0.5))
+    interference = Interference({*old} & {*source}, kills, patch_at, patched)
+    with observed(server, interference):
+        with suppress(bulk.SyncFailed):
+            sync(cancel_token=interference.cancel_token)
+        if refused:
+            with pytest.raises(bulk.SyncFailed) as raised:
+                sync()
+            assert raised.value.reason == ("max_delete" if source else "empty_source")
+        else:
+            sync()
+    assert not interference.absent
+    now = everything(endpoint, "films")
+    touched = {patched} if interference.did_patch else set()
+    if refused:
+        assert {id: now.get(id) for id in IDS if id not in touched} == {
+            id: old.get(id) for id in IDS if id not in touched
+        }
+        return
+    gone = extra if options["delete_missing"] else set()
+    assert now.keys() == ({*old} - gone) | source.keys()
+    for id in now.keys() - source.keys() - touched:
+        assert now[id] == old[id]
+    for id, content in source.items():
+        assert now[id].vector == pytest.approx(content["vector"])
+        assert now[id].data == content.get("data")
+        assert compared(now[id].metadata) == compared(content.get("metadata"))
+        check_kept(content, old.get(id), now[id], patched=id in touched)
+    assert "other" in everything(endpoint, "series")
+    again = sync()
+    assert (again.unchanged, again.operations["written"], again.deleted) == (len(source), 0, 0)
+
+
+def check_kept(content: dict[str, Any], old: FetchedVector | None, now: FetchedVector, *, patched: bool) -> None:
+    """What another writer patched meanwhile may only be lost if the whole vector or all metadata were written."""
+    was = {} if old is None else (old.metadata or {})
+    overwritten = old is None or not same_content(old, content) or has_null(content)
+    expected = [] if patched and not overwritten else [was.get(KEPT)] if KEPT in was or not overwritten else []
+    if overwritten and KEPT not in was:
+        expected.append((content.get("metadata") or {}).get(KEPT))
+    if patched:
+        expected.append("foreign")
+    assert repr((now.metadata or {}).get(KEPT)) in set(map(repr, expected))
+
+
+def same_content(old: FetchedVector, content: dict[str, Any]) -> bool:
+    return old.data == content.get("data") and old.vector == pytest.approx(content["vector"])
+
+
+def has_null(content: dict[str, Any]) -> bool:
+    return "null" in json.dumps(content.get("metadata"))
+
+
+# to shrink an example takes minutes
+PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
+MODEL = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], phases=PHASES)
+
+
+@given(data=st.data(), before=tables, foreign=tables)
+@settings(MODEL, max_examples=10)
+def test_any_sync(
+    server: DevServer, endpoint: Endpoint, data: st.DataObject, before: dict[str, Any], foreign: dict[str, Any]
+) -> None:
+    check(data, server, endpoint, before, foreign)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1_800)
+@given(data=st.data(), before=tables, foreign=tables)
+@settings(MODEL, max_examples=1_000)
+def test_many_syncs(
+    server: DevServer, endpoint: Endpoint, data: st.DataObject, before: dict[str, Any], foreign: dict[str, Any]
+) -> None:
+    check(data, server, endpoint, before, foreign)
