@@ -19,7 +19,7 @@ from airflow_provider_upstash_vector.bulk.syncing.decision import Action
 from airflow_provider_upstash_vector.bulk.syncing.guards import refusal, scope_of
 from airflow_provider_upstash_vector.bulk.syncing.join import Join
 from airflow_provider_upstash_vector.bulk.syncing.options import SyncOptions
-from airflow_provider_upstash_vector.bulk.syncing.phases import PhaseEnvironment, Phases
+from airflow_provider_upstash_vector.bulk.syncing.phases import PhaseEnvironment, Phases, explanation_of
 from airflow_provider_upstash_vector.bulk.syncing.plan import Plan, digest_of
 from airflow_provider_upstash_vector.bulk.syncing.plan_file import PlanFile
 from airflow_provider_upstash_vector.bulk.syncing.report import SyncReport
@@ -75,7 +75,7 @@ class SyncJob:
             try:
                 return await self._run(source, join, Path(folder) / "updates.jsonl")
             except BulkJobFailed as error:
-                self._fail(error.reason, error.explanation, cause=error, retryable=error.retryable)
+                self._fail(error.reason, explanation_of(error), cause=error, retryable=error.retryable)
             except Stopped as stopped:
                 reason = stopped.stop_reason
                 self._fail(reason.reason, reason.explanation, retryable=reason.retryable)

@@ -28,8 +28,10 @@ from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile
 from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client import Credentials, Endpoint, IndexInfo, RetryPolicy
+from airflow_provider_upstash_vector.plurals import plural
 
 _OF_EVERY_PHASE = ("namespace", "max_concurrency", "max_rows_per_second", "daily_budget", "on_budget")
+_WHERE = "the log has the first reasons, and failures_path all"
 _OF_UPSERTS = ("max_rows_per_request", "request_timeout_seconds")
 
 
@@ -141,6 +143,23 @@ class Phases:
     def _shared(self) -> dict[str, Any]:
         shared = {name: getattr(self._options, name) for name in _OF_EVERY_PHASE}
         return {**shared, "check_index": False, "time_limit_seconds": self._seconds_left()}
+
+
+def explanation_of(error: BulkJobFailed) -> str:
+    """Return why a phase failed; of failures also what they prevent."""
+    report = error.report
+    if error.reason != "failures":
+        return error.explanation
+    if report.dry_run:
+        happened = (
+            f"{plural(report.rejected, 'row')} of the source {'is' if report.rejected == 1 else 'are'} invalid"
+        )
+        return f"{happened}, so nothing is written; {_WHERE}"
+    if report.missing:
+        vectors = plural(report.missing, "vector")
+        return f"{vectors} disappeared from the index while the sync ran, so nothing is deleted; run it again"
+    vectors = plural(report.failed + report.rejected, "vector")
+    return f"{vectors} could not be {report.outcome}, so nothing is deleted; {_WHERE}"
 
 
 def _rows(rows: Iterable[object]) -> IterableRows:

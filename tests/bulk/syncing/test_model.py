@@ -27,12 +27,11 @@ metadata = st.dictionaries(
     st.sampled_from([None, 0, 1, 1.0, True, "x", {"y": 1}, {"y": 2, "z": 1}, [1, {"y": None}]]),
 )
 # the vector of a text is always the same one: only the text is compared
-texts = st.sampled_from(
+texts: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
     [{"vector": [1, 0.1]}, {"vector": [2, 1]}, *({"vector": [3, len(t)], "data": t} for t in ("", "x"))]
 )
-contents = st.tuples(texts, st.fixed_dictionaries({}, optional={"metadata": metadata})).map(
-    lambda parts: parts[0] | parts[1]
-)
+of_metadata: st.SearchStrategy[dict[str, Any]] = st.just({}) | st.builds(dict, metadata=metadata)
+contents = st.builds(lambda text, metadata: {**text, **metadata}, texts, of_metadata)
 tables = st.dictionaries(st.sampled_from(IDS), contents, max_size=6)
 
 
@@ -63,7 +62,7 @@ class Interference:
 
 
 def everything(endpoint: Endpoint, namespace: str) -> dict[str, FetchedVector]:
-    include = {"include_vectors": True, "include_metadata": True, "include_data": True}
+    include: dict[str, Any] = {"include_vectors": True, "include_metadata": True, "include_data": True}
     with VectorClient(endpoint) as client:
         return {vector.id: vector for vector in client.range(namespace, **include)}
 
@@ -179,7 +178,7 @@ MODEL = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], ph
 
 
 @given(data=st.data(), before=tables, foreign=tables)
-@settings(MODEL, max_examples=10)
+@settings(MODEL, max_examples=5)
 def test_any_sync(
     server: DevServer, endpoint: Endpoint, data: st.DataObject, before: dict[str, Any], foreign: dict[str, Any]
 ) -> None:
