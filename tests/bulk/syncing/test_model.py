@@ -155,8 +155,10 @@ def check(
 def check_kept(content: dict[str, Any], old: FetchedVector | None, now: FetchedVector, *, patched: bool) -> None:
     """What another writer patched meanwhile may only be lost if the whole vector or all metadata were written."""
     was = {} if old is None else (old.metadata or {})
-    overwritten = old is None or not same_content(old, content) or has_null(content)
-    expected = [] if patched and not overwritten else [was.get(KEPT)] if KEPT in was or not overwritten else []
+    upserted = old is None or not same_content(old, content)
+    # to set null takes an overwrite, unless it is in an array
+    overwritten = upserted or has_null(content)
+    expected = [] if patched and not overwritten else [was.get(KEPT)] if KEPT in was or not upserted else []
     if overwritten and KEPT not in was:
         expected.append((content.get("metadata") or {}).get(KEPT))
     if patched:
