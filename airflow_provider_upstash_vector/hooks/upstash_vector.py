@@ -31,7 +31,13 @@ from airflow_provider_upstash_vector.hooks.object_storage import object_paths
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-    from airflow_provider_upstash_vector.bulk import BulkReport, CancelToken, CheckpointStore, FileCheckpoint
+    from airflow_provider_upstash_vector.bulk import (
+        BulkReport,
+        CancelToken,
+        CheckpointStore,
+        FileCheckpoint,
+        SyncReport,
+    )
     from airflow_provider_upstash_vector.bulk.api import BulkUpdateArguments, BulkUpsertArguments
     from airflow_provider_upstash_vector.bulk.starting import PathLike
 
@@ -214,7 +220,8 @@ class UpstashVectorHook(BaseHook):
         Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.update`. Paths may be URIs of
         any object store that Airflow supports. Rows without a namespace go to ``namespace``, or the connection's.
         """
-        return self._run_bulk("update", rows, namespace, {"missing_path": missing_path, **arguments})
+        report: BulkReport = self._run_bulk("update", rows, namespace, {"missing_path": missing_path, **arguments})
+        return report
 
     @completed_on_use
     def bulk_upsert(
@@ -225,21 +232,29 @@ class UpstashVectorHook(BaseHook):
         Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.upsert`. Paths may be URIs of
         any object store that Airflow supports. Rows without a namespace go to ``namespace``, or the connection's.
         """
-        return self._run_bulk("upsert", rows, namespace, arguments)
+        report: BulkReport = self._run_bulk("upsert", rows, namespace, arguments)
+        return report
 
-    def _run_bulk(
-        self, operation: str, rows: object, namespace: str | None, arguments: Mapping[str, Any]
-    ) -> BulkReport:
+    @completed_on_use
+    def sync(self, rows: object, *, namespace: str | None = None, **arguments: Any) -> SyncReport:
+        """Make the vectors of a namespace, or of a prefix in it, those of the rows; return the report.
+
+        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.sync`. Paths may be URIs of
+        any object store that Airflow supports. The namespace is ``namespace``, or the connection's.
+        """
+        report: SyncReport = self._run_bulk("sync", rows, namespace, arguments)
+        return report
+
+    def _run_bulk(self, operation: str, rows: object, namespace: str | None, arguments: Mapping[str, Any]) -> Any:
         from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - most tasks do not need it
 
         settings = self.settings  # whose errors name the connection
         defaults = {"policy": settings.policy, "find_paths": object_paths, "log": self.log}
         given = {name: value for name, value in arguments.items() if value is not None or name not in defaults}
         with naming_connection(self.upstash_vector_conn_id):
-            report: BulkReport = getattr(bulk, operation)(
+            return getattr(bulk, operation)(
                 rows, self.credentials, namespace=self.resolve_namespace(namespace), **{**defaults, **given}
             )
-        return report
 
     @staticmethod
     def open_checkpoint(path: PathLike, owner: str) -> FileCheckpoint:

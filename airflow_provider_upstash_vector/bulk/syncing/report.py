@@ -42,14 +42,15 @@ class SyncReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
-        return {**asdict(self), "seconds": round(self.seconds, 3)}
+        of_plan = {"markdown": self.to_markdown()} if self.mode == "plan" else {}
+        return {**asdict(self), "seconds": round(self.seconds, 3), **of_plan}
 
     def to_markdown(self) -> str:
         """Return what is done, or in a plan would be done, as a table."""
         place = f"namespace {self.namespace!r}" if self.namespace else "the default namespace"
         verb = "Plan for" if self.mode == "plan" else "Sync of"
         title = f"{verb} {place}: {plural(self.rows, 'row')}, {plural(self.scope, 'vector')} in the scope"
-        return to_markdown(title, self.to_dict(), self.samples)
+        return to_markdown(title, asdict(self), self.samples)
 
     def __str__(self) -> str:
         verb = "would be deleted" if self.mode == "plan" else "deleted"

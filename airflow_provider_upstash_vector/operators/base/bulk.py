@@ -151,7 +151,7 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
                 if isinstance(failure, BulkJobFailed):
                     self.push_manifest(context, failure.report)
                     self._emit(context, hook, failure.report)
-                raised_by_rows = _airflow_error_from_rows(error)
+                raised_by_rows = airflow_error_from_rows(error)
                 if raised_by_rows is not None:
                     raise raised_by_rows from raised_by_rows.__cause__
                 raise
@@ -247,7 +247,7 @@ def _task_instance(context: Context) -> str:
     return f"{ti.dag_id} {ti.run_id} {ti.task_id} {ti.map_index}"
 
 
-def _airflow_error_from_rows(error: BaseException) -> AirflowException | None:
+def airflow_error_from_rows(error: BaseException | None) -> AirflowException | None:
     """Return the skip or fail exception of Airflow that ended the run when the rows' own code raised it."""
     cause = error.__cause__ if isinstance(error, BulkJobFailed) else None
     return cause if isinstance(cause, AirflowSkipException | AirflowFailException) else None
