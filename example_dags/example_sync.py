@@ -5,17 +5,13 @@ Without Airflow 3.1, which has the ``ApprovalOperator``, the plan is applied if 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from importlib import import_module
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_upstash_vector.operators.upstash_vector import SyncVectorsOperator
-
-try:
-    from airflow.providers.standard.operators.hitl import ApprovalOperator
-except ImportError:  # before Airflow 3.1
-    ApprovalOperator = None
 
 SYNC: dict[str, Any] = {
     "rows": "{{ params.rows }}",
@@ -31,7 +27,7 @@ SYNC: dict[str, Any] = {
 with DAG(
     "example_sync",
     schedule="0 3 * * *",
-    start_date=datetime(2026, 1, 1),
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     catchup=False,
     max_active_runs=1,
     params={
@@ -43,13 +39,14 @@ with DAG(
 ) as dag:
     plan = SyncVectorsOperator(task_id="plan", mode="plan", **SYNC)
     apply = SyncVectorsOperator(task_id="apply", mode="apply", **SYNC, retries=3, retry_delay=timedelta(minutes=5))
-    if ApprovalOperator is None:
+    try:
+        hitl: Any = import_module("airflow.providers.standard.operators.hitl")
+    except ImportError:  # before Airflow 3.1
         plan >> apply
     else:
-        approve = ApprovalOperator(
+        approve = hitl.ApprovalOperator(
             task_id="approve",
             subject="Sync movies?",
             body="{{ ti.xcom_pull(task_ids='plan')['markdown'] }}",
-            execution_timeout=timedelta(hours=12),
         )
         plan >> approve >> apply

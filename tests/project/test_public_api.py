@@ -101,6 +101,7 @@ PUBLIC = {
     "operators.upstash_vector": [
         "BulkUpdateVectorsOperator",
         "BulkUpsertVectorsOperator",
+        "SyncVectorsOperator",
         "UpdateVectorOperator",
     ],
     "retry_policies.upstash_vector": ["UpstashVectorRetryPolicy"],
