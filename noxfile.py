@@ -33,7 +33,7 @@ EXAMPLES = "tests/system/test_dags.py"
 
 # name, the file with its pins, and its tests; the one that takes longest comes first
 ENVIRONMENTS = (
-    ("lowest", "requirements/lowest.txt", (*TESTS, "tests/bulk", EXAMPLES)),
+    ("lowest", "requirements/lowest.txt", (*TESTS, "tests/bulk", "tests/command_line", EXAMPLES)),
     ("2.11.2", "requirements/airflow-2.11.2.txt", (*TESTS, EXAMPLES)),
     ("3.0.6", "requirements/airflow-3.0.6.txt", TESTS),
     ("3.1.8", "requirements/airflow-3.1.8.txt", TESTS),
@@ -47,6 +47,7 @@ INTEROP = (
     ("langchain", "requirements/interop-langchain.txt"),
     ("llama_index", "requirements/interop-llama-index.txt"),
     ("mastra", "requirements-dev.txt"),
+    ("minilm", "requirements/interop-minilm.txt"),  # a model, with its weights
 )
 
 
@@ -70,6 +71,7 @@ def tests(session: nox.Session, pins: str, paths: tuple[str, ...]) -> None:
 )
 def interop(session: nox.Session, pins: str, path: str) -> None:
     """Run the recipes for what a tool wrote, with that tool."""
+    session.env["OPENBLAS_NUM_THREADS"] = "1"  # its threads spin while they wait for a busy processor
     run_tests(session, pins, (path,))
 
 

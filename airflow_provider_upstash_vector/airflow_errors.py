@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_provider_upstash_vector.bulk.errors import RunFailed, Superseded
+from airflow_provider_upstash_vector.bulk.errors import RunFailed, Superseded, TooManyMatches
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
@@ -30,7 +31,8 @@ def is_permanent(error: UpstashVectorError) -> bool:
     """
     if isinstance(error, QuotaExceeded | TokenRejected):
         return False
-    permanent = (InvalidEndpoint, InvalidRequest, InvalidRows, RunFailed, Superseded, ApiError)
+    of_a_run = (InvalidRows, RunFailed, Superseded, TooManyMatches)
+    permanent = (InvalidEndpoint, InvalidRequest, ApiError, *of_a_run)
     return isinstance(error, permanent) and not error.retryable
 
 
@@ -63,3 +65,13 @@ def _text(id: object) -> str:
 def log_error(message: object) -> None:
     """Log why a task fails in a line of its own: the UI of Airflow 3 truncates tracebacks."""
     _log.error("%s", message)
+
+
+def fail_or_skip(mode: Literal["ignore", "fail", "skip"], message: str) -> None:
+    """Fail or skip the task; with ``"ignore"``, log the message."""
+    if mode == "fail":
+        log_error(message)
+        raise AirflowFailException(message)
+    if mode == "skip":
+        raise AirflowSkipException(message)
+    _log.warning("%s", message)

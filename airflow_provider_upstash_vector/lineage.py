@@ -1,4 +1,4 @@
-"""Lineage of what a task has written: hook lineage, asset events and OpenLineage.
+"""Lineage of what a task has read and written: hook lineage, asset events and OpenLineage.
 
 It needs no request to the service and no database.
 """
@@ -6,7 +6,7 @@ It needs no request to the service and no database.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,36 +26,54 @@ _MAX_URI_CHARACTERS = 1_500  # Airflow's limit
 class WriteResult:
     """The rows that a task has written to an index, by namespace; ``run`` are the counts of a bulk run.
 
-    ``outcome`` is what was done to them: ``"updated"`` or ``"upserted"``.
+    ``outcome`` is what was done to them, such as ``"updated"``. A namespace that was changed as a whole, e.g.
+    deleted, has ``None`` rows.
     """
 
     host: str
     outcome: str
-    rows: Mapping[str, int]
+    rows: Mapping[str, int | None]
     run: Mapping[str, int] = field(default_factory=dict)
 
-    def by_uri(self) -> dict[str, tuple[str, int]]:
-        """Return namespace and written rows by asset URI, without URIs that are too long for an asset."""
-        by_uri = {asset_uri(self.host, namespace): (namespace, rows) for namespace, rows in self.rows.items()}
-        return {uri: written for uri, written in by_uri.items() if written[1] and len(uri) <= _MAX_URI_CHARACTERS}
+    def by_uri(self) -> dict[str, str]:
+        """Return the written namespaces by asset URI, without URIs that are too long for an asset."""
+        return _by_uri(self.host, [namespace for namespace, rows in self.rows.items() if rows != 0])
 
     def extras(self) -> dict[str, dict[str, Any]]:
         """Return the ``extra`` of each namespace's event, by asset URI."""
         run = {"run": dict(self.run)} if self.run else {}
-        return {uri: {self.outcome: rows, **run} for uri, (_, rows) in self.by_uri().items()}
+        return {uri: {self.outcome: self.rows[name], **run} for uri, name in self.by_uri().items()}
 
 
-def add_to_hook_lineage(hook: Any, result: WriteResult) -> None:
-    """Report the assets that were written to the hook lineage collector."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadResult:
+    """The namespaces of an index that a task has read."""
+
+    host: str
+    namespaces: Sequence[str]
+
+    def by_uri(self) -> dict[str, str]:
+        """Return the namespaces by asset URI, without URIs that are too long for an asset."""
+        return _by_uri(self.host, self.namespaces)
+
+
+def _by_uri(host: str, namespaces: Sequence[str]) -> dict[str, str]:
+    by_uri = {asset_uri(host, namespace): namespace for namespace in namespaces}
+    return {uri: namespace for uri, namespace in by_uri.items() if len(uri) <= _MAX_URI_CHARACTERS}
+
+
+def add_to_hook_lineage(hook: Any, result: WriteResult | ReadResult) -> None:
+    """Report the assets that were written, or read, to the hook lineage collector."""
     try:
         from airflow.providers.common.compat.lineage.hook import (  # noqa: PLC0415 - imported when needed
             get_hook_lineage_collector,
         )
 
         collector = get_hook_lineage_collector()  # type: ignore[no-untyped-call]  # is Airflow's
-        for namespace, _ in result.by_uri().values():
-            arguments = {"host": result.host, "namespace": namespace}
-            collector.add_output_asset(context=hook, scheme=SCHEME, asset_kwargs=arguments)
+        is_input = isinstance(result, ReadResult)
+        add = collector.add_input_asset if is_input else collector.add_output_asset
+        for namespace in result.by_uri().values():
+            add(context=hook, scheme=SCHEME, asset_kwargs={"host": result.host, "namespace": namespace})
     except Exception as error:  # noqa: BLE001 - lineage must not fail a task
         _log.warning("Lineage could not be emitted: %s: %s", type(error).__name__, error)
 
@@ -91,20 +109,25 @@ def _uri(outlet: Any) -> str:
     return str(getattr(outlet, "uri", None) or getattr(outlet, "name", ""))
 
 
-def openlineage(result: WriteResult) -> OperatorLineage[Any, Any] | None:
-    """Return the datasets that were written, with their row counts; ``None`` if there are none."""
-    written = result.by_uri()
-    if not written:
+def openlineage(written: WriteResult | None, read: ReadResult | None = None) -> OperatorLineage[Any, Any] | None:
+    """Return the datasets that were written, with their row counts, or read; ``None`` if there are none."""
+    counts = {uri: written.rows[namespace] for uri, namespace in written.by_uri().items()} if written else {}
+    read_uris = read.by_uri() if read else {}
+    if not counts and not read_uris:
         return None
     from airflow.providers.common.compat.openlineage.facet import (  # noqa: PLC0415 - only OpenLineage calls this
+        InputDataset,
         OutputDataset,
         OutputStatisticsOutputDatasetFacet,
     )
     from airflow.providers.openlineage.extractors import OperatorLineage  # noqa: PLC0415 - as above
 
+    inputs = [InputDataset(*openlineage_names(uri)) for uri in read_uris]
     outputs = []
-    for uri, (_, rows) in written.items():
+    for uri, rows in counts.items():
+        statistics: Any = {}
+        if rows is not None:
+            statistics["outputStatistics"] = OutputStatisticsOutputDatasetFacet(rowCount=rows)
         namespace, name = openlineage_names(uri)
-        statistics: Any = {"outputStatistics": OutputStatisticsOutputDatasetFacet(rowCount=rows)}
         outputs.append(OutputDataset(namespace=namespace, name=name, outputFacets=statistics))
-    return OperatorLineage(outputs=outputs)
+    return OperatorLineage(inputs=inputs, outputs=outputs)

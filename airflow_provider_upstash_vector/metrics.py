@@ -30,11 +30,11 @@ def emit_bulk_metrics(report: BulkReport) -> None:
         throttled_seconds=this_attempt.throttled_seconds,
     )
     outcomes |= {report.outcome: this_attempt.done, "not_attempted": report.not_attempted}
-    emit_metrics(report.operation, outcomes, request_stats)
+    emit_metrics(f"{report.operation}s", outcomes, request_stats)
 
 
-def emit_metrics(operation: str, outcomes: Mapping[str, int], request_stats: RequestStats) -> None:
-    """Emit the rows of an operation by outcome, and its requests."""
+def emit_metrics(operations: str, outcomes: Mapping[str, int], request_stats: RequestStats) -> None:
+    """Emit the rows of an operation, named in the plural, by outcome, and its requests."""
     try:
         if not any(conf.getboolean("metrics", switch, fallback=False) for switch in _SWITCHES):
             return
@@ -42,7 +42,7 @@ def emit_metrics(operation: str, outcomes: Mapping[str, int], request_stats: Req
 
         for outcome, rows in outcomes.items():
             if rows:
-                Stats.incr(f"{_PREFIX}.{operation}s.{outcome}", rows)
+                Stats.incr(f"{_PREFIX}.{operations}.{outcome}", rows)
         if request_stats.requests:
             Stats.incr(f"{_PREFIX}.requests", request_stats.requests)
             mean = timedelta(seconds=request_stats.request_seconds / request_stats.requests)

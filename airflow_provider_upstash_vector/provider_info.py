@@ -60,7 +60,7 @@ ASSET_URIS: list[dict[str, Any]] = [
 PROVIDER_INFO: dict[str, Any] = {
     "package-name": "airflow-provider-upstash-vector",
     "name": "Upstash Vector",
-    "description": "Update and upsert the vectors, data and metadata of an Upstash Vector index.",
+    "description": "Upsert, update, delete, query and fetch the vectors of an Upstash Vector index.",
     "integrations": [
         {
             "integration-name": "Upstash Vector",
@@ -88,6 +88,10 @@ PROVIDER_INFO: dict[str, Any] = {
         {
             "name": "upstash_vector_bulk_upsert",
             "class-name": f"{_PACKAGE}.decorators.upstash_vector.upstash_vector_bulk_upsert_task",
+        },
+        {
+            "name": "upstash_vector_bulk_delete",
+            "class-name": f"{_PACKAGE}.decorators.upstash_vector.upstash_vector_bulk_delete_task",
         },
     ],
     "asset-uris": ASSET_URIS,

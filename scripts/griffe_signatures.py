@@ -15,6 +15,9 @@ from typing import Any
 import griffe
 
 from airflow_provider_upstash_vector.bulk.api import RunArguments
+from airflow_provider_upstash_vector.bulk.exports.options import ExportOptions
+from airflow_provider_upstash_vector.bulk.operations.copy import CopyOptions
+from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import BulkOptions, VectorRowOptions, option_help
@@ -25,11 +28,16 @@ _REST = griffe.ParameterKind("variadic keyword")
 _DEFAULTS_OF = {
     "decorators.signatures.BulkUpdateTask.__call__": "operators.bulk.BulkUpdateVectorsOperator",
     "decorators.signatures.BulkUpsertTask.__call__": "operators.bulk.BulkUpsertVectorsOperator",
+    "decorators.signatures.BulkDeleteTask.__call__": "operators.bulk.BulkDeleteVectorsOperator",
     "decorators.signatures.UpdateTask.__call__": "operators.update.UpdateVectorOperator",
 }
-_OPTIONS = {kind.__name__: kind for kind in (BulkOptions, VectorRowOptions, UpdateOptions, UpsertOptions)}
-_OPERATIONS = {"Update": UpdateOptions, "Upsert": UpsertOptions}
-_OPTIONS_LINE = re.compile(r"^:param \w+: those of .*?\b(Bulk)?(Update|Upsert)Arguments`\.$", re.MULTILINE)
+# arguments of a base that a class sets itself
+SET_BY_CLASS = {"CopyVectorsOperator": {"upstash_vector_conn_id"}}
+_OPERATIONS = {"Copy": CopyOptions, "Update": UpdateOptions, "Upsert": UpsertOptions, "Delete": DeleteOptions}
+_OPTIONS = {kind.__name__: kind for kind in (BulkOptions, ExportOptions, VectorRowOptions, *_OPERATIONS.values())}
+_OPTIONS_LINE = re.compile(
+    r"^:param \w+: those of .*?\b(Bulk)?(Copy|Update|Upsert|Delete)Arguments`\.$", re.MULTILINE
+)
 _SELF = griffe.Parameter("self", kind=griffe.ParameterKind("positional or keyword"))
 
 
@@ -180,7 +188,7 @@ def _add_arguments_of_bases(cls: griffe.Class) -> None:
         if not parameters or parameters[-1].kind is not _REST:
             break
         inherited = base.members.get("__init__")
-        names = {parameter.name for parameter in parameters}
+        names = {parameter.name for parameter in parameters} | SET_BY_CLASS.get(cls.name, set())
         if isinstance(inherited, griffe.Function):
             parameters[-1:-1] = [
                 parameter

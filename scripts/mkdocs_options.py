@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_upstash_vector.bulk.operations.copy import CopyOptions
+from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import BulkOptions, option_help
 
 PLACEHOLDER = "| <!-- options of {} --> | | |"
-_OPERATIONS = (UpdateOptions, UpsertOptions)
+_OPERATIONS = (UpdateOptions, UpsertOptions, DeleteOptions, CopyOptions)
 
 
 def option_rows(options: type[BulkOptions]) -> str:
@@ -26,7 +28,7 @@ def option_rows(options: type[BulkOptions]) -> str:
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Return the page with the options of an operation in place of its placeholder."""
     for options in _OPERATIONS:
-        placeholder = PLACEHOLDER.format(options.operation_type.name)
+        placeholder = PLACEHOLDER.format(options.run_name())
         if placeholder in markdown:
             markdown = markdown.replace(placeholder, option_rows(options))
     return markdown

@@ -14,17 +14,16 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast, get_type_hints
 
 from airflow_provider_upstash_vector.bulk.errors import RunFailed
+from airflow_provider_upstash_vector.bulk.exports.api import export_async
+from airflow_provider_upstash_vector.bulk.operations.copy import CopyArguments
 from airflow_provider_upstash_vector.bulk.operations.delete import DeleteArguments, DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateArguments, UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertArguments, UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import BulkOptions, option_help, option_types
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sources import FindPaths, local_paths
-from airflow_provider_upstash_vector.bulk.starting import PathLike, one_path, open_store, run_async
-from airflow_provider_upstash_vector.bulk.syncing.job import SyncJob
-from airflow_provider_upstash_vector.bulk.syncing.options import SyncArguments, SyncOptions
-from airflow_provider_upstash_vector.bulk.syncing.phases import Budget, PhaseEnvironment
-from airflow_provider_upstash_vector.bulk.syncing.report import SyncReport
+from airflow_provider_upstash_vector.bulk.starting import PathLike, open_store, run_async
+from airflow_provider_upstash_vector.bulk.syncing.options import SyncArguments
 from airflow_provider_upstash_vector.bulk.tracking.budget import BudgetStore
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import clear_checkpoint
@@ -44,8 +43,20 @@ T = TypeVar("T")
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 
-class RunArguments(TypedDict, total=False):
-    """The keyword arguments of every run, with the defaults of :func:`run_async`.
+class SharedRunArguments(TypedDict, total=False):
+    """The keyword arguments of every run, with or without a checkpoint."""
+
+    policy: RetryPolicy | None
+    failures_path: PathLike | None
+    budget_store: BudgetStore | None
+    cancel_token: CancelToken | None
+    progress: ProgressKind
+    find_paths: FindPaths
+    log: Log
+
+
+class RunArguments(SharedRunArguments, total=False):
+    """The keyword arguments of runs with a checkpoint, with the defaults of :func:`run_async`.
 
     :param policy: the retries and timeouts of one request. While no request at all gets a response, rows use up
         no attempts; after ``total_timeout_seconds`` of that, the run stops as ``service_unavailable``.
@@ -63,15 +74,8 @@ class RunArguments(TypedDict, total=False):
     :param log: the logger for the lines of progress.
     """
 
-    policy: RetryPolicy | None
-    failures_path: PathLike | None
     checkpoint: PathLike | CheckpointStore | None
-    budget_store: BudgetStore | None
     keep_checkpoint: bool
-    cancel_token: CancelToken | None
-    progress: ProgressKind
-    find_paths: FindPaths
-    log: Log
 
 
 class BulkUpdateArguments(UpdateArguments, RunArguments, total=False):
@@ -82,12 +86,18 @@ class BulkUpsertArguments(UpsertArguments, RunArguments, total=False):
     """The keyword arguments of :func:`upsert`."""
 
 
+class BulkCopyArguments(CopyArguments, RunArguments, total=False):
+    """The keyword arguments of :func:`copy`."""
+
+
 class BulkDeleteArguments(DeleteArguments, RunArguments, total=False):
     """The keyword arguments of :func:`delete`."""
 
 
-class NoRunArguments(TypedDict, total=False):
-    """The keyword arguments of a run that has none of :class:`RunArguments` but those that it declares."""
+class BulkSyncArguments(SyncArguments, SharedRunArguments, total=False):
+    """The keyword arguments of :func:`sync`."""
+
+    plan_path: PathLike | None
 
 
 def with_signature(
@@ -187,66 +197,13 @@ async def delete_async(
     The service reports how many vectors existed, but not which. After a lost response, those that were deleted
     count as missing. Order, errors and retries are those of :func:`update_async`.
 
-    :param rows: mappings with ``id`` and ``namespace``, whose other fields are ignored, in any form that
-        :func:`update_async` takes.
+    :param rows: mappings with ``id`` and ``namespace``, whose other fields are ignored, or ids, in any form that
+        :func:`update_async` takes; a list or tuple of text names files.
     :param endpoint: URL and token of the index, or the :class:`Credentials` that read a rotated token again.
     :param namespace: for rows that set none; ``""`` for the index's default one.
     :param arguments: those of :class:`BulkDeleteArguments`.
     """
     return await _run(DeleteOptions, rows, endpoint, {"namespace": namespace, **arguments})
-
-
-@with_signature(SyncOptions, NoRunArguments)
-async def sync_async(
-    rows: object,
-    endpoint: Endpoint | Credentials,
-    *,
-    namespace: str = "",
-    plan_path: PathLike | None = None,
-    failures_path: PathLike | None = None,
-    policy: RetryPolicy | None = None,
-    budget_store: BudgetStore | None = None,
-    cancel_token: CancelToken | None = None,
-    progress: ProgressKind = "auto",
-    find_paths: FindPaths = local_paths,
-    log: Log = log,
-    **arguments: Unpack[SyncArguments],
-) -> SyncReport:
-    """Make the vectors of a namespace, or of a prefix in it, those of the rows; return the report.
-
-    It runs on the running event loop. The rows are read to their end and joined with a scan of the scope, on disk.
-    Only what differs is written: new and changed vectors by upserts, then other metadata by updates, then, with
-    ``delete_missing``, what is in no row is deleted. Nothing is deleted if anything failed. A run that was killed
-    or failed needs no checkpoint: run it again, it finds in the index what is done.
-
-    Raises :class:`~.errors.SyncFailed`, with the report, if it stopped early; ``InvalidRows`` or ``ValueError``
-    before anything is sent; the errors of the client if the scope cannot be read.
-
-    :param rows: as for :func:`upsert_async`. What can be read only once, as an iterable, is spooled to disk.
-    :param endpoint: URL and token of the index, or the :class:`Credentials` that read a rotated token again.
-    :param namespace: the namespace; ``""`` for the index's default one. Rows that name another one are rejected.
-    :param plan_path: a JSON file in which ``mode="plan"`` leaves counts and digests of the ids; ``apply`` fails
-        before it writes if they are others by then.
-    :param failures_path: a JSON Lines file for rows that were rejected or failed.
-    :param policy: the retries and timeouts of one request.
-    :param budget_store: keeps the rows of the day for ``daily_budget``, which otherwise covers this run alone.
-    :param cancel_token: cancels the run from another thread.
-    :param progress: ``"log"``, ``"bar"``, ``"none"``, or ``"auto"`` for a bar on a terminal.
-    :param find_paths: turns a path, glob or URI into paths; by default those of this machine's disk.
-    :param log: the logger for the lines of progress.
-    :param arguments: those of :class:`SyncArguments`.
-    """
-    environment = PhaseEnvironment(
-        policy=policy or RetryPolicy(),
-        cancel_token=cancel_token or CancelToken(),
-        budget_store=budget_store or Budget(),
-        failures_path=None if failures_path is None else one_path(failures_path, find_paths),
-        progress=progress,
-        log=log,
-    )
-    options = SyncOptions(namespace=namespace, **arguments)
-    job = SyncJob(rows, endpoint, options, environment, plan_path=plan_path, find_paths=find_paths)
-    return await job.run()
 
 
 async def _run(
@@ -256,9 +213,13 @@ async def _run(
     arguments: dict[str, Any],
     missing_path: PathLike | None = None,
 ) -> BulkReport:
-    names = RunArguments.__annotations__.keys() & arguments.keys()
-    run_arguments = {name: arguments.pop(name) for name in names}
+    run_arguments = taken_run_arguments(arguments)
     return await run_async(options_type(**arguments), rows, endpoint, missing_path=missing_path, **run_arguments)
+
+
+def taken_run_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments that are those of :class:`RunArguments`, and leave the options."""
+    return {name: arguments.pop(name) for name in RunArguments.__annotations__.keys() & arguments.keys()}
 
 
 def forget(checkpoint: PathLike | CheckpointStore, find_paths: FindPaths = local_paths) -> None:
@@ -301,7 +262,9 @@ def _run_in_thread(job: Coroutine[Any, Any, T], cancel_token: CancelToken) -> T:
         raise
 
 
-def _blocking(start: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+def blocking(start: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """Return an async function as one that runs on an event loop of its own."""
+
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         cancel_token = kwargs["cancel_token"] = kwargs.get("cancel_token") or CancelToken()
         return _run_in_thread(start(*args, **kwargs), cast("CancelToken", cancel_token))
@@ -311,7 +274,7 @@ def _blocking(start: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
     return run
 
 
-delete = _blocking(delete_async)
-sync = _blocking(sync_async)
-update = _blocking(update_async)
-upsert = _blocking(upsert_async)
+delete = blocking(delete_async)
+export = blocking(export_async)
+update = blocking(update_async)
+upsert = blocking(upsert_async)

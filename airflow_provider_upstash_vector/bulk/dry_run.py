@@ -8,13 +8,14 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from airflow_provider_upstash_vector.bulk.operations.base import Operation
+from airflow_provider_upstash_vector.bulk.operations.base import Operation, TextFragment
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
 from airflow_provider_upstash_vector.bulk.sending.overwrite_check import OverwriteCheck
 from airflow_provider_upstash_vector.bulk.sending.prefetch import open_prefetcher
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sources import END, PENDING, AsyncSource, Source
+from airflow_provider_upstash_vector.bulk.sources.base import items_read, read_requests
 from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow, OutcomeRecorder
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
@@ -29,6 +30,7 @@ async def check_rows(
     recorder: OutcomeRecorder,
     *,
     overwrite_check: OverwriteCheck | None,
+    embeds: bool,
     cancel_token: CancelToken,
     time_limit_seconds: float | None,
 ) -> tuple[BulkReport, StopReason | None]:
@@ -36,7 +38,7 @@ async def check_rows(
     started = time.monotonic()
     woken = asyncio.Event()
     prefetcher = open_prefetcher(source, 0, woken.set)
-    rows = size = 0
+    rows = size = texts = 0
 
     def stop_reason_now() -> StopReason | None:
         return _stop_reason(cancel_token, time_limit_seconds, time.monotonic() - started)
@@ -58,6 +60,7 @@ async def check_rows(
                 recorder.count_unsent_rejection(NumberedRow(rows, value, file, place), error)
             else:
                 size += len(encoded.fragment)
+                texts += isinstance(encoded.fragment, TextFragment)
                 if overwrite_check is not None and not overwrite_check.done:
                     await _unless(stop_reason_now, overwrite_check.before([encoded]))
             rows += 1
@@ -69,10 +72,13 @@ async def check_rows(
         total=rows,
         all_read=stop_reason is None,
         dry_run=True,
+        embedded=texts if embeds else None,
         retries=0,
         bytes_sent=size,
+        reads=read_requests(source) + (0 if overwrite_check is None else overwrite_check.reads),
         seconds=time.monotonic() - started,
         throttled_seconds=0.0,
+        read=items_read(source),
     )
     return report, stop_reason
 

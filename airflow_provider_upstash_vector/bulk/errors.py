@@ -1,9 +1,10 @@
-"""The errors of a run: it stopped early, had too many failures, or is not the only one on its checkpoint."""
+"""The errors of a run: it stopped early, had too many failures, is not the only one, or would delete too much."""
 
 from __future__ import annotations
 
 from typing import Generic, Literal, TypeVar
 
+from airflow_provider_upstash_vector.bulk.exports.report import ExportReport
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.syncing.report import SyncReport
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
@@ -19,9 +20,12 @@ Reason = Literal[
     "cancelled",
     "time_limit",
     "source",
+    "embedding",
     "checkpoint",
     "superseded",
     "index_changed",
+    "not_empty",
+    "export_file",
     "failures_file",
     "missing_file",
     "plan_file",
@@ -65,6 +69,10 @@ class BulkJobFailed(RunFailed[BulkReport]):
     """A run over rows that stopped early or had too many failures."""
 
 
+class ExportFailed(RunFailed[ExportReport]):
+    """An export that stopped early; another one to the same path resumes."""
+
+
 class SyncFailed(RunFailed[SyncReport]):
     """A sync that stopped early; another one converges."""
 
@@ -81,3 +89,17 @@ class Superseded(UpstashVectorError):
     def __init__(self, message: str, retryable: bool = False) -> None:  # noqa: FBT001, FBT002 - so that it pickles
         super().__init__(message, retryable)
         self.retryable = retryable  # type: ignore[misc]  # a run whose checkpoint was deleted can start over
+
+
+class TooManyMatches(UpstashVectorError):
+    """``count`` vectors would be deleted, more than ``max_delete``; none was. Not retryable."""
+
+    def __init__(self, count: int, max_delete: int) -> None:
+        super().__init__(count, max_delete)
+        self.count = count
+        self.max_delete = max_delete
+
+    @property
+    def message(self) -> str:
+        """The counts."""
+        return f"{self.count:,} vectors would be deleted, more than max_delete={self.max_delete:,}; none was"

@@ -11,6 +11,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from airflow_provider_upstash_vector.bulk.dry_run import check_rows
+from airflow_provider_upstash_vector.bulk.embedding.calls import Embedder
+from airflow_provider_upstash_vector.bulk.embedding.reader import EmbeddingReader
 from airflow_provider_upstash_vector.bulk.errors import Superseded
 from airflow_provider_upstash_vector.bulk.operations.base import Operation
 from airflow_provider_upstash_vector.bulk.options import BulkOptions
@@ -20,13 +22,14 @@ from airflow_provider_upstash_vector.bulk.sending import stop_reasons
 from airflow_provider_upstash_vector.bulk.sending.engine import STOP_SECONDS, Engine
 from airflow_provider_upstash_vector.bulk.sending.overwrite_check import OverwriteCheck
 from airflow_provider_upstash_vector.bulk.sending.prefetch import Prefetcher, open_prefetcher
-from airflow_provider_upstash_vector.bulk.sending.reader import RowReader
+from airflow_provider_upstash_vector.bulk.sending.reader import ReadingStart, RowReader
 from airflow_provider_upstash_vector.bulk.sending.request import BatchRequest
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
 from airflow_provider_upstash_vector.bulk.sending.wait_queue import WorkerWaitQueue
 from airflow_provider_upstash_vector.bulk.sending.window import Window
-from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
+from airflow_provider_upstash_vector.bulk.sources import AsyncSource, PagedSource, Source
+from airflow_provider_upstash_vector.bulk.stopping import Stopped, unless_stopped
 from airflow_provider_upstash_vector.bulk.tracking.budget import ReservedBudget, open_budget
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import (
@@ -44,6 +47,7 @@ from airflow_provider_upstash_vector.client import (
     AsyncVectorClient,
     Credentials,
     Endpoint,
+    IndexInfo,
 )
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
@@ -54,14 +58,6 @@ _MAX_LEAD_ROWS = 32_768
 
 
 T = TypeVar("T")
-
-
-class _Stopped(Exception):
-    """The run is stopped before or after it sends."""
-
-    def __init__(self, stop_reason: StopReason) -> None:
-        super().__init__(stop_reason)
-        self.stop_reason = stop_reason
 
 
 class Job:
@@ -98,7 +94,7 @@ class Job:
             await self._state.close_files(begin=stop_reason is None or self._returns(stop_reason))
             if last is not None:
                 await self._unless_stopped(self._state.end_checkpoint(report, last))
-        except _Stopped as stopped:
+        except Stopped as stopped:
             stop_reason = stop_reason or stopped.stop_reason
         except Exception as error:  # noqa: BLE001 - a file's, an object store's, Airflow's
             log.warning("%s", error)
@@ -115,20 +111,27 @@ class Job:
     async def _dry_run(self) -> tuple[BulkReport, StopReason | None, None]:
         try:
             await self._state.prepare()
-            operation = self._options.operation(None)
+            operation, embedding = self._options.operation(None), self._options.embedding
+            if embedding:
+                await in_thread(embedding.load)
             async with AsyncVectorClient(self._endpoint, policy=self._environment.policy) as client:
+                if isinstance(self._source, PagedSource) and self._options.check_index:
+                    await self._unless_stopped(self._check_source(await client.info()))
+                if self._options.check_index:
+                    operation.only_namespaces = await self._state.found_empty(client)
                 report, stop_reason = await check_rows(
                     self._source,
                     operation,
                     self._state.recorder,
                     overwrite_check=OverwriteCheck(client, operation) if self._options.check_index else None,
+                    embeds=embedding is not None,
                     cancel_token=self._environment.cancel_token,
                     time_limit_seconds=self._options.time_limit_seconds,
                 )
         except Exception as error:
             if _explains_itself(error):
                 raise
-            stop_reason = stop_reasons.for_crash(error)
+            stop_reason = error.stop_reason if isinstance(error, Stopped) else stop_reasons.for_crash(error)
             report = await self._state.report(None, stop_reason, self._state.before)
         return report, stop_reason, None
 
@@ -144,7 +147,7 @@ class Job:
                 await self._drive(parts)
         except RowsChanged:
             raise
-        except _Stopped as stopped:
+        except Stopped as stopped:
             crash = stopped.stop_reason
         except Exception as error:
             if parts is None and _explains_itself(error):
@@ -167,10 +170,15 @@ class Job:
         client = AsyncVectorClient(self._endpoint, policy=policy, max_connections=connections)
         await closing.enter_async_context(client)
         index = await self._state.checked_index(client) if options.check_index else None
+        await self._check_source(index)
+        operation = options.operation(index)
+        operation.only_namespaces = await self._state.found_empty(client)
         wait_queue = WorkerWaitQueue()
+        embedder = await self._embedder(operation, index)
         prefetcher = open_prefetcher(self._source, self._state.first_number, wait_queue.wake)
         closing.push_async_callback(prefetcher.close)
-        reader = self._reader(prefetcher, options.operation(index))
+        reader = self._reader(prefetcher, operation, embedder, wait_queue)
+        closing.push_async_callback(reader.close)
         engine = self._engine(client, reader, wait_queue, budget, time.monotonic() if index else None)
         monitor = RunMonitor(
             engine,
@@ -184,27 +192,7 @@ class Job:
         return RunParts(engine, reader, monitor)
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
-        """Return the result of ``work``. Raises :class:`_Stopped` on cancellation, or at the time limit."""
-        loop, cancelled = asyncio.get_running_loop(), asyncio.Event()
-        token, limit = self._environment.cancel_token, self._options.time_limit_seconds
-
-        def cancel() -> None:
-            loop.call_soon_threadsafe(cancelled.set)
-
-        token.add_callback(cancel)
-        working, waiting = loop.create_task(work), loop.create_task(cancelled.wait())
-        try:
-            await asyncio.wait({working, waiting}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                return working.result()
-            if limit is None or waiting.done():
-                raise _Stopped(stop_reasons.for_cancellation())
-            raise _Stopped(stop_reasons.for_time_limit(limit))
-        finally:
-            token.remove_callback(cancel)
-            for task in (working, waiting):
-                task.cancel()
-            await asyncio.wait([working, waiting])
+        return await unless_stopped(work, self._environment.cancel_token, self._options.time_limit_seconds)
 
     async def _drive(self, parts: RunParts) -> None:
         engine, _, monitor = parts
@@ -218,6 +206,10 @@ class Job:
             monitor.show()
             if engine.stop_reason:
                 await self._state.leave_checkpoint(engine.stop_reason, monitor)
+
+    async def _check_source(self, index: IndexInfo | None) -> None:
+        if isinstance(self._source, PagedSource) and index is not None:
+            await self._source.check(index)
 
     def _engine(
         self,
@@ -252,14 +244,30 @@ class Job:
             max_concurrency=options.max_concurrency,
         )
 
-    def _reader(self, prefetcher: Prefetcher, operation: Operation) -> RowReader:
-        return RowReader(
-            prefetcher,
-            operation,
+    def _reader(
+        self, prefetcher: Prefetcher, operation: Operation, embedder: Embedder | None, wait_queue: WorkerWaitQueue
+    ) -> RowReader:
+        start = ReadingStart(
             first_number=self._state.first_number,
             journal=self._state.checkpoint_writer.journal if self._state.checkpoint_writer else None,
             digest=self._state.digest,
         )
+        if embedder is None:
+            return RowReader(prefetcher, operation, **start)
+        return EmbeddingReader(prefetcher, operation, embedder=embedder, wait_queue=wait_queue, **start)
+
+    async def _embedder(self, operation: Operation, index: IndexInfo | None) -> Embedder | None:
+        """Return what embeds texts, if they are to be. Raises ``ValueError`` if it cannot."""
+        embedding = self._options.embedding
+        if embedding is None:
+            return None
+        operation.check_embedding()
+        if index is not None and index.embeds:
+            log.warning(
+                "The index has a model of its own: queries by text find vectors of embed only if it is the same."
+            )
+        function = await in_thread(embedding.load)
+        return Embedder(embedding, function, self._environment.policy, index.dimension if index else None)
 
     @contextmanager
     def _cancellable(self, engine: Engine) -> Iterator[None]:

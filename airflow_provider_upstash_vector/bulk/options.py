@@ -7,21 +7,25 @@ subclass of each operation.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from types import NoneType
 from typing import Annotated, Any, ClassVar, Literal, TypedDict, get_args, get_origin, get_type_hints
 
+from airflow_provider_upstash_vector.bulk.embedding.function import Embedding, EmbedFunction
 from airflow_provider_upstash_vector.bulk.operations.base import Operation
 from airflow_provider_upstash_vector.bulk.sending.limits import DailyBudget, RowLimit
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, Format, Shard
 from airflow_provider_upstash_vector.bulk.sources.csv_records import checked_delimiter
+from airflow_provider_upstash_vector.bulk.sources.field_names import UPDATE_FIELDS
+from airflow_provider_upstash_vector.bulk.sources.field_paths import rows_path
 from airflow_provider_upstash_vector.client import IndexInfo, RetryPolicy, validation
 
 OnBudget = Literal["fail", "return"]
 MAX_CONCURRENCY = 4096
 _FIELD = "_field"
+_EMBED_LIMITS = {"embed_batch_size": 2_048, "embed_concurrency": 64, "embed_attempts": 100}
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots, so that a default can be read from the class
@@ -29,8 +33,7 @@ class BulkOptions:
     """The options of every operation. Raises ``ValueError`` for an invalid value."""
 
     operation_type: ClassVar[type[Operation]]
-    # options of a base class that the run does not offer
-    fixed: ClassVar[frozenset[str]] = frozenset()
+    left_out: ClassVar[frozenset[str]] = frozenset()  # options that a subclass does not have
 
     namespace: Annotated[str, "for rows that set no namespace"] = ""
     max_concurrency: Annotated[int, "requests in flight, 1 to 4,096"] = 64
@@ -65,10 +68,22 @@ class BulkOptions:
         str | None,
         "what separates the cells of CSV; by default ``,`` or ``;`` or a tab, as in the header",
     ] = None
+    rows_field: Annotated[
+        str | None,
+        "name of the list of rows within a mapping or a JSON object, as ``chunks`` or ``result.chunks``",
+    ] = None
+    id_template: Annotated[
+        str | None,
+        "makes the ids of rows that have none: ``{metadata.file}#{index}``, which counts adjacent rows with the "
+        "same other values, from 0",
+    ] = None
     id_field: str = "id"
     namespace_field: str = "namespace"
 
     def __post_init__(self) -> None:
+        for name in sorted(self.left_out):
+            if getattr(self, name) != getattr(type(self), name):
+                raise TypeError(f"{self.run_name()} has no argument {name!r}")
         if not _whole(self.max_concurrency) or not 1 <= self.max_concurrency <= MAX_CONCURRENCY:
             got = validation.shown(self.max_concurrency)
             raise ValueError(f"max_concurrency must be from 1 to {MAX_CONCURRENCY:,}, got {got}")
@@ -92,7 +107,10 @@ class BulkOptions:
         if self.shard is not None:
             object.__setattr__(self, "shard", _shard(self.shard))
         object.__setattr__(self, "delimiter", checked_delimiter(self.delimiter))
-        self.names  # noqa: B018 - raises if a name is invalid
+        rows_path(self.rows_field)
+        template = self.names.template()  # raises if a name is invalid
+        if template and template.counts and self.shard is not None:
+            raise ValueError("id_template cannot count with {index} in a shard, which does not have all rows")
 
     @property
     def names(self) -> FieldNames:
@@ -101,18 +119,30 @@ class BulkOptions:
 
     def _names(self) -> dict[str, Any]:
         """Return the arguments of :class:`FieldNames`."""
-        named = (option.name for option in fields(self) if option.name.endswith(_FIELD))
-        return {name.removesuffix(_FIELD): getattr(self, name) for name in named}
+        names = {name: f"{name}{_FIELD}" for name in UPDATE_FIELDS if hasattr(self, f"{name}{_FIELD}")}
+        return {name: getattr(self, option) for name, option in names.items()} | {"id_template": self.id_template}
 
     @property
     def missing_fails(self) -> bool:
         """Whether an unknown id is a failure."""
         return False
 
+    def empty_namespaces(self, exported: Collection[str] | None = None) -> frozenset[str] | None:  # noqa: ARG002 - upserts do
+        """Return the namespaces that must be empty at the start, and the only ones of rows; any if ``None``.
+
+        If the rows are those of an export, its namespaces are ``exported``.
+        """
+        return None
+
     @property
     def max_rows(self) -> int:
         """The rows that a request may have."""
         return self.operation_type.max_rows
+
+    @classmethod
+    def run_name(cls) -> str:
+        """Return the name of the function in ``bulk`` that takes the options."""
+        return cls.operation_type.name
 
     def part(self) -> Shard | None:
         """Return the shard."""
@@ -126,12 +156,21 @@ class BulkOptions:
         """Return the policy of requests with rows."""
         return policy
 
+    @property
+    def embedding(self) -> Embedding | None:
+        """How texts are embedded, ``None`` if they are not."""
+        return None
+
     def fingerprint(self) -> str:
         """Return a text of the operation and the options that decide which rows are read and what is sent."""
         shard = None if self.shard is None else (*self.shard,)
-        names = [name for name in self._names().values() if name is not None]
+        names = [name for field, name in self._names().items() if name is not None and field != "id_template"]
         delimiter = [] if self.delimiter is None else [self.delimiter]
-        return " ".join(map(str, [self.operation_type.name, repr(self.namespace), shard, names, *delimiter]))
+        of_rows = {name: getattr(self, name) for name in ("rows_field", "id_template")}
+        added = [f"{name}={value!r}" for name, value in of_rows.items() if value is not None]
+        added += [f"embed={self.embedding.name}"] if self.embedding else []
+        parts = [self.operation_type.name, repr(self.namespace), shard, names, *delimiter, *added]
+        return " ".join(map(str, parts))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,25 +185,51 @@ class VectorRowOptions(BulkOptions):
     sparse_vector_field: str = "sparse_vector"
     data_field: str = "data"
     metadata_field: str = "metadata"
+    embed: Annotated[
+        EmbedFunction | str | None,
+        "a function from a list of texts to a list of vectors, or its import path, ``package.module:function``: "
+        "rows with data and no vector get one",
+    ] = None
+    embed_batch_size: Annotated[int, "texts in a call of ``embed``, 1 to 2,048"] = 64
+    embed_concurrency: Annotated[
+        int, "calls of ``embed`` at once, 1 to 64; those of a function that is not async run in threads"
+    ] = 1
+    embed_attempts: Annotated[
+        int, "calls of ``embed`` with the same texts, 1 to 100, until the run stops for its error"
+    ] = 5
 
     def __post_init__(self) -> None:
         if isinstance(self.metadata_fields, list):
             object.__setattr__(self, "metadata_fields", tuple(self.metadata_fields))
         super().__post_init__()
+        for name, maximum in _EMBED_LIMITS.items():
+            validation.whole_number(getattr(self, name), name, maximum)
+        self.embedding  # noqa: B018 - raises if the function is invalid
 
     def _names(self) -> dict[str, Any]:
         return {**super()._names(), "metadata_fields": self.metadata_fields}
 
+    @property
+    def embedding(self) -> Embedding | None:
+        """How texts are embedded, ``None`` if they are not."""
+        numbers = self.embed_batch_size, self.embed_concurrency, self.embed_attempts
+        return None if self.embed is None else Embedding(self.embed, *numbers)
+
+    def operation(self, index: IndexInfo | None) -> Operation:
+        """Return the operation, which checks rows against ``index`` if that is known."""
+        embeds = self.embed is not None
+        return self.operation_type(self.names, namespace=self.namespace, index=index, embeds=embeds)
+
 
 def option_types(options: type[BulkOptions]) -> dict[str, Any]:
-    """Return the type of each option."""
+    """Return the type of each option, without those left out."""
     return _types(options)  # type: ignore[arg-type]  # of the class, mypy takes the __hash__ of its instances
 
 
 @cache
 def _types(options: type[BulkOptions]) -> dict[str, Any]:
     hints = get_type_hints(options)
-    return {option.name: hints[option.name] for option in fields(options) if option.name not in options.fixed}
+    return {option.name: hints[option.name] for option in fields(options) if option.name not in options.left_out}
 
 
 def _choices(kind: Any) -> tuple[Any, ...]:
@@ -182,7 +247,7 @@ def option_help(options: type[BulkOptions]) -> dict[str, str]:
         if get_origin(hints[option.name]) is Annotated
         else f"name of ``{option.name.removesuffix(_FIELD)}`` in the rows"
         for option in fields(options)
-        if option.name not in options.fixed
+        if option.name not in options.left_out
     }
 
 
@@ -202,7 +267,7 @@ def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-class BulkArguments(TypedDict, total=False):
+class SendArguments(TypedDict, total=False):
     """The keyword arguments of every operation, with the types of :class:`BulkOptions`, for ``Unpack``."""
 
     max_concurrency: int
@@ -214,9 +279,16 @@ class BulkArguments(TypedDict, total=False):
     check_index: bool
     resume: bool
     dry_run: bool
+
+
+class BulkArguments(SendArguments, total=False):
+    """The keyword arguments of operations on rows that the caller has."""
+
     shard: Sequence[int] | None
     format: Format | None
     delimiter: str | None
+    rows_field: str | None
+    id_template: str | None
     id_field: str
     namespace_field: str
 
@@ -229,3 +301,7 @@ class VectorRowArguments(BulkArguments, total=False):
     sparse_vector_field: str
     data_field: str
     metadata_field: str
+    embed: EmbedFunction | str | None
+    embed_batch_size: int
+    embed_concurrency: int
+    embed_attempts: int

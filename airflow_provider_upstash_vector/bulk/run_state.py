@@ -10,13 +10,15 @@ from typing import NamedTuple
 
 from airflow_provider_upstash_vector.bulk.errors import Superseded
 from airflow_provider_upstash_vector.bulk.options import BulkOptions
+from airflow_provider_upstash_vector.bulk.reading.emptiness import first_not_empty
 from airflow_provider_upstash_vector.bulk.report import BulkReport, NamespaceCounts, ThisAttempt
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
 from airflow_provider_upstash_vector.bulk.sending.engine import Engine
 from airflow_provider_upstash_vector.bulk.sending.limits import RowLimit
 from airflow_provider_upstash_vector.bulk.sending.reader import RowReader
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
-from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
+from airflow_provider_upstash_vector.bulk.sources import AsyncSource, ExportRows, PagedSource, Source
+from airflow_provider_upstash_vector.bulk.sources.base import items_read
 from airflow_provider_upstash_vector.bulk.tracking.budget import BudgetStore
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint, CheckpointStore
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import (
@@ -31,6 +33,7 @@ from airflow_provider_upstash_vector.bulk.tracking.journal import Work
 from airflow_provider_upstash_vector.bulk.tracking.lock import CheckpointLock
 from airflow_provider_upstash_vector.bulk.tracking.monitor import RunMonitor
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome, OutcomeTracker
+from airflow_provider_upstash_vector.bulk.tracking.pages import PageTracker
 from airflow_provider_upstash_vector.bulk.tracking.progress import (
     Log,
     ProgressKind,
@@ -88,14 +91,15 @@ class RunState:
         fingerprint = f"{url} {source.fingerprint} {options.fingerprint()}"
         self._blocked = environment.blocked
         loaded = self._load(fingerprint)
-        self.before = before = loaded or Checkpoint(fingerprint=fingerprint)
-        self.tracker = OutcomeTracker(
-            before.watermark, before.counts_below_watermark, before.outcomes_above_watermark
-        )
+        before = loaded or Checkpoint(fingerprint=fingerprint)
+        if isinstance(source, PagedSource) and not before.position:
+            before = replace(before, position=source.first_position)
+        self.before = before
+        self.tracker = self._open_tracker()
         self._counts_before = self.tracker.counts()
         self.checkpoint_writer = self._open_checkpoint()
         # if a row can change without the fingerprint, completed rows are read again and compared
-        compare = self.checkpoint_writer is not None and not source.fixed
+        compare = self.checkpoint_writer is not None and not source.fixed and not isinstance(source, PagedSource)
         self.first_number = 0 if compare else self.tracker.watermark
         self.digest = RowsDigest(before.read, before.digest) if compare else None
         self._is_settled = self.tracker.is_settled if loaded else None
@@ -112,6 +116,14 @@ class RunState:
             journal=self.checkpoint_writer.journal if self.checkpoint_writer else None,
             namespaces=NamespaceCounts(before.namespaces),
         )
+
+    def _open_tracker(self) -> OutcomeTracker:
+        before = self.before
+        if not isinstance(self._source, PagedSource):
+            return OutcomeTracker(before.watermark, before.counts_below_watermark, before.outcomes_above_watermark)
+        tracker = PageTracker(before.watermark, before.counts_below_watermark, before.position)
+        self._source.resume_at(before.position, tracker.begin_page)
+        return tracker
 
     def _store(self) -> CheckpointStore | None:
         return None if self._options.dry_run or self._blocked else self._environment.store
@@ -156,16 +168,35 @@ class RunState:
 
     async def checked_index(self, client: AsyncVectorClient) -> IndexInfo:
         """Return the index. If it contradicts the checkpoint, discard that and raise :class:`BulkJobFailed`."""
-        before, index = self.before, await client.info()
+        before, index, reads = self.before, await client.info(), 1
         if self._contradiction(index):
             await asyncio.sleep(_STALE_SECONDS)
-            index = await client.info()
+            index, reads = await client.info(), 2
         stop_reason = self._contradiction(index)
-        self.before = replace(before, index=index.identity)
+        self.before = replace(before, index=index.identity, reads=before.reads + reads)
         if stop_reason and self.checkpoint_writer:
             await self.checkpoint_writer.discard(before)
             stop_reasons.raise_for_stop(stop_reason, await self.report(None, stop_reason, before))
         return index
+
+    async def found_empty(self, client: AsyncVectorClient) -> frozenset[str] | None:
+        """Return the only namespaces that rows may have, which were empty before the first row; any if ``None``.
+
+        Raises :class:`BulkJobFailed` if one is not, and ``InvalidRows`` for an export of another kind of index. A
+        run that resumes would find its own rows, and does not ask whether namespaces are empty.
+        """
+        manifest = self._source.manifest if isinstance(self._source, ExportRows) else None
+        if manifest:
+            manifest.check_index(await client.info())
+        names = self._options.empty_namespaces(manifest.names if manifest else None)
+        if names is None or self.before.found_empty:
+            return names
+        if (name := await first_not_empty(client, sorted(names))) is not None:
+            stop_reason = stop_reasons.for_not_empty(name)
+            stop_reasons.raise_for_stop(stop_reason, await self.report(None, stop_reason, self.before))
+        self.before = replace(self.before, found_empty=1)
+        await self.save_first()
+        return names
 
     def _contradiction(self, index: IndexInfo) -> StopReason | None:
         done, outcome = self._counts_before[Outcome.DONE], self._options.operation_type.done
@@ -196,11 +227,14 @@ class RunState:
             dry_run=self._options.dry_run,
             retries=numbers.retries,
             bytes_sent=numbers.bytes_sent,
+            reads=numbers.reads,
             # a run that finds everything done reports the seconds of the run before
             seconds=self.before.seconds if idle else numbers.seconds,
             unknown_namespace_rows=numbers.unknown_namespace_rows,
             throttled_seconds=numbers.throttled_seconds,
+            embedded=parts.reader.embedded if parts else self._options.embedding and 0,
             this_attempt=self._this_attempt(parts.engine, numbers) if parts else ThisAttempt(),
+            read=items_read(self._source),
         )
 
     async def _rows_left(self, stop_reason: StopReason | None, next_number: int) -> int | None:

@@ -106,6 +106,7 @@ def open_rows(rows: object, options: BulkOptions, find_paths: FindPaths, own: Ow
         shard=options.part(),
         format=options.format,
         delimiter=options.delimiter,
+        rows_field=options.rows_field,
         find_paths=find_paths,
         own=own,
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVa
 
 from airflow_provider_upstash_vector.cancellation import in_thread
 from airflow_provider_upstash_vector.client import retry, wire
-from airflow_provider_upstash_vector.client.base import REJECTED_TOO, TransportOwner, named_after
+from airflow_provider_upstash_vector.client.base import REJECTED_TOO, RequestStats, TransportOwner, named_after
 from airflow_provider_upstash_vector.client.credentials import Credentials
 from airflow_provider_upstash_vector.client.errors import (
     BadRequest,
@@ -77,7 +77,8 @@ class AsyncVectorClient(TransportOwner[AsyncTransport]):
 
     Use it as an async context manager, on one event loop; on another, calls raise
     :class:`~.errors.DifferentEventLoop`. Methods, arguments and errors are those of
-    :class:`~.sync_client.VectorClient`. After a fork, the child may use the client on a loop of its own.
+    :class:`~.sync_client.VectorClient`, and ``request_stats`` counts the requests of calls. After a fork, the
+    child may use the client on a loop of its own.
 
     :param endpoint: URL and token of the index, or the :class:`Credentials` that read a rotated token again.
     :param policy: limits of time and attempts; by default ``RetryPolicy()``.
@@ -95,6 +96,7 @@ class AsyncVectorClient(TransportOwner[AsyncTransport]):
     ) -> None:
         super().__init__(endpoint, policy or retry.RetryPolicy(), max_connections)
         self._open_transport = open_transport
+        self.request_stats = RequestStats()
 
     def _own_nothing(self) -> None:
         super()._own_nothing()
@@ -122,19 +124,24 @@ class AsyncVectorClient(TransportOwner[AsyncTransport]):
         """Send a call, or each call of a sequence, with retries as the policy allows; return the result."""
         flow = self.flow(request)
         outcome: retry.Outcome = None
+        waited = False
         while True:
             try:
                 step = flow.send(outcome)
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]  # what the generator returns is a T
             if isinstance(step, retry.Wait):
+                self.request_stats.record_wait(step.seconds, getattr(outcome, "status", None))
                 await asyncio.sleep(step.seconds)
-                outcome = None
+                outcome, waited = None, True
             else:
+                started = time.monotonic()
                 try:
                     outcome = await self.send(step.path, step.body, step.timeout_seconds)
                 except UpstashVectorError as error:
                     outcome = error
+                self.request_stats.record_request(time.monotonic() - started, is_retry=waited)
+                waited = False
 
     async def send(self, path: str, body: bytes, timeout_seconds: float) -> wire.Response:
         """POST ``body`` once, and after a 401 for a rotated token again, with the new one.

@@ -20,9 +20,9 @@
     ├─ InvalidResponse                 a 2xx response that is not the documented JSON
     └─ Cancelled                       the caller cancelled the call; the request may have been applied
 
-``bulk`` adds ``BulkJobFailed``, ``CheckpointInUse``, ``Superseded``, ``InvalidRows`` and ``SourceBroken``. All of
-them pickle, because Airflow passes exceptions between processes. ``redaction.py`` keeps the token out of their
-messages.
+``bulk`` adds ``BulkJobFailed``, ``CheckpointInUse``, ``Superseded``, ``TooManyMatches``, ``InvalidRows`` and
+``SourceBroken``. All of them pickle, because Airflow passes exceptions between processes. ``redaction.py`` keeps
+the token out of their messages.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ __all__ = [
     "Unauthorized",
     "UpstashVectorError",
 ]
+
+_WRITES = frozenset({"upsert", "upsert_data", "update", "delete", "reset", "delete_namespace", "rename_namespace"})
 
 ConnectionFailureReason = Literal["dns", "certificate", "plain_http", "tls", "refused", "timeout", "other"]
 
@@ -175,6 +177,12 @@ class BadRequest(ApiError):
 
 class Unauthorized(ApiError):
     """401 or 403: the token is wrong, or lacks the permission. Not retryable."""
+
+    @property
+    def message(self) -> str:
+        """Status and text; if a write got a 403, also that the token may be the read-only one."""
+        cause = self.status == 403 and self.call in _WRITES
+        return super().message + ("; the token may be the read-only one, which cannot write" if cause else "")
 
 
 class TokenRejected(Unauthorized):

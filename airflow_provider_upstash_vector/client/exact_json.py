@@ -10,6 +10,7 @@ import orjson
 
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1  # what orjson reads and writes exactly
 _MIN_ROUNDED = 2.0**63
+_MIN_DIGITS = 19
 _DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord(" ") for byte in range(256))
 
 
@@ -20,9 +21,14 @@ def loads(text: bytes | str) -> Any:
 
 
 def has_digits(text: bytes | str) -> bool:
-    """Return whether a text may contain 19 digits in a row, as an integer beyond 64 bits does."""
-    sample = text[::6]  # contains at least three of 19 in a row
-    return b"000" in (sample.encode() if isinstance(sample, str) else sample).translate(_DIGITS)
+    """Return whether a text contains 19 digits in a row, as an integer beyond 64 bits does."""
+    sample = text[::6]  # contains at least three of 19 in a row; of many floats, three that are not in a row, too
+    return _has_zeros(sample, 3) and _has_zeros(text, _MIN_DIGITS)
+
+
+def _has_zeros(text: bytes | str, count: int) -> bool:
+    """Return whether a text, with zeros for all digits, has ``count`` in a row."""
+    return b"0" * count in (text.encode() if isinstance(text, str) else text).translate(_DIGITS)
 
 
 def may_be_rounded(values: Iterable[Any]) -> bool:

@@ -10,28 +10,18 @@ quotes raises :class:`InvalidRequest`.
 
 from __future__ import annotations
 
-import math
-import operator
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
-from numbers import Integral, Real
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, Literal, NoReturn
 
 from airflow_provider_upstash_vector.client import validation
+from airflow_provider_upstash_vector.client.comparisons import COMPARISONS, LISTS, Operand
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
-from airflow_provider_upstash_vector.client.stored_values import (
-    MISSING,
-    field_value,
-    glob_pattern,
-    is_number,
-    stored_number,
-)
+from airflow_provider_upstash_vector.client.stored_values import field_value
 
 # A name, then names and array indices; [#-1] is the last element.
 _FIELD = re.compile(r"[a-zA-Z_][a-zA-Z_0-9-]*(\.[a-zA-Z_][a-zA-Z_0-9-]*|\[(\d+|#-\d+)\])*", re.ASCII)
-_EXACT_INTEGERS = 2**53
 _KEYWORDS = {"and", "or", "not", "in", "glob", "contains", "has", "field", "true", "false"}
 
 _Value = str | float | int | bool
@@ -47,6 +37,18 @@ class Filter(ABC):
         A condition on a field that is missing, negated or not, is false, except for ``missing()``: it is assumed,
         since the documentation does not define ``!=`` for one. ``true`` equals 1, and ``false`` equals 0.
         """
+
+    @abstractmethod
+    def replace_texts(self, replace: Callable[[str], Any]) -> Filter:
+        """Return the filter with each text that it compares with replaced, as by rendering a template.
+
+        In an order comparison a text must then be that of a number. Raises :class:`InvalidRequest` for a value
+        that is not possible.
+        """
+
+    @abstractmethod
+    def check_values(self) -> None:
+        """Raise :class:`InvalidRequest` if a value is a template that has to be rendered first."""
 
     def __and__(self, other: Filter) -> Filter:
         return self._join(other, "AND")
@@ -93,26 +95,53 @@ class _Joined(Filter):
         test = all if self._word == "AND" else any
         return test(part.matches(metadata) for part in self._all_parts)
 
+    def replace_texts(self, replace: Callable[[str], Any]) -> Filter:
+        return _Joined(self._word, tuple(part.replace_texts(replace) for part in self._all_parts))
+
+    def check_values(self) -> None:
+        for part in self._all_parts:
+            part.check_values()
+
 
 class _Condition(Filter):
-    """One condition: its text, and a test of the field's value, which is ``MISSING`` if there is none."""
+    """One condition on a field: the sign of a comparison, and what it compares with."""
 
-    def __init__(self, text: str, name: str, test: Callable[[Any], bool]) -> None:
-        self._text = text
+    def __init__(self, name: str, sign: str, operands: tuple[Operand, ...]) -> None:
         self._name = name
-        self._test = test
+        self._sign = sign
+        self._operands = operands
+        self._is_template = any(operand.is_template for operand in operands)
 
     def __str__(self) -> str:
-        return self._text
+        if not self._operands:
+            return f"{self._sign} {self._name}"
+        texts = ", ".join(operand.text for operand in self._operands)
+        return f"{self._name} {self._sign} {f'({texts})' if self._sign in LISTS else texts}"
 
     def matches(self, metadata: Mapping[str, Any] | None) -> bool:
-        return self._test(field_value(metadata, self._name))
+        if self._is_template:
+            self.check_values()
+        return COMPARISONS[self._sign].test(field_value(metadata, self._name), self._operands)
+
+    def replace_texts(self, replace: Callable[[str], Any]) -> Filter:
+        rendered = COMPARISONS[self._sign].rendered
+        operands = (
+            rendered(replace(operand.value)) if isinstance(operand.value, str) else operand
+            for operand in self._operands
+        )
+        return _Condition(self._name, self._sign, tuple(operands))
+
+    def check_values(self) -> None:
+        for operand in self._operands:
+            if operand.is_template:
+                raise InvalidRequest("filter", f"has the template {operand.text[:60]!r}, which is not rendered")
 
 
 class Field:
     """A field of the metadata: a name, ``a.b`` within an object, ``a[0]`` or ``a[#-1]`` within an array.
 
-    Comparisons return a :class:`Filter`. Raises :class:`InvalidRequest` for an invalid name or value.
+    Comparisons return a :class:`Filter`. A text to compare with may be a template if an operator gets the filter.
+    Raises :class:`InvalidRequest` for an invalid name or value.
     """
 
     def __init__(self, name: str) -> None:
@@ -123,158 +152,74 @@ class Field:
         self._name = name
 
     def __eq__(self, value: _Value) -> Filter:  # type: ignore[override]  # builds an expression
-        operand = _literal(value)
-        return self._compare("=", operand.text, operand.equals)
+        return self._compare("=", value)
 
     def __ne__(self, value: _Value) -> Filter:  # type: ignore[override]  # builds an expression
-        operand = _literal(value)
-        return self._compare("!=", operand.text, lambda found: found is not MISSING and not operand.equals(found))
+        return self._compare("!=", value)
 
-    def __lt__(self, value: float) -> Filter:
-        return self._order("<", value, operator.lt)
+    def __lt__(self, value: float | str) -> Filter:
+        return self._compare("<", value)
 
-    def __le__(self, value: float) -> Filter:
-        return self._order("<=", value, operator.le)
+    def __le__(self, value: float | str) -> Filter:
+        return self._compare("<=", value)
 
-    def __gt__(self, value: float) -> Filter:
-        return self._order(">", value, operator.gt)
+    def __gt__(self, value: float | str) -> Filter:
+        return self._compare(">", value)
 
-    def __ge__(self, value: float) -> Filter:
-        return self._order(">=", value, operator.ge)
+    def __ge__(self, value: float | str) -> Filter:
+        return self._compare(">=", value)
 
     __hash__ = None  # type: ignore[assignment]  # equality builds an expression
 
     def isin(self, values: Iterable[_Value]) -> Filter:
         """Match if the field equals one of ``values``."""
-        operands = _literals(values)
-        return self._compare("IN", _listed(operands), lambda found: any(one.equals(found) for one in operands))
+        return self._compare("IN", *_listed(values))
 
     def not_in(self, values: Iterable[_Value]) -> Filter:
         """Match if the field equals none of ``values``."""
-        operands = _literals(values)
-        return self._compare(
-            "NOT IN",
-            _listed(operands),
-            lambda found: found is not MISSING and not any(one.equals(found) for one in operands),
-        )
+        return self._compare("NOT IN", *_listed(values))
 
     def glob(self, pattern: str) -> Filter:
         """Match if the text matches a pattern of ``*``, ``?``, ``[abc]`` and ``[^a-z]``; case-sensitive."""
-        operand, glob = _text(pattern), glob_pattern(str(pattern))
-        return self._compare(
-            "GLOB", operand.text, lambda found: isinstance(found, str) and glob.fullmatch(found) is not None
-        )
+        return self._compare("GLOB", pattern)
 
     def not_glob(self, pattern: str) -> Filter:
         """Match if the text does not match a pattern."""
-        operand, glob = _text(pattern), glob_pattern(str(pattern))
-        return self._compare(
-            "NOT GLOB", operand.text, lambda found: isinstance(found, str) and glob.fullmatch(found) is None
-        )
+        return self._compare("NOT GLOB", pattern)
 
     def contains(self, value: _Value) -> Filter:
         """Match if the array contains ``value``."""
-        operand = _literal(value)
-        return self._compare(
-            "CONTAINS", operand.text, lambda found: isinstance(found, list) and any(map(operand.equals, found))
-        )
+        return self._compare("CONTAINS", value)
 
     def not_contains(self, value: _Value) -> Filter:
         """Match if the array does not contain ``value``."""
-        operand = _literal(value)
-        return self._compare(
-            "NOT CONTAINS",
-            operand.text,
-            lambda found: isinstance(found, list) and not any(map(operand.equals, found)),
-        )
+        return self._compare("NOT CONTAINS", value)
 
     def exists(self) -> Filter:
         """Match if the metadata has the field."""
-        return _Condition(f"HAS FIELD {self._name}", self._name, lambda found: found is not MISSING)
+        return self._compare("HAS FIELD")
 
     def missing(self) -> Filter:
         """Match if the metadata does not have the field."""
-        return _Condition(f"HAS NOT FIELD {self._name}", self._name, lambda found: found is MISSING)
+        return self._compare("HAS NOT FIELD")
 
-    def _order(self, sign: str, value: float, test: Callable[[Any, Any], bool]) -> Filter:
-        operand = _number(value)
-        return self._compare(
-            sign,
-            operand.text,
-            lambda found: is_number(found) and test(stored_number(found), operand.value),
-        )
-
-    def _compare(self, sign: str, operand: str, test: Callable[[Any], bool]) -> Filter:
-        return _Condition(f"{self._name} {sign} {operand}", self._name, test)
+    def _compare(self, sign: str, *values: object) -> Filter:
+        return _Condition(self._name, sign, tuple(map(COMPARISONS[sign].operand, values)))
 
 
 def filter_text(filter: str | Filter) -> str:
     """Return the text of a filter, which may be text already."""
     if not isinstance(filter, str | Filter):
         raise InvalidRequest("filter", f"must be text or a Filter, got {type(filter).__name__}")
+    if isinstance(filter, Filter):
+        filter.check_values()
     return str(filter)
 
 
-class _Operand(NamedTuple):
-    """A literal: its text in the filter, and the value that the service compares with."""
-
-    text: str
-    value: str | float
-
-    def equals(self, found: object) -> bool:
-        """Return whether a value in the metadata is equal."""
-        if isinstance(self.value, str):
-            return isinstance(found, str) and found == self.value
-        return isinstance(found, int | float) and stored_number(found) == self.value
-
-
-def _literals(values: Iterable[_Value]) -> list[_Operand]:
+def _listed(values: Iterable[_Value]) -> list[_Value]:
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise InvalidRequest("filter", f"must be a list of values, got {validation.shown(values)}")
-    literals = [_literal(value) for value in values]
-    if not literals:
+    listed = [*values]
+    if not listed:
         raise InvalidRequest("filter", "the list of values must not be empty")
-    return literals
-
-
-def _listed(literals: list[_Operand]) -> str:
-    return f"({', '.join(literal.text for literal in literals)})"
-
-
-def _literal(value: object) -> _Operand:
-    if isinstance(value, bool):
-        return _Operand("true" if value else "false", value)
-    return _text(value) if isinstance(value, str) else _number(value)
-
-
-def _text(value: object) -> _Operand:
-    text = validation.text(value, "filter")
-    for quote in ("'", '"'):
-        if quote not in text:
-            return _Operand(f"{quote}{text}{quote}", text)
-    raise InvalidRequest("filter", f"a text must not contain both ' and \": {text[:60]!r}")
-
-
-def _number(value: object) -> _Operand:
-    number = _finite(value)
-    if number is None:
-        raise InvalidRequest(
-            "filter", f"must be text, a finite number or a boolean, got {validation.shown(value)}"
-        )
-    if isinstance(value, Integral):
-        return _Operand(str(int(value)), stored_number(int(value)))
-    if abs(number) >= _EXACT_INTEGERS:  # the shortest decimal form would be another whole number
-        return _Operand(str(int(number)), number)
-    return _Operand(
-        format(Decimal(repr(number)), "f"), number
-    )  # without an exponent, which the syntax may not have
-
-
-def _finite(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
+    return listed

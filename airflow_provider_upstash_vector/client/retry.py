@@ -81,6 +81,11 @@ class RetryPolicy:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be more than 0, got {getattr(self, name)}")
 
+    def backoff_seconds(self, attempt: int, random_value: float) -> float:
+        """Return the wait after an ``attempt``, counted from 1; ``random_value`` is from 0 to 1."""
+        backoff = self.first_backoff_seconds * 2.0 ** min(attempt - 1, _MAX_DOUBLINGS)
+        return min(self.max_backoff_seconds, backoff) * random_value
+
     def wait_after(
         self,
         error: UpstashVectorError,
@@ -99,10 +104,7 @@ class RetryPolicy:
             return None
         if not (idempotent or isinstance(error, ConnectionFailed | RateLimited)):
             return None
-        backoff = min(
-            self.max_backoff_seconds, self.first_backoff_seconds * 2.0 ** min(attempt - 1, _MAX_DOUBLINGS)
-        )
-        wait = backoff * random_value
+        wait = self.backoff_seconds(attempt, random_value)
         if isinstance(error, ApiError) and error.retry_after is not None:
             if error.retry_after > self.max_retry_after_seconds:
                 return None

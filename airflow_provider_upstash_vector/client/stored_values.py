@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 MISSING: Final = object()  # the value of a field that is not there; null is one that is
@@ -36,6 +37,7 @@ def stored_number(number: float) -> float:
     return number if isinstance(number, float) or number in _INT64 else float(number)
 
 
+@lru_cache  # of the rows of a run
 def glob_pattern(glob: str) -> re.Pattern[str]:
     """Return the regular expression of a GLOB: ``*``, ``?``, ``[abc]`` and ``[^a-z]``."""
     expression, place = "", 0
@@ -70,6 +72,4 @@ def _character_class(glob: str, place: int) -> tuple[str, int]:
             last = "" if character == "]" else character  # as SQLite has it
         place += 1
     inside = "".join(f"{re.escape(low)}-{re.escape(high)}" for low, high in ranges if low <= high)
-    if not inside:
-        return ("." if negated else "(?!)"), end + 1
     return f"[{'^' if negated else ''}{inside}]", end + 1

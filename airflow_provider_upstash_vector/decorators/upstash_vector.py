@@ -1,4 +1,4 @@
-"""``@task.upstash_vector_update``, ``@task.upstash_vector_bulk_update`` and ``@task.upstash_vector_bulk_upsert``.
+"""``@task.upstash_vector_update`` and, for many rows, ``@task.upstash_vector_bulk_…``.
 
 Their arguments are templates, as those of the operators. The function's result is never rendered.
 """
@@ -23,11 +23,17 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.validation import shown
-from airflow_provider_upstash_vector.decorators.signatures import BulkUpdateTask, BulkUpsertTask, UpdateTask
+from airflow_provider_upstash_vector.decorators.signatures import (
+    BulkDeleteTask,
+    BulkUpdateTask,
+    BulkUpsertTask,
+    UpdateTask,
+)
 from airflow_provider_upstash_vector.operators.base.bulk import BulkOperator
 from airflow_provider_upstash_vector.operators.base.mapped import with_shown_arguments
 from airflow_provider_upstash_vector.operators.base.templates import name_mapped_task
 from airflow_provider_upstash_vector.operators.upstash_vector import (
+    BulkDeleteVectorsOperator,
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
     UpdateVectorOperator,
@@ -113,6 +119,13 @@ class BulkUpsertVectorsDecoratedOperator(_RowsOfFunctionMixin, BulkUpsertVectors
     custom_operator_name = "@task.upstash_vector_bulk_upsert"
 
 
+class BulkDeleteVectorsDecoratedOperator(_RowsOfFunctionMixin, BulkDeleteVectorsOperator):
+    """Deletes the vectors of the function's rows."""
+
+    template_fields: Sequence[str] = _template_fields(BulkDeleteVectorsOperator)
+    custom_operator_name = "@task.upstash_vector_bulk_delete"
+
+
 def _decorator(python_callable: Any, operator: type[DecoratedOperator], **kwargs: Any) -> TaskDecorator:
     if python_callable is None:  # @decorator(...)
         return cast("TaskDecorator", partial(_decorator, operator=operator, **kwargs))
@@ -131,7 +144,7 @@ def _update_task(python_callable: Callable[..., Any] | None = None, **kwargs: An
 def _bulk_task(
     python_callable: Callable[..., Any] | None = None, *, operator: type[DecoratedOperator], **kwargs: Any
 ) -> TaskDecorator:
-    """Make a task as :class:`BulkUpdateTask` and :class:`BulkUpsertTask` document."""
+    """Make a task as :class:`BulkUpdateTask`, :class:`BulkUpsertTask` and :class:`BulkDeleteTask` document."""
     kwargs.setdefault("multiple_outputs", False)  # as above
     return _decorator(python_callable, operator, rows=(), **kwargs)
 
@@ -139,3 +152,4 @@ def _bulk_task(
 upstash_vector_update_task: UpdateTask = _update_task
 upstash_vector_bulk_update_task: BulkUpdateTask = partial(_bulk_task, operator=BulkUpdateVectorsDecoratedOperator)
 upstash_vector_bulk_upsert_task: BulkUpsertTask = partial(_bulk_task, operator=BulkUpsertVectorsDecoratedOperator)
+upstash_vector_bulk_delete_task: BulkDeleteTask = partial(_bulk_task, operator=BulkDeleteVectorsDecoratedOperator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from functools import cached_property
 from types import MethodType
@@ -11,11 +12,11 @@ from typing import Any, TypeVar, cast
 AnyMethod = TypeVar("AnyMethod", bound=Callable[..., Any])
 
 _PREFIX = "bulk_"
-_NAMESPACE = ":param namespace: for rows that set none"
+_NAMESPACE = re.compile(r"(:param (?:target_)?namespace: (?:for rows that set none|the namespace to \w+))")
 
 
 class _BulkMethod:
-    """A method whose arguments are those of the function in ``bulk`` that its name has, but for the endpoint."""
+    """A method with the arguments, but for the endpoint, of the function in ``bulk`` that its name has."""
 
     def __init__(self, method: Any) -> None:
         self._method = method
@@ -31,15 +32,14 @@ class _BulkMethod:
         run = getattr(bulk, method.__name__.removeprefix(_PREFIX))
         own = inspect.signature(method).parameters
         parameters = dict(inspect.signature(run).parameters)
-        del parameters["endpoint"]
-        parameters["namespace"] = own["namespace"].replace(annotation=str | None)
+        for name in ("endpoint", "target", "source_policy"):  # the hook has them
+            parameters.pop(name, None)
+        for name in ("namespace", "target_namespace"):
+            if name in own:
+                parameters[name] = own[name].replace(annotation=str | None)
         method.__signature__ = inspect.Signature([own["self"], *parameters.values()])
         method.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}
-        texts = (
-            (run.__doc__ or "")
-            .replace(_NAMESPACE, f"{_NAMESPACE}, by default that of the connection")
-            .split(":param ")
-        )
+        texts = _NAMESPACE.sub(r"\1, by default that of the connection", run.__doc__ or "").split(":param ")
         of_parameters = [text for text in texts[1:] if text.partition(":")[0] in parameters]
         method.__doc__ = "".join(
             [method.__doc__ or "", "\n", *(f"        :param {text.strip()}\n" for text in of_parameters)]
@@ -48,5 +48,5 @@ class _BulkMethod:
 
 
 def completed_on_use(method: AnyMethod) -> AnyMethod:
-    """Complete the signature and the docstring of a method ``bulk_…`` when it is first used."""
+    """Complete the signature and the docstring of a method of a bulk run when it is first used."""
     return cast("AnyMethod", _BulkMethod(method))

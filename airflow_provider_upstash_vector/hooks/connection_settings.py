@@ -80,7 +80,7 @@ def naming_connection(conn_id: str) -> Iterator[None]:
     try:
         yield
     except UpstashVectorError as error:
-        error.hint = hint(error, conn_id)
+        error.hint = error.hint or hint(error, conn_id)
         raise
     except AirflowNotFoundException:
         raise InvalidEndpoint(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
@@ -15,6 +15,7 @@ from airflow_provider_upstash_vector.client import wire
 from airflow_provider_upstash_vector.client.base import RequestStats
 from airflow_provider_upstash_vector.client.credentials import Credentials
 from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
+from airflow_provider_upstash_vector.client.filters import Filter
 from airflow_provider_upstash_vector.client.models import Endpoint, NumbersLike, SparseLike, VectorUpdate
 from airflow_provider_upstash_vector.client.parameter_help import PARAMETER_HELP
 from airflow_provider_upstash_vector.client.sync_client import VectorClient
@@ -35,10 +36,17 @@ if TYPE_CHECKING:
         BulkReport,
         CancelToken,
         CheckpointStore,
+        ExportReport,
         FileCheckpoint,
         SyncReport,
     )
-    from airflow_provider_upstash_vector.bulk.api import BulkUpdateArguments, BulkUpsertArguments
+    from airflow_provider_upstash_vector.bulk.api import (
+        BulkCopyArguments,
+        BulkDeleteArguments,
+        BulkSyncArguments,
+        BulkUpdateArguments,
+        BulkUpsertArguments,
+    )
     from airflow_provider_upstash_vector.bulk.starting import PathLike
 
 __all__ = ["UpstashVectorHook"]
@@ -236,7 +244,9 @@ class UpstashVectorHook(BaseHook):
         return report
 
     @completed_on_use
-    def sync(self, rows: object, *, namespace: str | None = None, **arguments: Any) -> SyncReport:
+    def sync(
+        self, rows: object, *, namespace: str | None = None, **arguments: Unpack[BulkSyncArguments]
+    ) -> SyncReport:
         """Make the vectors of a namespace, or of a prefix in it, those of the rows; return the report.
 
         Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.sync`. Paths may be URIs of
@@ -245,16 +255,109 @@ class UpstashVectorHook(BaseHook):
         report: SyncReport = self._run_bulk("sync", rows, namespace, arguments)
         return report
 
+    @completed_on_use
+    def bulk_delete(
+        self, rows: object, *, namespace: str | None = None, **arguments: Unpack[BulkDeleteArguments]
+    ) -> BulkReport:
+        """Delete the vector of each row, up to 1,000 in a request; return the report.
+
+        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.delete`. Paths may be URIs of
+        any object store that Airflow supports. Rows without a namespace are of ``namespace``, or the connection's.
+        """
+        report: BulkReport = self._run_bulk("delete", rows, namespace, arguments)
+        return report
+
+    def delete_selected(
+        self,
+        *,
+        max_delete: int | None,
+        ids: IdLike | Iterable[IdLike] | None = None,
+        prefix: str | None = None,
+        filter: str | Filter | None = None,
+        namespace: str | None = None,
+    ) -> BulkReport:
+        """Delete the vectors that ids, a prefix or a filter select, unless they are too many; return the report.
+
+        Errors are those of :func:`airflow_provider_upstash_vector.bulk.delete_selected`.
+
+        :param max_delete: the number that may be deleted; ``None`` leaves the selection to the service.
+        :param ids: an id, or ids in a list or another iterable.
+        :param prefix: what the ids begin with.
+        :param filter: a filter expression; with ``max_delete`` it must be built with ``Field``.
+        :param namespace: the namespace, by default that of the connection; an empty text for the default one.
+        """
+        from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - as below
+
+        with naming_connection(self.upstash_vector_conn_id):
+            return bulk.delete_selected(
+                self.credentials,
+                max_delete=max_delete,
+                ids=ids,
+                prefix=prefix,
+                filter=filter,
+                namespace=self.resolve_namespace(namespace),
+                policy=self.settings.policy,
+                cancel_token=self._cancel_token,
+                log=self.log,
+            )
+
+    @completed_on_use
+    def export(self, path: PathLike, **arguments: Any) -> ExportReport:
+        """Write all vectors of namespaces to files, from which ``bulk_upsert`` restores them; return the report.
+
+        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.export`. The path may be a
+        URI of any object store that Airflow supports. By default all namespaces are exported, not only that of the
+        connection.
+        """
+        from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - as below
+
+        defaults = self._run_defaults(arguments)  # whose errors name the connection
+        with naming_connection(self.upstash_vector_conn_id):
+            report: ExportReport = bulk.export(path, self.credentials, **defaults)
+        return report
+
     def _run_bulk(self, operation: str, rows: object, namespace: str | None, arguments: Mapping[str, Any]) -> Any:
         from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - most tasks do not need it
 
-        settings = self.settings  # whose errors name the connection
-        defaults = {"policy": settings.policy, "find_paths": object_paths, "log": self.log}
-        given = {name: value for name, value in arguments.items() if value is not None or name not in defaults}
+        given = self._run_defaults(arguments)  # whose errors name the connection
         with naming_connection(self.upstash_vector_conn_id):
             return getattr(bulk, operation)(
-                rows, self.credentials, namespace=self.resolve_namespace(namespace), **{**defaults, **given}
+                rows, self.credentials, namespace=self.resolve_namespace(namespace), **given
             )
+
+    @completed_on_use
+    def bulk_copy(
+        self,
+        source: UpstashVectorHook,
+        *,
+        namespace: str | None = None,
+        target_namespace: str | None = None,
+        **arguments: Unpack[BulkCopyArguments],
+    ) -> BulkReport:
+        """Upsert the vectors of a namespace of ``source``, another hook, to one of this hook; return the report.
+
+        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.copy`. Namespaces are by
+        default those of the two connections.
+        """
+        from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - as above
+
+        given = self._run_defaults(arguments)
+        policy = source.settings.policy
+        with naming_connection(self.upstash_vector_conn_id):
+            return bulk.copy(
+                source.credentials,
+                self.credentials,
+                namespace=source.resolve_namespace(namespace),
+                target_namespace=self.resolve_namespace(target_namespace),
+                source_policy=policy,
+                **given,
+            )
+
+    def _run_defaults(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a run, by default with the connection's policy and Airflow's object stores."""
+        defaults = {"policy": self.settings.policy, "find_paths": object_paths, "log": self.log}
+        given = {name: value for name, value in arguments.items() if value is not None or name not in defaults}
+        return {**defaults, **given}
 
     @staticmethod
     def open_checkpoint(path: PathLike, owner: str) -> FileCheckpoint:

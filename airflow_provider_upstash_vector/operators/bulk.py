@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, Context, XComArg
 
+from airflow_provider_upstash_vector.bulk.embedding.function import EmbedFunction
+from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import OnMissing, UpdateOptions
-from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
+from airflow_provider_upstash_vector.bulk.operations.upsert import IfNotEmpty, UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import VectorRowOptions
+from airflow_provider_upstash_vector.bulk.sources.manifest import is_manifest
 from airflow_provider_upstash_vector.operators.base.arguments import rendered_path
 from airflow_provider_upstash_vector.operators.base.bulk import BulkOperator
-from airflow_provider_upstash_vector.operators.base.options import check_literal_options
+from airflow_provider_upstash_vector.operators.base.display import unwrap
+from airflow_provider_upstash_vector.operators.base.options import check_literal_options, check_retries_resume
 
 if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk import BulkReport
@@ -30,6 +34,10 @@ class VectorRowsOperator(BulkOperator):
         sparse_vector_field: str = VectorRowOptions.sparse_vector_field,
         data_field: str = VectorRowOptions.data_field,
         metadata_field: str = VectorRowOptions.metadata_field,
+        embed: EmbedFunction | str | None = VectorRowOptions.embed,
+        embed_batch_size: int = VectorRowOptions.embed_batch_size,
+        embed_concurrency: int = VectorRowOptions.embed_concurrency,
+        embed_attempts: int = VectorRowOptions.embed_attempts,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -38,6 +46,10 @@ class VectorRowsOperator(BulkOperator):
         self.sparse_vector_field = sparse_vector_field
         self.data_field = data_field
         self.metadata_field = metadata_field
+        self.embed = unwrap(embed)  # of a mapped task
+        self.embed_batch_size = embed_batch_size
+        self.embed_concurrency = embed_concurrency
+        self.embed_attempts = embed_attempts
 
 
 class BulkUpdateVectorsOperator(VectorRowsOperator):
@@ -130,9 +142,43 @@ class BulkUpsertVectorsOperator(VectorRowsOperator):
         *,
         max_rows_per_request: int | str | XComArg = UpsertOptions.max_rows_per_request,
         request_timeout_seconds: float | str | XComArg = UpsertOptions.request_timeout_seconds,
+        if_not_empty: IfNotEmpty | None = UpsertOptions.if_not_empty,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.max_rows_per_request = max_rows_per_request
         self.request_timeout_seconds = request_timeout_seconds
+        self.if_not_empty = if_not_empty
+        check_literal_options(self)
+        if if_not_empty == "fail" or (if_not_empty is None and is_manifest(unwrap(self.rows))):
+            check_retries_resume(self.checkpoint)
+
+
+class BulkDeleteVectorsOperator(BulkOperator):
+    """Delete the vectors of many rows, up to 1,000 in a request; return a small manifest.
+
+    Ids that are not in the index count as missing, and so do those that were deleted by a request whose response
+    was lost. Retries, checkpoints and the manifest are those of :class:`BulkUpdateVectorsOperator`.
+
+    :param rows: in any form that :class:`BulkUpdateVectorsOperator` takes. A row has ``id`` and ``namespace``, its
+        other fields are ignored; or it is an id. A list of text is a list of paths: pass ids to
+        :class:`DeleteVectorsOperator`.
+    :param namespace: for rows that set none; ``None`` for the connection's, ``""`` for the default one.
+    :param failures_path: a JSON Lines file for rejected and failed rows, which can be passed as ``rows`` again.
+    :param checkpoint: where a retry resumes: ``"auto"``, in the task's state (Airflow 3.3 and later); a path or
+        URI, which other DAG runs resume from too; or ``None``.
+    :param options: those of :class:`~airflow_provider_upstash_vector.bulk.operations.delete.DeleteArguments`.
+    :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.
+    :param wait_until_indexed: after the deletes, wait until nothing is pending in the namespaces; a retry then
+        only waits.
+    :param deferrable: wait in the triggerer, without a worker; ``[operators] default_deferrable`` by default.
+    :param poke_interval: seconds between two checks of that wait; in deferrable mode the first check happens no
+        sooner than 10 s.
+    :param wait_timeout: seconds after which that wait fails the task.
+    """
+
+    options_type = DeleteOptions
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         check_literal_options(self)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from airflow_provider_upstash_vector.operators.bulk import VectorRowsOperator
 if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk import SyncReport
 
-_NOT_ARGUMENTS = {*SyncOptions.fixed, "checkpoint"}
+_NOT_ARGUMENTS = {*SyncOptions.left_out, "checkpoint"}
 _SHARED_TEMPLATES = (
     *("rows", "namespace", "failures_path", "max_concurrency", "max_rows_per_second", "daily_budget"),
     *("time_limit_seconds", "upstash_vector_conn_id"),
@@ -111,8 +111,9 @@ class SyncVectorsOperator(VectorRowsOperator):
         with airflow_errors("sync", namespace=self.namespace), self.hook as hook:
             self.persist_link(context)
             options = rendered_options(self)
+            sync: Callable[..., SyncReport] = hook.sync
             try:
-                report = hook.sync(
+                report = sync(
                     self._rows(),
                     namespace=optional_text(self.namespace, "namespace"),
                     budget_store=self._budget_store(context, "auto", options["daily_budget"]),
@@ -146,7 +147,7 @@ class SyncVectorsOperator(VectorRowsOperator):
 
     def _emit_sync(self, context: Context, hook: UpstashVectorHook, report: SyncReport) -> None:
         written = report.operations["written"]
-        metrics.emit_metrics("sync", {"written": written, "unchanged": report.unchanged}, RequestStats())
+        metrics.emit_metrics("syncs", {"written": written, "unchanged": report.unchanged}, RequestStats())
         names = ("added", "changed", "metadata_only", "adopted", "unchanged", "deleted")
         result = WriteResult(
             host=hook.settings.endpoint.url,

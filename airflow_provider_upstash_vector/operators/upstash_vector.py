@@ -1,10 +1,42 @@
-"""Operators that write vectors."""
+"""The operators."""
 
-from airflow_provider_upstash_vector.operators.bulk import BulkUpdateVectorsOperator, BulkUpsertVectorsOperator
+from airflow_provider_upstash_vector.operators.bulk import (
+    BulkDeleteVectorsOperator,
+    BulkUpdateVectorsOperator,
+    BulkUpsertVectorsOperator,
+)
+from airflow_provider_upstash_vector.operators.copy import CopyVectorsOperator
+from airflow_provider_upstash_vector.operators.delete import DeleteVectorsOperator
+from airflow_provider_upstash_vector.operators.export import ExportVectorsOperator
+from airflow_provider_upstash_vector.operators.fetch import FetchVectorsOperator
+from airflow_provider_upstash_vector.operators.namespaces import (
+    DeleteNamespaceOperator,
+    ListNamespacesOperator,
+    RenameNamespaceOperator,
+    ResetNamespaceOperator,
+)
+from airflow_provider_upstash_vector.operators.query import QueryVectorsOperator
 from airflow_provider_upstash_vector.operators.sync import SyncVectorsOperator
 from airflow_provider_upstash_vector.operators.update import UpdateVectorOperator
+from airflow_provider_upstash_vector.operators.upsert import UpsertVectorOperator
 
-__all__ = ["BulkUpdateVectorsOperator", "BulkUpsertVectorsOperator", "SyncVectorsOperator", "UpdateVectorOperator"]
+__all__ = [
+    "BulkDeleteVectorsOperator",
+    "BulkUpdateVectorsOperator",
+    "BulkUpsertVectorsOperator",
+    "CopyVectorsOperator",
+    "DeleteNamespaceOperator",
+    "DeleteVectorsOperator",
+    "ExportVectorsOperator",
+    "FetchVectorsOperator",
+    "ListNamespacesOperator",
+    "QueryVectorsOperator",
+    "RenameNamespaceOperator",
+    "ResetNamespaceOperator",
+    "SyncVectorsOperator",
+    "UpdateVectorOperator",
+    "UpsertVectorOperator",
+]
 
 # Airflow stores the path of a task's class; no module but this one is public.
 for _name in __all__:

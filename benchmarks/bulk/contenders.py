@@ -9,6 +9,7 @@ import asyncio
 import json
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -172,12 +173,48 @@ def vendor_sync(case: Case) -> Run:
     return _measure(upsert, case)
 
 
+def export(case: Case) -> Run:
+    """Export a namespace to Parquet."""
+    from airflow_provider_upstash_vector import bulk
+    from airflow_provider_upstash_vector.client import Endpoint
+
+    def run(folder: str) -> int:
+        return bulk.export(folder, Endpoint.of(case.url, TOKEN), format="parquet", progress="none").rows
+
+    with tempfile.TemporaryDirectory(prefix="bench-export-") as folder:
+        bulk.export(f"{folder}/warm-up", Endpoint.of(case.url, TOKEN), format="parquet", prefix="none")
+        return measured(lambda: run(f"{folder}/export"), case.rows)
+
+
+def range_loop(case: Case) -> Run:
+    """Read the pages of a namespace with aiohttp and orjson, one after another."""
+    import aiohttp
+    import orjson
+
+    async def run() -> int:
+        rows, cursor = 0, "0"
+        flags = {"includeVectors": True, "includeMetadata": True, "includeData": True}
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            while cursor:
+                body = orjson.dumps({"cursor": cursor, "limit": 1_000, **flags})
+                async with session.post(f"{case.url}/range", data=body) as response:
+                    result = orjson.loads(await response.read())["result"]
+                rows += len(result["vectors"])
+                cursor = result["nextCursor"]
+        return rows
+
+    return measured(lambda: asyncio.run(run()), case.rows)
+
+
 CONTENDERS: dict[str, Callable[[Case], Run]] = {
     "ours": ours,
     "bare": bare,
     "ready": ready,
     "vendor_async": vendor_async,
     "vendor_sync": vendor_sync,
+    "export": export,
+    "range_loop": range_loop,
 }
 
 
@@ -209,11 +246,16 @@ def _measure(send: Callable[[Any], int], case: Case, prepare: Callable[[list[Row
     """
     rows: Any = prepare(make_rows(case.kind, case.rows)) if case.path is None else case.path
     assert send(prepare(make_rows(case.kind, 2))) == 2
+    return measured(lambda: send(rows), case.rows)
+
+
+def measured(work: Callable[[], int], rows: int) -> Run:
+    """Time ``work``, which returns the rows that it has read or written."""
     started, cpu_started = time.perf_counter(), time.process_time()
-    sent = send(rows)
+    done = work()
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
-    assert sent == case.rows, f"only {sent} of {case.rows} rows were written"
-    return Run(rows=case.rows, seconds=seconds, cpu_seconds=cpu_seconds, peak_mb=_peak_mb())
+    assert done == rows, f"only {done} of {rows} rows were read or written"
+    return Run(rows=rows, seconds=seconds, cpu_seconds=cpu_seconds, peak_mb=_peak_mb())
 
 
 def _peak_mb() -> float:

@@ -18,6 +18,8 @@ from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import Endpoint
 from benchmarks.bulk.bench import Bench
 from benchmarks.bulk.contenders import DIMENSION, TOKEN, Case, Kind, make_rows
+from benchmarks.bulk.copies import copies
+from benchmarks.bulk.exports import exports
 from benchmarks.bulk.mapped_tasks import mapped_tasks
 from benchmarks.bulk.results import Measurement
 from benchmarks.bulk.rounds import Runs, contender, cpu_seconds, interleaved, median, peak_mb, rate, ratio, seconds
@@ -221,6 +223,8 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "bytes": wire_bytes,
     "files": files,
     "upsert_files": upsert_files,
+    "exports": exports,
+    "copy": copies,
     "mapped": mapped,
 }
 

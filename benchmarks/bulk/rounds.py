@@ -27,11 +27,11 @@ def interleaved(contenders: Mapping[str, Callable[[], Run]], rounds: int) -> Run
     return runs
 
 
-def contender(name: str, case: Case) -> Callable[[], Run]:
+def contender(name: str, case: Case, module: str = "benchmarks.bulk.contenders") -> Callable[[], Run]:
     """Return a function that runs a contender in a new process."""
 
     def run_once() -> Run:
-        command = [sys.executable, "-m", "benchmarks.bulk.contenders", name, json.dumps(asdict(case))]
+        command = [sys.executable, "-m", module, name, json.dumps(asdict(case))]
         # without a proxy of this machine
         environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
         own = {"SSL_CERT_FILE": case.certificate, "HTTPS_PROXY": case.proxy}

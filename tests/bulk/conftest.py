@@ -29,3 +29,13 @@ def upsert(endpoint: Endpoint) -> Run:
         return bulk.upsert(rows, endpoint, **{"policy": PATIENT, "progress": "none", **arguments})
 
     return run_bulk
+
+
+@pytest.fixture
+def delete(endpoint: Endpoint) -> Run:
+    """``bulk.delete`` on the index, with quick retries and no progress."""
+
+    def run_bulk(rows: object, **arguments: Any) -> bulk.BulkReport:
+        return bulk.delete(rows, endpoint, **{"policy": PATIENT, "progress": "none", **arguments})
+
+    return run_bulk

@@ -16,7 +16,8 @@ from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint
 from airflow_provider_upstash_vector.client.wire import Response
 
 operation, count, checkpoint = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-body = {"update": b'{"result":{"updated":1}}', "upsert": b'{"result":"Success"}'}[operation]
+counted = b'{"result":{"%sd":1000}}' % operation.encode()
+body = {"upsert": b'{"result":"Success"}'}.get(operation, counted)
 
 async def send(self, path, body_sent, timeout_seconds):
     await asyncio.sleep(0)
@@ -39,7 +40,7 @@ def peak_mb(*arguments: object) -> float:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("operation", ["update", "upsert"])
+@pytest.mark.parametrize("operation", ["update", "upsert", "delete"])
 def test_memory_is_flat_from_100_000_to_1_000_000_rows(operation: str, tmp_path: Path) -> None:
     small, large = (peak_mb(operation, rows, f"{tmp_path}/{rows}") for rows in (100_000, 1_000_000))
     assert large < small * 1.1, (small, large)

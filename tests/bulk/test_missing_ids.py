@@ -17,8 +17,8 @@ import pytest
 from upath import UPath
 
 from airflow_provider_upstash_vector import bulk
-from airflow_provider_upstash_vector.__main__ import main
 from airflow_provider_upstash_vector.client import Endpoint
+from airflow_provider_upstash_vector.command_line.program import main
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator

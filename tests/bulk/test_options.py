@@ -5,23 +5,29 @@ import math
 from collections.abc import Callable
 from dataclasses import fields
 from enum import Enum
+from functools import partial
 from typing import Any, get_type_hints
 
 import pytest
 
 from airflow_provider_upstash_vector.bulk.api import (
     RunArguments,
+    delete,
     update,
     upsert,
 )
+from airflow_provider_upstash_vector.bulk.operations.delete import DeleteArguments, DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateArguments, UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertArguments, UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import MAX_CONCURRENCY, BulkOptions, option_help, option_types
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, Shard
+from tests.support.embeddings import CountedEmbedding, vector_of, vectors_of
 
+MODULE = "tests.support.embeddings"
 OPERATIONS: dict[type[BulkOptions], tuple[Any, Callable[..., Any]]] = {
     UpdateOptions: (UpdateArguments, update),
     UpsertOptions: (UpsertArguments, upsert),
+    DeleteOptions: (DeleteArguments, delete),
 }
 
 
@@ -55,6 +61,8 @@ def test_every_option_has_help_and_a_default(options: type[BulkOptions]) -> None
         ("on_budget", ["stop", None, 1]),
         ("format", ["xml", "", 1]),
         ("metadata_fields", ["genre", [], 5]),
+        ("rows_field", ["", "a..b", "a[x]", 5, ["a"]]),
+        ("id_template", ["", "id", "{", "{a..b}", "{index:03}", 5, ["{a}"]]),
         ("check_index", ["false", None, 1]),
         ("dry_run", ["no", None, 0]),
         ("namespace", [None, 5.0, "\ud800", "n" * 8_000]),
@@ -80,7 +88,8 @@ def test_an_invalid_value_is_rejected_with_the_name_of_the_option(name: str, val
         {"daily_budget": 10_000, "on_budget": "return"},
         {"on_missing": "fail", "format": "csv", "check_index": False, "dry_run": True},
         {"namespace": "", "metadata_update_mode": "patch"},
-        {"shard": [1, 2]},
+        {"shard": [1, 2], "rows_field": "a.b[0]", "id_template": "{a.b[0]}"},
+        {"id_template": "{a}#{index}"},
         {"metadata_fields": "*", "format": "json", "delimiter": "|"},
     ],
 )
@@ -114,9 +123,33 @@ def test_the_fingerprint_changes_with_options_that_select_rows_or_change_request
         {"shard": (1, 2)},
         {"id_field": "a b", "vector_field": "c"},
         {"id_field": "a", "vector_field": "b c"},
+        {"rows_field": "a"},
+        {"rows_field": "b"},
+        {"id_template": "{a}"},
+        {"id_template": "{a}#{index}"},
     ]
     fingerprints = {UpdateOptions(**arguments).fingerprint() for arguments in different}
-    assert len({*fingerprints, UpsertOptions().fingerprint()}) == len(different) + 1
+    assert len({*fingerprints, UpsertOptions().fingerprint(), DeleteOptions().fingerprint()}) == len(different) + 2
+
+
+def test_the_fingerprint_names_the_function_that_embeds() -> None:
+    def fingerprint(embed: Any) -> str:
+        return UpsertOptions(embed=embed, embed_batch_size=len(str(embed))).fingerprint()
+
+    model = CountedEmbedding()
+    assert fingerprint(vectors_of) == fingerprint(partial(vectors_of)) == fingerprint(f"{MODULE}:vectors_of")
+    assert fingerprint(f"{MODULE}.vectors_of") == fingerprint(vectors_of)
+    assert fingerprint(model) == fingerprint(CountedEmbedding())
+    assert len({fingerprint(embed) for embed in (None, vectors_of, vector_of, model, "vectors:of")}) == 5
+
+    def of_a_dag(_: list[str]) -> None: ...
+
+    names = []
+    for path in ("1", "2"):  # of two versions of its bundle
+        of_a_dag.__module__ = f"unusual_prefix_{path * 40}_my_dag"
+        names.append(fingerprint(of_a_dag))
+    assert names[0] == names[1]
+    assert "my_dag:" in names[0]
 
 
 class Name(str, Enum):

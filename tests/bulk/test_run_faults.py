@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import Endpoint
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
-from tests.support.bulk_runs import PATIENT, Run, fill, stored
+from tests.support.bulk_runs import PATIENT, Run, failed, fill, stored
 
 ROWS, IDS = 3_000, 299
 # Longer than a busy machine holds up a request: one applied after its timeout could overwrite a newer row.
@@ -31,6 +31,14 @@ UNREADABLE: dict[str, dict[str, Any]] = {
     "garbage": {"kind": "garbage", "applied": True, "probability": 0.05},
     "huge": {"kind": "huge", "applied": True, "probability": 0.01, "size_bytes": 17 * 1024 * 1024},
 }
+
+
+@pytest.mark.parametrize("operation", ["update", "upsert", "delete"])
+def test_a_read_only_token_is_suspected(server: DevServer, operation: str) -> None:
+    reader = Endpoint.of(server.url, server.read_only_token)
+    error = failed(lambda: getattr(bulk, operation)([{"id": "a", "vector": [1, 1]}], reader, progress="none"))
+    assert "403 Forbidden" in str(error)
+    assert "the token may be the read-only one, which cannot write" in str(error)
 
 
 def changes(count: int = ROWS) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -132,6 +132,9 @@ def test_without_the_journal_a_run_resumes_from_the_last_checkpoint(
     assert report.done == ROWS == server.requests["update"]
     assert report.seconds > before.seconds
     assert report.bytes_sent == path.stat().st_size - ROWS
+    reads = server.requests["info"] + server.requests["fetch"]
+    assert reads > server.requests["info"] == 2
+    assert report.to_dict()["operations"] == {"written": ROWS, "read": reads}
 
 
 @pytest.mark.parametrize("kind", ["list", "generator", "shard"])

@@ -8,6 +8,7 @@ import pytest
 from airflow_provider_upstash_vector.client import errors
 from airflow_provider_upstash_vector.client.errors import ApiError, UpstashVectorError
 from airflow_provider_upstash_vector.client.wire.responses import error_class
+from airflow_provider_upstash_vector.dev_server.commands import COMMANDS
 
 
 def all_errors() -> list[UpstashVectorError]:
@@ -80,3 +81,12 @@ def test_the_message_names_call_id_namespace_and_attempts() -> None:
 def test_status_to_class(status: int, message: str, kind: type[ApiError], retryable: bool) -> None:
     assert error_class(status, message) is kind
     assert kind.retryable is retryable
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_write_says_that_the_token_may_be_the_read_only_one(command: str, status: int) -> None:
+    error = errors.Unauthorized(status, "Forbidden")
+    error.add_context(call=command.replace("-", "_"), namespace=None, id=None, attempts=1)
+    refused = COMMANDS[command].writes and status == 403
+    assert ("may be the read-only one" in str(error)) is refused

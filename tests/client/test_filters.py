@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import math
+import pickle
 import sqlite3
 from enum import Enum
 from fractions import Fraction
@@ -15,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_upstash_vector.client import Field, Filter
+from airflow_provider_upstash_vector.client import Field, Filter, Query
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.dev_server.filter_language import parse
 from airflow_provider_upstash_vector.dev_server.filter_sql import where
@@ -204,6 +206,65 @@ def test_a_glob_is_that_of_the_dev_server(pattern: str, text: str) -> None:
 def test_a_range_that_is_reversed_has_no_characters() -> None:
     assert not Field("x").glob("[b-a]").matches({"x": "a"})
     assert Field("x").glob("[^b-a]").matches({"x": "a"})
+
+
+@settings(max_examples=200, deadline=None)
+@given(FILTERS, METADATA)
+def test_a_copy_and_a_pickle_are_the_same_filter(filter: Filter, metadata: Any) -> None:
+    for twin in (copy.deepcopy(filter), pickle.loads(pickle.dumps(filter)), filter.replace_texts(str)):  # noqa: S301 - our own
+        assert str(twin) == str(filter)
+        assert twin.matches(metadata) == filter.matches(metadata)
+
+
+@given(st.text(st.characters(codec="utf-8")).filter(lambda text: not {"'", '"'} <= set(text)))
+def test_a_template_stands_for_one_value_whatever_it_is_rendered_to(text: str) -> None:
+    name = "{{ params.name }}"
+    filter = (Field("a") == name) | Field("b").contains(name) | Field("c").isin([name, 5]) | Field("d").glob(name)
+    expected = (
+        (Field("a") == text) | Field("b").contains(text) | Field("c").isin([text, 5]) | Field("d").glob(text)
+    )
+    assert filter.replace_texts({name: text}.__getitem__) == expected
+
+
+@pytest.mark.parametrize(
+    ("rendered", "text"),
+    [
+        ("1999", "1999"),
+        (" -5 ", "-5"),
+        ("1e3", "1000.0"),
+        (0.5, "0.5"),
+        (7, "7"),
+        ("12345678901234567890123", None),
+    ],
+)
+def test_rendered_text_is_a_number_in_an_order_comparison_only(rendered: Any, text: str | None) -> None:
+    filter = ((Field("year") >= "{{ x }}") & (Field("name") == "{{ x }}")).replace_texts(lambda _: rendered)
+    literal = f"'{rendered}'" if isinstance(rendered, str) else rendered
+    assert str(filter) == f"year >= {text or rendered} AND name = {literal}"
+    filter.check_values()
+
+
+@pytest.mark.parametrize("value", ["1 OR 1=1", "", "nan", "1e999", "0x10", "1_000", "٣", "1" * 5_000, None, True])
+def test_a_value_that_is_not_a_number_is_refused_in_an_order_comparison(value: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"^filter: .*(needs a number, got the text|must be|got)"):
+        (Field("year") < "{% x %}").replace_texts(lambda _: value)
+
+
+@pytest.mark.parametrize("value", [None, [1], {"a": 1}, "both ' and \""])
+def test_a_value_that_is_not_possible_is_refused_after_rendering(value: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"^filter: "):
+        (Field("a") == "{{ x }}").replace_texts(lambda _: value)
+
+
+def test_a_template_that_is_no_literal_yet_is_not_sent() -> None:
+    both = "{{ ti.xcom_pull('a')[\"b\"] }}"
+    for filter in (Field("a") > "{{ x }}", (Field("b") == 1) & (Field("a") == both)):
+        with pytest.raises(InvalidRequest, match=r"has the template .* which is not rendered"):
+            Query(vector=[1], filter=filter)
+        with pytest.raises(InvalidRequest, match="which is not rendered"):
+            filter.matches({"a": 1, "b": 1})
+    assert str(Field("a") > "{{ x }}") == "a > {{ x }}"
+    assert str((Field("a") == both).replace_texts(lambda text: str(len(text)))) == f"a = '{len(both)}'"
 
 
 def test_text_enumerations_are_their_text() -> None:

@@ -1,10 +1,12 @@
-"""The request counts of the sync client."""
+"""The request counts of the clients."""
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from airflow_provider_upstash_vector.client import Endpoint, VectorClient
+from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, VectorClient
 from airflow_provider_upstash_vector.client.errors import RateLimited
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from tests.support.index_fixtures import QUICK
@@ -32,3 +34,14 @@ def test_a_request_that_fails_counts(server: DevServer, endpoint: Endpoint) -> N
         with pytest.raises(RateLimited):
             client.info()
         assert (client.request_stats.requests, client.request_stats.retries) == (5, 4)
+
+
+def test_an_async_client_counts_too(server: DevServer, endpoint: Endpoint) -> None:
+    async def run() -> None:
+        async with AsyncVectorClient(endpoint, policy=QUICK) as client:
+            server.faults.add(Fault(kind="status", status=429, times=1, retry_after="1"))
+            await client.info()
+            stats = client.request_stats
+            assert (stats.requests, stats.retries, stats.throttled_seconds >= 1) == (2, 1, True)
+
+    asyncio.run(run())

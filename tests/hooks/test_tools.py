@@ -23,6 +23,8 @@ from airflow_provider_upstash_vector.client.models import FetchedVector, Query, 
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 
 GENERATED = [name for name, method in vars(VectorClient).items() if hasattr(method, "__signature__")]
+OPERATIONS = ["update", "upsert", "delete"]
+BULK_METHODS = [f"bulk_{operation}" for operation in OPERATIONS]
 QUERIES = ["query", "query_data", "resumable_query"]
 
 
@@ -34,7 +36,7 @@ def parameters(method: Any) -> dict[str, inspect.Parameter]:
     ("owner", "name"),
     [
         *product([UpstashVectorHook, VectorClient, AsyncVectorClient], [*GENERATED, "update"]),
-        *product([UpstashVectorHook, UpstashVectorHook("my_index")], ["bulk_update", "bulk_upsert"]),
+        *product([UpstashVectorHook, UpstashVectorHook("my_index")], [*BULK_METHODS, "delete_selected"]),
     ],
 )
 def test_every_parameter_has_a_name_a_type_and_a_text(owner: Any, name: str) -> None:
@@ -62,7 +64,7 @@ def test_the_options_of_queries_are_parameters(name: str) -> None:
     assert (method.__annotations__["top_k"], method.__annotations__["include_metadata"]) == (int, bool)
 
 
-@pytest.mark.parametrize("operation", ["update", "upsert"])
+@pytest.mark.parametrize("operation", OPERATIONS)
 def test_the_arguments_of_bulk_runs_are_parameters(operation: str) -> None:
     run = inspect.signature(getattr(bulk, operation)).parameters
     of_hook = parameters(getattr(UpstashVectorHook("my_index"), f"bulk_{operation}"))

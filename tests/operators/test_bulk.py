@@ -27,8 +27,13 @@ from tests.support.bulk_runs import Interruption, fill, interrupted_after, store
 from tests.support.bulk_tasks import OPERATORS, Task, command_of, done_of
 
 IDS = [f"v{n}" for n in range(200)]
-ROWS = [{"id": id, "vector": [1, n], "metadata": {"n": n}} for n, id in enumerate(IDS)]
+ROWS: list[dict[str, Any]] = [{"id": id, "vector": [1, n], "metadata": {"n": n}} for n, id in enumerate(IDS)]
 ANY_OPERATOR = pytest.mark.parametrize("operator", OPERATORS)
+
+
+def left_by(operator: Any) -> dict[str, Any]:
+    """Return the metadata of all vectors after a run with ``ROWS``."""
+    return {} if command_of(operator) == "delete" else {row["id"]: row["metadata"] for row in ROWS}
 
 
 def file_of(rows: list[dict[str, Any]], folder: Path) -> Path:
@@ -53,7 +58,7 @@ def test_a_templated_path_or_uri(
     manifest = Task(operator, native=native, rows="{{ params.rows }}").run(rows=f"{scheme}{tmp_path}/ro*.jsonl")
     assert manifest[done_of(operator)] == manifest["total"] == 200
     assert json.loads(json.dumps(manifest)) == manifest
-    assert stored(index) == {row["id"]: row["metadata"] for row in ROWS}
+    assert stored(index) == left_by(operator)
 
 
 @pytest.mark.parametrize("native", [False, True])
@@ -71,8 +76,28 @@ def test_texts_in_rows_stay_as_they_are_written(index: DevServer, native: bool) 
     assert stored(index)["None"] == {"a": "1_000"}
 
 
-def test_many_rows_are_not_rendered(index: DevServer) -> None:
-    task = Task(rows=[*ROWS, {"id": "v0", "metadata": {"n": "{{ params.no }}"}}])
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("kind", [dict, json.dumps, str])
+def test_rows_in_a_mapping_of_another_task(index: DevServer, native: bool, kind: Any) -> None:
+    rows = kind({"out": {"rows": [{"metadata": {"n": n}, "file": "{{ 1 / 0 }}v"} for n in range(2)]}})
+    options = {"rows_field": "out.rows", "id_template": "v{metadata.n}", "metadata_update_mode": "PATCH"}
+    task = Task(native=native, rows="{{ params.rows }}", **options)
+    assert task.run(rows=rows)["updated"] == 2
+    assert stored(index)["v1"] == {"n": 1}
+
+
+@pytest.mark.parametrize(
+    "options", [{"rows_field": "a..b"}, {"id_template": "{a"}, {"id_template": "{a}{index}", "shard": (0, 2)}]
+)
+def test_a_name_or_template_that_is_not_one_is_refused_when_the_dag_is_parsed(options: Any) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        Task(rows=[], **options)
+
+
+@pytest.mark.parametrize("field", [None, "chunks"])
+def test_many_rows_are_not_rendered(index: DevServer, field: str | None) -> None:
+    rows = [*ROWS, {"id": "v0", "metadata": {"n": "{{ params.no }}"}}]
+    task = Task(rows={field: rows} if field else rows, rows_field=field)
     assert task.run()["updated"] == 201
     assert stored(index)["v0"] == {"n": "{{ params.no }}"}
 
@@ -152,13 +177,14 @@ def test_a_retry_resumes_unless_it_shall_not(index: DevServer, operator: Any, re
     assert task.operator.resume == str(resume)
     fill(index, ["v0"])  # which a retry does not write again
     manifest = task.run()
-    assert manifest[done_of(operator)] == manifest["total"] == 200
-    assert stored(index) == {row["id"]: row["metadata"] for row in ROWS} | ({"v0": {"n": -1}} if resume else {})
+    again = 49 if command_of(operator) == "delete" and not resume else 0
+    assert (manifest[done_of(operator)], manifest["missing"]) == (200 - again, again)
+    assert stored(index) == left_by(operator) | ({"v0": {"n": -1}} if resume else {})
     assert task.state.values.keys() <= {f"upstash_vector_bulk_{command_of(operator)}_budget"}
 
 
 @pytest.mark.parametrize("checkpoint", ["auto", "path"])
-@pytest.mark.parametrize("operators", [OPERATORS, OPERATORS[::-1]])
+@pytest.mark.parametrize("operators", [OPERATORS[:2], OPERATORS[1::-1], OPERATORS[1:], OPERATORS[:0:-1]])
 def test_an_operation_does_not_resume_another_one(
     index: DevServer, tmp_path: Path, operators: Any, checkpoint: str
 ) -> None:
@@ -228,7 +254,7 @@ def test_a_budget_that_renders_to_nothing_is_none(
 
 @ANY_OPERATOR
 def test_rejected_rows_fail_the_task_immediately_with_the_manifest(tmp_path: Path, operator: Any) -> None:
-    task = Task(operator, rows=[{"id": "v0"}], failures_path="{{ params.folder }}/failures.jsonl")
+    task = Task(operator, rows=[{"id": ""}], failures_path="{{ params.folder }}/failures.jsonl")
     with pytest.raises(AirflowFailException, match="1 rejected"):
         task.run(folder=str(tmp_path))
     assert task.xcoms["return_value"]["rejected"] == 1
@@ -264,6 +290,7 @@ INVALID: dict[str, list[Any]] = {
     "on_missing": ["warn"],
     "max_rows_per_request": [0, 1_001, "50"],
     "request_timeout_seconds": [0, "600"],
+    "if_not_empty": ["replace", True],
 }
 
 
@@ -273,6 +300,23 @@ def test_an_invalid_option_breaks_the_dag(operator: Any, name: str) -> None:
     for value in INVALID[name] if name in option_types(operator.options_type) else ():
         with pytest.raises(ValueError, match=name):
             Task(operator, rows=ROWS, **{name: value})
+
+
+def test_a_namespace_that_must_be_empty_needs_a_checkpoint_that_a_retry_resumes_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arguments: dict[str, Any] = {"rows": ROWS, "namespace": "new", "if_not_empty": "fail"}
+    versions = "airflow_provider_upstash_vector.operators.base.options.get_base_airflow_version_tuple"
+    monkeypatch.setattr(versions, lambda: (3, 2, 9))
+    for checkpoint in (None, "", "auto"):
+        with pytest.raises(ValueError, match='set checkpoint to a path, or if_not_empty="merge"'):
+            Task(BulkUpsertVectorsOperator, checkpoint=checkpoint, **arguments)
+    Task(BulkUpsertVectorsOperator, checkpoint="{{ params.path }}", **arguments)
+    monkeypatch.setattr(versions, lambda: (3, 3, 0))
+    task = Task(BulkUpsertVectorsOperator, **arguments)
+    assert task.run()["upserted"] == len(ROWS)
+    with pytest.raises(AirflowFailException, match="namespace 'new' is not empty"):
+        task.run()
 
 
 TEMPLATED: dict[str, Any] = {
@@ -385,12 +429,18 @@ def test_default_args_reach_every_option(operator: Any) -> None:
         "shard": (0, 2),
         "format": "csv",
         "delimiter": ";",
+        "id_template": "{a}",
         "metadata_fields": "*",
         "max_rows_per_request": 50,
         "request_timeout_seconds": 60.0,
+        "if_not_empty": "fail",
+        "embed": "tests.support.embeddings:vectors_of",
+        "embed_batch_size": 8,
+        "embed_concurrency": 2,
+        "embed_attempts": 3,
     }
     assert options.keys() >= known
-    with DAG("d", schedule=None, default_args=options):
+    with DAG("d", schedule=None, default_args={**options, "checkpoint": "checkpoint"}):
         task = operator(task_id="t", rows="rows.csv")
     values = {name: getattr(task, "_dry_run" if name == "dry_run" else name) for name in known}
     assert values == {name: options[name] for name in known}
@@ -419,7 +469,7 @@ def test_a_timeout_pushes_the_manifest(index: DevServer) -> None:
 def test_a_dry_run(index: DevServer, operator: Any) -> None:
     manifest = Task(operator, rows=ROWS, dry_run=True).run()
     assert (manifest["dry_run"], manifest["not_attempted"]) == (True, 200)
-    assert index.requests.keys() == {"fetch"}
+    assert index.requests.keys() == (set() if command_of(operator) == "delete" else {"fetch"})
 
 
 def test_an_upsert_sends_batches_and_replaces_whole_vectors(

@@ -79,7 +79,7 @@ def test_a_retry_after_a_failed_wait_only_waits(
 ) -> None:
     task = Task(checkpoint, kind, **options, check_index=False)
     expected = Task(checkpoint, kind, **options, check_index=False, wait_until_indexed=False).run()
-    index.requests.clear()
+    fill(index, IDS)  # again, after a delete
     index.faults.add(Fault(kind="status", status=503, times=1_000, command="info"))
     with pytest.raises(WaitFailed):
         task.run()

@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_upstash_vector.client import Field
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    DeleteVectorsOperator,
+    QueryVectorsOperator,
     UpdateVectorOperator,
+    UpsertVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
 from tests.client.test_copies import COPIES, PICKLERS
@@ -27,6 +31,9 @@ OPERATORS: dict[str, tuple[type[Any], dict[str, Any]]] = {
         BulkUpdateVectorsOperator,
         {"rows": [{"id": "a", "data": "x"}], "checkpoint": None, "wait_until_indexed": True},
     ),
+    "upsert": (UpsertVectorOperator, {"vector_id": "a", "vector": [1, 1], "wait_until_indexed": True}),
+    "delete": (DeleteVectorsOperator, {"prefix": "a", "max_delete": None, "wait_until_indexed": True}),
+    "query": (QueryVectorsOperator, {"vector": [1, 1], "filter": Field("a").missing()}),
     "sensor": (UpstashVectorIndexReadySensor, {"vector_id": "a"}),
 }
 

@@ -11,8 +11,14 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
 
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
-from airflow_provider_upstash_vector.decorators.signatures import BulkUpdateTask, BulkUpsertTask, UpdateTask
+from airflow_provider_upstash_vector.decorators.signatures import (
+    BulkDeleteTask,
+    BulkUpdateTask,
+    BulkUpsertTask,
+    UpdateTask,
+)
 from airflow_provider_upstash_vector.decorators.upstash_vector import (
+    upstash_vector_bulk_delete_task,
     upstash_vector_bulk_update_task,
     upstash_vector_bulk_upsert_task,
     upstash_vector_update_task,
@@ -20,6 +26,7 @@ from airflow_provider_upstash_vector.decorators.upstash_vector import (
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
 from airflow_provider_upstash_vector.operators.upstash_vector import (
+    BulkDeleteVectorsOperator,
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
     UpdateVectorOperator,
@@ -125,6 +132,15 @@ def test_returned_rows_are_upserted(index: DevServer, native: bool) -> None:
     assert stored(index, "crime") == {f"w{n}": {"n": "{{ no.template }}"} for n in range(300)}
 
 
+def test_yielded_ids_are_deleted(index: DevServer) -> None:
+    @upstash_vector_bulk_delete_task
+    def ids(count: int) -> Iterator[str]:
+        yield from (f"v{n}" for n in range(count))
+
+    manifest = executed(ids, 301)
+    assert (manifest["deleted"], manifest["missing"], stored(index)) == (300, 1, {})
+
+
 def test_yielded_rows_are_sent_before_the_generator_ends(index: DevServer) -> None:
     sent_at_the_end: list[int] = []
 
@@ -187,6 +203,7 @@ def test_they_are_registered() -> None:
     assert task.upstash_vector_update is not None
     assert task.upstash_vector_bulk_update is not None
     assert task.upstash_vector_bulk_upsert is not None
+    assert task.upstash_vector_bulk_delete is not None
 
 
 @pytest.mark.parametrize(
@@ -195,6 +212,7 @@ def test_they_are_registered() -> None:
         (UpdateTask, UpdateVectorOperator, {"vector_id"}),
         (BulkUpdateTask, BulkUpdateVectorsOperator, {"rows"}),
         (BulkUpsertTask, BulkUpsertVectorsOperator, {"rows"}),
+        (BulkDeleteTask, BulkDeleteVectorsOperator, {"rows"}),
     ],
 )
 def test_the_decorators_declare_the_operators_arguments(

@@ -21,12 +21,14 @@ from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.base.display import shown, unwrap
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    FetchVectorsOperator,
+    QueryVectorsOperator,
     UpdateVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
 from tests.support.harness import context, rendered, run
 from tests.support.index_fixtures import connection_json
-from tests.support.odd_dag import BULK_OPERATORS, DECORATORS, OPERATORS, templated_arguments
+from tests.support.odd_dag import BULK_OPERATORS, DECORATORS, OPERATORS, REQUIRED, templated_arguments
 from tests.support.odd_values import NESTED, ROWS, nested, odd_values, shallow_values
 from tests.support.stored_fields import stored_fields
 from tests.support.waiting_tasks import context as task_context
@@ -93,7 +95,11 @@ def an_operator(kind: Any, value: Any) -> Any:
         if kind in DECORATORS:
             return kind(lambda _, **__: None, task_id="t")(value, a=value, b={"c": value}).operator
         names = [name for name, accepts_any in templated_arguments(kind).items() if accepts_any]
-        return kind(task_id="t", **dict.fromkeys(names, value))
+        required = REQUIRED.get(kind, "vector_id")
+        arguments = {**dict.fromkeys(names, value), required: "a" if value is None else value}
+        if isinstance(value, str):  # a literal one is checked when the DAG is parsed
+            arguments.pop("metadata_update_mode", None)
+        return kind(task_id="t", **arguments)
 
 
 @pytest.mark.parametrize("kind", [*OPERATORS, *DECORATORS])
@@ -146,6 +152,18 @@ INVALID: list[tuple[Any, str, list[Any]]] = [
         for name, accepts_any in templated_arguments(kind).items()
         if not accepts_any and name != "metadata_update_mode"
     ],
+    (QueryVectorsOperator, "vector", [[1.0, NAN], np.array([1, NAN]), {1, 2}, [10**400, 1], NAN]),
+    (QueryVectorsOperator, "sparse_vector", [{"indices": [1], "values": [NAN]}, b"x", NAN]),
+    (QueryVectorsOperator, "data", ODD_TEXT),
+    (QueryVectorsOperator, "top_k", [*ODD_TEXT, 0, 10**400, "many", True]),
+    (QueryVectorsOperator, "filter", ODD_TEXT),
+    (QueryVectorsOperator, "namespace", ODD_TEXT),
+    (QueryVectorsOperator, "upstash_vector_conn_id", NOT_TEXT),
+    (FetchVectorsOperator, "ids", [value for value in ODD_TEXT if value != {1, 2}]),
+    (FetchVectorsOperator, "ids", [[SURROGATE], ["a", None], {"a": 1}, "['a' 'b']", [""]]),
+    (FetchVectorsOperator, "prefix", ODD_TEXT),
+    (FetchVectorsOperator, "namespace", ODD_TEXT),
+    (FetchVectorsOperator, "upstash_vector_conn_id", NOT_TEXT),
     (UpstashVectorIndexReadySensor, "namespace", ODD_TEXT),
     (UpstashVectorIndexReadySensor, "vector_id", ODD_TEXT),
     (UpstashVectorIndexReadySensor, "metadata", [NAN, {"a": NAN}, {"a": b""}]),
@@ -165,7 +183,9 @@ def created_and_executed(kind: Any, **arguments: Any) -> None:
     ("kind", "field", "values"), INVALID, ids=lambda item: str(getattr(item, "__name__", ""))[:9]
 )
 def test_execute_names_the_field_of_an_invalid_value(kind: Any, field: str, values: list[Any]) -> None:
-    needed: dict[str, Any] = {"rows": []} if kind in BULK_OPERATORS else {"vector_id": "a"}
+    needed: dict[str, Any] = {REQUIRED.get(kind, "vector_id"): [] if kind in BULK_OPERATORS else "a"}
+    if (kind is QueryVectorsOperator and field.endswith("vector")) or field == "prefix":
+        needed = {}
     if kind is UpdateVectorOperator:
         needed["metadata" if field == "metadata_update_mode" else "data"] = {} if "mode" in field else "x"
     for value in values:

@@ -135,7 +135,7 @@ def test_a_dry_run_has_no_event_and_no_lineage(index: DevServer, kind: Any) -> N
 
 
 @pytest.mark.parametrize("installed", [True, False])
-def test_hook_lineage_has_the_written_assets(tmp_path: Path, installed: bool) -> None:
+def test_hook_lineage_has_the_assets_that_were_written_and_read(tmp_path: Path, installed: bool) -> None:
     (tmp_path / "plugins").mkdir()
     if installed:
         (tmp_path / "plugins" / "reads.py").write_text(PLUGIN)
@@ -144,10 +144,12 @@ import airflow, json, sys
 if not {installed}:
     sys.modules["openlineage"] = sys.modules["airflow.providers.openlineage.extractors"] = None
 from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
-from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
-BulkUpdateVectorsOperator(task_id="t", rows={ROWS!r}, checkpoint=None).execute({{}})
-collected = get_hook_lineage_collector().collected_assets.outputs
-print("collected", json.dumps(sorted((output.asset.uri, output.count) for output in collected)))
+from airflow_provider_upstash_vector.operators import upstash_vector as operators
+operators.BulkUpdateVectorsOperator(task_id="t", rows={ROWS!r}, checkpoint=None).execute({{}})
+operators.FetchVectorsOperator(task_id="f", ids=["a"], namespace="a/b").execute({{}})
+collected = get_hook_lineage_collector().collected_assets
+both = [sorted((item.asset.uri, item.count) for item in items) for items in (collected.outputs, collected.inputs)]
+print("collected", json.dumps(both))
 """
     environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path)}
     done = subprocess.run(
@@ -157,6 +159,6 @@ print("collected", json.dumps(sorted((output.asset.uri, output.count) for output
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("collected ")]
     host = json.loads(environment["AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT"])["host"]
     index_uri = host.replace("http", "upstash-vector")
-    expected = [[f"{index_uri}/", 1], [f"{index_uri}/a%2Fb", 1]] if installed else []
-    assert json.loads(line.removeprefix("collected ")) == expected
+    written, read = [[f"{index_uri}/", 1], [f"{index_uri}/a%2Fb", 1]], [[f"{index_uri}/a%2Fb", 1]]
+    assert json.loads(line.removeprefix("collected ")) == ([written, read] if installed else [[], []])
     assert "could not be emitted" not in done.stdout + done.stderr

@@ -13,6 +13,8 @@ from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.links import upstash_vector as links
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    FetchVectorsOperator,
+    QueryVectorsOperator,
     UpdateVectorOperator,
 )
 
@@ -50,8 +52,10 @@ def test_an_invalid_connection_links_to_the_console(
     assert link_for(monkeypatch, **connection) == links._CONSOLE_URL
 
 
-@pytest.mark.parametrize("operator", [UpdateVectorOperator, BulkUpdateVectorsOperator])
-def test_operators_that_write_have_the_link(operator: Any) -> None:
+@pytest.mark.parametrize(
+    "operator", [UpdateVectorOperator, BulkUpdateVectorsOperator, QueryVectorsOperator, FetchVectorsOperator]
+)
+def test_operators_have_the_link(operator: Any) -> None:
     assert [link.name for link in operator.operator_extra_links] == ["Upstash Console"]
 
 

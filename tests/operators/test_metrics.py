@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -17,13 +18,17 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
 from airflow_provider_upstash_vector.bulk import BulkJobFailed
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
-from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
+from airflow_provider_upstash_vector.operators.upstash_vector import (
+    BulkUpdateVectorsOperator,
+    FetchVectorsOperator,
+    QueryVectorsOperator,
+)
 from tests.operators.test_bulk import ROWS
 from tests.support.airflow_features import AIRFLOW
 from tests.support.airflow_home import ROOT
 from tests.support.bulk_runs import fill
 from tests.support.bulk_tasks import OPERATORS, Task, command_of, done_of
-from tests.support.harness import run
+from tests.support.harness import context, run
 
 PLAIN = False
 
@@ -96,6 +101,27 @@ def test_an_update(index: DevServer, statsd: StatsD) -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "arguments", "outcomes"),
+    [
+        (QueryVectorsOperator, {"vector": [1, 1], "top_k": 5}, {"queries.results c": 5}),
+        (QueryVectorsOperator, {"vector": [1, 1], "namespace": "no"}, {"queries.empty c": 1}),
+        (QueryVectorsOperator, {"vector": ["x"]}, {"queries.rejected c": 1}),
+        (QueryVectorsOperator, {"vector": [1, 2, 3]}, {"queries.failed c": 1}),
+        (FetchVectorsOperator, {"ids": ["v1", "no", "v2"]}, {"fetches.found c": 2, "fetches.missing c": 1}),
+    ],
+)
+def test_reads(statsd: StatsD, kind: Any, arguments: dict[str, Any], outcomes: dict[str, int]) -> None:
+    with DAG("d", schedule=None):
+        operator = kind(task_id="t", **arguments)
+    with suppress(AirflowFailException):
+        operator.execute(context({}))
+    values = statsd.received()
+    sent = "queries.rejected c" not in outcomes
+    assert (values.pop("request_duration ms", None) is not None) == sent
+    assert values == {**outcomes, **({"requests c": 1} if sent else {})}
+
+
+@pytest.mark.parametrize(
     ("outcome", "arguments", "status"),
     [
         ("missing", {"vector_id": "no", "on_missing": "fail"}, None),
@@ -121,7 +147,7 @@ def test_a_bulk_run_emits_once_and_a_retry_only_its_own_work(
     index: DevServer, statsd: StatsD, operator: Any
 ) -> None:
     is_update = operator is BulkUpdateVectorsOperator
-    rows = [*ROWS, *[{"id": "no", "data": "x"}] * is_update, {"id": "v1"}]
+    rows = [*ROWS, *[{"id": "no", "data": "x"}] * is_update, {"id": ""}]
     task = Task(operator, rows=rows, max_failures=1, daily_budget=150)
     prefix, done = f"{command_of(operator)}s.", done_of(operator)
     with pytest.raises(BulkJobFailed):
@@ -176,7 +202,13 @@ def test_failing_metrics_do_not_fail_the_task(
 
 def test_the_readme_lists_the_metrics() -> None:
     text = (ROOT / "README.md").read_text()
-    for outcome in ("updates.updated", "upserts.upserted", "updates.missing", "updates.rejected"):
+    for outcome in (
+        "updates.updated",
+        "upserts.upserted",
+        "deletes.deleted",
+        "updates.missing",
+        "updates.rejected",
+    ):
         assert f"`upstash_vector.{outcome}`" in text
     for outcome in ("failed", "not_attempted"):
         assert f"`.{outcome}`" in text

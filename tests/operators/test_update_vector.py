@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Airfl
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient, errors
 from airflow_provider_upstash_vector.decorators.upstash_vector import upstash_vector_update_task
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
+from airflow_provider_upstash_vector.operators.base.one_vector import OneVectorOperator
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     UpdateVectorOperator,
@@ -238,8 +239,10 @@ def test_no_exception_contains_the_token(
 
 
 def test_every_argument_but_on_missing_is_a_template() -> None:
-    arguments = {*inspect.signature(UpdateVectorOperator.__init__).parameters, "upstash_vector_conn_id"}
-    assert {*UpdateVectorOperator.template_fields, "on_missing", "self", "kwargs"} == arguments
+    kinds: tuple[Any, ...] = (UpdateVectorOperator, OneVectorOperator)
+    arguments = {name for kind in kinds for name in inspect.signature(inspect.unwrap(kind.__init__)).parameters}
+    fields = {*UpdateVectorOperator.template_fields} - {"upstash_vector_conn_id"}
+    assert {*fields, "on_missing", "self", "kwargs"} == arguments
     assert UpdateVectorOperator.template_ext == ()
     assert set(UpdateVectorOperator.template_fields_renderers) <= set(UpdateVectorOperator.template_fields)
 

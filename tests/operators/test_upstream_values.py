@@ -12,13 +12,15 @@ from airflow.providers.common.compat.sdk import DAG, BaseOperator, TaskGroup
 from airflow_provider_upstash_vector.operators.base.display import unwrap
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    ExportVectorsOperator,
     UpdateVectorOperator,
 )
-from tests.support.odd_dag import BULK_OPERATORS, DECORATORS, OPERATORS, templated_arguments
+from tests.support.odd_dag import DECORATORS, OPERATORS, READERS, REQUIRED, templated_arguments
 
 TEXTS = ["{{ 7 * 6 }}", "a {% if 1 %}b{% endif %}", "{# c #}", "{{ nothing }}", "{{ 1 "]
 ANSWER = "{{ 40 + 2 }}"
-FIELDS = [(operator, name) for operator in OPERATORS for name in templated_arguments(operator)]
+# a template in the text of a filter is refused wherever it comes from, see test_reading.py
+FIELDS = [(operator, name) for operator in OPERATORS for name in templated_arguments(operator) if name != "filter"]
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "native"])
@@ -55,8 +57,9 @@ def mapped_instance(task: Any, values: Mapping[str, Any], *, seen: bool) -> Any:
 
 def required(operator: type[BaseOperator], field: str) -> dict[str, str]:
     """Return the other required arguments of an operator."""
-    name = "rows" if operator in BULK_OPERATORS else "vector_id"
-    return {} if field == name else {name: "a"}
+    name = REQUIRED.get(operator, "vector_id")
+    instead = operator in READERS and field in {"prefix", "vector", "sparse_vector"}
+    return {} if field == name or instead else {name: "a"}
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -80,7 +83,8 @@ def test_no_field_renders_the_result_of_a_task(
         assert getattr(rendered, attribute) == text
         rendered.render_template_fields({"params": {}})
         assert getattr(rendered, attribute) == text
-    mapped = "namespace" if field == "upstash_vector_conn_id" else "upstash_vector_conn_id"
+    other = "prefix" if operator is ExportVectorsOperator else "namespace"
+    mapped = other if field == "upstash_vector_conn_id" else "upstash_vector_conn_id"
     by_partial = operator.partial(task_id="partial", **others, **{field: returned(text)}).expand(**{mapped: ["a"]})
     for task in (single, expanded, by_kwargs, listed, by_partial):
         assert task.upstream_task_ids == {"upstream"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 # the others run the same code
-PARTS = "proxy_metadata,upsert_100,vendor,delays,bytes,files"
+PARTS = "proxy_metadata,upsert_100,vendor,delays,bytes,files,exports,copy"
 MEASURED = [
     "proxy_metadata_bare",
     *(
@@ -26,6 +26,11 @@ MEASURED = [
     "file_memory_growth",
     "file_seconds",
     "file_cpu_seconds",
+    "export_range",
+    "export_memory_growth",
+    "copy_rate",
+    "copy_bare",
+    "copy_memory",
 ]
 CONTENDERS = {
     "proxy_metadata": ["ours", "bare"],
@@ -35,6 +40,9 @@ CONTENDERS = {
     "delay_20": ["ours", "bare"],
     "delay_500": ["ours", "bare"],
     "files": ["rows_100k", "rows_1m"],
+    "export": ["export", "range_loop"],
+    "export_few": ["export"],
+    "copy": ["ours", "bare", "few"],
 }
 
 

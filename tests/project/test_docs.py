@@ -20,6 +20,8 @@ from pydantic import BaseModel
 from typing_extensions import is_typeddict
 
 from airflow_provider_upstash_vector.bulk import errors as bulk_errors
+from airflow_provider_upstash_vector.bulk.operations.copy import CopyOptions
+from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import option_help, option_types
@@ -28,17 +30,34 @@ from airflow_provider_upstash_vector.client import errors as client_errors
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.upstash_vector import (
+    BulkDeleteVectorsOperator,
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
+    CopyVectorsOperator,
+    DeleteNamespaceOperator,
+    DeleteVectorsOperator,
+    ExportVectorsOperator,
+    FetchVectorsOperator,
+    ListNamespacesOperator,
+    QueryVectorsOperator,
+    RenameNamespaceOperator,
+    ResetNamespaceOperator,
     UpdateVectorOperator,
+    UpsertVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
+from scripts.griffe_signatures import SET_BY_CLASS
 from scripts.mkdocs_options import on_page_markdown
 from tests.support.airflow_home import ROOT, AirflowHome
 from tests.support.dag_runs import DagRun, load_dags
 
 DOCS = ROOT / "docs"
-OPERATIONS: dict[str, Any] = {"update": UpdateOptions, "upsert": UpsertOptions}
+OPERATIONS: dict[str, Any] = {
+    "copy": CopyOptions,
+    "update": UpdateOptions,
+    "upsert": UpsertOptions,
+    "delete": DeleteOptions,
+}
 MOVIES = [{"id": f"movie-{number}", "vector": [number, 1], "data": "old"} for number in (1, 2, 3)]
 
 
@@ -139,7 +158,7 @@ def entry_of(site: Path, page: str, name: str) -> Entry:
     return Entry(" ".join(text_of(signature[0]).split()) if signature else "", parameters, prose)
 
 
-COMPUTED = {"size_bytes", "deferrable"}  # their defaults are shown as expressions
+COMPUTED = {"size_bytes", "deferrable", "max_part_bytes"}  # their defaults are shown as expressions
 
 
 def entries() -> list[tuple[str, str]]:
@@ -165,6 +184,8 @@ def own_parameters(target: Any) -> dict[str, inspect.Parameter]:
         parameters = {**{name: own[name] for name in own if name != "self"}, **parameters}
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values()):
             break
+    for name in SET_BY_CLASS.get(target.__name__, ()):
+        del parameters[name]
     return parameters
 
 
@@ -181,6 +202,18 @@ def options_of(operation: str) -> dict[str, Any]:
     """Return the default of each option but the namespace."""
     options = OPERATIONS[operation]
     return {name: getattr(options, name) for name in option_types(options) if name != "namespace"}
+
+
+def place_of(name: str) -> str:
+    """Return the name of a module, operator or page; copies and deletes have others."""
+    for common, own in (
+        ("bulk.api.copy", "bulk.copying.copy"),
+        ("BulkCopy", "Copy"),
+        ("bulk-copy", "copy"),
+        ("bulk-delete", "delete"),
+    ):
+        name = name.replace(common, own)
+    return name
 
 
 @pytest.mark.parametrize(("page", "name"), entries())
@@ -244,6 +277,7 @@ def test_the_reference_has_types_and_defaults(site: Path, name: str, expected: d
         ("UpdateTask", UpdateVectorOperator),
         ("BulkUpdateTask", BulkUpdateVectorsOperator),
         ("BulkUpsertTask", BulkUpsertVectorsOperator),
+        ("BulkDeleteTask", BulkDeleteVectorsOperator),
     ],
 )
 def test_the_reference_shows_the_arguments_of_a_decorator(site: Path, task: str, operator: Any) -> None:
@@ -266,7 +300,7 @@ def test_the_reference_shows_the_arguments_of_a_decorator(site: Path, task: str,
     ],
 )
 def test_the_reference_shows_the_defaults_of_a_bulk_run(site: Path, operation: str, page: str, name: str) -> None:
-    name = name.format(f"Bulk{operation.title()}VectorsOperator" if "operators" in name else operation)
+    name = place_of(name.format(f"Bulk{operation.title()}VectorsOperator" if "operators" in name else operation))
     signature = entry_of(site, page, f"airflow_provider_upstash_vector.{name}").signature.replace('"', "'")
     for option, default in options_of(operation).items():
         assert re.search(rf" {option}: [^=]+ = {re.escape(repr(default))}", signature), option
@@ -278,12 +312,13 @@ def test_the_reference_shows_the_defaults_of_a_bulk_run(site: Path, operation: s
     [
         ("reference/airflow", "Bulk{}VectorsOperator"),
         ("reference/bulk", "{}_async"),
-        ("how-to/bulk-{}", ""),
+        ("how-to/{}", ""),
     ],
 )
 def test_the_help_of_every_option_is_shown(site: Path, operation: str, page: str, name: str) -> None:
-    text = " ".join(text_of((site / f"{page.format(operation)}.html").read_text()).split())
-    assert name.format(operation.title() if "Bulk" in name else operation) in text
+    subject = operation if "how-to" not in page else f"bulk-{operation}"
+    text = " ".join(text_of((site / f"{place_of(page.format(subject))}.html").read_text()).split())
+    assert place_of(name.format(operation.title() if "Bulk" in name else operation)) in text
     texts = option_help(OPERATIONS[operation])
     shown = {option: texts[option].replace("``", "") for option in options_of(operation)}
     assert [option for option, shown_help in shown.items() if shown_help not in text] == []
@@ -339,6 +374,17 @@ def test_every_stop_reason_is_in_the_catalogue() -> None:
         ("update-vector.md", UpdateVectorOperator),
         ("bulk-update.md", BulkUpdateVectorsOperator),
         ("bulk-upsert.md", BulkUpsertVectorsOperator),
+        ("upsert-vector.md", UpsertVectorOperator),
+        ("delete.md", BulkDeleteVectorsOperator),
+        ("delete.md", DeleteVectorsOperator),
+        ("namespaces.md", ListNamespacesOperator),
+        ("namespaces.md", ResetNamespaceOperator),
+        ("namespaces.md", DeleteNamespaceOperator),
+        ("namespaces.md", RenameNamespaceOperator),
+        ("query.md", QueryVectorsOperator),
+        ("query.md", FetchVectorsOperator),
+        ("back-up-and-restore.md", ExportVectorsOperator),
+        ("copy.md", CopyVectorsOperator),
         ("sensor.md", UpstashVectorIndexReadySensor),
     ],
 )
@@ -349,5 +395,6 @@ def test_every_argument_is_in_its_how_to(page: str, operator: Any) -> None:
             continue
         parameters = inspect.signature(inspect.unwrap(kind.__init__)).parameters.values()
         names = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
-        assert names
+        assert names or kind is BulkDeleteVectorsOperator  # which has no options of its own
+        names -= SET_BY_CLASS.get(operator.__name__, set())
         assert sorted(name for name in names if f"`{name}`" not in text) == []

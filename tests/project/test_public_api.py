@@ -17,6 +17,9 @@ from airflow.serialization import serialized_objects
 from airflow_provider_upstash_vector import get_provider_info
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    ExportVectorsOperator,
+    FetchVectorsOperator,
+    QueryVectorsOperator,
     UpdateVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
@@ -39,13 +42,22 @@ PUBLIC = {
         "CancelToken",
         "CheckpointInUse",
         "CheckpointStore",
+        "ExportFailed",
+        "ExportReport",
         "FileCheckpoint",
         "InvalidRows",
         "Superseded",
         "SyncFailed",
         "SyncReport",
+        "TooManyMatches",
+        "copy",
+        "copy_async",
         "delete",
         "delete_async",
+        "delete_selected",
+        "delete_selected_async",
+        "export",
+        "export_async",
         "forget",
         "sync",
         "sync_async",
@@ -94,9 +106,11 @@ PUBLIC = {
         "UpstashVectorError",
     ],
     "decorators.upstash_vector": [
+        "BulkDeleteVectorsDecoratedOperator",
         "BulkUpdateVectorsDecoratedOperator",
         "BulkUpsertVectorsDecoratedOperator",
         "UpdateVectorDecoratedOperator",
+        "upstash_vector_bulk_delete_task",
         "upstash_vector_bulk_update_task",
         "upstash_vector_bulk_upsert_task",
         "upstash_vector_update_task",
@@ -105,10 +119,21 @@ PUBLIC = {
     "hooks.upstash_vector": ["UpstashVectorHook"],
     "links.upstash_vector": ["UpstashConsoleLink"],
     "operators.upstash_vector": [
+        "BulkDeleteVectorsOperator",
         "BulkUpdateVectorsOperator",
         "BulkUpsertVectorsOperator",
+        "CopyVectorsOperator",
+        "DeleteNamespaceOperator",
+        "DeleteVectorsOperator",
+        "ExportVectorsOperator",
+        "FetchVectorsOperator",
+        "ListNamespacesOperator",
+        "QueryVectorsOperator",
+        "RenameNamespaceOperator",
+        "ResetNamespaceOperator",
         "SyncVectorsOperator",
         "UpdateVectorOperator",
+        "UpsertVectorOperator",
     ],
     "retry_policies.upstash_vector": ["UpstashVectorRetryPolicy"],
     "sensors.upstash_vector": ["UpstashVectorIndexReadySensor"],
@@ -116,6 +141,7 @@ PUBLIC = {
 }
 # imported only by Airflow, so not in the reference
 FOR_AIRFLOW = {
+    "BulkDeleteVectorsDecoratedOperator",
     "BulkUpdateVectorsDecoratedOperator",
     "BulkUpsertVectorsDecoratedOperator",
     "UpdateVectorDecoratedOperator",
@@ -125,7 +151,7 @@ FOR_AIRFLOW = {
     "sanitize_uri",
 }
 # in the reference, but not to be imported: the signatures of the decorators, and a plugin with its fixture
-SHOWN_ONLY = {"BulkUpdateTask", "BulkUpsertTask", "UpdateTask", "pytest_plugin"}
+SHOWN_ONLY = {"BulkDeleteTask", "BulkUpdateTask", "BulkUpsertTask", "UpdateTask", "pytest_plugin"}
 PAGES = {
     "airflow": [name for name in PUBLIC if name.endswith(".upstash_vector")],
     "client": ["client", "client.errors"],
@@ -188,6 +214,9 @@ def test_a_serialized_dag_has_the_public_paths_of_its_tasks() -> None:
         UpdateVectorOperator.partial(task_id="mapped", data="x").expand(vector_id=["a", "b"])
         BulkUpdateVectorsOperator(task_id="bulk", rows=["rows.jsonl"])
         UpstashVectorIndexReadySensor(task_id="sensor")
+        QueryVectorsOperator(task_id="query", data="x")
+        FetchVectorsOperator.partial(task_id="fetch").expand(prefix=["a", "b"])
+        ExportVectorsOperator(task_id="export", path="e")
 
         @task.upstash_vector_bulk_update
         def decorated() -> list[dict[str, Any]]:
@@ -198,7 +227,10 @@ def test_a_serialized_dag_has_the_public_paths_of_its_tasks() -> None:
         "update": f"{PACKAGE}.operators.upstash_vector.UpdateVectorOperator",
         "mapped": f"{PACKAGE}.operators.upstash_vector.UpdateVectorOperator",
         "bulk": f"{PACKAGE}.operators.upstash_vector.BulkUpdateVectorsOperator",
+        "export": f"{PACKAGE}.operators.upstash_vector.ExportVectorsOperator",
         "sensor": f"{PACKAGE}.sensors.upstash_vector.UpstashVectorIndexReadySensor",
+        "query": f"{PACKAGE}.operators.upstash_vector.QueryVectorsOperator",
+        "fetch": f"{PACKAGE}.operators.upstash_vector.FetchVectorsOperator",
         "decorated": f"{PACKAGE}.decorators.upstash_vector.BulkUpdateVectorsDecoratedOperator",
     }
 
@@ -223,7 +255,15 @@ def test_a_moved_class_can_be_pickled_and_its_methods_have_source(kind: Any) -> 
     assert "def execute" in inspect.getsource(kind.execute)
 
 
-ARGUMENTS = {"vector_id": "a", "rows": ["rows.jsonl"], "upstash_vector_conn_id": "c", "first_check_seconds": 1.0}
+ARGUMENTS = {
+    "vector_id": "a",
+    "data": "x",
+    "ids": "a",
+    "rows": ["rows.jsonl"],
+    "path": "e",
+    "upstash_vector_conn_id": "c",
+    "first_check_seconds": 1.0,
+}
 ATTRIBUTES = {"dry_run": "_dry_run"}  # `dry_run` is a method of every operator
 
 
@@ -244,6 +284,9 @@ def own_arguments(kind: Any) -> dict[str, Any]:
     [
         (UpdateVectorOperator, {"task_id": "t"}),
         (BulkUpdateVectorsOperator, {"task_id": "t"}),
+        (QueryVectorsOperator, {"task_id": "t"}),
+        (FetchVectorsOperator, {"task_id": "t"}),
+        (ExportVectorsOperator, {"task_id": "t"}),
         (UpstashVectorIndexReadySensor, {"task_id": "t"}),
         (UpstashVectorTrigger, {}),
     ],

@@ -10,11 +10,12 @@ from uuid import uuid4
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_upstash_vector.operators.upstash_vector import (
+    BulkDeleteVectorsOperator,
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
 )
 
-OPERATORS: tuple[Any, ...] = (BulkUpdateVectorsOperator, BulkUpsertVectorsOperator)
+OPERATORS: tuple[Any, ...] = (BulkUpdateVectorsOperator, BulkUpsertVectorsOperator, BulkDeleteVectorsOperator)
 
 
 def command_of(operator: Any) -> str:

@@ -9,25 +9,51 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_upstash_vector.bulk.options import option_types
 from airflow_provider_upstash_vector.decorators.upstash_vector import (
+    upstash_vector_bulk_delete_task,
     upstash_vector_bulk_update_task,
     upstash_vector_bulk_upsert_task,
     upstash_vector_update_task,
 )
 from airflow_provider_upstash_vector.operators.upstash_vector import (
+    BulkDeleteVectorsOperator,
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
+    ExportVectorsOperator,
+    FetchVectorsOperator,
+    QueryVectorsOperator,
     UpdateVectorOperator,
+    UpsertVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
 from tests.support.odd_values import odd_values
 from tests.support.stored_fields import serialized
 
-BULK_OPERATORS: tuple[Any, ...] = (BulkUpdateVectorsOperator, BulkUpsertVectorsOperator)
-OPERATORS: tuple[Any, ...] = (UpdateVectorOperator, *BULK_OPERATORS, UpstashVectorIndexReadySensor)
+BULK_OPERATORS: tuple[Any, ...] = (
+    BulkUpdateVectorsOperator,
+    BulkUpsertVectorsOperator,
+    BulkDeleteVectorsOperator,
+)
+READERS: tuple[Any, ...] = (QueryVectorsOperator, FetchVectorsOperator)
+OPERATORS: tuple[Any, ...] = (
+    UpdateVectorOperator,
+    UpsertVectorOperator,
+    *BULK_OPERATORS,
+    *READERS,
+    ExportVectorsOperator,
+    UpstashVectorIndexReadySensor,
+)
+REQUIRED: dict[Any, str] = {
+    **dict.fromkeys(BULK_OPERATORS, "rows"),
+    QueryVectorsOperator: "data",
+    FetchVectorsOperator: "ids",
+    ExportVectorsOperator: "path",
+}
+CHECKED = {"top_k", "filter", "prefix", "time_limit_seconds"}  # when the DAG is parsed, prefix with ids
 DECORATORS: tuple[Any, ...] = (
     upstash_vector_update_task,
     upstash_vector_bulk_update_task,
     upstash_vector_bulk_upsert_task,
+    upstash_vector_bulk_delete_task,
 )
 
 
@@ -35,18 +61,20 @@ def templated_arguments(operator: Any) -> dict[str, bool]:
     """Return the arguments that are templates, and whether the DAG is parsed with any value of them."""
     options = option_types(operator.options_type) if operator in BULK_OPERATORS else {}
     names = [field.removeprefix("_") for field in operator.template_fields]
-    return {name: name == "namespace" or name not in options for name in names}
+    return {name: name == "namespace" or name not in {*options, *CHECKED} for name in names}
 
 
 def add_tasks(operator: Any, number: int, value: Any) -> None:
     """Add tasks with ``value`` in a field, written in the DAG in every way."""
-    required = "rows" if operator in BULK_OPERATORS else "vector_id"
+    required = REQUIRED.get(operator, "vector_id")
     field, accepts_any = [*templated_arguments(operator).items()][number % len(operator.template_fields)]
     others = {} if field == required else {required: "a"}
     if accepts_any:
         operator(task_id=f"{operator.__name__}_{number}", **others, **{field: value})
     name = f"{operator.__name__}_{number}_mapped"
-    operator.partial(task_id=f"{name}_0", **others, **{field: value}).expand(poke_interval=[1, 2])
+    expanded = {"include_data": [True, False]} if operator in READERS else {"poke_interval": [1, 2]}
+    expanded = {"page_size": [1, 2]} if operator is ExportVectorsOperator else expanded
+    operator.partial(task_id=f"{name}_0", **others, **{field: value}).expand(**expanded)
     operator.partial(task_id=f"{name}_1", **others).expand(**{field: [value, value]})
     operator.partial(task_id=f"{name}_2", **others).expand_kwargs([{field: value}, {field: "a"}])
 

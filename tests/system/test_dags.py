@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_upstash_vector.client import Endpoint, FetchedVector, VectorClient
+from airflow_provider_upstash_vector.client.errors import ResponseLost
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
+from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from tests.support.airflow_home import ROOT, AirflowHome, readme_snippets
 from tests.support.dag_runs import DagRun, load_dags
 from tests.support.index_fixtures import connection_json
@@ -124,6 +126,135 @@ def test_example_bulk_upsert(airflow_home: AirflowHome, movies: Any, tmp_path: P
         expected = ({"genre": "drama", "year": 1999}, "old") if dry_run else ({"year": 2_000}, None)
         assert (changed.metadata, changed.data) == expected
     assert movies("movie-5").vector == [5, 2]
+
+
+def test_example_chunks(airflow_home: AirflowHome, movies: Any) -> None:
+    assert run_file(airflow_home, "example_chunks.py").state == "success"
+    found = {id: movies(id) for id in ("guide.md#0", "guide.md#1", "faq.md#0")}
+    assert [vector.data for vector in found.values()] == [
+        "Install the provider.",
+        "Create a connection.",
+        "Is it free?",
+    ]
+    assert found["guide.md#1"].metadata == {"file_path": "guide.md"}
+
+
+def test_example_upsert_vector(airflow_home: AirflowHome, movies: Any) -> None:
+    conf = {"id": "movie-3", "vector": [0.5, 0.25], "metadata": {}, "data": ""}
+    assert run_file(airflow_home, "example_upsert_vector.py", conf).state == "success"
+    changed = movies("movie-3")
+    assert (changed.vector, changed.metadata, changed.data) == ([0.5, 0.25], None, None)
+
+
+def test_example_delete(airflow_home: AirflowHome, server: DevServer, movies: Any) -> None:
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        client.upsert([{**MOVIES[n], "metadata": {"status": "obsolete"}} for n in (0, 2)])
+        assert run_file(airflow_home, "example_delete.py", {"max_delete": 1}).state == "failed"
+        run = run_file(airflow_home, "example_delete.py")
+        assert run.state == "success"
+        assert [vector.id for vector in client.range()] == ["movie-2"]
+    assert [*map(_stored, airflow_home.xcoms("example_delete", run.run_id).values())] == [2]
+
+
+def test_example_namespaces(airflow_home: AirflowHome, server: DevServer, movies: Any) -> None:
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        for namespace in ("day-2026-01-01", "day-2026-01-02", "day-2026-01-03", "other"):
+            client.upsert(MOVIES, namespace)
+        assert run_file(airflow_home, "example_namespaces.py", {"keep": 3}).state == "success"
+        assert len(client.list_namespaces()) == 5
+        assert run_file(airflow_home, "example_namespaces.py", {"keep": 1}).state == "success"
+        assert client.list_namespaces() == ["", "day-2026-01-03", "other"]
+
+
+def test_a_retry_finds_a_namespace_as_the_lost_response_left_it(
+    airflow_home: AirflowHome, server: DevServer, movies: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def losing(method: Any) -> Any:
+        def call(hook: Any, *arguments: Any, **keywords: Any) -> Any:
+            method(hook, *arguments, **keywords)
+            server.faults.add(Fault(kind="status", status=503, command="list-namespaces"))
+            raise ResponseLost("the connection broke")
+
+        return call
+
+    monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", connection_json(server, max_attempts=1))
+    for name in ("delete_namespace", "rename_namespace"):
+        monkeypatch.setattr(UpstashVectorHook, name, losing(getattr(UpstashVectorHook, name)))
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        for namespace in ("a", "b"):
+            client.upsert(MOVIES, namespace)
+        assert run_file(airflow_home, "retried_namespaces.py").state == "success"
+        assert client.list_namespaces() == ["", "c"]
+    assert (server.requests["delete-namespace"], server.requests["rename-namespace"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("params", "branch"),
+    [
+        ({"vector": [3, 1]}, "read_nearest"),
+        ({"genre": "x' OR 'a' = 'a"}, "report_none"),
+        ({"since": 2000}, "report_none"),
+    ],
+)
+def test_example_query(airflow_home: AirflowHome, movies: Any, params: dict[str, Any], branch: str) -> None:
+    run = run_file(airflow_home, "example_query.py", params)
+    assert run.state == "success"
+    ran = {task for (task, _), state in run.tasks.items() if state == "success"}
+    assert ran == {"query", "choose", branch}
+    if branch == "read_nearest":
+        xcoms = airflow_home.xcoms("example_query", run.run_id)
+        metadata = {"genre": "drama", "year": 1999}
+        assert _stored(xcoms["read_nearest", -1]) == [{"id": "movie-3", "metadata": metadata, "data": "old"}]
+
+
+def test_example_nightly_backup(airflow_home: AirflowHome, server: DevServer, movies: Any, tmp_path: Path) -> None:
+    dags = load_dags(airflow_home.dags / "example_nightly_backup.py")
+    run = DagRun(dags["example_nightly_backup"], {"folder": str(tmp_path)})
+    assert run.state == "success"
+    (report,) = map(_stored, airflow_home.xcoms("example_nightly_backup", run.run_id).values())
+    assert (report["rows"], report["finished"], report["changed_meanwhile"]) == (3, True, False)
+    conf = {"manifest": report["path"], "checkpoint": str(tmp_path / "checkpoint")}
+    assert DagRun(dags["example_restore"], conf).state == "failed"  # there is something
+    before = movies("movie-2")
+    server.clear()
+    assert movies("movie-2") is None
+    assert DagRun(dags["example_restore"], conf).state == "success"
+    assert movies("movie-2") == before
+
+
+def test_example_copy_to_staging(
+    airflow_home: AirflowHome, movies: Any, server: DevServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [
+        {"id": "old", "vector": [1, 1], "metadata": {"year": 1950}},
+        {"id": "owned", "vector": [1, 2], "metadata": {"year": 2020, "owner": "me"}},
+    ]
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        client.upsert(others)
+    with DevServer(dimension=2) as staging:
+        monkeypatch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_STAGING", connection_json(staging))
+        run = run_file(airflow_home, "example_copy_to_staging.py")
+        assert run.state == "success"
+        (manifest,) = map(_stored, airflow_home.xcoms("example_copy_to_staging", run.run_id).values())
+        assert (manifest["read"], manifest["upserted"]) == (5, 4)
+        assert manifest["operations"]["written"] == 4
+        with VectorClient(Endpoint.of(staging.url, staging.token)) as client:
+            copied = {vector.id: vector for vector in client.range("films", include_metadata=True)}
+        assert {*copied} == {"movie-1", "movie-2", "movie-3", "owned"}
+        assert copied["owned"].metadata == {"year": 2020}
+
+
+def test_example_embed_and_load(airflow_home: AirflowHome, movies: Any, tmp_path: Path) -> None:
+    path = tmp_path / "documents.jsonl"
+    rows = [{"id": f"movie-{n}", "text": "A heist" + "!" * n, "n": n} for n in range(3, 303)]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    for dry_run in (True, False):
+        run = run_file(airflow_home, "example_embed_and_load.py", {"rows": str(path), "dry_run": dry_run})
+        assert run.state == "success"
+        (manifest,) = map(_stored, airflow_home.xcoms("example_embed_and_load", run.run_id).values())
+        assert (manifest["embedded"], manifest["upserted"]) == (300, 0 if dry_run else 300)
+    loaded = movies("movie-3")
+    assert (loaded.vector, loaded.data, loaded.metadata) == ([2, 10], "A heist!!!", {"n": 3})
 
 
 @pytest.mark.parametrize("kind", ["plain", "native"])

@@ -19,9 +19,17 @@ from airflow_provider_upstash_vector.bulk.sources import (
     FieldNames,
     InvalidJson,
     InvalidValue,
+    RejectedRow,
     Unreadable,
 )
-from airflow_provider_upstash_vector.bulk.sources.field_names import IGNORED, METADATA_PART, changed_fields
+from airflow_provider_upstash_vector.bulk.sources.field_names import (
+    IGNORED,
+    METADATA_PART,
+    NOT_FIELDS,
+    Fields,
+    changed_fields,
+)
+from airflow_provider_upstash_vector.bulk.sources.field_paths import MISSING
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome
 from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
@@ -32,6 +40,7 @@ from airflow_provider_upstash_vector.plurals import plural
 
 _MAX_PATHS = 10_000
 _MAX_RAISED_CHARS = 200
+_UNCHECKED = 'is {}, and with if_not_empty="fail" all rows must be of a namespace that is known before the run'
 _WITH_REASON = {InvalidJson, InvalidValue}
 # of the JSON of a row's fields, whose vectors are float32 arrays
 ROW_JSON = orjson.OPT_SERIALIZE_NUMPY
@@ -39,6 +48,16 @@ ROW_JSON = orjson.OPT_SERIALIZE_NUMPY
 
 class WrongIndex(InvalidRequest):
     """The vector's dimension or type is not the index's, most likely in all other rows too."""
+
+
+class TextFragment(bytes):
+    """The part of the body of a row that waits for the vector of its ``text``."""
+
+    text: str
+
+    def with_vector(self, vector: object) -> bytes:
+        """Return the part with the vector, a float32 array."""
+        return b'%b,"vector":%b}' % (self[:-1], orjson.dumps(vector, option=ROW_JSON))
 
 
 class Encoded(NamedTuple):
@@ -80,7 +99,7 @@ class Operation(ABC):
 
     ``name`` is that of the call, ``done`` that of its outcome; a request has at most ``max_rows`` rows and
     ``max_bytes``. ``namespace`` is for rows that set none. If ``index`` is set, vectors are checked against its
-    dimension and type.
+    dimension and type. If the run ``embeds``, rows with data and no vector get a :class:`TextFragment`.
     """
 
     name: ClassVar[str]
@@ -88,11 +107,20 @@ class Operation(ABC):
     max_rows: ClassVar[int]
     max_bytes: ClassVar[int]
 
-    def __init__(self, names: FieldNames, *, namespace: str = "", index: IndexInfo | None = None) -> None:
-        self._names = names.by_name()
+    def __init__(
+        self, names: FieldNames, *, namespace: str = "", index: IndexInfo | None = None, embeds: bool = False
+    ) -> None:
+        self._names = self._by_name(names)
+        self._is_nested = bool(self._names.paths)
+        self._embeds = embeds
         self._namespace = namespace
         self._index = index
+        self.only_namespaces: frozenset[str] | None = None  # of rows; any if None
         Paths(self.name)(namespace)  # raises an error for an invalid one
+
+    def _by_name(self, names: FieldNames) -> Fields:
+        """Return the field for each name in a row."""
+        return names.by_name()
 
     @abstractmethod
     def body(self, fragments: Sequence[bytes]) -> bytes:
@@ -110,6 +138,11 @@ class Operation(ABC):
         """Return what the row with these :meth:`replaced` fields would remove from a stored vector."""
         return None
 
+    def check_embedding(self) -> None:
+        """Raise :class:`InvalidRequest` if the index takes no vectors for the data of rows."""
+        if self._index is not None and self._index.index_type == "SPARSE":
+            raise InvalidRequest("embed", "makes dense vectors, but the index is SPARSE")
+
     @abstractmethod
     def _of_model(self, row: object) -> dict[str, Any] | None:
         """Return the fields of a model of the client, ``None`` for another object."""
@@ -126,25 +159,27 @@ class Operation(ABC):
     def encode(self, row: object) -> Encoded:
         """Return the row encoded. Raises :class:`InvalidRequest`, or its subclass :class:`WrongIndex`."""
         try:
+            if type(row) is RejectedRow:
+                raise InvalidRequest(row.field, row.reason)
             parts = self._of_model(row)
             parts = self._parts(row) if parts is None else parts
             id = parts.get("id")
             if id is None:
                 raise InvalidRequest("id", "is required")
-            return self._encoded(parts.get("namespace", self._namespace), validation.vector_id(id), parts)
+            encoded = self._encoded(parts.get("namespace", self._namespace), validation.vector_id(id), parts)
         except InvalidRequest:
             raise
         except Exception as error:  # a row may have code of its own, and any depth
             raised = "".join(traceback.format_exception_only(error)).strip()[:_MAX_RAISED_CHARS]
             raise InvalidRequest("row", f"cannot be encoded: {raised}") from error
+        if self.only_namespaces is not None and encoded.namespace not in self.only_namespaces:
+            raise InvalidRequest("namespace", _UNCHECKED.format(validation.shown(encoded.namespace)))
+        return encoded
 
     def _parts(self, row: object) -> dict[str, Any]:
         """Return the fields that are set, by their own names."""
-        if type(row) is not dict and not isinstance(row, Mapping):  # the second takes long
-            if isinstance(row, Unreadable):
-                raise InvalidRequest("row", row.reason)
-            reason = f"must be an object with the fields of a row, got {validation.shown(row)}"
-            raise InvalidRequest("row", reason)
+        if type(row) is not dict:
+            row = _mapping(row)
         names = self._names
         parts: dict[str, Any] = {}
         metadata: dict[Any, Any] = {}
@@ -155,14 +190,28 @@ class Operation(ABC):
                 if field is None:
                     raise InvalidRequest(str(name), "there is no such field")
             if type(value) in _WITH_REASON and field:
-                raise InvalidRequest(str(name) if field == METADATA_PART else field, value.reason)
+                raise InvalidRequest(str(name) if field in NOT_FIELDS else field, value.reason)
             if field == METADATA_PART:
                 metadata[name] = value
             elif value is not None and field:
                 parts[field] = value
         if len(parts) + len(metadata) < len(row):
             self._reject_duplicates(row)
+        if self._is_nested:
+            self._look_up(row, parts, metadata)
         return self._with_metadata(parts, metadata, row) if metadata else parts
+
+    def _look_up(self, row: Mapping[Any, Any], parts: dict[str, Any], metadata: dict[Any, Any]) -> None:
+        """Add the fields at some depth; a name that the row has is no path."""
+        for text, nested in self._names.paths.items():
+            field, value = self._names[text], MISSING if text in row else nested.value(row)
+            is_part = field == METADATA_PART
+            if value is MISSING or (value is None and not is_part):
+                continue
+            name, found = (nested.key, metadata) if is_part else (field, parts)
+            if name in found:
+                raise InvalidRequest(name, f"is given twice, once as {text!r}")
+            found[name] = value
 
     def _with_metadata(
         self, parts: dict[str, Any], added: dict[Any, Any], row: Mapping[Any, Any]
@@ -190,7 +239,7 @@ class Operation(ABC):
         seen = set()
         for name, value in row.items():
             field = self._names.get(name)
-            if field not in {None, METADATA_PART} and value is not None:
+            if field and field not in NOT_FIELDS and value is not None:
                 if field in seen:
                     raise InvalidRequest(field, "is given twice")
                 seen.add(field)
@@ -198,6 +247,16 @@ class Operation(ABC):
     def _deletes_nulls(self, parts: dict[str, Any]) -> bool:  # noqa: ARG002 - updates do, in one mode
         """Return whether null in the metadata deletes a field."""
         return False
+
+    def _text_to_embed(self, parts: dict[str, Any]) -> str | None:
+        """Return the data of a row that has no vector."""
+        data = parts.get("data")
+        if not self._embeds or data is None or parts.get("vector") is not None:
+            return None
+        text = validation.data(data)
+        if not text.strip():
+            raise InvalidRequest("data", "is empty, so there is nothing to embed; leave the row out")
+        return text
 
     def _fields(self, id: str, parts: dict[str, Any]) -> dict[str, Any]:
         """Return the id and the vectors of a row by the service's names."""
@@ -210,6 +269,25 @@ class Operation(ABC):
         if (sparse := parts.get("sparse_vector")) is not None:
             fields["sparseVector"] = SparseVector.from_parts(sparse).wire_fields()
         return fields
+
+
+def _mapping(row: object) -> Mapping[Any, Any]:
+    if isinstance(row, Unreadable | RejectedRow):
+        raise InvalidRequest(row.field, row.reason)
+    if not isinstance(row, Mapping):
+        reason = f"must be an object with the fields of a row, got {validation.shown(row)}"
+        raise InvalidRequest("row", reason)
+    return row
+
+
+def fragment(fields: dict[str, Any], text_to_embed: str | None) -> bytes:
+    """Return the part of the body for a row with these fields."""
+    encoded: bytes = orjson.dumps(fields, option=ROW_JSON)
+    if text_to_embed is None:
+        return encoded
+    waiting = TextFragment(encoded)
+    waiting.text = text_to_embed
+    return waiting
 
 
 def check_only(index: IndexInfo, vector: object, sparse: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -21,7 +22,7 @@ from airflow_provider_upstash_vector.client.wire.writes import MAX_BODY_BYTES, M
 class Delete(Operation):
     """``/delete`` by ids, which reports how many existed, but not which.
 
-    A row has an id; its other fields but the namespace are ignored.
+    A row has an id, and its other fields but the namespace are ignored; or it is an id.
     """
 
     name = "delete"
@@ -31,8 +32,10 @@ class Delete(Operation):
 
     def __init__(self, names: FieldNames, *, namespace: str = "", index: IndexInfo | None = None) -> None:
         super().__init__(names, namespace=namespace, index=index)
-        self._names = Fields({names.id: "id", names.namespace: "namespace"}, IGNORED)
         self._paths = Paths("delete")
+
+    def _by_name(self, names: FieldNames) -> Fields:
+        return Fields({names.id: "id", names.namespace: "namespace"}, IGNORED)
 
     def body(self, fragments: Sequence[bytes]) -> bytes:
         """Return the body of a request with these rows."""
@@ -46,8 +49,8 @@ class Delete(Operation):
         deleted = min(count(result, "deleted"), rows)
         return (Outcome.DONE,) * deleted + (Outcome.MISSING,) * (rows - deleted)
 
-    def _of_model(self, row: object) -> dict[str, Any] | None:  # noqa: ARG002 - see below
-        return None  # no model is needed for an id
+    def _of_model(self, row: object) -> dict[str, Any] | None:
+        return {"id": row} if isinstance(row, str | int | UUID) else None
 
     def _encoded(self, namespace: object, id: str, parts: dict[str, Any]) -> Encoded:  # noqa: ARG002 - id is all
         name, path = self._paths(namespace)

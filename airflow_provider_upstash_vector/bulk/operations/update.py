@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 
 import orjson
 
-from airflow_provider_upstash_vector.bulk.operations.base import ROW_JSON, Encoded, Operation, Paths, check_only
+from airflow_provider_upstash_vector.bulk.operations.base import Encoded, Operation, Paths, check_only, fragment
 from airflow_provider_upstash_vector.bulk.options import VectorRowArguments, VectorRowOptions
 from airflow_provider_upstash_vector.bulk.sources import FieldNames
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome
 from airflow_provider_upstash_vector.client import validation
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.metadata_json import metadata_json
 from airflow_provider_upstash_vector.client.models import FetchedVector, IndexInfo, VectorUpdate
 from airflow_provider_upstash_vector.client.wire.call import count
@@ -43,8 +44,9 @@ class Update(Operation):
         namespace: str = "",
         metadata_update_mode: str | None = None,
         index: IndexInfo | None = None,
+        embeds: bool = False,
     ) -> None:
-        super().__init__(names, namespace=namespace, index=index)
+        super().__init__(names, namespace=namespace, index=index, embeds=embeds)
         self._mode = _mode(metadata_update_mode)
         self._paths = Paths("update")
 
@@ -58,7 +60,7 @@ class Update(Operation):
 
     def replaced(self, fragment: bytes) -> dict[str, Any] | None:
         """Return the fields of a row whose metadata replaces all that is stored."""
-        fields: dict[str, Any] = orjson.loads(fragment)
+        fields: dict[str, Any] = orjson.loads(bytes(fragment))  # it takes no subclass
         return fields if "metadata" in fields and fields.get("metadataUpdateMode") != "PATCH" else None
 
     def warning(self, fields: dict[str, Any], stored: FetchedVector) -> str | None:
@@ -71,6 +73,12 @@ class Update(Operation):
             'tools keep the text of vectors. To keep it, set metadata_update_mode="PATCH".'
         )
 
+    def check_embedding(self) -> None:
+        """Raise :class:`InvalidRequest` also if the index embeds new data: which vector wins is unknown."""
+        super().check_embedding()
+        if self._index is not None and self._index.embeds:
+            raise InvalidRequest("embed", "must not be set: the index embeds the data of updates itself")
+
     def _of_model(self, row: object) -> dict[str, Any] | None:
         if not isinstance(row, VectorUpdate):
             return None
@@ -80,8 +88,9 @@ class Update(Operation):
 
     def _encoded(self, namespace: object, id: str, parts: dict[str, Any]) -> Encoded:
         name, path = self._paths(namespace)
+        text = self._text_to_embed(parts) if self._embeds else None
         if self._index is not None:
-            check_only(self._index, parts.get("vector"), parts.get("sparse_vector"))
+            check_only(self._index, parts.get("vector") if text is None else text, parts.get("sparse_vector"))
         fields = self._fields(id, parts)
         if (data := parts.get("data")) is not None:
             fields["data"] = validation.data(data)
@@ -91,7 +100,7 @@ class Update(Operation):
         validation.check_update(changes=len(fields) > 1)
         if mode is not None and metadata is not None:
             fields["metadataUpdateMode"] = mode
-        return Encoded(name, id, path, orjson.dumps(fields, option=ROW_JSON))
+        return Encoded(name, id, path, fragment(fields, text))
 
     def _mode_of(self, parts: dict[str, Any]) -> str | None:
         own_mode = parts.get("metadata_update_mode")
@@ -135,7 +144,11 @@ class UpdateOptions(VectorRowOptions):
     def operation(self, index: IndexInfo | None) -> Update:
         """Return the operation, which checks rows against ``index`` if that is known."""
         return Update(
-            self.names, namespace=self.namespace, metadata_update_mode=self.metadata_update_mode, index=index
+            self.names,
+            namespace=self.namespace,
+            metadata_update_mode=self.metadata_update_mode,
+            index=index,
+            embeds=self.embed is not None,
         )
 
     def fingerprint(self) -> str:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 
 from airflow_provider_upstash_vector.bulk.operations.base import (
-    ROW_JSON,
     Encoded,
     Operation,
     Paths,
     WrongIndex,
     check_only,
+    fragment,
 )
 from airflow_provider_upstash_vector.bulk.options import VectorRowArguments, VectorRowOptions
 from airflow_provider_upstash_vector.bulk.sources import FieldNames
@@ -25,6 +25,8 @@ from airflow_provider_upstash_vector.client.metadata_json import metadata_json
 from airflow_provider_upstash_vector.client.models import Data, FetchedVector, IndexInfo, Vector
 from airflow_provider_upstash_vector.client.wire.call import success
 from airflow_provider_upstash_vector.client.wire.writes import MAX_BODY_BYTES, MAX_ITEMS
+
+IfNotEmpty = Literal["fail", "merge"]
 
 _MAX_NAMES_SHOWN = 5
 
@@ -40,8 +42,10 @@ class Upsert(Operation):
     max_rows = MAX_ITEMS
     max_bytes = MAX_BODY_BYTES - MAX_ITEMS - 1  # without the brackets and commas of the body
 
-    def __init__(self, names: FieldNames, *, namespace: str = "", index: IndexInfo | None = None) -> None:
-        super().__init__(names, namespace=namespace, index=index)
+    def __init__(
+        self, names: FieldNames, *, namespace: str = "", index: IndexInfo | None = None, embeds: bool = False
+    ) -> None:
+        super().__init__(names, namespace=namespace, index=index, embeds=embeds)
         self._paths, self._data_paths = Paths("upsert"), Paths("upsert-data")
 
     def body(self, fragments: Sequence[bytes]) -> bytes:
@@ -57,7 +61,7 @@ class Upsert(Operation):
 
     def replaced(self, fragment: bytes) -> dict[str, Any] | None:
         """Return the fields of a row: it replaces the whole vector."""
-        fields: dict[str, Any] = orjson.loads(fragment)
+        fields: dict[str, Any] = orjson.loads(bytes(fragment))  # it takes no subclass
         return fields
 
     def warning(self, fields: dict[str, Any], stored: FetchedVector) -> str | None:
@@ -79,18 +83,19 @@ class Upsert(Operation):
         vector, sparse, data = parts.get("vector"), parts.get("sparse_vector"), parts.get("data")
         if "metadata_update_mode" in parts:
             raise InvalidRequest("metadata_update_mode", "is for updates: an upsert replaces all metadata")
-        embedded = vector is None and sparse is None
+        text = self._text_to_embed(parts) if self._embeds else None
+        embedded = vector is None and sparse is None and text is None
         if embedded and data is None:
             raise InvalidRequest("vector", "set vector, sparse_vector or both; or data, if the index embeds it")
         if self._index is not None:
-            _check_index(self._index, vector, sparse, embedded=embedded)
+            _check_index(self._index, vector if text is None else text, sparse, embedded=embedded)
         name, path = (self._data_paths if embedded else self._paths)(namespace)
         fields = self._fields(id, parts)
         if data is not None:
             fields["data"] = validation.data(data)
         if (metadata := parts.get("metadata")) is not None:
             fields["metadata"] = orjson.Fragment(metadata_json(metadata))
-        return Encoded(name, id, path, orjson.dumps(fields, option=ROW_JSON))
+        return Encoded(name, id, path, fragment(fields, text))
 
 
 def _check_index(index: IndexInfo, vector: object, sparse: object, *, embedded: bool) -> None:
@@ -112,10 +117,25 @@ class UpsertOptions(VectorRowOptions):
     request_timeout_seconds: Annotated[
         float, "for each request of up to 1,000 rows, over which the service may take minutes"
     ] = 600.0
+    if_not_empty: Annotated[
+        IfNotEmpty | None,
+        "if there are vectors in the namespace, or those of an export: ``merge`` adds to them, ``fail`` sends "
+        "nothing, and rejects rows of other namespaces; a run that resumes does not check again; by default "
+        "``fail`` for an export and ``merge`` for other rows",
+    ] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         validation.whole_number(self.max_rows_per_request, "max_rows_per_request", MAX_ITEMS)
+
+    def empty_namespaces(self, exported: Collection[str] | None = None) -> frozenset[str] | None:
+        """Return the namespaces that must be empty at the start, and the only ones of rows; any if ``None``.
+
+        If the rows are those of an export, its namespaces are ``exported``.
+        """
+        default = "merge" if exported is None else "fail"
+        fails = (self.if_not_empty or default) == "fail"
+        return frozenset({self.namespace} if exported is None else exported) if fails else None
 
     @property
     def max_rows(self) -> int:
@@ -134,3 +154,4 @@ class UpsertArguments(VectorRowArguments, total=False):
 
     max_rows_per_request: int
     request_timeout_seconds: float
+    if_not_empty: IfNotEmpty | None

@@ -91,6 +91,11 @@ class Engine:
         self.stop_reason: StopReason | None = None
 
     @property
+    def reads(self) -> int:
+        """The requests that read stored vectors."""
+        return 0 if self._overwrite_check is None else self._overwrite_check.reads
+
+    @property
     def reading_waits(self) -> bool:
         """Whether no row is read until the first one that is not completed is."""
         return not self._reader.ended and self.window.waits_for(

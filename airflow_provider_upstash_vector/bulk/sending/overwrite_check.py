@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 class OverwriteCheck:
     """Reads stored vectors of the first rows, and warns once if the operation removes parts of one.
 
-    The row is not sent meanwhile. ``done`` is set once nothing is left to check.
+    The row is not sent meanwhile. ``done`` is set once nothing is left to check; ``reads`` counts the requests.
     """
 
     def __init__(self, client: AsyncVectorClient, operation: Operation) -> None:
@@ -29,7 +29,7 @@ class OverwriteCheck:
         self._operation = operation
         self._lock = asyncio.Lock()
         self._rows_left = _MAX_ROWS
-        self._reads_left = _MAX_READS
+        self.reads = 0
         self.done = False
 
     async def before(self, rows: Sequence[Encoded | PendingRow]) -> None:
@@ -55,9 +55,9 @@ class OverwriteCheck:
             log.warning("Whether the rows remove what is stored could not be checked: %s", error)
             self.done = True
             return
-        self._reads_left -= 1
+        self.reads += 1
         stored = [(fields, vector) for fields, vector in zip(replaced, vectors, strict=True) if vector is not None]
-        self.done = bool(stored) or self._reads_left <= 0
+        self.done = bool(stored) or self.reads >= _MAX_READS
         for fields, vector in stored:
             if warning := self._operation.warning(fields, vector):
                 place = f"namespace {namespace!r}" if namespace else "the default namespace"

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import Literal, Protocol
 
 from airflow_provider_upstash_vector.bulk.sending.row_size import row_size
@@ -180,3 +180,5 @@ class _AsyncPrefetcher(_ReadAhead):
     async def close(self) -> None:
         self._task.cancel()
         await asyncio.wait([self._task], timeout=_CLOSING_SECONDS)
+        if self._task.done() and isinstance(self._rows, AsyncGenerator):
+            await self._rows.aclose()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from airflow_provider_upstash_vector.bulk.operations.base import Encoded, Operation, WrongIndex
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
 from airflow_provider_upstash_vector.bulk.sending.prefetch import Prefetcher
-from airflow_provider_upstash_vector.bulk.sending.request import PendingRow, RequestWindow
+from airflow_provider_upstash_vector.bulk.sending.request import PendingRow
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sources import END, PENDING
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsDigest
@@ -16,7 +17,28 @@ from airflow_provider_upstash_vector.bulk.tracking.journal import Journal
 from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow, OutcomeRecorder
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 _SLICE_SECONDS = 0.02
+
+
+class RowTarget(Protocol):
+    """What takes rows in source order, as a window does."""
+
+    def has_room(self, next_number: int, watermark: int) -> bool:
+        """Return whether the row ``next_number`` may be read while all rows below ``watermark`` are completed."""
+
+    def offer(self, row: PendingRow) -> None:
+        """Add a row."""
+
+
+class ReadingStart(TypedDict):
+    """Where reading starts, and what the rows are compared with."""
+
+    first_number: int
+    journal: Journal | None
+    digest: RowsDigest | None
 
 
 class RowReader:
@@ -29,20 +51,17 @@ class RowReader:
         self,
         prefetcher: Prefetcher,
         operation: Operation,
-        *,
-        first_number: int,
-        journal: Journal | None,
-        digest: RowsDigest | None,
+        **start: Unpack[ReadingStart],
     ) -> None:
         self._prefetcher = prefetcher
         self.operation = operation
-        self._journal = journal
+        self._journal = journal = start["journal"]
         self._covers = journal.covers if journal else lambda _: True
-        self._digest = digest
+        self._digest = start["digest"]
         # rows read before all rows of the checkpoint were compared; those not completed fit in a window
         self._held: deque[tuple[NumberedRow, Encoded | InvalidRequest]] = deque()
         self._encoded_any = False
-        self.next_number = first_number
+        self.next_number = start["first_number"]
         self.exhausted = False
         self._closed = False
         self.has_more_at_once = self.waits = False
@@ -52,11 +71,19 @@ class RowReader:
         """Whether no more rows will come."""
         return self.exhausted or self._closed
 
+    @property
+    def embedded(self) -> int | None:
+        """The number of texts that have been embedded, ``None`` if none are to be."""
+        return None
+
     def end(self) -> None:
         """Read no more."""
         self._closed = True
 
-    def fill(self, window: RequestWindow, recorder: OutcomeRecorder) -> StopReason | None:
+    async def close(self) -> None:
+        """Wait for what :meth:`end` has ended."""
+
+    def fill(self, window: RowTarget, recorder: OutcomeRecorder) -> StopReason | None:
         """Read until a batch is ready, or the window has no room or the source no row; return a reason to stop.
 
         ``has_more_at_once`` is set if reading only paused, so that other tasks of the loop can run; ``waits`` if
@@ -102,7 +129,7 @@ class RowReader:
     def _take_in(
         self,
         row: NumberedRow,
-        window: RequestWindow,
+        window: RowTarget,
         recorder: OutcomeRecorder,
         *,
         settled: bool,
@@ -131,7 +158,7 @@ class RowReader:
         self,
         row: NumberedRow,
         request: Encoded | InvalidRequest,
-        window: RequestWindow,
+        window: RowTarget,
         recorder: OutcomeRecorder,
     ) -> StopReason | None:
         if isinstance(request, Encoded):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from airflow_provider_upstash_vector.bulk.sources import MAX_ROW_BYTES, Unreadable
+from airflow_provider_upstash_vector.bulk.sources import MAX_ROW_BYTES, RejectedRow, Unreadable
 from airflow_provider_upstash_vector.client.models.base import RequestModel
 
 _MAX_PARTS: Final = 1_000
@@ -21,7 +21,7 @@ def row_size(row: Any) -> int:
         size += _PART_BYTES
         if kind is str or kind is bytes:
             size += len(part)
-        elif kind is dict:
+        elif kind is dict or kind is RejectedRow:
             parts += part
             parts += part.values()
         elif kind is list or kind is tuple:

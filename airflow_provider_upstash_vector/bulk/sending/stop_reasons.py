@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
+from airflow_provider_upstash_vector.bulk.embedding.calls import EmbeddingFailed
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, Reason, Superseded
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows, SourceBroken
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import RowsChanged
-from airflow_provider_upstash_vector.bulk.tracking.recorder import OutcomeRecorder
+from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow, OutcomeRecorder
 from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed
 from airflow_provider_upstash_vector.client.errors import (
+    ApiError,
     QuotaExceeded,
     RateLimited,
     TokenRejected,
@@ -85,7 +87,9 @@ def for_source(error: Exception, number: int) -> StopReason:
     explanation = str(error)
     if not isinstance(error, InvalidRows | SourceBroken):
         explanation = f"reading row {number:,} failed: {type(error).__name__}: {error}"
-    retryable = not isinstance(error, InvalidRows)
+    if isinstance(error, ApiError) and (of_every_request := for_error(error)):
+        return replace(of_every_request, explanation=explanation)
+    retryable = not isinstance(error, InvalidRows) and (not isinstance(error, ApiError) or error.retryable)
     return StopReason(reason="source", explanation=explanation, retryable=retryable, cause=error)
 
 
@@ -142,8 +146,26 @@ def for_index(before: Checkpoint, done: int, outcome: str, index: IndexInfo) -> 
     return StopReason(reason="index_changed", explanation=explanation, retryable=False)
 
 
+def for_not_empty(namespace: str) -> StopReason:
+    """Return the reason for a namespace that should have been empty."""
+    place = f"namespace {namespace!r}" if namespace else "the default namespace"
+    explanation = (
+        f'{place} is not empty; empty it, choose another one, or set if_not_empty="merge" to add the rows to it, '
+        "which replaces vectors with their ids"
+    )
+    return StopReason(reason="not_empty", explanation=explanation, retryable=False)
+
+
 def _vectors(counts: IndexInfo | NamespaceInfo) -> int:
     return counts.vector_count + counts.pending_vector_count
+
+
+def for_embedding(error: EmbeddingFailed, row: NumberedRow, texts: int) -> StopReason:
+    """Return the reason for texts, from that of ``row`` on, that could not be embedded."""
+    explanation = f"{error.message}; it was called with {plural(texts, 'text')}, the first of {row}"
+    return StopReason(
+        reason="embedding", explanation=explanation, retryable=error.retryable, cause=error.__cause__
+    )
 
 
 def for_crash(error: BaseException) -> StopReason:

@@ -24,7 +24,7 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
 )
 from airflow_provider_upstash_vector.bulk.sources.columns import JSON_FIELDS, Column, json_value, used_columns
 from airflow_provider_upstash_vector.bulk.sources.extras import pyarrow
-from airflow_provider_upstash_vector.bulk.sources.field_names import METADATA_PART, Fields
+from airflow_provider_upstash_vector.bulk.sources.field_names import METADATA_PART, NOT_FIELDS, Fields
 from airflow_provider_upstash_vector.client.json_values import member
 from airflow_provider_upstash_vector.client.validation import identifier
 
@@ -79,7 +79,8 @@ def _cell(values: Any, column: Column) -> Any:
     try:
         return values_of(values, column.field)[0]
     except Exception:  # noqa: BLE001 - as above
-        place = f"metadata{member(column.name)}" if column.field == METADATA_PART else column.field
+        named = column.name if column.field in NOT_FIELDS else column.field
+        place = f"metadata{member(column.name)}" if column.field == METADATA_PART else named
         return invalid_value(values[0], place)
 
 

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    NamedTuple,
+    Protocol,
+    TypeAlias,
+    runtime_checkable,
+)
 
-from airflow_provider_upstash_vector.client.errors import UpstashVectorError
+from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from airflow_provider_upstash_vector.client import IndexInfo
+
 
 # the row's value, its file, and its place in that file: a line number or a description
 SourceRow: TypeAlias = tuple[object, "str | None", "int | str | None"]
+BeginPage: TypeAlias = Callable[[int, str], object]
 
 
 class Poll(Enum):
@@ -54,6 +68,19 @@ class Unreadable:
 
     text: str
     reason: str
+    field: ClassVar[str] = "row"
+
+
+class RejectedRow(dict[Any, Any]):
+    """A row that is rejected before it is encoded, as one from which no id can be made."""
+
+    def __init__(self, row: Mapping[Any, Any], error: Exception) -> None:
+        super().__init__()
+        with suppress(Exception):  # a mapping of the row's own
+            self.update(row)
+        self.field, self.reason = "row", f"cannot be read: it raised {type(error).__name__}"
+        if isinstance(error, InvalidRequest):
+            self.field, self.reason = error.field, error.reason
 
 
 class InvalidJson(str):
@@ -133,6 +160,39 @@ class AsyncSource(Protocol):
 
     def count_from(self, skip: int, seconds: float) -> int | None:
         """Return ``None``: counting would use the rows up."""
+
+
+@runtime_checkable
+class PagedSource(AsyncSource, Protocol):
+    """Rows of pages that can be read again, but may have changed then, so a run resumes at the start of one.
+
+    ``first_position`` is that of the first page; ``read`` the number of items in the pages read so far, which are
+    not all rows; ``requests`` those of this run.
+    """
+
+    first_position: str
+    read: int
+    requests: int
+
+    def resume_at(self, position: str, begin_page: BeginPage) -> None:
+        """Set the page at which reading begins.
+
+        ``begin_page`` is called with the number of the first row of each later page and its position, and with
+        those after the last page.
+        """
+
+    async def check(self, index: IndexInfo) -> None:
+        """Raise ``InvalidRequest`` if the rows cannot be written to ``index``."""
+
+
+def items_read(source: Source | AsyncSource) -> int | None:
+    """Return the number of items that a source of pages has read, ``None`` for others."""
+    return source.read if isinstance(source, PagedSource) else None
+
+
+def read_requests(source: Source | AsyncSource) -> int:
+    """Return the number of requests in which a source of pages was read."""
+    return source.requests if isinstance(source, PagedSource) else 0
 
 
 class SizedSource:

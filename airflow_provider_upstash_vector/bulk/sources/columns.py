@@ -9,11 +9,17 @@ from typing import NamedTuple
 import orjson
 
 from airflow_provider_upstash_vector.bulk.sources.base import FAILURE_FIELD, InvalidJson, InvalidRows
-from airflow_provider_upstash_vector.bulk.sources.field_names import METADATA_PART, Fields
+from airflow_provider_upstash_vector.bulk.sources.field_names import (
+    METADATA_PART,
+    NOT_FIELDS,
+    PATH_ROOT,
+    TEMPLATE_PART,
+    Fields,
+)
 from airflow_provider_upstash_vector.client import exact_json, literals
 
 # Fields whose text is JSON.
-JSON_FIELDS = frozenset({"vector", "sparse_vector", "metadata"})
+JSON_FIELDS = frozenset({"vector", "sparse_vector", "metadata", PATH_ROOT})
 _MAX_CHARACTERS = 200
 # A number without leading zeros, true or false, or a list or an object; the exponent is as Python writes it.
 _VALUE = re.compile(
@@ -33,11 +39,11 @@ def used_columns(columns: Sequence[str], names: Fields) -> list[Column]:
     """Return the columns that hold fields of a row; ``names`` gives the field for a column.
 
     Raises :class:`InvalidRows` if none is the id, if two hold the same field, if one has almost the name of a
-    field that no other holds, or if one of ``metadata_fields`` is missing.
+    field that no other holds, or if one of ``metadata_fields`` or a value of the template of ids is missing.
     """
     used: dict[tuple[str, str], Column] = {}
-    held = {names[name] for name in columns if name in names}
-    similar = {_normalized(name): field for name, field in names.items() if field not in {*held, METADATA_PART}}
+    held = names.held(columns)
+    similar = {_normalized(name): field for name, field in names.items() if field not in held | NOT_FIELDS}
     for position, name in enumerate(columns):
         field = names.get(name)
         if field is None:
@@ -48,19 +54,24 @@ def used_columns(columns: Sequence[str], names: Fields) -> list[Column]:
             if field and name == FAILURE_FIELD:  # it says which of the others are not what the row had
                 field = FAILURE_FIELD
         if field:
-            key = field, name if field == METADATA_PART else ""
+            key = field, name if field in NOT_FIELDS else ""
             if key in used:
                 raise InvalidRows(f"two columns hold the {key[1] or field}: {used[key].name} and {name}")
             used[key] = Column(position, name, field)
-    missing = [name for name, field in names.items() if field == METADATA_PART and (field, name) not in used]
+    _check_missing(columns, names, held)
+    return list(used.values())
+
+
+def _check_missing(columns: Sequence[str], names: Fields, held: set[str]) -> None:
+    missing = [
+        (name, option) for option in (TEMPLATE_PART, METADATA_PART) for name in names.missing(columns, option)
+    ]
     if missing or "id" not in held:
         found = printable(", ".join(filter(None, columns))[:_MAX_CHARACTERS]) or "columns without a name"
-        raise InvalidRows(
-            f"there is no column {missing[0]!r}, which metadata_fields names; found {found}"
-            if "id" in held
-            else f"there is no id column; found {found}"
-        )
-    return list(used.values())
+        if "id" not in held and names.template is None:
+            raise InvalidRows(f"there is no id column; found {found}")
+        name, option = missing[0]
+        raise InvalidRows(f"there is no column {name!r}, which {option} names; found {found}")
 
 
 def _normalized(name: str) -> str:
@@ -74,7 +85,7 @@ def json_value(text: str, field: str) -> object:
     """
     try:
         value = orjson.loads(text)
-        rounded = field == "metadata" and exact_json.may_be_rounded([value])
+        rounded = field in {"metadata", PATH_ROOT} and exact_json.may_be_rounded([value])
         return exact_json.loads_slowly(text) if rounded else value
     except ValueError as error:
         return _literal(text, f"is neither JSON nor a Python literal: {error}")

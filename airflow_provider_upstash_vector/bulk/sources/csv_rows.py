@@ -78,7 +78,7 @@ def _header(
             wrong = wrong or f"the header cannot be read: {records.reason(cells)}"
     if not headers:
         raise InvalidRows(wrong)
-    found = [delimiter for delimiter, header in headers.items() if "id" in map(names.get, header)]
+    found = [delimiter for delimiter, header in headers.items() if "id" in names.held(header)]
     chosen = found[0] if found else max(headers, key=lambda delimiter: len(headers[delimiter]))
     header = headers[chosen]
     if len(found) > 1 and len(header) > 1:

@@ -9,7 +9,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from airflow_provider_upstash_vector.bulk.sources import csv_rows, formats, json_array, jsonl, parquet
+from airflow_provider_upstash_vector.bulk.sources import (
+    csv_rows,
+    formats,
+    json_array,
+    json_nested,
+    jsonl,
+    parquet,
+)
 from airflow_provider_upstash_vector.bulk.sources.base import (
     PENDING,
     InvalidRows,
@@ -19,11 +26,16 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
     SourceRow,
 )
 from airflow_provider_upstash_vector.bulk.sources.cursor import ALL_ROWS, RowCursor
-from airflow_provider_upstash_vector.bulk.sources.field_names import Fields
+from airflow_provider_upstash_vector.bulk.sources.field_names import METADATA_PART, Fields
+from airflow_provider_upstash_vector.bulk.sources.field_paths import FieldPath
 from airflow_provider_upstash_vector.bulk.sources.formats import Format, compression_suffix, format_of
 from airflow_provider_upstash_vector.bulk.sources.paths import OpenablePath, is_local, is_stream, opened, stat_of
+from airflow_provider_upstash_vector.bulk.sources.row_steps import placed_children
 from airflow_provider_upstash_vector.bulk.sources.streams import BytesRead, RawFile, buffered
 from airflow_provider_upstash_vector.plurals import plural
+
+_JSON = frozenset({"jsonl", "json"})
+_ANY_NAMES = Fields({}, METADATA_PART)
 
 
 @dataclass(slots=True)
@@ -58,11 +70,15 @@ class FileRows:
         shard: Shard | None,
         format: Format | None = None,
         delimiter: str | None = None,
+        *,
+        rows_path: FieldPath | None = None,
     ) -> None:
         self._names = names
+        self._rows_path = rows_path
         self._delimiter = delimiter
         self._shard = shard
         self._files = [_file(path, format) for path in paths]
+        self._check_nested()
         self._progress = BytesRead(0)
         self.rereadable = not any(file.stream for file in self._files)
         self.blocking = not self.rereadable or not all(map(is_local, paths))
@@ -71,6 +87,11 @@ class FileRows:
         self.total = rows_of_parquet if all(file.format == "parquet" for file in self._files) else None
         parts = [file.fingerprint() for file in self._files]
         self.fingerprint: str | None = " ".join([*parts, f"shard {shard}" if shard else "", format or ""])
+
+    def _check_nested(self) -> None:
+        for file in self._files:
+            if self._rows_path and file.format not in _JSON:
+                raise InvalidRows(f"{file.path}: rows_field is for JSON, and not for {file.format}")
 
     def _count_parquet(self) -> int:
         rows = groups = 0
@@ -122,14 +143,23 @@ class FileRows:
         shard, span = self._shard, None
         content = formats.decompressed(buffered(raw), file.suffix)
         is_array = file.format == "json" and json_array.begins(content)
-        if shard and file.format in {"jsonl", "json"} and not (is_array or file.suffix or file.stream):
+        nested = self._rows_path if file.format == "json" and not is_array else None
+        nested = nested if nested and json_nested.begins(content) else None
+        if shard and file.format in _JSON and not (is_array or nested or file.suffix or file.stream):
             size = content.seek(0, io.SEEK_END)  # some object stores report it in no other way
             content.seek(0)
             span, shard = (size * shard.number // shard.of, size * (shard.number + 1) // shard.of), None
         begin, end = span or (0, file.size)
         progress.begin(file.size, lambda: (raw.position - begin) / (end - begin) if end > begin else 1.0)
-        if file.format in {"jsonl", "json"}:
-            return jsonl.rows(content, self._names, skip, shard, span, is_array=is_array)
+        if nested:
+            return jsonl.rows(content, self._names, skip, shard, lines=json_nested.elements(content, nested))
+        elements = json_array.elements(content) if is_array else None
+        if file.format in _JSON and self._rows_path:
+            # whatever is in a parent may be rounded
+            parents = jsonl.rows(content, _ANY_NAMES, RowCursor(0), shard, span, lines=elements)
+            return placed_children(parents, self._rows_path, skip)
+        if file.format in _JSON:
+            return jsonl.rows(content, self._names, skip, shard, span, lines=elements)
         return csv_rows.rows(content, self._names, skip, shard, self._delimiter)
 
     def fraction(self) -> float | None:

@@ -54,7 +54,7 @@ def decompressed(file: BinaryIO, suffix: str) -> BinaryIO:
     if suffix == ".gz":
         return buffered(Decompressed(gzip.GzipFile(fileobj=cast("BinaryIO", Arriving(file)), mode="rb")))
     if suffix == ".zst":
-        return buffered(Decompressed(_zstd().ZstdFile(Arriving(file), mode="rb")))
+        return buffered(Decompressed(zstd().ZstdFile(Arriving(file), mode="rb")))
     return file
 
 
@@ -63,11 +63,12 @@ def broken(suffix: str) -> tuple[type[Exception], ...]:
     if suffix == ".gz":
         return (EOFError, zlib.error)
     if suffix == ".zst":
-        return (EOFError, _zstd().ZstdError)
+        return (EOFError, zstd().ZstdError)
     return ()
 
 
-def _zstd() -> Any:
+def zstd() -> Any:
+    """Return the module with ``ZstdFile``; raises :class:`InvalidRows` that says how to install it."""
     name = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
     try:
         return import_module(name)

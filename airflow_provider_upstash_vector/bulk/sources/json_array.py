@@ -21,7 +21,7 @@ _START = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
 _IN_STRING = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 # What separates elements, and what they and their parts begin and end with.
 _IN_ARRAY, _IN_ELEMENT = re.compile(rb'["\[\]{},]'), re.compile(rb'["\[\]{}]')
-_DEPTH = {b"[": 1, b"{": 1, b"]": -1, b"}": -1, b",": 0}
+DEPTH = {b"[": 1, b"{": 1, b"]": -1, b"}": -1, b",": 0, b":": 0}
 
 
 def begins(file: BinaryIO) -> bool:
@@ -35,7 +35,7 @@ def elements(file: BinaryIO) -> Iterator[tuple[str, bool, bytes] | Pending]:
     Whether an element is JSON is not checked. Raises :class:`InvalidRows` if one is too large or anything follows
     the array, and ``OSError`` if the file ends before the array does.
     """
-    text, pace = _Text(cast("io.BufferedReader", file)), Pace()
+    text, pace = JsonText(cast("io.BufferedReader", file)), Pace()
     number, depth = 0, 0
     while True:
         mark = text.mark(_IN_ARRAY if depth == 1 else _IN_ELEMENT)
@@ -44,7 +44,7 @@ def elements(file: BinaryIO) -> Iterator[tuple[str, bool, bytes] | Pending]:
             if pace.is_due():
                 yield PENDING
             continue
-        depth += _DEPTH[mark]
+        depth += DEPTH[mark]
         if depth == 1 and mark == b"[":
             text.passed()
         elif depth == 0 or mark == b",":
@@ -57,8 +57,8 @@ def elements(file: BinaryIO) -> Iterator[tuple[str, bool, bytes] | Pending]:
     text.read_end(number)
 
 
-class _Text:
-    """What has been read of a file and not yielded."""
+class JsonText:
+    """JSON outside of its strings: what has been read of a file and not yielded."""
 
     def __init__(self, file: io.BufferedReader) -> None:
         self._read = file.read1
@@ -93,7 +93,7 @@ class _Text:
 
     def read_element(self, number: int) -> None:
         """Read more of an element; raise an error if there is no more or it is too large."""
-        if not self._read_more():
+        if not self.read_more():
             raise OSError(f"it ends within the array, in element {number:,}")
         if len(self._text) > MAX_ROW_BYTES:
             raise InvalidRows(f"element {number:,} of the array {TOO_LARGE}")
@@ -102,11 +102,12 @@ class _Text:
         """Read the rest of the file; raise an error if it is not blank."""
         while not self._text[self._position :].strip():
             self._begin = self._position = len(self._text)
-            if not self._read_more():
+            if not self.read_more():
                 return
         raise InvalidRows(f"something follows the array of {number:,} elements")
 
-    def _read_more(self) -> bool:
+    def read_more(self) -> bool:
+        """Read more of the file; return whether there is any."""
         # as much again as there is, so that a long element is not copied too often
         piece = self._read(max(_PIECE_BYTES, len(self._text) - self._begin))
         self._text = self._text[self._begin :] + piece

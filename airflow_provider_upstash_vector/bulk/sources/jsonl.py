@@ -6,11 +6,10 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 import orjson
 
-from airflow_provider_upstash_vector.bulk.sources import json_array
 from airflow_provider_upstash_vector.bulk.sources.base import (
     MAX_ROW_BYTES,
     PENDING,
@@ -34,6 +33,8 @@ _SHORT_BYTES = 2048
 _NEXT_OBJECT = re.compile(rb"\}[ \t\r\n,]*\{")
 _BETWEEN_OBJECTS = re.compile(r"[ \t\r\n,]*")
 _DECODER = json.JSONDecoder()
+# the place of a line, whether it is the first of the file, and its bytes
+Line: TypeAlias = tuple[int | str, bool, bytes]
 
 
 def rows(
@@ -43,7 +44,7 @@ def rows(
     shard: Shard | None = None,
     span: tuple[int, int] | None = None,
     *,
-    is_array: bool = False,
+    lines: Iterator[Line | Pending] | None = None,
 ) -> Iterator[tuple[object, int | str] | Pending]:
     """Yield the value and the place of each row that is not skipped: each line that is not blank.
 
@@ -51,7 +52,7 @@ def rows(
     within a range of bytes, and places are bytes; else they are line numbers from 1. ``shard`` takes every n-th,
     for files that can only be read from the start. ``names`` gives the row's field for a name.
 
-    If the file ``is_array``, its elements are read as lines are.
+    ``lines`` are read instead of those of the file: the elements of an array.
 
     Raises :class:`InvalidRows` if a line is too long, or an array of rows.
     """
@@ -61,7 +62,7 @@ def rows(
     row = 0
     passing = True  # as long as some of the next rows may be left out
     loads, has_digits = orjson.loads, exact_json.has_digits
-    for line_read in json_array.elements(file) if is_array else _lines(file, span):
+    for line_read in _lines(file, span) if lines is None else lines:
         if line_read is PENDING:
             yield PENDING
             continue
@@ -90,8 +91,8 @@ def rows(
             yield value, place
 
 
-def _lines(file: BinaryIO, span: tuple[int, int] | None) -> Iterator[tuple[int | str, bool, bytes] | Pending]:
-    """Yield the place of each line, whether it is the first of the file, and its bytes."""
+def _lines(file: BinaryIO, span: tuple[int, int] | None) -> Iterator[Line | Pending]:
+    """Yield each line."""
     start, end = span or (0, sys.maxsize)
     if start:
         file.seek(start - 1)

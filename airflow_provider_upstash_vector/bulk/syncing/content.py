@@ -30,7 +30,8 @@ class SourceRows(Upsert):
     """Checks rows and returns their fingerprints. It is for reading: it never sends the rows that it encodes."""
 
     def __init__(self, options: SyncOptions, index: IndexInfo) -> None:
-        super().__init__(options.names, namespace=options.namespace, index=index)
+        embeds = options.embed is not None
+        super().__init__(options.names, namespace=options.namespace, index=index, embeds=embeds)
         self._fingerprints = Fingerprints(options.config_version)
         self._rules = options.metadata_rules
         self._prefix = options.prefix

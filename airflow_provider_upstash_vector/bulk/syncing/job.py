@@ -97,6 +97,9 @@ class SyncJob:
         phases = Phases(self._endpoint, options, environment, self._seconds_left)
         async with AsyncVectorClient(self._endpoint, policy=environment.policy) as client:
             index = await self._unless_stopped(client.info())
+            if options.embedding:
+                SourceRows(options, index).check_embedding()
+                await in_thread(options.embedding.load)
             await self._read(source, index, join, phases)
             scan = ScopeScan(client, options, join)
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertArguments, UpsertOptions
 from airflow_provider_upstash_vector.bulk.sending.limits import RowLimit
@@ -22,7 +22,7 @@ OnDuplicate = Literal["fail", "last"]
 class SyncOptions(UpsertOptions):
     """The options of syncs. Raises ``ValueError`` for an invalid value."""
 
-    fixed: ClassVar[frozenset[str]] = frozenset({"max_failures", "resume", "check_index", "dry_run", "shard"})
+    left_out = frozenset({"max_failures", "resume", "check_index", "dry_run", "shard", "if_not_empty"})
 
     scope: Annotated[
         Scope | None, "``all``: every vector of the namespace is to be in the rows; or set ``prefix``"
@@ -60,8 +60,6 @@ class SyncOptions(UpsertOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if given := sorted(name for name in self.fixed if getattr(self, name) != getattr(type(self), name)):
-            raise TypeError(f"a sync has no option {given[0]}")
         if (self.scope is None) == (self.prefix is None):
             raise ValueError('set exactly one of scope="all" and prefix, so that it is clear what may be deleted')
         if self.prefix is not None and not validation.text(self.prefix, "prefix"):
@@ -80,6 +78,11 @@ class SyncOptions(UpsertOptions):
         elif self.delete_missing:
             raise ValueError('delete_missing needs max_delete, a count or a share of the scope such as "5%"')
         validation.whole_number(self.page_size, "page_size", MAX_ITEMS)
+
+    @classmethod
+    def run_name(cls) -> str:
+        """Return the name of the function in ``bulk`` that takes the options."""
+        return "sync"
 
     @property
     def metadata_rules(self) -> MetadataRules:

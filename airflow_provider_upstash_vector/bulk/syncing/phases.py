@@ -32,7 +32,10 @@ from airflow_provider_upstash_vector.plurals import plural
 
 _OF_EVERY_PHASE = ("namespace", "max_concurrency", "max_rows_per_second", "daily_budget", "on_budget")
 _WHERE = "the log has the first reasons, and failures_path all"
-_OF_UPSERTS = ("max_rows_per_request", "request_timeout_seconds")
+_OF_UPSERTS = (
+    *("max_rows_per_request", "request_timeout_seconds"),
+    *("embed", "embed_batch_size", "embed_concurrency", "embed_attempts"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

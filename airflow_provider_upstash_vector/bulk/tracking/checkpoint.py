@@ -64,13 +64,16 @@ class Checkpoint:
     run: str = ""  # the token of the run that saved it
     finished: int = 0  # 1 if all rows are completed, and the checkpoint is kept for the caller
     index: str = ""  # what identifies the index beside its URL
+    found_empty: int = 0  # 1 if the namespaces of the rows were empty before the first one was sent
     completed_at: float = 0.0  # when the last row was completed, seconds since 1970
     retries: int = 0
     bytes_sent: int = 0
+    reads: int = 0  # requests that read, of all runs
     seconds: float = 0.0
     throttled_seconds: float = 0.0
     namespaces: dict[str, int] = field(default_factory=dict)
     unknown_namespace_rows: int = 0  # rows in ``namespaces`` whose namespace is a guess
+    position: str = ""  # of the page that begins at the watermark; empty if rows are not read in pages
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as a JSON object: a few hundred bytes, and some per row above the watermark."""
@@ -115,7 +118,15 @@ _CONVERTED = {"outcomes_above_watermark", "counts_below_watermark", "namespaces"
 # the types of the fields that are stored as they are
 _PLAIN_FIELDS = {field.name: str(field.type) for field in fields(Checkpoint) if field.name not in _CONVERTED}
 # those that a checkpoint of this version may lack
-_LATER_FIELDS: dict[str, Any] = {"run": "", "finished": 0, "index": "", "completed_at": 0.0}
+_LATER_FIELDS: dict[str, Any] = {
+    "run": "",
+    "finished": 0,
+    "index": "",
+    "found_empty": 0,
+    "completed_at": 0.0,
+    "position": "",
+    "reads": 0,
+}
 
 
 def _checked(value: Any, kind: str) -> Any:

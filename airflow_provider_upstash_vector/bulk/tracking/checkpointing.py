@@ -50,6 +50,9 @@ def load_checkpoint(
 
     If the input has changed, the run starts over. The journal does not record namespaces: its done rows are
     counted in ``namespace``, and in ``unknown_namespace_rows``.
+
+    Rows that are read in pages, all of ``namespace``, have no outcomes above the watermark: the page that begins
+    there is read again, and may have other rows now.
     """
     state = store.load()
     if state is None:
@@ -67,6 +70,10 @@ def load_checkpoint(
         log.warning("There is a checkpoint, but resume=False; starting over.")
     if checkpoint.fingerprint != fingerprint or not resume:
         return started_over(replace(checkpoint, fingerprint=fingerprint))
+    if checkpoint.position:
+        above, since = {}, {}
+        of_pages = checkpoint.counts_below_watermark[Outcome.DONE - 1]
+        checkpoint = replace(checkpoint, namespaces={namespace: of_pages} if of_pages else {})
     tracker = OutcomeTracker(checkpoint.watermark, checkpoint.counts_below_watermark, {**above, **since})
     namespaces = NamespaceCounts(checkpoint.namespaces)
     done = sum(outcome == Outcome.DONE for outcome in since.values())

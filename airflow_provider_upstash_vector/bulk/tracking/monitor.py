@@ -10,8 +10,10 @@ from dataclasses import replace
 from airflow_provider_upstash_vector.bulk.sending.engine import Engine
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import for_checkpoint, for_crash, for_time_limit
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, Source
+from airflow_provider_upstash_vector.bulk.sources.base import read_requests
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import CheckpointWriter, RowsDigest
+from airflow_provider_upstash_vector.bulk.tracking.pages import PageTracker
 from airflow_provider_upstash_vector.bulk.tracking.progress import Progress, Snapshot
 
 log = logging.getLogger(__name__)
@@ -154,7 +156,9 @@ class RunMonitor:
             completed_at=self._completed_at,
             retries=before.retries + engine.retries,
             bytes_sent=before.bytes_sent + engine.bytes_sent,
+            reads=before.reads + engine.reads + read_requests(self._source),
             seconds=seconds,
             throttled_seconds=throttled_seconds,
             namespaces=engine.recorder.namespaces.counts(),
+            position=tracker.position if isinstance(tracker, PageTracker) else "",
         )

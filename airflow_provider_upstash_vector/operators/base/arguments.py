@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from os import PathLike, fspath
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import XComArg
 
 from airflow_provider_upstash_vector.client import literals
+from airflow_provider_upstash_vector.client.comparisons import has_template
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.validation import choice, identifier
 
@@ -26,6 +28,27 @@ def literal_mode(value: object) -> str | None:
     """Return a ``metadata_update_mode``, ``None`` if it is a template; raises ``InvalidRequest`` for any other."""
     text = isinstance(value, str) and is_literal(value)
     return choice(value, "metadata_update_mode", "OVERWRITE", "PATCH") if text else None
+
+
+def refuse_template(filter: object, has_template: Callable[[str], bool] = has_template) -> None:
+    """Raise ``InvalidRequest`` for the text of a filter with a template in it."""
+    if isinstance(filter, str) and has_template(filter):
+        raise InvalidRequest(
+            "filter",
+            f"a template in its text could change what it means: {filter[:60]!r}. Write an expression, whose "
+            """values are quoted after they are rendered, e.g. Field("genre") == "{{ params.genre }}\"""",
+        )
+
+
+def literal_choice(value: object, name: str, *choices: str) -> None:
+    """Raise ``ValueError`` for an argument, not a template, that is none of ``choices``."""
+    if value not in choices:
+        raise ValueError(f"{name} must be {', '.join(choices[:-1])} or {choices[-1]}, got {value!r}")
+
+
+def place_of(namespace: str) -> str:
+    """Return what a message calls a namespace."""
+    return f"namespace {namespace!r}" if namespace else "the default namespace"
 
 
 def optional_text(value: object, field: str) -> str | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,20 +15,18 @@ from airflow.providers.common.compat.sdk import (
     XComArg,
 )
 
-from airflow_provider_upstash_vector import metrics
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, CheckpointInUse
 from airflow_provider_upstash_vector.bulk.options import BulkOptions, OnBudget
 from airflow_provider_upstash_vector.bulk.sources import Format
 from airflow_provider_upstash_vector.hooks.task_state import TaskStateCheckpoint
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
-from airflow_provider_upstash_vector.lineage import WriteResult
 from airflow_provider_upstash_vector.operators.base.arguments import (
     optional_text,
     rendered_path,
     rendered_value,
 )
-from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
+from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator, task_instance
 from airflow_provider_upstash_vector.operators.base.display import MAX_SHOWN_ITEMS, unwrap
 from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
 from airflow_provider_upstash_vector.operators.base.options import rendered_options
@@ -41,8 +40,8 @@ if TYPE_CHECKING:
 _ROWS = "a path, a URI or a list of rows"
 
 
-class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
-    """Base of the operators that run an operation on many rows in one task, and return a small manifest.
+class BulkRunOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
+    """Base of the operators that write many vectors in one task, and return a small manifest.
 
     ``options_type`` has the options of the operation; a subclass adds those of its own to ``__init__`` as
     attributes. The manifest is also pushed to XCom when the task fails. Non-retryable errors fail the task
@@ -51,12 +50,9 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
 
     options_type: ClassVar[type[BulkOptions]]
     template_fields: Sequence[str] = (
-        "rows",
-        "namespace",
         "failures_path",
         "checkpoint",
         "resume",
-        "shard",
         "max_concurrency",
         "max_rows_per_second",
         "max_failures",
@@ -71,8 +67,6 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
     def __init__(
         self,
         *,
-        rows: Any,
-        namespace: str | XComArg | None = None,
         max_concurrency: int | str | XComArg = BulkOptions.max_concurrency,
         max_rows_per_second: float | str | XComArg | None = BulkOptions.max_rows_per_second,
         max_failures: int | str | XComArg = BulkOptions.max_failures,
@@ -84,16 +78,9 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
         check_index: bool = BulkOptions.check_index,
         resume: bool | str | XComArg = BulkOptions.resume,
         dry_run: bool | str | XComArg = BulkOptions.dry_run,
-        shard: Sequence[int] | XComArg | None = BulkOptions.shard,
-        format: Format | None = BulkOptions.format,
-        delimiter: str | None = BulkOptions.delimiter,
-        id_field: str = BulkOptions.id_field,
-        namespace_field: str = BulkOptions.namespace_field,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.rows = rows
-        self.namespace = namespace
         self.max_concurrency = max_concurrency
         self.max_rows_per_second = max_rows_per_second
         self.max_failures = max_failures
@@ -105,57 +92,51 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
         self.check_index = check_index
         self.resume = resume
         self._dry_run = dry_run  # every Airflow operator has a method `dry_run`
-        self.shard = shard
-        self.format = format
-        self.delimiter = delimiter
-        self.id_field = id_field
-        self.namespace_field = namespace_field
 
-    def render_template(
-        self,
-        content: Any,
-        context: Context,
-        jinja_env: Environment | None = None,
-        seen_oids: set[int] | None = None,
-    ) -> Any:
-        """Render ``content``, but no long list of rows."""
-        content = unwrap(content)
-        if isinstance(content, list | tuple) and len(content) > MAX_SHOWN_ITEMS and not self._containers_around:
-            return content
-        return super().render_template(content, context, jinja_env, seen_oids)
+    @property
+    def run_name(self) -> str:
+        """The name of the hook's method, after ``bulk_``."""
+        return self.options_type.run_name()
+
+    @property
+    @abstractmethod
+    def written_namespace(self) -> Any:
+        """The argument with the namespace that is written."""
+
+    @abstractmethod
+    def start(self, method: Callable[..., BulkReport], arguments: dict[str, Any]) -> BulkReport:
+        """Call the hook's method with ``arguments`` and those of the operator; return the report."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Run the operation on the rows; return the manifest."""
+        """Write the vectors; return the manifest."""
         self.unwrap_fields()
-        with airflow_errors(f"bulk_{self._operation}", namespace=self.namespace), self.hook as hook:
+        with airflow_errors(f"bulk_{self.run_name}", namespace=self.written_namespace), self.hook as hook:
             self.persist_link(context)
             path = rendered_path(self.checkpoint, "checkpoint")
             checkpoint = self._checkpoint_store(context, path)
             options = rendered_options(self)
             try:
-                report = getattr(hook, f"bulk_{self._operation}")(
-                    self._rows(),
-                    namespace=optional_text(self.namespace, "namespace"),
-                    checkpoint=checkpoint,
-                    budget_store=self._budget_store(context, path, options["daily_budget"]),
-                    keep_checkpoint=self.wait_until_indexed,
-                    cancel_token=self.cancel_token,
-                    progress="log",
-                    log=self.log,
-                    **self.paths(),
-                    **options,
-                )
+                arguments = {
+                    "checkpoint": checkpoint,
+                    "budget_store": self._budget_store(context, path, options["daily_budget"]),
+                    "keep_checkpoint": self.wait_until_indexed,
+                    "cancel_token": self.cancel_token,
+                    "progress": "log",
+                    "log": self.log,
+                }
+                method = getattr(hook, f"bulk_{self.run_name}")
+                report = self.start(method, {**arguments, **self.paths(), **options})
             except BaseException as error:
                 # an execution_timeout has the error of the interrupted run as its cause
                 failure = error if isinstance(error, BulkJobFailed) else error.__cause__
                 if isinstance(failure, BulkJobFailed):
                     self.push_manifest(context, failure.report)
-                    self._emit(context, hook, failure.report)
+                    self.emit_report(context, failure.report)
                 raised_by_rows = airflow_error_from_rows(error)
                 if raised_by_rows is not None:
                     raise raised_by_rows from raised_by_rows.__cause__
                 raise
-            self._emit(context, hook, report)
+            self.emit_report(context, report)
             self.log.info("%s", report)
             # the checkpoint of an unfinished run is kept anyway, for the next run
             kept = path if self.wait_until_indexed and checkpoint is not None and report.finished else None
@@ -185,26 +166,6 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
         self._forget(context, event["resume_data"]["checkpoint"])
         return manifest
 
-    def _emit(self, context: Context, hook: UpstashVectorHook, report: BulkReport) -> None:
-        metrics.emit_bulk_metrics(report)
-        counts = ("total", "missing", "rejected", "failed", "not_attempted")
-        written = WriteResult(
-            host=hook.settings.endpoint.url,
-            outcome=report.outcome,
-            rows=report.rows_by_namespace,
-            run={report.outcome: report.done, **{count: getattr(report, count) for count in counts}},
-        )
-        self.emit_lineage(context, written)
-
-    @property
-    def _operation(self) -> str:
-        return self.options_type.operation_type.name
-
-    def _rows(self) -> Any:
-        if isinstance(self.rows, str) and self.rows.lstrip().startswith("["):
-            return rendered_value(self.rows, "rows", _ROWS)
-        return rendered_path(self.rows, "rows") if isinstance(self.rows, str) else self.rows
-
     def _forget(self, context: Context, path: str | None) -> None:
         """Forget the checkpoint that was kept so that a retry of the wait sends no row again."""
         checkpoint = self._checkpoint_store(context, path)
@@ -218,7 +179,7 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
         if path is None:
             return None
         if path != "auto":
-            return UpstashVectorHook.open_checkpoint(path, owner=_task_instance(context))
+            return UpstashVectorHook.open_checkpoint(path, owner=task_instance(context))
         store = self._task_state(context)
         if store is None:
             self.log.info("No checkpoint: this version of Airflow has no task state. Set checkpoint to a path.")
@@ -239,12 +200,71 @@ class BulkOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator):
 
     def _task_state(self, context: Context) -> TaskStateCheckpoint | None:
         state = context.get("task_state_store")
-        return None if state is None else TaskStateCheckpoint(state, self._operation, _task_instance(context))
+        return None if state is None else TaskStateCheckpoint(state, self.run_name, task_instance(context))
 
 
-def _task_instance(context: Context) -> str:
-    ti: Any = context["ti"]
-    return f"{ti.dag_id} {ti.run_id} {ti.task_id} {ti.map_index}"
+class BulkOperator(BulkRunOperator):
+    """Base of the operators that run an operation on rows.
+
+    ``options_type`` has the options of the operation; a subclass adds those of its own to ``__init__`` as
+    attributes.
+    """
+
+    template_fields: Sequence[str] = ("rows", "namespace", "shard", *BulkRunOperator.template_fields)
+
+    def __init__(
+        self,
+        *,
+        rows: Any,
+        namespace: str | XComArg | None = None,
+        shard: Sequence[int] | XComArg | None = BulkOptions.shard,
+        format: Format | None = BulkOptions.format,
+        delimiter: str | None = BulkOptions.delimiter,
+        rows_field: str | None = BulkOptions.rows_field,
+        id_template: str | None = BulkOptions.id_template,
+        id_field: str = BulkOptions.id_field,
+        namespace_field: str = BulkOptions.namespace_field,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.rows = rows
+        self.namespace = namespace
+        self.shard = shard
+        self.format = format
+        self.delimiter = delimiter
+        self.rows_field = rows_field
+        self.id_template = id_template
+        self.id_field = id_field
+        self.namespace_field = namespace_field
+
+    def render_template(
+        self,
+        content: Any,
+        context: Context,
+        jinja_env: Environment | None = None,
+        seen_oids: set[int] | None = None,
+    ) -> Any:
+        """Render ``content``, but no long list of rows, be it in a mapping."""
+        content = unwrap(content)
+        is_long = isinstance(content, list | tuple) and len(content) > MAX_SHOWN_ITEMS
+        if is_long and self._containers_around <= (1 if self.rows_field else 0):
+            return content
+        return super().render_template(content, context, jinja_env, seen_oids)
+
+    @property
+    def written_namespace(self) -> Any:
+        """The argument with the namespace that is written."""
+        return self.namespace
+
+    def start(self, method: Callable[..., BulkReport], arguments: dict[str, Any]) -> BulkReport:
+        """Run the operation on the rows; return the report."""
+        return method(self._rows(), namespace=optional_text(self.namespace, "namespace"), **arguments)
+
+    def _rows(self) -> Any:
+        begins = ("[", "{") if self.rows_field else "["
+        if isinstance(self.rows, str) and self.rows.lstrip().startswith(begins):
+            return rendered_value(self.rows, "rows", _ROWS)
+        return rendered_path(self.rows, "rows") if isinstance(self.rows, str) else self.rows
 
 
 def airflow_error_from_rows(error: BaseException | None) -> AirflowException | None:

@@ -50,3 +50,9 @@ class UpstashVectorOperator(StorableFieldsMixin, LiteralSafeTemplateMixin):
         """Store the URL of the task's link, which Airflow 2 reads from XCom."""
         for link in self.operator_extra_links:
             link.persist(self, context)
+
+
+def task_instance(context: Context) -> str:
+    """Return what identifies a task instance: its tries have it in common."""
+    ti: Any = context["ti"]
+    return f"{ti.dag_id} {ti.run_id} {ti.task_id} {ti.map_index}"

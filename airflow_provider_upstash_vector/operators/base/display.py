@@ -18,6 +18,7 @@ from uuid import UUID
 from airflow.providers.common.compat.sdk import XComArg
 
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
+from airflow_provider_upstash_vector.client.filters import Filter
 from airflow_provider_upstash_vector.operators.base.arguments import rendered_value
 
 MAX_SHOWN_ITEMS = 100
@@ -157,8 +158,8 @@ class _Walk:
     def _other(self, value: Any) -> str:
         if isinstance(value, _STABLE_TEXTS):
             return str(value)
-        if isinstance(value, PathLike):
-            return str(self._text(str(fspath(value))))
+        if isinstance(value, PathLike | Filter):
+            return str(self._text(str(fspath(value) if isinstance(value, PathLike) else value)))
         if hasattr(value, "tolist") and hasattr(value, "ndim") and not hasattr(value, "columns"):
             return self._array(value)
         name = getattr(value, "__qualname__", "")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from airflow.providers.common.compat.sdk import XComArg
 
-from airflow_provider_upstash_vector.operators.base.arguments import literal_mode
+from airflow_provider_upstash_vector.operators.base.arguments import literal_mode, refuse_template
 from airflow_provider_upstash_vector.operators.base.display import shown, shown_vector
 
 T = TypeVar("T")
@@ -22,7 +22,9 @@ def with_shown_arguments(mappable: T) -> T:
 
     def expand(self: Any, expand_input: Any, **options: Any) -> Any:
         literal_mode(self.kwargs.get("metadata_update_mode"))
-        fields = {name.removeprefix("_") for name in self.operator_class.template_fields}
+        refuse_template(self.kwargs.get("filter"))
+        # of a function Airflow would store the source, which not every one has
+        fields = {*(name.removeprefix("_") for name in self.operator_class.template_fields), "embed"}
         self.kwargs.update(shown_arguments(self.kwargs, fields))
         names = None if "op_kwargs" in fields else fields
         mapped = kind._expand(self, _shown_input(expand_input, names), **options)  # noqa: SLF001 - no public hook

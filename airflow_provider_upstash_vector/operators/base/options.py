@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
+from airflow.providers.common.compat.version_compat import get_base_airflow_version_tuple
+
 from airflow_provider_upstash_vector.bulk.options import option_types
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.operators.base.arguments import is_literal, rendered_value
 from airflow_provider_upstash_vector.operators.base.display import unwrap
 
 if TYPE_CHECKING:
-    from airflow_provider_upstash_vector.operators.base.bulk import BulkOperator
+    from airflow_provider_upstash_vector.operators.base.bulk import BulkRunOperator
 
+_TASK_STATE_SINCE = (3, 3, 0)
 # what the text of a rendered option must be, by its type
 _EXPECTED: dict[Any, str] = {
     bool: "true or false",
@@ -22,7 +25,7 @@ _EXPECTED: dict[Any, str] = {
 }
 
 
-def check_literal_options(operator: BulkOperator, instead: Mapping[str, Any] | None = None) -> None:
+def check_literal_options(operator: BulkRunOperator, instead: Mapping[str, Any] | None = None) -> None:
     """Raise ``ValueError`` for an invalid option, so that the DAG is not parsed; templates are not checked.
 
     ``instead`` has values for templates that the check of other options depends on.
@@ -34,7 +37,19 @@ def check_literal_options(operator: BulkOperator, instead: Mapping[str, Any] | N
     operator.options_type(**literal, **rest)
 
 
-def rendered_options(operator: BulkOperator) -> dict[str, Any]:
+def check_retries_resume(checkpoint: object) -> None:
+    """Raise ``ValueError`` if a retry would find the rows of the try before in namespaces that must be empty."""
+    value = unwrap(checkpoint)
+    if not value or (value == "auto" and get_base_airflow_version_tuple() < _TASK_STATE_SINCE):
+        reason = "is not kept between tries" if value else "is not set"
+        raise ValueError(
+            'if_not_empty="fail", the default for an export, needs a checkpoint that a retry resumes from, or it '
+            f"would find its own rows, but checkpoint={value!r} {reason}: set checkpoint to a path, or "
+            'if_not_empty="merge"'
+        )
+
+
+def rendered_options(operator: BulkRunOperator) -> dict[str, Any]:
     """Return the options but the namespace, rendered. Raises ``InvalidRequest`` for an invalid one."""
     kinds = option_types(operator.options_type)
     options = {name: _parsed(value, name, kinds[name]) for name, value in _options(operator).items()}
@@ -47,7 +62,7 @@ def rendered_options(operator: BulkOperator) -> dict[str, Any]:
     return options
 
 
-def _options(operator: BulkOperator) -> dict[str, Any]:
+def _options(operator: BulkRunOperator) -> dict[str, Any]:
     """Return the options but the namespace, which is by default that of the connection."""
     names = option_types(operator.options_type).keys() - {"namespace"}
     return {name: getattr(operator, _attribute(name)) for name in names}

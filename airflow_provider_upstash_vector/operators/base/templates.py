@@ -7,7 +7,9 @@ Jinja drops a trailing newline. Here
 - a text without a template stays as it is, and text is never evaluated;
 - the result of another task stays as it is, also in a mapped task;
 - a field that is a single expression with the value ``None`` is ``None``, the same as not set;
-- with native rendering, a single expression renders to its value, in a field or nested in one.
+- with native rendering, a single expression renders to its value, in a field or nested in one;
+- in a filter, templates stand for values, not for syntax: those of an expression are quoted after rendering, and
+  a text with a template is refused.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
@@ -23,6 +26,9 @@ from jinja2.nativetypes import NativeCodeGenerator, NativeEnvironment
 
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
+from airflow_provider_upstash_vector.client.filters import Filter
+from airflow_provider_upstash_vector.operators.base.arguments import refuse_template
+from airflow_provider_upstash_vector.operators.base.display import unwrap
 from airflow_provider_upstash_vector.operators.base.upstream_values import values_of_expand_kwargs
 
 if TYPE_CHECKING:
@@ -55,7 +61,9 @@ class LiteralSafeTemplateMixin(BaseOperator):
                 return
             seen_oids.update(map(id, values_of_expand_kwargs(self, context)))
         for field in template_fields:
-            with _depth_limited(field):
+            with _reported(field):
+                if field == "filter" and id(filter := unwrap(getattr(parent, field))) not in seen_oids:
+                    refuse_template(filter, partial(_has_template, environment=jinja_env))
                 super()._do_render_template_fields(parent, (field,), context, jinja_env, seen_oids)
         if parent is self:
             self._is_rendered = True
@@ -77,6 +85,9 @@ class LiteralSafeTemplateMixin(BaseOperator):
                 return content
             environment = jinja_env or self.get_template_env()
             return _rendered(content, context, environment, whole_field=not self._containers_around)
+        if isinstance(content, Filter):
+            environment = jinja_env or self.get_template_env()
+            return content.replace_texts(lambda text: _rendered(text, context, environment, whole_field=True))
         self._containers_around += 1
         try:
             return super().render_template(content, context, jinja_env, seen_oids)
@@ -99,11 +110,12 @@ def name_mapped_task(task: Any, context: dict[str, Any], environment: Environmen
 
 
 @contextmanager
-def _depth_limited(field: str) -> Iterator[None]:
-    try:
-        yield
-    except RecursionError:
-        with airflow_errors("render"):
+def _reported(field: str) -> Iterator[None]:
+    """Fail the task with a sentence if a field is nested too deeply, or is a filter with an invalid value."""
+    with airflow_errors("render"):
+        try:
+            yield
+        except RecursionError:
             raise InvalidRequest(field, "is nested too deeply") from None
 
 

@@ -13,7 +13,7 @@ from airflow_provider_upstash_vector.bulk.sources import PENDING, InvalidRows, S
 from tests.support.reading import ids, source, values
 
 Compress = Callable[[bytes], bytes]
-KINDS: list[tuple[str, Compress]] = [(".gz", gzip.compress), (".zst", formats._zstd().compress)]
+KINDS: list[tuple[str, Compress]] = [(".gz", gzip.compress), (".zst", formats.zstd().compress)]
 each_kind = pytest.mark.parametrize(("suffix", "compress"), KINDS, ids=["gz", "zst"])
 
 

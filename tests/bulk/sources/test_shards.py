@@ -48,7 +48,7 @@ def jsonl_gz(path: Path, lines: list[tuple[str, str]], first: int) -> list[str]:
 
 def jsonl_zst(path: Path, lines: list[tuple[str, str]], first: int) -> list[str]:
     content, found = jsonl_bytes(lines, first)
-    path.with_suffix(".jsonl.zst").write_bytes(formats._zstd().compress(content))
+    path.with_suffix(".jsonl.zst").write_bytes(formats.zstd().compress(content))
     return found
 
 

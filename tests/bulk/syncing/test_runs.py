@@ -329,8 +329,8 @@ def test_a_failed_row_is_in_the_failures_file(sync: Sync, tmp_path: Path) -> Non
         ({"fingerprint_key": ""}, "must not be empty"),
         ({"mode": "go"}, "mode must be one of"),
         ({"page_size": 0}, "page_size"),
-        ({"shard": (0, 2)}, "has no option shard"),
-        ({"max_failures": 3}, "has no option max_failures"),
+        ({"shard": (0, 2)}, "sync has no argument 'shard'"),
+        ({"max_failures": 3}, "sync has no argument 'max_failures'"),
     ],
 )
 def test_invalid_options_are_refused(sync: Sync, server: DevServer, options: dict[str, Any], message: str) -> None:

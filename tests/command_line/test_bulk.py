@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_upstash_vector.__main__ import COMMANDS, create_parser
+from airflow_provider_upstash_vector.command_line.bulk import PYTHON_ONLY, BulkCommand
+from airflow_provider_upstash_vector.command_line.program import COMMANDS, create_parser
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from tests.support.bulk_runs import fill, stored
 from tests.support.index_fixtures import connection_json
@@ -135,7 +136,16 @@ def test_an_index_that_cannot_be_reached(path: Path) -> None:
     assert "Traceback" not in process.stderr
 
 
+RUNS = [command for command in COMMANDS.values() if isinstance(command, BulkCommand)]
 VALUES: dict[str, tuple[str, Any]] = {
+    "progress": ("=log", "log"),
+    "if_not_empty": ("=fail", "fail"),
+    "page_size": ("=5", 5),
+    "namespaces": ("=ns", ["ns"]),
+    "include": ("=data", ["data"]),
+    "compression": ("=gz", "gz"),
+    "max_part_bytes": ("=100", 100),
+    "export format": ("=parquet", "parquet"),
     "namespace": ("=ns", "ns"),
     "metadata_update_mode": ("=PATCH", "PATCH"),
     "max_concurrency": ("=8", 8),
@@ -151,19 +161,27 @@ VALUES: dict[str, tuple[str, Any]] = {
     "metadata_fields": ("=genre,year", ["genre", "year"]),
     "max_rows_per_request": ("=50", 50),
     "request_timeout_seconds": ("=60", 60.0),
+    "embed_batch_size": ("=8", 8),
+    "embed_concurrency": ("=2", 2),
+    "embed_attempts": ("=3", 3),
 }
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_option_of_a_run_is_an_option_of_the_command_line(command: str) -> None:
-    for option in fields(COMMANDS[command][0]):
-        text, value = VALUES.get(option.name, ("=x", "x"))
-        if option.default is True:
+@pytest.mark.parametrize("command", RUNS, ids=lambda command: command.name)
+def test_every_argument_of_a_run_is_an_option_of_the_command_line(command: BulkCommand) -> None:
+    start = [command.name] if command.name == "copy" else [command.name, "PATH"]
+    parameters = inspect.signature(command.start).parameters.values()
+    names = {part.name: part.default for part in parameters if part.kind is part.KEYWORD_ONLY}
+    for name, default in names.items():
+        if name in PYTHON_ONLY:
+            continue
+        text, value = VALUES.get(f"{command.name} {name}", VALUES.get(name, ("=x", "x")))
+        if default is True:
             text, value = "", False
-        no = "no-" if option.default is True else ""
-        parsed = vars(
-            create_parser().parse_args([command, "rows.jsonl", f"--{no}{option.name.replace('_', '-')}{text}"])
-        )
-        result = parsed[option.name]
+        no = "no-" if default is True else ""
+        argument = f"--{no}{name.replace('_', '-')}{text}"
+        parsed = vars(create_parser().parse_args([*start, argument]))
+        result = parsed[name]
         assert (result, type(result)) == (value, type(value))
-        assert [name for name, other in parsed.items() if other is not None] == ["command", "rows", option.name]
+        given = {name for name, other in parsed.items() if other is not None}
+        assert given - {"rows", "path"} == {"command", name}

@@ -1,0 +1,277 @@
+"""An export from its first page to its manifest."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import NoReturn
+
+from airflow_provider_upstash_vector.bulk.errors import ExportFailed, Superseded
+from airflow_provider_upstash_vector.bulk.exports.counting import manifest_of, namespace_states, utc_now
+from airflow_provider_upstash_vector.bulk.exports.namespaces import NamespaceExporter
+from airflow_provider_upstash_vector.bulk.exports.options import ExportOptions
+from airflow_provider_upstash_vector.bulk.exports.report import ExportReport
+from airflow_provider_upstash_vector.bulk.exports.state import ExportState
+from airflow_provider_upstash_vector.bulk.exports.target import STATE_NAME, Target
+from airflow_provider_upstash_vector.bulk.report import NamespaceCounts
+from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
+from airflow_provider_upstash_vector.bulk.sources import InvalidRows
+from airflow_provider_upstash_vector.bulk.sources.manifest import Manifest
+from airflow_provider_upstash_vector.bulk.stopping import Stopped, unless_stopped
+from airflow_provider_upstash_vector.bulk.tracking.progress import (
+    Log,
+    Progress,
+    ProgressKind,
+    Snapshot,
+    close_progress,
+    open_progress,
+)
+from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed
+from airflow_provider_upstash_vector.cancellation import CancelToken, in_thread
+from airflow_provider_upstash_vector.client import AsyncVectorClient, Credentials, Endpoint, IndexInfo, RetryPolicy
+from airflow_provider_upstash_vector.client.base import RequestStats
+from airflow_provider_upstash_vector.plurals import plural
+
+_TICK_SECONDS = 0.25
+_SAVE_EVERY_SECONDS = 1.0
+_LAST_SAVE_SECONDS = 1.0
+_STALE_SECONDS = 1.0  # for which counts may be older than writes before the export
+_TOKEN_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportEnvironment:
+    """The policy and outputs of an export; ``owner`` is whose export it is, a task instance."""
+
+    policy: RetryPolicy
+    cancel_token: CancelToken
+    progress: ProgressKind
+    log: Log
+    owner: str
+
+
+class ExportJob:
+    """An export to ``target``; see :func:`~airflow_provider_upstash_vector.bulk.export`."""
+
+    def __init__(
+        self,
+        target: Target,
+        endpoint: Endpoint | Credentials,
+        options: ExportOptions,
+        environment: ExportEnvironment,
+    ) -> None:
+        self._target = target
+        self._endpoint = endpoint
+        self._options = options
+        self._environment = environment
+        self._fingerprint = options.fingerprint(endpoint.url)
+        self._started = time.monotonic()
+        self._client: AsyncVectorClient | None = None
+        self._state: ExportState | None = None
+        self._manifest: Manifest | None = None
+        self._exporter: NamespaceExporter | None = None
+        self._rows_before = self._reads_before = 0
+        self._seconds_before = self._saved = 0.0
+        self._saving = asyncio.Lock()
+
+    async def run(self) -> ExportReport:
+        """Return the report. Raises :class:`ExportFailed` with it if the export is stopped or cannot be written.
+
+        Raises the errors of the client, :class:`InvalidRows` for a folder that has something else, and
+        :class:`Superseded`.
+        """
+        limit = self._options.time_limit_seconds
+        try:
+            await unless_stopped(self._run(), self._environment.cancel_token, limit)
+        except Stopped as stopped:
+            await self._save_last()
+            self._fail(stopped.stop_reason)
+        except WriteFailed as error:
+            self._fail(StopReason(reason="export_file", explanation=error.message, cause=error.__cause__))
+        return self._report()
+
+    def _fail(self, stop_reason: StopReason) -> NoReturn:
+        raise ExportFailed(
+            stop_reason.reason, stop_reason.explanation, self._report(), stop_reason.retryable
+        ) from stop_reason.cause
+
+    async def _run(self) -> None:
+        state, finished = await in_thread(self._target.load)
+        if finished is not None and await self._is_ours(state, finished):
+            self._manifest = finished
+            return
+        connections = 2 * self._options.max_concurrency  # of each namespace, a page is read ahead
+        async with AsyncVectorClient(
+            self._endpoint, policy=self._environment.policy, max_connections=connections
+        ) as client:
+            index = await client.info()
+            self._client = client
+            self._state = state = await self._started_state(state, index)
+            self._exporter = exporter = NamespaceExporter(
+                client, index, self._options, self._target, state.runs_name
+            )
+            async with self._progress():
+                await self._export(exporter, state)
+            await self._save()
+            info = await client.info()
+            if manifest_of(state, info, self._options).changed_meanwhile:
+                await asyncio.sleep(_STALE_SECONDS)
+                info = await client.info()
+            self._count(state)
+        manifest = manifest_of(state, info, self._options)
+        await in_thread(self._target.check_newest, state.run)
+        await in_thread(self._target.finish, manifest)
+        self._manifest = manifest
+
+    async def _is_ours(self, state: ExportState | None, manifest: Manifest) -> bool:
+        """Return whether the finished export is the one to write, which an earlier run could not report."""
+        same = manifest.fingerprint == self._fingerprint
+        if same and state is not None and state.id == manifest.id:
+            await in_thread(self._target.clean, manifest)
+            return True
+        if same and self._environment.owner and manifest.owner == self._environment.owner:
+            self._environment.log.info(
+                "An earlier try finished the export at %s. To export again, delete %s, or use another path.",
+                manifest.finished_at,
+                self._target.manifest_path,
+            )
+            return True
+        raise InvalidRows(
+            f"{self._target.folder} has an export of {manifest.finished_at}, which is kept: export to another path"
+        )
+
+    async def _started_state(self, state: ExportState | None, index: IndexInfo) -> ExportState:
+        """Return the state to continue from, saved as that of this run."""
+        run = secrets.token_hex(_TOKEN_BYTES)
+        if state is None:
+            names = self._options.names(index)
+            state = ExportState(
+                id=run,
+                run=run,
+                fingerprint=self._fingerprint,
+                index=index.identity,
+                started_at=utc_now(),
+                owner=self._environment.owner,
+                index_url=self._endpoint.url,
+                namespaces=namespace_states(names, index),
+            )
+        elif state.fingerprint != self._fingerprint or state.index != index.identity:
+            raise InvalidRows(
+                f"{self._target.folder} has an unfinished export of another index, or with other options: "
+                f"export to another path, or delete its {STATE_NAME} to start over"
+            )
+        else:
+            await in_thread(self._target.check_parts, state)
+            state.run = run
+            self._rows_before, self._reads_before = state.rows, state.reads
+            self._seconds_before = state.seconds
+            self._environment.log.info(
+                "Resuming the export of %s after %s.", state.started_at, plural(self._rows_before, "row")
+            )
+        await in_thread(self._target.take_over, state.to_json())
+        return state
+
+    async def _export(self, exporter: NamespaceExporter, state: ExportState) -> None:
+        """Export the namespaces that are left, a few side by side."""
+        remaining = iter([namespace for namespace in state.namespaces if namespace.cursor])
+
+        async def work() -> None:
+            for namespace in remaining:
+                async for _ in exporter.parts(namespace):
+                    await self._save_now_and_then()
+
+        workers = [asyncio.ensure_future(work()) for _ in range(self._options.max_concurrency)]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.wait(workers)
+
+    def _count(self, state: ExportState) -> None:
+        """Set the requests and the time of all runs."""
+        state.seconds = self._seconds_before + time.monotonic() - self._started
+        if self._client is not None:
+            state.reads = self._reads_before + self._client.request_stats.requests
+
+    async def _save_now_and_then(self) -> None:
+        """Save the state if the last one is a second old: there may be thousands of small namespaces."""
+        if time.monotonic() - self._saved >= _SAVE_EVERY_SECONDS:
+            self._saved = time.monotonic()
+            await self._save()
+
+    async def _save(self) -> None:
+        if self._state is not None:
+            async with self._saving:
+                self._count(self._state)
+                await in_thread(self._target.save, self._state.run, self._state.to_json())
+
+    async def _save_last(self) -> None:
+        """Save the state of a run that is stopped, if that takes no longer than a second."""
+        saving = asyncio.ensure_future(self._save())
+        await asyncio.wait([saving], timeout=_LAST_SAVE_SECONDS)
+        saving.cancel()
+        with suppress(asyncio.CancelledError, WriteFailed, Superseded):
+            await saving
+
+    @asynccontextmanager
+    async def _progress(self) -> AsyncIterator[None]:
+        """Show the progress while the block runs."""
+        progress = open_progress(self._environment.progress, self._environment.log)
+        if progress is None:
+            yield
+            return
+        showing = asyncio.create_task(self._show(progress))
+        try:
+            yield
+        finally:
+            showing.cancel()
+            await asyncio.wait([showing])
+            close_progress(progress)
+
+    async def _show(self, progress: Progress) -> None:
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            progress.show(self._snapshot())
+
+    def _snapshot(self) -> Snapshot:
+        state, exporter, client = self._state, self._exporter, self._client
+        stats = client.request_stats if client else RequestStats()
+        counted = None if self._options.prefix or not state else sum(item.counted for item in state.namespaces)
+        return Snapshot(
+            done=(state.rows if state else 0) + (exporter.rows_open if exporter else 0),
+            done_before=self._rows_before,
+            total=counted,
+            fraction=None,
+            seconds=time.monotonic() - self._started,
+            in_flight=0,
+            retries=stats.retries,
+            failures=0,
+            throttled_seconds=stats.throttled_seconds,
+        )
+
+    def _report(self) -> ExportReport:
+        """Return the report so far, or of the manifest."""
+        manifest, state = self._manifest, self._state
+        namespaces = manifest.namespaces if manifest else state.namespaces if state else ()
+        counts = NamespaceCounts()
+        for namespace in namespaces:
+            counts.add(namespace.namespace, namespace.rows)
+        parts = [part for namespace in namespaces for part in namespace.parts]
+        reads = state.reads if state else 0
+        return ExportReport(
+            path=str(self._target.manifest_path),
+            rows=sum(part.rows for part in parts),
+            namespaces=len(namespaces),
+            parts=len(parts),
+            bytes=sum(part.size for part in parts),
+            seconds=state.seconds if state else time.monotonic() - self._started,
+            finished=manifest is not None,
+            changed_meanwhile=manifest is not None and manifest.changed_meanwhile,
+            operations=manifest.operations if manifest else {"written": 0, "read": reads},
+            rows_by_namespace=counts.counts(),
+        )

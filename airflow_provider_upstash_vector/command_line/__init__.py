@@ -1,0 +1,1 @@
+"""The command line: bulk runs, and the calls of the client. Each command is in the ``COMMANDS`` of a file."""
