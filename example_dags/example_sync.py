@@ -6,10 +6,10 @@ Without Airflow 3.1, which has the ``ApprovalOperator``, the plan is applied if 
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from importlib import import_module
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Param
+from airflow.providers.common.compat.version_compat import get_base_airflow_version_tuple
 
 from airflow_provider_upstash_vector.operators.upstash_vector import SyncVectorsOperator
 
@@ -39,12 +39,12 @@ with DAG(
 ) as dag:
     plan = SyncVectorsOperator(task_id="plan", mode="plan", **SYNC)
     apply = SyncVectorsOperator(task_id="apply", mode="apply", **SYNC, retries=3, retry_delay=timedelta(minutes=5))
-    try:
-        hitl: Any = import_module("airflow.providers.standard.operators.hitl")
-    except ImportError:  # before Airflow 3.1
+    if get_base_airflow_version_tuple() < (3, 1, 0):
         plan >> apply
     else:
-        approve = hitl.ApprovalOperator(
+        from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+        approve = ApprovalOperator(
             task_id="approve",
             subject="Sync movies?",
             body="{{ ti.xcom_pull(task_ids='plan')['markdown'] }}",

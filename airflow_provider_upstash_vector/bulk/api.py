@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import copy_context
+from textwrap import indent
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast, get_type_hints
 
@@ -97,7 +98,11 @@ class BulkDeleteArguments(DeleteArguments, RunArguments, total=False):
 class BulkSyncArguments(SyncArguments, SharedRunArguments, total=False):
     """The keyword arguments of :func:`sync`."""
 
-    plan_path: PathLike | None
+
+def run_help(run_arguments: type = RunArguments) -> str:
+    """Return the lines about the arguments of a run."""
+    _, *texts = inspect.cleandoc(RunArguments.__doc__ or "").split("\n:param ")
+    return "\n".join(f":param {text}" for text in texts if text.partition(":")[0] in run_arguments.__annotations__)
 
 
 def with_signature(
@@ -119,9 +124,8 @@ def with_signature(
                 default = getattr(options_type, name)
                 keyword = inspect.Parameter.KEYWORD_ONLY
                 parameters[name] = inspect.Parameter(name, keyword, default=default, annotation=kind)
-        of_run = (run_arguments.__doc__ or "").partition(":param")
         options = [f":param {name}: {text}." for name, text in texts.items() if name != "namespace"]
-        lines = "\n    ".join(["".join(of_run[1:]).rstrip(), *options])
+        lines = indent("\n".join([run_help(run_arguments), *options]), "    ").lstrip()
         function.__doc__ = _ARGUMENTS.sub(lambda _: lines, function.__doc__ or "")
         signature = own.replace(parameters=[*parameters.values()])
         function.__signature__ = signature  # type: ignore[attr-defined]  # functions take any attribute

@@ -245,14 +245,19 @@ class UpstashVectorHook(BaseHook):
 
     @completed_on_use
     def sync(
-        self, rows: object, *, namespace: str | None = None, **arguments: Unpack[BulkSyncArguments]
+        self,
+        rows: object,
+        *,
+        namespace: str | None = None,
+        plan_path: PathLike | None = None,
+        **arguments: Unpack[BulkSyncArguments],
     ) -> SyncReport:
         """Make the vectors of a namespace, or of a prefix in it, those of the rows; return the report.
 
         Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.sync`. Paths may be URIs of
         any object store that Airflow supports. The namespace is ``namespace``, or the connection's.
         """
-        report: SyncReport = self._run_bulk("sync", rows, namespace, arguments)
+        report: SyncReport = self._run_bulk("sync", rows, namespace, {"plan_path": plan_path, **arguments})
         return report
 
     @completed_on_use

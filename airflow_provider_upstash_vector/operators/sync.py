@@ -41,24 +41,18 @@ class SyncVectorsOperator(VectorRowsOperator):
     for an ``ApprovalOperator``.
 
     :param rows: in any form that ``BulkUpsertVectorsOperator`` takes: all vectors that the scope is to have.
-    :param scope: ``"all"``: every vector of the namespace; or set ``prefix``.
-    :param prefix: only vectors whose id starts with it; rows with other ids are rejected.
-    :param mode: ``"plan"`` writes nothing; ``"apply"`` computes the differences again, and writes them.
-    :param plan_path: the file of the plan: ``apply`` fails before it writes unless it finds the same differences.
-    :param config_version: changes with what makes vectors of the data, so that all are written again.
-    :param fingerprint_key: the key of the metadata that holds the fingerprint of the content.
-    :param keep_metadata: keys of the metadata that others write: neither compared, nor changed, nor removed.
-    :param verify: ``"data"`` reads the stored texts too, to find those that others changed.
-    :param on_duplicate: if rows have the same id: ``"fail"``, or the ``"last"`` one wins.
-    :param delete_missing: delete the vectors of the scope that are in no row; needs ``max_delete``.
-    :param max_delete: vectors that may be deleted, a count or a share of the scope such as ``"5%"``; if there are
-        more, nothing is written.
-    :param page_size: vectors read in a request, 1 to 1,000.
-    :param max_rows_per_request: of upserts, 1 to 1,000.
-    :param request_timeout_seconds: for each request of up to 1,000 rows.
     :param namespace: the namespace; ``None`` for the connection's, ``""`` for the default one.
+    :param plan_path: a file in which ``mode="plan"`` leaves counts and digests of the ids; ``apply`` fails before
+        it writes if they are others by then.
     :param failures_path: a JSON Lines file for rejected and failed rows.
+    :param options: those of :class:`~airflow_provider_upstash_vector.bulk.syncing.options.SyncArguments`.
     :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.
+    :param wait_until_indexed: after the sync, wait until nothing is pending in the namespace, so that queries find
+        the changes; a retry then only waits.
+    :param deferrable: wait in the triggerer, without a worker; ``[operators] default_deferrable`` by default.
+    :param poke_interval: seconds between two checks of that wait; in deferrable mode the first check happens no
+        sooner than 10 s.
+    :param wait_timeout: seconds after which that wait fails the task.
     """
 
     options_type = SyncOptions
@@ -137,7 +131,7 @@ class SyncVectorsOperator(VectorRowsOperator):
             self._emit_sync(context, hook, report)
             self.log.info("%s", report)
             manifest: dict[str, Any] = report.to_dict()
-            if report.operations["written"]:
+            if report.mode == "apply":  # also if a try before, whose wait failed, has written all
                 self.when_indexed(report.namespace, manifest, checkpoint=None)
         return manifest
 

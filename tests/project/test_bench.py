@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 # the others run the same code
-PARTS = "proxy_metadata,upsert_100,vendor,delays,bytes,files,exports,copy"
+PARTS = "proxy_metadata,upsert_100,vendor,delays,bytes,files,exports,copy,sync"
 MEASURED = [
     "proxy_metadata_bare",
     *(
@@ -31,6 +31,10 @@ MEASURED = [
     "copy_rate",
     "copy_bare",
     "copy_memory",
+    "sync_rate",
+    "sync_memory",
+    "sync_memory_growth",
+    "sync_join",
 ]
 CONTENDERS = {
     "proxy_metadata": ["ours", "bare"],
@@ -43,6 +47,7 @@ CONTENDERS = {
     "export": ["export", "range_loop"],
     "export_few": ["export"],
     "copy": ["ours", "bare", "few"],
+    "sync": ["few", "many", "join"],
 }
 
 

@@ -244,6 +244,15 @@ def test_example_copy_to_staging(
         assert copied["owned"].metadata == {"year": 2020}
 
 
+@pytest.mark.lacks("approvals")
+def test_example_sync_without_approval(airflow_home: AirflowHome, movies: Any, tmp_path: Path) -> None:
+    path = tmp_path / "movies.jsonl"
+    path.write_text(json.dumps({"id": "movie-9", "vector": [9, 1], "title": "new", "year": 1990}))
+    run = run_file(airflow_home, "example_sync.py", {"rows": str(path), "plans": str(tmp_path)})
+    assert run.state == "success"
+    assert movies("movie-9", "movies").metadata["title"] == "new"
+
+
 def test_example_embed_and_load(airflow_home: AirflowHome, movies: Any, tmp_path: Path) -> None:
     path = tmp_path / "documents.jsonl"
     rows = [{"id": f"movie-{n}", "text": "A heist" + "!" * n, "n": n} for n in range(3, 303)]

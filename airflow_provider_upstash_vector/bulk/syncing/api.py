@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_upstash_vector.bulk.api import SharedRunArguments, blocking, with_signature
+from airflow_provider_upstash_vector.bulk.api import (
+    BulkSyncArguments,
+    SharedRunArguments,
+    blocking,
+    taken_run_arguments,
+    with_signature,
+)
 from airflow_provider_upstash_vector.bulk.sources import FindPaths, local_paths
 from airflow_provider_upstash_vector.bulk.starting import PathLike, one_path
 from airflow_provider_upstash_vector.bulk.syncing.job import SyncJob
-from airflow_provider_upstash_vector.bulk.syncing.options import SyncArguments, SyncOptions
+from airflow_provider_upstash_vector.bulk.syncing.options import SyncOptions
 from airflow_provider_upstash_vector.bulk.syncing.phases import Budget, PhaseEnvironment
 from airflow_provider_upstash_vector.bulk.syncing.report import SyncReport
 from airflow_provider_upstash_vector.bulk.tracking.budget import BudgetStore
@@ -30,18 +36,11 @@ async def sync_async(
     *,
     namespace: str = "",
     plan_path: PathLike | None = None,
-    failures_path: PathLike | None = None,
-    policy: RetryPolicy | None = None,
-    budget_store: BudgetStore | None = None,
-    cancel_token: CancelToken | None = None,
-    progress: ProgressKind = "auto",
-    find_paths: FindPaths = local_paths,
-    log: Log = log,
-    **arguments: Unpack[SyncArguments],
+    **arguments: Unpack[BulkSyncArguments],
 ) -> SyncReport:
-    """Make the vectors of a namespace, or of a prefix in it, those of the rows; return the report.
+    """Make a namespace, or a prefix in it, equal to the rows, on the running event loop; return the report.
 
-    It runs on the running event loop. The rows are read to their end and joined with a scan of the scope, on disk.
+    The rows are read to their end and joined with a scan of the scope, on disk.
     Only what differs is written: new and changed vectors by upserts, then other metadata by updates, then, with
     ``delete_missing``, what is in no row is deleted. Nothing is deleted if anything failed. A run that was killed
     or failed needs no checkpoint: run it again, it finds in the index what is done.
@@ -54,16 +53,28 @@ async def sync_async(
     :param namespace: the namespace; ``""`` for the index's default one. Rows that name another one are rejected.
     :param plan_path: a JSON file in which ``mode="plan"`` leaves counts and digests of the ids; ``apply`` fails
         before it writes if they are others by then.
-    :param failures_path: a JSON Lines file for rows that were rejected or failed.
-    :param policy: the retries and timeouts of one request.
-    :param budget_store: keeps the rows of the day for ``daily_budget``, which otherwise covers this run alone.
-    :param cancel_token: cancels the run from another thread.
-    :param progress: ``"log"``, ``"bar"``, ``"none"``, or ``"auto"`` for a bar on a terminal.
-    :param find_paths: turns a path, glob or URI into paths; by default those of this machine's disk.
-    :param log: the logger for the lines of progress.
-    :param arguments: those of :class:`SyncArguments`.
+    :param arguments: those of :class:`BulkSyncArguments`.
     """
-    environment = PhaseEnvironment(
+    given: dict[str, Any] = {**arguments}
+    of_run = taken_run_arguments(given)
+    find_paths = of_run.pop("find_paths", local_paths)
+    options = SyncOptions(namespace=namespace, **given)
+    environment = _environment(find_paths, **of_run)
+    job = SyncJob(rows, endpoint, options, environment, plan_path=plan_path, find_paths=find_paths)
+    return await job.run()
+
+
+def _environment(
+    find_paths: FindPaths,
+    *,
+    policy: RetryPolicy | None = None,
+    failures_path: PathLike | None = None,
+    budget_store: BudgetStore | None = None,
+    cancel_token: CancelToken | None = None,
+    progress: ProgressKind = "auto",
+    log: Log = log,
+) -> PhaseEnvironment:
+    return PhaseEnvironment(
         policy=policy or RetryPolicy(),
         cancel_token=cancel_token or CancelToken(),
         budget_store=budget_store or Budget(),
@@ -71,9 +82,6 @@ async def sync_async(
         progress=progress,
         log=log,
     )
-    options = SyncOptions(namespace=namespace, **arguments)
-    job = SyncJob(rows, endpoint, options, environment, plan_path=plan_path, find_paths=find_paths)
-    return await job.run()
 
 
 sync = blocking(sync_async)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
-from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertArguments, UpsertOptions
+from airflow_provider_upstash_vector.bulk.embedding.function import EmbedFunction
+from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
+from airflow_provider_upstash_vector.bulk.options import OnBudget
 from airflow_provider_upstash_vector.bulk.sending.limits import RowLimit
+from airflow_provider_upstash_vector.bulk.sources import Format
 from airflow_provider_upstash_vector.bulk.syncing.decision import MetadataRules
 from airflow_provider_upstash_vector.client import validation
 from airflow_provider_upstash_vector.client.wire.writes import MAX_ITEMS
@@ -90,9 +93,31 @@ class SyncOptions(UpsertOptions):
         return MetadataRules(self.fingerprint_key, self.keep_metadata)
 
 
-class SyncArguments(UpsertArguments, total=False):
+class SyncArguments(TypedDict, total=False):
     """The keyword arguments of :class:`SyncOptions`."""
 
+    max_concurrency: int
+    max_rows_per_second: float | None
+    daily_budget: int | None
+    on_budget: OnBudget
+    time_limit_seconds: float | None
+    format: Format | None
+    delimiter: str | None
+    rows_field: str | None
+    id_template: str | None
+    id_field: str
+    namespace_field: str
+    metadata_fields: Sequence[str] | None
+    vector_field: str
+    sparse_vector_field: str
+    data_field: str
+    metadata_field: str
+    embed: EmbedFunction | str | None
+    embed_batch_size: int
+    embed_concurrency: int
+    embed_attempts: int
+    max_rows_per_request: int
+    request_timeout_seconds: float
     scope: Scope | None
     prefix: str | None
     mode: Mode
