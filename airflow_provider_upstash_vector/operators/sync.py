@@ -42,7 +42,7 @@ class SyncVectorsOperator(VectorRowsOperator):
 
     :param rows: in any form that ``BulkUpsertVectorsOperator`` takes: all vectors that the scope is to have.
     :param namespace: the namespace; ``None`` for the connection's, ``""`` for the default one.
-    :param plan_path: a file in which ``mode="plan"`` leaves counts and digests of the ids; ``apply`` fails before
+    :param plan_path: a file in which ``mode="plan"`` leaves counts and hashes of the ids; ``apply`` fails before
         it writes if they are others by then.
     :param failures_path: a JSON Lines file for rejected and failed rows.
     :param options: those of :class:`~airflow_provider_upstash_vector.bulk.syncing.options.SyncArguments`.

@@ -51,7 +51,7 @@ async def sync_async(
     :param rows: as for :func:`upsert_async`. What can be read only once, as an iterable, is spooled to disk.
     :param endpoint: URL and token of the index, or the :class:`Credentials` that read a rotated token again.
     :param namespace: the namespace; ``""`` for the index's default one. Rows that name another one are rejected.
-    :param plan_path: a JSON file in which ``mode="plan"`` leaves counts and digests of the ids; ``apply`` fails
+    :param plan_path: a JSON file in which ``mode="plan"`` leaves counts and hashes of the ids; ``apply`` fails
         before it writes if they are others by then.
     :param arguments: those of :class:`BulkSyncArguments`.
     """

@@ -84,7 +84,7 @@ class CollectedRows(SourceRows):
 
 def row_of(fragment: bytes) -> dict[str, Any]:
     """Return a row for an upsert, by the rows' own names, from its JSON."""
-    fields: dict[str, Any] = orjson.loads(fragment)
+    fields: dict[str, Any] = orjson.loads(bytes(fragment))  # it takes no subclass
     if "sparseVector" in fields:
         fields["sparse_vector"] = fields.pop("sparseVector")
     return fields

@@ -78,9 +78,11 @@ class MetadataRules(NamedTuple):
     def upserted(
         self, metadata: Mapping[str, Any], stored: Mapping[str, Any] | None, fingerprint: str
     ) -> dict[str, Any]:
-        """Return the whole metadata of a row, with the kept keys of the stored vector that it replaces."""
-        kept = {name: stored[name] for name in self.kept if stored and name in stored}
-        return {**metadata, **kept, self.fingerprint_key: fingerprint}
+        """Return the whole metadata of a row, with the kept keys of the stored vector that it replaces, if any."""
+        if stored is not None:
+            kept = {name: stored[name] for name in self.kept if name in stored}
+            metadata = {**without(metadata, self.kept), **kept}
+        return {**metadata, self.fingerprint_key: fingerprint}
 
     def updated(
         self, metadata: Mapping[str, Any], stored: Mapping[str, Any], fingerprint: str

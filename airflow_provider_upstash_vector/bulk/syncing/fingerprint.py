@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
+import numpy as np
+
 from airflow_provider_upstash_vector.client.models import SparseVector
 from airflow_provider_upstash_vector.client.validation import data, float32
 
@@ -42,7 +44,7 @@ class Fingerprints:
 
 
 def _bytes_of(numbers: Any) -> bytes:
-    return float32(numbers, "vector").tobytes()
+    return (float32(numbers, "vector") + np.float32(0)).tobytes()  # -0.0 is 0.0
 
 
 def _sparse_bytes(sparse: Any) -> bytes:

@@ -25,6 +25,6 @@ def refusal(options: SyncOptions, counts: Mapping[Action, int]) -> str | None:
         return None
     share = "" if options.max_delete == allowed else f" ({plural(allowed, 'vector')})"
     return (
-        f"{to_delete:,} of {plural(scope, 'vector')} in the scope are in no row, more than max_delete="
+        f"{to_delete:,} of {plural(scope, 'vector')} in the scope would be deleted, more than max_delete="
         f"{options.max_delete}{share}, so nothing is written; check the source, or raise max_delete"
     )

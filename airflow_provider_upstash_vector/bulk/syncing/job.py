@@ -20,7 +20,7 @@ from airflow_provider_upstash_vector.bulk.syncing.guards import refusal, scope_o
 from airflow_provider_upstash_vector.bulk.syncing.join import Join
 from airflow_provider_upstash_vector.bulk.syncing.options import SyncOptions
 from airflow_provider_upstash_vector.bulk.syncing.phases import PhaseEnvironment, Phases, explanation_of
-from airflow_provider_upstash_vector.bulk.syncing.plan import Plan, digest_of
+from airflow_provider_upstash_vector.bulk.syncing.plan import Plan, digest_of, ids_of
 from airflow_provider_upstash_vector.bulk.syncing.plan_file import PlanFile
 from airflow_provider_upstash_vector.bulk.syncing.report import SyncReport
 from airflow_provider_upstash_vector.bulk.syncing.scope import ScopeScan
@@ -75,6 +75,7 @@ class SyncJob:
             try:
                 return await self._run(source, join, Path(folder) / "updates.jsonl")
             except BulkJobFailed as error:
+                self._numbers.rows = self._numbers.rows or error.report.total or 0
                 self._fail(error.reason, explanation_of(error), cause=error, retryable=error.retryable)
             except Stopped as stopped:
                 reason = stopped.stop_reason
@@ -106,14 +107,15 @@ class SyncJob:
                 await self._unless_stopped(scan.run())
             finally:
                 self._numbers.read = scan.reads
-        plan = await in_thread(self._plan, join)
+        await in_thread(self._count, join)
         if refused := refusal(options, self._numbers.counts):
             self._fail("max_delete", refused, retryable=False)
         if options.mode == "plan":
             if self._plan_file:
-                await in_thread(self._plan_file.save, plan)
+                await in_thread(self._plan_file.save, await in_thread(self._plan, join))
             return self._report(finished=True)
-        await in_thread(self._check_plan, plan)
+        if self._plan_file:
+            await in_thread(self._check_plan, self._plan_file, join)
         reader = SourceRows(options, index)
         different = DifferentRows(source, reader, join, options.metadata_rules, updates_path)
         try:
@@ -137,13 +139,14 @@ class SyncJob:
             )
             self._fail("duplicates", explanation, retryable=False)
 
+    def _count(self, join: Join) -> None:
+        self._numbers.counts = join.counts()
+        for action in self._planned():
+            self._numbers.samples[action.key] = [*islice(join.ids(action), _SAMPLES)]
+
     def _plan(self, join: Join) -> Plan:
         """Return the plan, whose counts and samples are those of the report."""
-        self._numbers.counts = counts = join.counts()
-        digests = {action.key: digest_of(join.ids(action)) for action in self._planned(counts)}
-        for action in self._planned(counts):
-            self._numbers.samples[action.key] = [*islice(join.ids(action), _SAMPLES)]
-        options = self._options
+        options, planned = self._options, self._planned()
         identity = {
             "index": self._endpoint.url,
             **{
@@ -155,27 +158,25 @@ class SyncJob:
         return Plan(
             identity=identity,
             source=digest_of(part for row in join.contents() for part in row),
-            counts={action.key: count for action, count in self._planned(counts).items()},
-            digests=digests,
+            counts={action.key: count for action, count in planned.items()},
+            ids={action.key: ids_of(join.ids(action)) for action in planned},
             samples=self._numbers.samples,
         )
 
-    def _planned(self, counts: dict[Action, int]) -> dict[Action, int]:
+    def _planned(self) -> dict[Action, int]:
         """Return the counts of what is written."""
         without = {Action.UNCHANGED} if self._options.delete_missing else {Action.UNCHANGED, Action.DELETED}
-        return {action: count for action, count in counts.items() if action not in without}
+        return {action: count for action, count in self._numbers.counts.items() if action not in without}
 
-    def _check_plan(self, now: Plan) -> None:
-        """Compare with the approved plan, if there is one, and record that it is being applied."""
-        if self._plan_file is None:
-            return
-        approved = self._plan_file.load()
-        changed = "there is none" if approved is None else approved.difference(now)
+    def _check_plan(self, file: PlanFile, join: Join) -> None:
+        """Compare with the approved plan, and record that it is being applied."""
+        approved = file.load()
+        changed = "there is none" if approved is None else approved.difference(self._plan(join))
         if approved is None or changed:
-            explanation = f"the plan {self._plan_file} cannot be applied: {changed}; make and approve another plan"
+            explanation = f"the plan {file} cannot be applied: {changed}; make and approve another plan"
             self._fail("plan_changed", explanation, retryable=False)
         if not approved.started:
-            self._plan_file.save(replace(approved, started=True))
+            file.save(replace(approved, started=True))
 
     async def _unless_stopped(self, work: Any) -> Any:
         return await unless_stopped(work, self._environment.cancel_token, self._seconds_left())

@@ -12,17 +12,19 @@ from airflow_provider_upstash_vector.bulk.syncing.decision import Action, Wanted
 from airflow_provider_upstash_vector.client import exact_json
 
 _BUFFERED_ROWS = 1_000
-_CACHE_KIB = 32 * 1024
+_CACHE_KIB = 8 * 1024
+_MAX_VALUES = 250  # in a statement; there is a limit
 # `rows` has no index on `id` until all rows are in it: sorting them once is quicker than to keep them sorted
-_SCHEMA = """
+_SCHEMA = f"""
 CREATE TABLE rows (
-    number INTEGER PRIMARY KEY, id TEXT, fingerprint TEXT, metadata BLOB, has_data INTEGER, action INTEGER
+    number INTEGER PRIMARY KEY, id TEXT, fingerprint TEXT, metadata BLOB, has_data INTEGER,
+    action INTEGER DEFAULT {Action.ADDED:d}
 );
 CREATE TABLE spool (number INTEGER PRIMARY KEY, fragment BLOB);
 CREATE TABLE stored (number INTEGER PRIMARY KEY, metadata TEXT);
 CREATE TABLE missing (id TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TEMP TABLE page (id TEXT);
 """
+_INSERT = "INSERT INTO rows (id, number, fingerprint, metadata, has_data) VALUES (?, ?, ?, ?, ?)"
 _DUPLICATES = "SELECT id, max(number) AS last FROM rows GROUP BY id HAVING count(*) > 1"
 
 
@@ -69,14 +71,14 @@ class Join:
 
     def add(self, id: str, row: Wanted, fragment: bytes | None) -> None:
         """Add a row, spooled if ``fragment`` is given."""
-        self._rows.append((row.number, id, row.fingerprint, row.metadata_digest, row.has_data, int(Action.ADDED)))
+        self._rows.append((id, *row))
         if fragment is not None:
             self._spooled.append((row.number, fragment))
         if len(self._rows) >= _BUFFERED_ROWS:
             self._flush()
 
     def _flush(self) -> None:
-        self._database.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?)", self._rows)
+        self._database.executemany(_INSERT, self._rows)
         self._database.executemany("INSERT INTO spool VALUES (?, ?)", self._spooled)
         self._rows.clear()
         self._spooled.clear()
@@ -101,19 +103,30 @@ class Join:
         """Make all that was written visible to other connections."""
         self._database.execute("COMMIT")
 
-    def wanted(self, ids: Iterable[str]) -> dict[str, Wanted]:
+    def wanted(self, ids: Sequence[str]) -> dict[str, Wanted]:
         """Return the rows of vectors with these ids."""
-        self._database.execute("DELETE FROM page")
-        self._database.executemany("INSERT INTO page VALUES (?)", ((id,) for id in ids))
-        found = self._database.execute(
-            "SELECT id, number, fingerprint, metadata, has_data FROM page CROSS JOIN rows USING (id)"
-        )
-        return {id: Wanted(row, mark, digest, bool(has_data)) for id, row, mark, digest, has_data in found}
+        query = "SELECT id, number, fingerprint, metadata, has_data FROM rows WHERE id IN"
+        return {
+            id: Wanted(number, fingerprint, digest, bool(has_data))
+            for found in self._for_all(query, ids)
+            for id, number, fingerprint, digest, has_data in found
+        }
+
+    def _for_all(self, statement: str, values: Sequence[object], *first: object) -> Iterator[sqlite3.Cursor]:
+        """Run a statement that ends with ``IN`` for all values; ``first`` are those before."""
+        for start in range(0, len(values), _MAX_VALUES):
+            some = values[start : start + _MAX_VALUES]
+            yield self._database.execute(f"{statement} ({', '.join('?' * len(some))})", [*first, *some])
 
     def record(self, actions: Sequence[tuple[int, Action, Mapping[str, Any]]], missing: Iterable[str]) -> None:
         """Record the actions of rows, with the stored metadata, and ids that are in no row."""
+        numbers: dict[Action, list[int]] = {}
+        for number, action, _ in actions:
+            numbers.setdefault(action, []).append(number)
+        for action, of_action in numbers.items():
+            for _ in self._for_all("UPDATE rows SET action = ? WHERE number IN", sorted(of_action), int(action)):
+                pass
         run = self._database.executemany
-        run("UPDATE rows SET action = ? WHERE number = ?", ((int(action), row) for row, action, _ in actions))
         different = ((row, exact_json.dumps(dict(stored))) for row, action, stored in actions if action)
         run("INSERT OR REPLACE INTO stored VALUES (?, ?)", different)
         run("INSERT OR IGNORE INTO missing VALUES (?)", ((id,) for id in missing))

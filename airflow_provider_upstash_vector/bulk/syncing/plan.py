@@ -1,15 +1,17 @@
-"""The plan of a sync: counts, digests of what is to be written, and samples; and how two plans differ. Pure."""
+"""The plan of a sync: counts, hashes of the ids to be written, and samples; and how two plans differ. Pure."""
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from typing import Any
 
-from airflow_provider_upstash_vector.bulk.syncing.decision import Action
+import numpy as np
 
 _VERSION = 1
+_ID_BYTES = 8
 _MAX_SHOWN_CHARS = 60
 _WORDS = {
     "added": "ids that are only in the source",
@@ -23,7 +25,7 @@ _WORDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a sync would write: ``counts``, and ``digests`` of the ids, by action.
+    """What a sync would write: ``counts``, and the hashes of the ids as base64, by action.
 
     ``identity`` is what is synced and how, ``source`` a digest of all rows. ``started`` is set once an apply has
     compared it: then some of its writes may have been made.
@@ -32,7 +34,7 @@ class Plan:
     identity: dict[str, Any]
     source: str
     counts: dict[str, int]
-    digests: dict[str, str]
+    ids: dict[str, str]
     samples: dict[str, list[str]] = field(default_factory=dict)
     started: bool = False
 
@@ -46,6 +48,11 @@ class Plan:
         values = {name: state.get(name) for name in cls.__dataclass_fields__}
         kinds = (dict, str, dict, dict, dict, bool)
         if state.get("sync_plan") != _VERSION or tuple(map(type, values.values())) != kinds:
+            return None
+        try:
+            for ids in values["ids"].values():
+                _hashes(ids)
+        except (TypeError, ValueError):
             return None
         return cls(**values)  # type: ignore[arg-type]  # checked above
 
@@ -61,11 +68,9 @@ class Plan:
             return "the rows have changed"
         for action, count in now.counts.items():
             planned = self.counts.get(action, 0)
-            if action == Action.UNCHANGED.key:
-                continue
             if count > planned or (not self.started and count != planned):
                 return f"{action}: {planned:,} vectors in the plan, {count:,} now"
-            if not self.started and self.digests.get(action) != now.digests[action]:
+            if not np.isin(_hashes(now.ids[action]), _hashes(self.ids.get(action, ""))).all():
                 return f"{action}: other ids than in the plan"
         return None
 
@@ -78,6 +83,15 @@ def digest_of(parts: Iterable[str | bytes]) -> str:
         digest.update(len(content).to_bytes(8, "big"))
         digest.update(content)
     return digest.hexdigest()
+
+
+def ids_of(ids: Iterable[str]) -> str:
+    """Return the hashes of ids as base64."""
+    return b64encode(b"".join(blake2b(id.encode(), digest_size=_ID_BYTES).digest() for id in ids)).decode()
+
+
+def _hashes(ids: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+    return np.frombuffer(b64decode(ids, validate=True), np.uint64)
 
 
 def to_markdown(title: str, counts: Mapping[str, int], samples: Mapping[str, Iterable[str]]) -> str:

@@ -18,7 +18,7 @@ class SyncReport:
     metadata; ``adopted`` ones, equal but without a fingerprint, got that; ``deleted`` ones were in no row, and
     ``not_in_source`` are those that are left. ``scope`` is how many vectors were there before. ``operations`` are
     the billed ones: vectors ``written`` by then, requests that ``read``. ``finished`` is false if the run ended
-    before all was written. ``samples`` has a few ids of each action.
+    before all was written: then the counts are what was to be done. ``samples`` has a few ids of each action.
     """
 
     mode: str
@@ -53,7 +53,7 @@ class SyncReport:
         return to_markdown(title, asdict(self), self.samples)
 
     def __str__(self) -> str:
-        verb = "would be deleted" if self.mode == "plan" else "deleted"
+        verb = "deleted" if self.mode == "apply" and self.finished else "to be deleted"
         duplicates = f", {plural(self.duplicates, 'duplicate id')}" if self.duplicates else ""
         paths = {"failures_path": self.failures_path, "plan_path": self.plan_path}
         files = "".join(f"; {name}: {path}" for name, path in paths.items() if path is not None)

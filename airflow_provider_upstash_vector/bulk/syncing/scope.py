@@ -48,7 +48,7 @@ class ScopeScan:
         self._join.finish_scope()
 
     async def _join_page(self, vectors: Sequence[dict[str, Any]]) -> None:
-        wanted = self._join.wanted(vector["id"] for vector in vectors)
+        wanted = self._join.wanted([vector["id"] for vector in vectors])
         found = {vector["id"]: vector for vector in vectors if vector["id"] in wanted}
         contents = await self._contents(found, wanted)
         actions = []

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_upstash_vector import bulk
-from airflow_provider_upstash_vector.bulk.syncing.plan import Plan, to_markdown
+from airflow_provider_upstash_vector.bulk.syncing.plan import Plan, ids_of, to_markdown
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.dev_server.vector_index import VectorIndex
@@ -19,6 +19,7 @@ from tests.support.bulk_runs import stored
 from tests.support.observed_server import observed
 
 ROWS = [film("a", n=2), film("b", 2), film("c"), film("d")]
+BROKEN = Plan(identity={}, source="", counts={}, ids={"added": "%"}).to_dict()
 WRITES = {"upsert", "update", "delete"}
 
 
@@ -81,7 +82,7 @@ def test_an_apply_refuses_what_was_not_planned(
 
 
 def test_an_apply_that_was_killed_is_resumed_by_the_next_one(
-    run: Callable[..., bulk.SyncReport], server: DevServer
+    run: Callable[..., bulk.SyncReport], server: DevServer, endpoint: Endpoint
 ) -> None:
     run("plan")
     for command in ("upsert", "update"):
@@ -96,7 +97,12 @@ def test_an_apply_that_was_killed_is_resumed_by_the_next_one(
             refused(lambda token=token: run("apply", cancel_token=token), "cancelled", retryable=True)  # type: ignore[misc]
         assert "x" in stored(server, "films")
     refused(lambda: run("apply", ROWS[:3], max_delete=9), "plan_changed")
-    assert run("apply").deleted == 2
+    with VectorClient(endpoint) as client:
+        client.delete(["x"], "films")
+        client.upsert([{"id": "z", "vector": [1, 1]}], "films")
+        assert "deleted: other ids" in str(refused(lambda: run("apply"), "plan_changed"))
+        client.delete(["z"], "films")
+    assert run("apply").deleted == 1
     assert stored(server, "films").keys() == {"a", "b", "c", "d"}
 
 
@@ -104,7 +110,7 @@ def test_other_files_are_neither_read_as_a_plan_nor_replaced(
     run: Callable[..., bulk.SyncReport], server: DevServer, tmp_path: Path
 ) -> None:
     path = tmp_path / "plan.json"
-    for content in ("not JSON", "[]", json.dumps({"sync_plan": 1, "counts": 3})):
+    for content in ("not JSON", "[]", json.dumps({"sync_plan": 1, "counts": 3}), json.dumps(BROKEN)):
         path.write_text(content)
         for mode in ("plan", "apply"):
             with pytest.raises(bulk.InvalidRows, match="is not the plan of a sync"):
@@ -118,7 +124,7 @@ def test_other_files_are_neither_read_as_a_plan_nor_replaced(
 
 
 def test_a_plan_is_json_and_markdown() -> None:
-    plan = Plan(identity={}, source="s", counts={"added": 1}, digests={"added": "d"}, samples={})
+    plan = Plan(identity={}, source="s", counts={"added": 1}, ids={"added": ids_of(["a"])}, samples={})
     assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
     table = to_markdown("Plan", {"added": 1}, {"added": ["a|b`c\nd", "x" * 100]})
     line = next(line for line in table.splitlines() if line.startswith("| added"))

@@ -184,7 +184,7 @@ def test_the_guards(endpoint: Endpoint, server: DevServer, sync: Sync) -> None:
     server.requests.clear()
     deletes = {"delete_missing": True, "max_delete": "20%"}
     error = refused(lambda: sync([film(f"f{number}") for number in range(7)], **deletes), "max_delete")
-    assert "3 of 10 vectors in the scope are in no row, more than max_delete=20% (2 vectors)" in str(error)
+    assert "3 of 10 vectors in the scope would be deleted, more than max_delete=20% (2 vectors)" in str(error)
     assert error.report.deleted == 3
     assert error.report.operations["written"] == 0
     assert "is empty" not in str(refused(lambda: sync([], **deletes), "empty_source"))
