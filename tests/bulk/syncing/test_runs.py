@@ -158,6 +158,11 @@ def test_kept_keys_survive_all_writes(endpoint: Endpoint, server: DevServer, syn
         "b": {"n": 2, "reviewed": "now", "_fp": None},
         "c": {"n": 1, "reviewed": "source", "_fp": None},
     }
+    with VectorClient(endpoint) as client:
+        client.update({"id": "c", "metadata": {"n": 1}}, "films")
+    for row in (film("c", 2, n=1, reviewed="source"), film("c", 2, n=None, reviewed="source")):
+        sync([row], **keep)
+        assert "reviewed" not in (stored(server, "films")["c"] or {})
 
 
 def test_null_in_metadata_is_written(sync: Sync, server: DevServer) -> None:
@@ -280,6 +285,48 @@ def test_an_async_iterable_is_spooled(endpoint: Endpoint, server: DevServer) -> 
     assert counts(asyncio.run(run())) == {"unchanged": 5}
 
 
+@pytest.mark.parametrize("once", [False, True])
+def test_only_texts_of_new_and_changed_vectors_are_embedded(server: DevServer, sync: Sync, once: bool) -> None:
+    embedded: list[str] = []
+
+    def embed(texts: list[str]) -> list[list[float]]:
+        embedded.extend(texts)
+        return [[float(len(text)), 1] for text in texts]
+
+    def run(**texts: str) -> dict[str, Any]:
+        rows = [{"id": id, "data": text, "metadata": {"n": 1}} for id, text in texts.items()]
+        return counts(sync(iter(rows) if once else rows, embed=embed))
+
+    assert run(a="x", b="xx") == {"added": 2}
+    assert run(a="x", b="yyy", c="zzzz") == {"added": 1, "changed": 1, "unchanged": 1}
+    assert embedded == ["x", "xx", "yyy", "zzzz"]
+    server.requests.clear()
+    with pytest.raises(ValueError, match="cannot be imported"):
+        sync([{"id": "a", "data": "x"}], embed="no.such.module:function")
+    assert server.requests.keys() <= {"info"}
+
+
+def test_equal_values_are_unchanged(sync: Sync) -> None:
+    """The ids are the same text for people, but not for the index."""
+    rows = [film(id) for id in ("a", "A", "a ", "\xe9", "e\u0301", "a\0b", "a\0c", "%", "\U0001f600")]
+    assert counts(sync(rows)) == {"added": len(rows)}
+    assert counts(sync(rows)) == {"unchanged": len(rows)}
+    pairs: list[tuple[Any, Any]] = [
+        (1, 1.0),
+        (0, -0.0),
+        (2**53, 2.0**53),
+        ({"a": 1, "b": [1]}, {"b": [1.0], "a": 1}),
+    ]
+    for value, equal in pairs:
+        sync([film("m", v=value)])
+        assert counts(sync([film("m", v=equal)]))["unchanged"] == 1
+    different: list[Any] = [None, 1, True, "1", 2**53 + 1, 2.0**53, {}, [], [{}], {"a": None}]
+    for value in different:
+        assert counts(sync([film("m", v=value)]))["metadata_only"] == 1
+    sync([{"id": "z", "vector": [0.0, 1]}])
+    assert counts(sync([{"id": "z", "vector": [-0.0, 1]}]))["unchanged"] == 1
+
+
 def test_a_daily_budget_covers_all_phases(sync: Sync, endpoint: Endpoint, server: DevServer) -> None:
     upsert(endpoint, film("old"), film("a", n=1))
     rows = [film("a", n=2), film("new")]
@@ -309,7 +356,7 @@ def test_a_time_limit_and_a_cancellation_end_the_scan(server: DevServer, sync: S
 def test_a_failed_row_is_in_the_failures_file(sync: Sync, tmp_path: Path) -> None:
     path = tmp_path / "failures.jsonl"
     error = refused(lambda: sync([film("a"), film("b", _fp=1)], failures_path=path), "failures")
-    assert error.report.failures_path == str(path)
+    assert (error.report.failures_path, error.report.rows) == (str(path), 2)
     [line] = map(json.loads, path.read_text().splitlines())
     assert line["id"] == "b"
     assert "has the key '_fp' of the fingerprint" in json.dumps(line["failure"])
