@@ -56,7 +56,7 @@ def join(case: Case) -> Run:
         joined.finish_rows()
         for start in range(0, case.rows, _PAGE):
             rows = joined.wanted([f"doc-{number}" for number in range(start, min(start + _PAGE, case.rows))])
-            actions = [
+            actions: list[tuple[int, Action, dict[str, Any]]] = [
                 (row.number, Action.CHANGED if row.number % _CHANGED == 0 else Action.UNCHANGED, {})
                 for row in rows.values()
             ]

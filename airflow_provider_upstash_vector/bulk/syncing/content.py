@@ -15,7 +15,7 @@ from airflow_provider_upstash_vector.bulk.syncing.options import SyncOptions
 from airflow_provider_upstash_vector.client import IndexInfo
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.metadata_json import metadata, metadata_json
-from airflow_provider_upstash_vector.client.validation import shown
+from airflow_provider_upstash_vector.client.validation import dense_vector, shown
 
 
 class SourceRow(NamedTuple):
@@ -43,6 +43,8 @@ class SourceRows(Upsert):
         return self._last._replace(wanted=self._last.wanted._replace(number=number))
 
     def _encoded(self, namespace: object, id: str, parts: dict[str, Any]) -> Encoded:
+        if (vector := parts.get("vector")) is not None:
+            parts = {**parts, "vector": dense_vector(vector)}  # for the fingerprint too
         encoded = super()._encoded(namespace, id, parts)
         if encoded.namespace != self._namespace:
             reason = f"is {shown(encoded.namespace)}, but the sync is of {self._namespace!r}"

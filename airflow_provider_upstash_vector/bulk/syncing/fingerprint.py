@@ -44,7 +44,8 @@ class Fingerprints:
 
 
 def _bytes_of(numbers: Any) -> bytes:
-    return (float32(numbers, "vector") + np.float32(0)).tobytes()  # -0.0 is 0.0
+    array: np.ndarray[tuple[int], np.dtype[np.float32]] = float32(numbers, "vector") + np.float32(0)
+    return array.tobytes()  # where -0.0 is 0.0
 
 
 def _sparse_bytes(sparse: Any) -> bytes:

@@ -45,7 +45,7 @@ class Plan:
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> Plan | None:
         """Return the plan that was saved, or ``None`` if the values are not one."""
-        values = {name: state.get(name) for name in cls.__dataclass_fields__}
+        values: dict[str, Any] = {name: state.get(name) for name in cls.__dataclass_fields__}
         kinds = (dict, str, dict, dict, dict, bool)
         if state.get("sync_plan") != _VERSION or tuple(map(type, values.values())) != kinds:
             return None
@@ -54,7 +54,7 @@ class Plan:
                 _hashes(ids)
         except (TypeError, ValueError):
             return None
-        return cls(**values)  # type: ignore[arg-type]  # checked above
+        return cls(**values)
 
     def difference(self, now: Plan) -> str | None:
         """Return how ``now``, computed again, differs from this approved plan; ``None`` if it may be applied.
