@@ -188,7 +188,7 @@ def own_parameters(target: Any) -> dict[str, inspect.Parameter]:
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values()):
             break
     for name in SET_BY_CLASS.get(target.__name__, ()):
-        del parameters[name]
+        parameters.pop(name, None)
     return parameters
 
 
