@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
-import numpy as np
-
 from airflow_provider_upstash_vector.client.models import SparseVector
 from airflow_provider_upstash_vector.client.validation import data, float32
 
@@ -44,8 +42,8 @@ class Fingerprints:
 
 
 def _bytes_of(numbers: Any) -> bytes:
-    array: np.ndarray[tuple[int], np.dtype[np.float32]] = float32(numbers, "vector") + np.float32(0)
-    return array.tobytes()  # where -0.0 is 0.0
+    content: bytes = (float32(numbers, "vector") + 0).tobytes()  # which makes -0.0 of them 0.0
+    return content
 
 
 def _sparse_bytes(sparse: Any) -> bytes:

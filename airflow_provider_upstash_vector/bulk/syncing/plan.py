@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b, sha256
 from typing import Any
-
-import numpy as np
 
 _VERSION = 1
 _ID_BYTES = 8
@@ -70,7 +69,8 @@ class Plan:
             planned = self.counts.get(action, 0)
             if count > planned or (not self.started and count != planned):
                 return f"{action}: {planned:,} vectors in the plan, {count:,} now"
-            if not np.isin(_hashes(now.ids[action]), _hashes(self.ids.get(action, ""))).all():
+            of_plan = iter(_hashes(self.ids.get(action, "")))
+            if not all(id in of_plan for id in _hashes(now.ids[action])):  # as both are in the order of the ids
                 return f"{action}: other ids than in the plan"
         return None
 
@@ -90,8 +90,8 @@ def ids_of(ids: Iterable[str]) -> str:
     return b64encode(b"".join(blake2b(id.encode(), digest_size=_ID_BYTES).digest() for id in ids)).decode()
 
 
-def _hashes(ids: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
-    return np.frombuffer(b64decode(ids, validate=True), np.uint64)
+def _hashes(ids: str) -> array[int]:
+    return array("Q", b64decode(ids, validate=True))
 
 
 def to_markdown(title: str, counts: Mapping[str, int], samples: Mapping[str, Iterable[str]]) -> str:
