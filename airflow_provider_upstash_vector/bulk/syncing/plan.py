@@ -96,15 +96,20 @@ def _hashes(ids: str) -> array[int]:
 
 def to_markdown(title: str, counts: Mapping[str, int], samples: Mapping[str, Iterable[str]]) -> str:
     """Return a table of the actions, for people to approve."""
-    lines = [f"**{_cell(title)}**", "", "| action | vectors | why | for example |", "| --- | ---: | --- | --- |"]
+    lines = [
+        f"**{_cell(title, len(title))}**",
+        "",
+        "| action | vectors | why | for example |",
+        "| --- | ---: | --- | --- |",
+    ]
     for action, words in _WORDS.items():
         ids = ", ".join(f"`{_cell(id)}`" for id in samples.get(action, ()))
         lines.append(f"| {action} | {counts.get(action, 0):,} | {words} | {ids} |")
     return "\n".join(lines) + "\n"
 
 
-def _cell(text: str) -> str:
+def _cell(text: str, max_chars: int = _MAX_SHOWN_CHARS) -> str:
     """Return a text that neither ends a cell nor its code, in one line."""
-    shown = text if len(text) <= _MAX_SHOWN_CHARS else text[:_MAX_SHOWN_CHARS] + "…"
+    shown = text if len(text) <= max_chars else text[:max_chars] + "…"
     plain = "".join(character if character.isprintable() else "�" for character in shown)
     return plain.replace("`", "'").replace("|", "\\|")

@@ -126,6 +126,8 @@ def test_other_files_are_neither_read_as_a_plan_nor_replaced(
 def test_a_plan_is_json_and_markdown() -> None:
     plan = Plan(identity={}, source="s", counts={"added": 1}, ids={"added": ids_of(["a"])}, samples={})
     assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
+    title = "Plan of " + "long words " * 9
+    assert title in to_markdown(title, {}, {})
     table = to_markdown("Plan", {"added": 1}, {"added": ["a|b`c\nd", "x" * 100]})
     line = next(line for line in table.splitlines() if line.startswith("| added"))
     assert line.replace("\\|", "").count("|") == 5
