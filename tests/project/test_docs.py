@@ -25,6 +25,7 @@ from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import option_help, option_types
+from airflow_provider_upstash_vector.bulk.syncing.options import SyncOptions
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.client import errors as client_errors
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
@@ -46,6 +47,7 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     ResetNamespaceOperator,
     RollbackNamespaceOperator,
     SwapNamespaceOperator,
+    SyncVectorsOperator,
     UpdateVectorOperator,
     UpdateVectorsWhereOperator,
     UpsertVectorOperator,
@@ -59,6 +61,7 @@ from tests.support.dag_runs import DagRun, load_dags
 DOCS = ROOT / "docs"
 OPERATIONS: dict[str, Any] = {
     "copy": CopyOptions,
+    "sync": SyncOptions,
     "update": UpdateOptions,
     "upsert": UpsertOptions,
     "delete": DeleteOptions,
@@ -190,7 +193,7 @@ def own_parameters(target: Any) -> dict[str, inspect.Parameter]:
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values()):
             break
     for name in SET_BY_CLASS.get(target.__name__, ()):
-        del parameters[name]
+        parameters.pop(name, None)
     return parameters
 
 
@@ -210,11 +213,15 @@ def options_of(operation: str) -> dict[str, Any]:
 
 
 def place_of(name: str) -> str:
-    """Return the name of a module, operator or page; copies and deletes have others."""
+    """Return the name of a module, operator or page; copies, deletes and syncs have others."""
     for common, own in (
         ("bulk.api.copy", "bulk.copying.copy"),
         ("BulkCopy", "Copy"),
         ("bulk-copy", "copy"),
+        ("bulk.api.sync", "bulk.syncing.api.sync"),
+        ("bulk_sync", "sync"),
+        ("BulkSync", "Sync"),
+        ("bulk-sync", "sync"),
         ("bulk-delete", "delete"),
     ):
         name = name.replace(common, own)
@@ -395,6 +402,7 @@ def test_every_stop_reason_is_in_the_catalogue() -> None:
         ("copy.md", CopyVectorsOperator),
         ("update-where.md", UpdateVectorsWhereOperator),
         ("check.md", CheckVectorsOperator),
+        ("sync.md", SyncVectorsOperator),
         ("sensor.md", UpstashVectorIndexReadySensor),
     ],
 )
