@@ -1,7 +1,7 @@
-"""The tests on every Airflow version, with the lowest dependencies, of the wheel, and with other tools.
+"""The tests on older Airflow versions, with the lowest dependencies, of the wheel, and with other tools.
 
-``make test-matrix`` runs the sessions, several at a time. ``.venv/bin/nox --tags 2.11.2 -- tests/client`` runs one
-of them, or a part of it.
+``make test`` runs them on the newest Airflow, ``make test-matrix`` these sessions, several at a time.
+``.venv/bin/nox --tags 2.11.2 -- tests/client`` runs one of them, or a part of it.
 """
 
 from __future__ import annotations
