@@ -79,7 +79,7 @@ def build(config: Path, site: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
     silent = os.environ | {"NO_MKDOCS_2_WARNING": "1"}  # without the theme's notice of its end of life
     return subprocess.run(
-        command, cwd=config, env=silent, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=config, env=silent, capture_output=True, text=True, check=False, timeout=400
     )
 
 

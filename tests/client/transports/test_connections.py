@@ -11,8 +11,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 import trustme
 
@@ -22,8 +24,9 @@ from airflow_provider_upstash_vector.client.errors import (
     ResponseLost,
     ResponseTimeout,
 )
-from airflow_provider_upstash_vector.client.transports import base
+from airflow_provider_upstash_vector.client.transports import base, httpx
 from airflow_provider_upstash_vector.client.transports.http1.transport import Http1Transport
+from tests.support.bulk_runs import PATIENT
 from tests.support.http1_peer import settings_for
 from tests.support.index_fixtures import QUICK, ClientOfEither
 from tests.support.raw_server import RawServer, http_response
@@ -111,7 +114,7 @@ def test_ssl_cert_file_names_the_trusted_authority(
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     with (
         RawServer(responding(http_response()), server_tls(authority)) as server,
-        client_of(transport, server) as client,
+        client_of(transport, server, PATIENT) as client,
     ):
         assert client.update(CHANGE) == 1
 
@@ -212,9 +215,26 @@ def test_loading_the_authorities_does_not_block_the_loop(monkeypatch: pytest.Mon
     assert threads == [False, False]
 
 
-def test_python_without_authorities_uses_those_of_certifi(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_without_authorities_uses_those_of_certifi(
+    transport: str, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "certifi.pem"))
+    monkeypatch.setattr(certifi, "where", lambda: str(tmp_path / "certifi.pem"))
     none = ssl.DefaultVerifyPaths(None, None, "SSL_CERT_FILE", "", "SSL_CERT_DIR", "")  # type: ignore[arg-type]  # as on a Mac
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: none)
+    with (
+        RawServer(responding(http_response()), server_tls(authority)) as server,
+        client_of(transport, server, PATIENT) as client,
+    ):
+        assert client.update(CHANGE) == 1
+
+
+def test_no_authorities_are_read_for_plain_http(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> ssl.SSLContext:
+        raise AssertionError("authorities are read")
+
+    for module in (base, httpx):
+        monkeypatch.setattr(module, "tls_context", refuse)
     with RawServer(responding(http_response())) as server, client_of(transport, server) as client:
         assert client.update(CHANGE) == 1
 
