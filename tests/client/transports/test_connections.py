@@ -32,6 +32,8 @@ from tests.support.index_fixtures import QUICK, ClientOfEither
 from tests.support.raw_server import RawServer, http_response
 from tests.support.transport_clients import CHANGE, ONCE, client_of, client_to, responding
 
+PATIENT_ONCE = replace(PATIENT, max_attempts=1)
+
 
 def test_connections_are_kept_alive(transport: str) -> None:
     with RawServer(responding(http_response())) as server, client_of(transport, server) as client:
@@ -122,7 +124,7 @@ def test_ssl_cert_file_names_the_trusted_authority(
 def test_an_untrusted_certificate(transport: str, authority: trustme.CA) -> None:
     with (
         RawServer(responding(http_response()), server_tls(authority)) as server,
-        client_of(transport, server) as client,
+        client_of(transport, server, PATIENT_ONCE) as client,
         pytest.raises(ConnectionFailed) as caught,
     ):
         client.update(CHANGE)
@@ -141,7 +143,7 @@ def test_a_certificate_for_another_host(
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     with (
         RawServer(responding(http_response()), server_tls(authority, "elsewhere.test")) as server,
-        client_of(transport, server) as client,
+        client_of(transport, server, PATIENT_ONCE) as client,
         pytest.raises(ConnectionFailed) as caught,
     ):
         client.update(CHANGE)
@@ -176,7 +178,7 @@ def test_a_server_that_does_not_speak_tls(
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
         if role == "proxy":
             monkeypatch.setenv("HTTPS_PROXY", url)
-        either = client_to(transport, url if role == "index" else "https://index.test")
+        either = client_to(transport, url if role == "index" else "https://index.test", PATIENT_ONCE)
         with pytest.raises(ConnectionFailed) as caught:
             either.update(CHANGE)
         either.end()
