@@ -190,13 +190,13 @@ FILTERS = st.recursive(
 )
 
 
-@settings(max_examples=5 * settings.default.max_examples)
+@settings(max_examples=5 * settings().max_examples)
 @given(FILTERS, METADATA)
 def test_a_filter_matches_the_metadata_that_the_dev_server_finds(filter: Filter, metadata: Any) -> None:
     assert filter.matches(metadata) == matches(filter, metadata), str(filter)
 
 
-@settings(max_examples=5 * settings.default.max_examples)
+@settings(max_examples=5 * settings().max_examples)
 @given(GLOBS, st.text(st.sampled_from("ab]-^*?[Az\n"), max_size=4))
 def test_a_glob_is_that_of_the_dev_server(pattern: str, text: str) -> None:
     for filter in (Field("x").glob(pattern), Field("x").not_glob(pattern)):

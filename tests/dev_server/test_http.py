@@ -219,9 +219,7 @@ def content_of(body: Any) -> bytes:
     return body if isinstance(body, bytes) else json.dumps(body).encode("utf-8", "surrogatepass")
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=5 * settings.default.max_examples
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=5 * settings().max_examples)
 @given(
     path=st.sampled_from([f"/{command}" for command in COMMANDS]) | st.just("/delete-namespace/ns"),
     body=st.binary(max_size=60) | st.dictionaries(st.sampled_from(FIELDS), JSON),
