@@ -1,4 +1,4 @@
-"""The errors of a run: it stopped early, had too many failures, is not the only one, or matches too much."""
+"""The errors of a run: it stopped early, had too many failures, is not the only one, or would change too much."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Generic, Literal, TypeVar
 from airflow_provider_upstash_vector.bulk.exports.report import ExportReport
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
+from airflow_provider_upstash_vector.plurals import plural
 
 Reason = Literal[
     "failures",
@@ -82,18 +83,20 @@ class Superseded(UpstashVectorError):
 
 
 class TooManyMatches(UpstashVectorError):
-    """``count`` vectors match, more than the ``limit`` of ``argument``; nothing was changed. Not retryable."""
+    """``count`` vectors match, more than the ``option``, such as ``max_delete``, allows; none was changed.
 
-    def __init__(self, count: int, limit: int, argument: str) -> None:
-        super().__init__(count, limit, argument)
+    Not retryable.
+    """
+
+    def __init__(self, count: int, limit: int, option: str) -> None:
+        super().__init__(count, limit, option)
         self.count = count
         self.limit = limit
-        self.argument = argument
+        self.option = option
 
     @property
     def message(self) -> str:
         """The counts, and what to do."""
-        return (
-            f"{self.count:,} vectors match, more than {self.argument}={self.limit:,}; nothing was changed. Select "
-            f"fewer, or raise {self.argument}"
-        )
+        matches = plural(self.count, "vector matches", "vectors match")
+        limit = f"{self.option}={self.limit:,}"
+        return f"{matches}, more than {limit}; none was changed. Select fewer, or raise {self.option}"

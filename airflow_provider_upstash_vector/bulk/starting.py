@@ -56,7 +56,7 @@ async def run_async(
     failures = None if failures_path is None else FailuresFile(_path(failures_path, find_paths))
     missing = None if missing_path is None else MissingFile(_path(missing_path, find_paths))
 
-    def open_checked() -> tuple[Source | AsyncSource, WriteFailed | None]:
+    def open_checked() -> tuple[Source | AsyncSource, str, WriteFailed | None]:
         files = [file.own_files() for file in (failures, missing) if file]
         own = OwnFiles(*files, own_files(store) if store else ())
         part, names = options.part(), options.names
@@ -70,16 +70,17 @@ async def run_async(
             find_paths=find_paths,
             own=own,
         )
+        fingerprint = f"{endpoint.url} {source.fingerprint} {options.fingerprint()}"
         try:
             if missing and not options.dry_run:
                 missing.check()
             _check_files(failures, store, dry_run=options.dry_run)
         except WriteFailed as error:
-            return source, error
-        return source, None
+            return source, fingerprint, error
+        return source, fingerprint, None
 
-    # in a thread, since it may ask an object store for sizes
-    source, blocked = await in_thread(open_checked)
+    # in a thread, since it may ask an object store for sizes, and import a model
+    source, fingerprint, blocked = await in_thread(open_checked)
     if budget_store is None and isinstance(store, BudgetStore):
         budget_store = store
     if options.daily_budget is not None and budget_store is None:
@@ -92,6 +93,7 @@ async def run_async(
         environment = RunEnvironment(
             policy=policy or RetryPolicy(),
             cancel_token=cancel_token or CancelToken(),
+            fingerprint=fingerprint,
             store=store,
             lock=lock,
             budget_store=budget_store,

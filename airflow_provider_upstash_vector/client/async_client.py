@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVa
 
 from airflow_provider_upstash_vector.cancellation import in_thread
 from airflow_provider_upstash_vector.client import retry, wire
-from airflow_provider_upstash_vector.client.base import REJECTED_TOO, RequestStats, TransportOwner, named_after
+from airflow_provider_upstash_vector.client.base import RequestStats, TransportOwner, named_after
 from airflow_provider_upstash_vector.client.credentials import Credentials
 from airflow_provider_upstash_vector.client.errors import (
     BadRequest,
@@ -119,6 +119,9 @@ class AsyncVectorClient(TransportOwner[AsyncTransport]):
     list_namespaces = _method(wire.list_namespaces)
     delete_namespace = _method(wire.delete_namespace)
     rename_namespace = _method(wire.rename_namespace)
+    swap_namespace = _method(wire.swap_namespace)
+    rollback_namespace = _method(wire.rollback_namespace)
+    expire_namespaces = _method(wire.expire_namespaces)
 
     async def run(self, request: wire.Call[T] | wire.CallSequence[T]) -> T:
         """Send a call, or each call of a sequence, with retries as the policy allows; return the result."""
@@ -144,19 +147,18 @@ class AsyncVectorClient(TransportOwner[AsyncTransport]):
                 waited = False
 
     async def send(self, path: str, body: bytes, timeout_seconds: float) -> wire.Response:
-        """POST ``body`` once, and after a 401 for a rotated token again, with the new one.
+        """POST ``body`` once, and again with the new token after a 401 for a rotated one.
 
         Raises as :meth:`~.transports.base.Transport.send`, and :class:`~.errors.TokenRejected`.
         """
-        endpoint = self._endpoint
-        response = await self.open().send(path, body, timeout_seconds)
-        if self._credentials.was_rotated(response.status):
-            if reason := await self._read_again(endpoint):
-                raise self._token_rejected(response, reason)
+        rejections = 0
+        while True:
+            endpoint = self._endpoint
             response = await self.open().send(path, body, timeout_seconds)
-            if response.status == 401:
-                raise self._token_rejected(response, REJECTED_TOO)
-        return response
+            if not self._credentials.was_rotated(response.status):
+                return response
+            rejections += 1
+            self._check_token(response, rejections, await self._read_again(endpoint))
 
     async def _read_again(self, rejected: Endpoint) -> str | None:
         """Use the new token, which is read once for all requests; return why there is none, or ``None``."""

@@ -26,7 +26,8 @@ AnyTransport = TypeVar("AnyTransport", Transport, AsyncTransport)
 
 
 _ROTATED = "earlier requests were accepted, so the token was rotated or revoked"
-REJECTED_TOO = "the new one is rejected too"
+_REJECTED_TOO = "the new one is rejected too"
+_MAX_TOKENS = 5  # of one request: a reader of tokens that never settles would keep it forever
 
 
 class _Unpacked:
@@ -115,6 +116,17 @@ class TransportOwner(Generic[AnyTransport]):
             if self._transport is not None:
                 self._transport.use_headers(self._settings.headers)
             self._endpoint = endpoint
+
+    def _check_token(self, response: wire.Response, rejections: int, reason: str | None) -> None:
+        """Raise :class:`TokenRejected` unless a token was read that is worth a request.
+
+        :param rejections: how many tokens of this request were rejected; several if it was rotated meanwhile.
+        :param reason: why no other token was read, or ``None``.
+        """
+        if rejections == _MAX_TOKENS or (reason and rejections > 1):
+            raise self._token_rejected(response, _REJECTED_TOO)
+        if reason:
+            raise self._token_rejected(response, reason)
 
     def _token_rejected(self, response: wire.Response, reason: str) -> TokenRejected:
         error = wire.api_error(response, time.time(), self._settings.redactor)

@@ -12,7 +12,14 @@ from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
 from airflow_provider_upstash_vector.bulk.operations.delete import Delete
 from airflow_provider_upstash_vector.bulk.selected import check_selection, checked_limit
 from airflow_provider_upstash_vector.client.validation import IdLike
-from airflow_provider_upstash_vector.operators.base.arguments import is_literal, optional_text, rendered_value
+from airflow_provider_upstash_vector.operators.base.arguments import (
+    UNSET,
+    Unset,
+    given,
+    is_literal,
+    optional_text,
+    rendered_value,
+)
 from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
 from airflow_provider_upstash_vector.operators.base.display import unwrap
 from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
@@ -30,7 +37,8 @@ class DeleteVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOp
     meanwhile. If they are more than N, none is deleted, and the task fails with their number. With
     ``max_delete=None``, which has to be written, the service deletes what matches in one request. After a lost
     response, what it has deleted is not counted. A retry selects again. ``prefix``, ``filter`` and ``namespace``
-    must not render to ``None``, nor a template within the first two to an empty value: other vectors would match.
+    must not render to ``None``, nor a template within the first two to an empty value, which would select other
+    vectors; and ``ids``, ``prefix`` and ``filter`` not be ``None``, as in a mapped task.
 
     :param ids: ids in a list, from an XComArg, or from a template of a JSON or Python list; none delete nothing.
         Other text is one id. For those in a file use :class:`BulkDeleteVectorsOperator`.
@@ -62,24 +70,27 @@ class DeleteVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOp
         self,
         *,
         max_delete: int | str | XComArg | None,
-        ids: IdLike | Iterable[IdLike] | XComArg | None = None,
-        prefix: str | XComArg | None = None,
-        filter: str | Filter | None = None,
+        ids: IdLike | Iterable[IdLike] | XComArg | Unset = UNSET,
+        prefix: str | XComArg | Unset = UNSET,
+        filter: str | Filter | Unset = UNSET,
         namespace: str | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        given = {"ids": ids, "prefix": prefix, "filter": filter, "max_delete": max_delete}
-        check_selection(**{name: unwrap(value) for name, value in given.items()})
+        arguments: dict[str, Any] = {"ids": ids, "prefix": prefix, "filter": filter}
+        selection = {name: given(value, name) for name, value in arguments.items()}
+        check_selection(**{name: unwrap(value) for name, value in selection.items()}, max_delete=max_delete)
         if max_delete is not None and is_literal(max_delete):
             checked_limit(max_delete)
-        self.ids = ids
-        self.prefix = prefix
-        self.filter = filter
+        self.ids = selection["ids"]
+        self.prefix = selection["prefix"]
+        self.filter = selection["filter"]
         self.max_delete = max_delete
         self.namespace = namespace
         self._has_limit = max_delete is not None
-        self._narrowing = set_arguments(prefix=prefix, filter=filter, namespace=namespace)
+        self._narrowing = set_arguments(
+            prefix=selection["prefix"], filter=selection["filter"], namespace=namespace
+        )
 
     def execute(self, context: Context) -> int:
         """Delete what is selected; return how many vectors were deleted."""

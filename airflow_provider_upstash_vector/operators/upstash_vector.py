@@ -17,6 +17,11 @@ from airflow_provider_upstash_vector.operators.namespaces import (
     ResetNamespaceOperator,
 )
 from airflow_provider_upstash_vector.operators.query import QueryVectorsOperator
+from airflow_provider_upstash_vector.operators.swap import (
+    ExpireNamespacesOperator,
+    RollbackNamespaceOperator,
+    SwapNamespaceOperator,
+)
 from airflow_provider_upstash_vector.operators.update import UpdateVectorOperator
 from airflow_provider_upstash_vector.operators.update_where import UpdateVectorsWhereOperator
 from airflow_provider_upstash_vector.operators.upsert import UpsertVectorOperator
@@ -29,12 +34,15 @@ __all__ = [
     "CopyVectorsOperator",
     "DeleteNamespaceOperator",
     "DeleteVectorsOperator",
+    "ExpireNamespacesOperator",
     "ExportVectorsOperator",
     "FetchVectorsOperator",
     "ListNamespacesOperator",
     "QueryVectorsOperator",
     "RenameNamespaceOperator",
     "ResetNamespaceOperator",
+    "RollbackNamespaceOperator",
+    "SwapNamespaceOperator",
     "UpdateVectorOperator",
     "UpdateVectorsWhereOperator",
     "UpsertVectorOperator",

@@ -48,7 +48,8 @@ def test_a_run_continues_with_the_new_token(server: DevServer, tmp_path: Path) -
     report = bulk.update(
         rows(server, 3), credentials, policy=PATIENT, max_concurrency=64, failures_path=failures, progress="none"
     )
-    assert (report.total, report.done, reads) == (ROWS, ROWS, 3)
+    assert (report.total, report.done) == (ROWS, ROWS)
+    assert 1 <= reads <= 3  # one read may see several rotations
     assert stored(server) == {str(number): {"n": number} for number in range(ROWS)}
     assert ROWS < server.requests["update"] <= ROWS + 3 * 64
     assert not failures.exists() or not failures.read_text()

@@ -297,6 +297,7 @@ def test_both_clients_have_the_same_calls_in_the_same_order() -> None:
     assert [name for name, *_ in calls(VectorClient)] == [
         "upsert", "upsert_data", "query", "query_data", "query_many", "resumable_query", "fetch", "range",
         "random", "delete", "update", "reset", "info", "list_namespaces", "delete_namespace", "rename_namespace",
+        "swap_namespace", "rollback_namespace", "expire_namespaces",
     ]  # fmt: skip
     assert all(doc for *_, doc in calls(VectorClient))
 

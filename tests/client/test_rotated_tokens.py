@@ -120,6 +120,31 @@ def test_without_a_valid_new_token_the_error_says_why(
     client.end()
 
 
+@pytest.mark.parametrize(("rotations", "sent"), [(3, 4), (9, 5)])
+def test_a_token_that_is_rotated_again_while_it_is_read(
+    transport: str, server: DevServer, rotations: int, sent: int
+) -> None:
+    reads = 0
+
+    def read() -> Endpoint:
+        nonlocal reads
+        endpoint, reads = Endpoint.of(server.url, server.token), reads + 1
+        if reads < rotations:
+            server.rotate_token()
+        return endpoint
+
+    client = client_with(transport, read, server)
+    client.info()
+    server.rotate_token()
+    if rotations < sent:
+        client.info()
+    else:
+        with pytest.raises(TokenRejected, match="the new one is rejected too"):
+            client.info()
+    assert server.requests["info"] == 1 + sent
+    client.end()
+
+
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_requests_in_flight_read_the_token_once(server: DevServer, reader: Reader, *, asynchronous: bool) -> None:
     async def read() -> Endpoint:

@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 from airflow_provider_upstash_vector.assets.upstash_vector import upstash_vector_asset
 from airflow_provider_upstash_vector.bulk import BulkJobFailed
 from airflow_provider_upstash_vector.client import Field
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.operators.upstash_vector import DeleteVectorsOperator
 from tests.support.bulk_runs import fill, stored
@@ -90,6 +91,16 @@ def test_too_many_matches_fail_the_task_with_their_number(index: DevServer) -> N
 def test_invalid_arguments_break_the_dag(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         DeleteVectorsOperator(task_id="t", **arguments)
+
+
+@pytest.mark.parametrize("name", ["ids", "prefix", "filter"])
+def test_a_mapped_task_must_not_widen_the_selection(name: str) -> None:
+    """``expand(filter=[None])`` beside a prefix would delete all that has it."""
+    other = {"filter": Field("a") == 1} if name == "prefix" else {"prefix": "v"}
+    with DAG("d", schedule=None):
+        mapped: Any = DeleteVectorsOperator.partial(task_id="t", max_delete=5, **other).expand(**{name: [None]})
+    with pytest.raises(InvalidRequest, match=f"{name}: is None"):
+        mapped.unmap({name: None})
 
 
 def test_the_limit_must_be_written() -> None:

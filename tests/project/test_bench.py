@@ -27,10 +27,11 @@ MEASURED = [
     "file_seconds",
     "file_cpu_seconds",
     "export_range",
+    "export_range_0",
     "export_memory_growth",
-    "copy_rate",
-    "copy_bare",
-    "copy_memory",
+    "copy",
+    "copy_dev_servers",
+    "copy_memory_growth",
 ]
 CONTENDERS = {
     "proxy_metadata": ["ours", "bare"],
@@ -40,9 +41,12 @@ CONTENDERS = {
     "delay_20": ["ours", "bare"],
     "delay_500": ["ours", "bare"],
     "files": ["rows_100k", "rows_1m"],
-    "export": ["export", "range_loop"],
-    "export_few": ["export"],
-    "copy": ["ours", "bare", "few"],
+    "export_range": ["export", "range_loop"],
+    "export_range_0": ["export", "range_loop"],
+    "export_memory": ["many", "few"],
+    "copy": ["ours", "bare"],
+    "copy_dev_servers": ["ours", "bare"],
+    "copy_memory": ["many", "few"],
 }
 
 

@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import DAG, task
 from airflow.serialization import serialized_objects
 
 from airflow_provider_upstash_vector import get_provider_info
+from airflow_provider_upstash_vector.operators.base.arguments import UNSET
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     ExportVectorsOperator,
@@ -83,10 +84,12 @@ PUBLIC = {
         "Credentials",
         "Data",
         "Endpoint",
+        "ExpiredNamespaces",
         "FetchedVector",
         "Field",
         "Filter",
         "IndexInfo",
+        "NamespaceSwap",
         "Query",
         "QueryResult",
         "RetryPolicy",
@@ -138,12 +141,15 @@ PUBLIC = {
         "CopyVectorsOperator",
         "DeleteNamespaceOperator",
         "DeleteVectorsOperator",
+        "ExpireNamespacesOperator",
         "ExportVectorsOperator",
         "FetchVectorsOperator",
         "ListNamespacesOperator",
         "QueryVectorsOperator",
         "RenameNamespaceOperator",
         "ResetNamespaceOperator",
+        "RollbackNamespaceOperator",
+        "SwapNamespaceOperator",
         "UpdateVectorOperator",
         "UpdateVectorsWhereOperator",
         "UpsertVectorOperator",
@@ -308,4 +314,5 @@ def test_every_argument_is_an_attribute(kind: Any, options: dict[str, Any]) -> N
     arguments = own_arguments(kind)
     assert "upstash_vector_conn_id" in arguments
     created = kind(**options, **arguments)
-    assert {name: getattr(created, ATTRIBUTES.get(name, name)) for name in arguments} == arguments
+    expected = {name: None if value is UNSET else value for name, value in arguments.items()}
+    assert {name: getattr(created, ATTRIBUTES.get(name, name)) for name in arguments} == expected

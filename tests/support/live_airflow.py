@@ -186,6 +186,8 @@ def _settings(home: Path, port: int) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        # by default 5 s: on a busy machine, a task would fail before it starts
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "120",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         # another triggerer takes over the triggers of one without a heartbeat for so long
@@ -195,10 +197,14 @@ def _settings(home: Path, port: int) -> dict[str, str]:
 
 
 @contextmanager
-def live_airflow(connection: str | None, environment: Mapping[str, str] | None = None) -> Iterator[LiveAirflow]:
+def live_airflow(
+    connection: str | None,
+    environment: Mapping[str, str] | None = None,
+    write_dags: Callable[[Path], None] = prepare_dags,
+) -> Iterator[LiveAirflow]:
     """Run an Airflow until the context exits."""
     with tempfile.TemporaryDirectory(prefix="upstash-vector-live-", ignore_cleanup_errors=True) as home:
-        airflow = LiveAirflow(Path(home), connection, environment=environment)
+        airflow = LiveAirflow(Path(home), connection, write_dags, environment)
         try:
             airflow.start()
             yield airflow

@@ -12,6 +12,7 @@ from airflow_provider_upstash_vector.client import Endpoint, FetchedVector, Vect
 from airflow_provider_upstash_vector.client.errors import ResponseLost
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
+from tests.support.airflow_features import AIRFLOW
 from tests.support.airflow_home import ROOT, AirflowHome, readme_snippets
 from tests.support.dag_runs import DagRun, load_dags
 from tests.support.index_fixtures import connection_json
@@ -207,6 +208,31 @@ def test_a_retry_finds_a_namespace_as_the_lost_response_left_it(
         assert run_file(airflow_home, "retried_namespaces.py").state == "success"
         assert client.list_namespaces() == ["", "c"]
     assert (server.requests["delete-namespace"], server.requests["rename-namespace"]) == (1, 1)
+
+
+def test_example_swap(airflow_home: AirflowHome, server: DevServer, movies: Any, tmp_path: Path) -> None:
+    path = tmp_path / "movies.jsonl"
+    path.write_text('{"id": "movie-1", "vector": [2, 2], "title": "Heat", "year": 1995}\n')
+    dags = load_dags(airflow_home.dags / "example_swap.py")
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        assert DagRun(dags["example_swap"], {"rows": str(path)}).state == "success"  # there is nothing to replace
+        client.upsert(MOVIES, "movies")
+        for year in ("2001", "2002", "2003"):
+            client.upsert(MOVIES, f"movies__{year}0101T030000__previous")
+        # as in a run that an asset has triggered
+        options: dict[str, Any] = {"logical_date": None} if AIRFLOW >= (3, 3) else {}
+        run = DagRun(dags["example_swap"], {"rows": str(path)}, **options)
+        assert run.state == "success"
+        xcoms = airflow_home.xcoms("example_swap", run.run_id)
+        expired = _stored(xcoms["expire", -1])
+        assert expired["deleted"] == [f"movies__{year}0101T030000__previous" for year in ("2001", "2002")]
+        previous = expired["kept"][-1]
+        assert _stored(xcoms["swap", -1])["previous"] == previous
+        assert client.list_namespaces() == ["", "movies", "movies__20030101T030000__previous", previous]
+        assert [vector.id for vector in client.range("movies")] == ["movie-1"]
+        assert DagRun(dags["example_rollback"], {"previous": previous}).state == "success"
+        assert [vector.id for vector in client.range("movies")] == [movie["id"] for movie in MOVIES]
+        assert [vector.id for vector in client.range(previous.removesuffix("__previous"))] == ["movie-1"]
 
 
 @pytest.mark.parametrize(
