@@ -6,6 +6,7 @@ from typing import Generic, Literal, TypeVar
 
 from airflow_provider_upstash_vector.bulk.exports.report import ExportReport
 from airflow_provider_upstash_vector.bulk.report import BulkReport
+from airflow_provider_upstash_vector.bulk.syncing.report import SyncReport
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 from airflow_provider_upstash_vector.plurals import plural
 
@@ -28,6 +29,11 @@ Reason = Literal[
     "export_file",
     "failures_file",
     "missing_file",
+    "plan_file",
+    "plan_changed",
+    "empty_source",
+    "duplicates",
+    "max_delete",
 ]
 
 
@@ -66,6 +72,10 @@ class BulkJobFailed(RunFailed[BulkReport]):
 
 class ExportFailed(RunFailed[ExportReport]):
     """An export that stopped early; another one to the same path resumes."""
+
+
+class SyncFailed(RunFailed[SyncReport]):
+    """A sync that stopped early; another one converges."""
 
 
 class CheckpointInUse(UpstashVectorError):

@@ -81,6 +81,9 @@ class BulkOptions:
     namespace_field: str = "namespace"
 
     def __post_init__(self) -> None:
+        for name in sorted(self.left_out):
+            if getattr(self, name) != getattr(type(self), name):
+                raise TypeError(f"{self.run_name()} has no argument {name!r}")
         if not _whole(self.max_concurrency) or not 1 <= self.max_concurrency <= MAX_CONCURRENCY:
             got = validation.shown(self.max_concurrency)
             raise ValueError(f"max_concurrency must be from 1 to {MAX_CONCURRENCY:,}, got {got}")

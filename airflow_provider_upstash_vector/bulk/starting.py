@@ -53,23 +53,13 @@ async def run_async(
 ) -> BulkReport:
     """Run the operation of ``options`` on each row; return the report."""
     store = open_store(checkpoint, find_paths)
-    failures = None if failures_path is None else FailuresFile(_path(failures_path, find_paths))
-    missing = None if missing_path is None else MissingFile(_path(missing_path, find_paths))
+    failures = None if failures_path is None else FailuresFile(one_path(failures_path, find_paths))
+    missing = None if missing_path is None else MissingFile(one_path(missing_path, find_paths))
 
     def open_checked() -> tuple[Source | AsyncSource, str, WriteFailed | None]:
         files = [file.own_files() for file in (failures, missing) if file]
         own = OwnFiles(*files, own_files(store) if store else ())
-        part, names = options.part(), options.names
-        source = open_source(
-            rows,
-            names,
-            shard=part,
-            format=options.format,
-            delimiter=options.delimiter,
-            rows_field=options.rows_field,
-            find_paths=find_paths,
-            own=own,
-        )
+        source = open_rows(rows, options, find_paths, own)
         fingerprint = f"{endpoint.url} {source.fingerprint} {options.fingerprint()}"
         try:
             if missing and not options.dry_run:
@@ -110,6 +100,20 @@ async def run_async(
             return await Job(source, endpoint, options, environment).run()
 
 
+def open_rows(rows: object, options: BulkOptions, find_paths: FindPaths, own: OwnFiles) -> Source | AsyncSource:
+    """Return the source for ``rows``, without the files that the run writes. Raises :class:`InvalidRows`."""
+    return open_source(
+        rows,
+        options.names,
+        shard=options.part(),
+        format=options.format,
+        delimiter=options.delimiter,
+        rows_field=options.rows_field,
+        find_paths=find_paths,
+        own=own,
+    )
+
+
 def _check_files(failures: FailuresFile | None, store: CheckpointStore | None, *, dry_run: bool) -> None:
     """Raise ``InvalidRows`` rather than replace a file that is not a run's, or failures that a run will need."""
     if failures:
@@ -128,7 +132,7 @@ def _check_files(failures: FailuresFile | None, store: CheckpointStore | None, *
 
 def open_checkpoint(path: PathLike, find_paths: FindPaths = local_paths, *, owner: str = "") -> FileCheckpoint:
     """Return the checkpoint in a file, whose runs of the same ``owner`` take over from one another."""
-    return FileCheckpoint(_path(path, find_paths), owner)
+    return FileCheckpoint(one_path(path, find_paths), owner)
 
 
 def open_store(checkpoint: PathLike | CheckpointStore | None, find: FindPaths) -> CheckpointStore | None:
@@ -138,7 +142,7 @@ def open_store(checkpoint: PathLike | CheckpointStore | None, find: FindPaths) -
     return open_checkpoint(checkpoint, find)
 
 
-def _path(path: PathLike, find: FindPaths) -> OpenablePath:
+def one_path(path: PathLike, find: FindPaths) -> OpenablePath:
     """Return the path of a file; a local one is absolute, since messages and the report name it."""
     if not isinstance(path, Path) and (isinstance(path, str) or not isinstance(path, OpenablePath)):
         paths = find(os.fspath(path)) if os.fspath(path) else ()

@@ -1,4 +1,4 @@
-"""The methods of the hook that start a run: bulk writes, those of selections, checks, exports and copies."""
+"""The methods of the hook that start a run: bulk and selected writes, checks, exports and copies."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
         CheckpointStore,
         ExportReport,
         FileCheckpoint,
+        SyncReport,
         UpdateWhereReport,
     )
     from airflow_provider_upstash_vector.bulk.api import (
         BulkCopyArguments,
         BulkDeleteArguments,
+        BulkSyncArguments,
         BulkUpdateArguments,
         BulkUpsertArguments,
     )
@@ -70,7 +72,8 @@ class BulkRunsMixin(BaseHook):
         Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.update`. Paths may be URIs of
         any object store that Airflow supports. Rows without a namespace go to ``namespace``, or the connection's.
         """
-        return self._run_bulk("update", rows, namespace, {"missing_path": missing_path, **arguments})
+        report: BulkReport = self._run_bulk("update", rows, namespace, {"missing_path": missing_path, **arguments})
+        return report
 
     @completed_on_use
     def bulk_upsert(
@@ -81,7 +84,25 @@ class BulkRunsMixin(BaseHook):
         Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.upsert`. Paths may be URIs of
         any object store that Airflow supports. Rows without a namespace go to ``namespace``, or the connection's.
         """
-        return self._run_bulk("upsert", rows, namespace, arguments)
+        report: BulkReport = self._run_bulk("upsert", rows, namespace, arguments)
+        return report
+
+    @completed_on_use
+    def sync(
+        self,
+        rows: object,
+        *,
+        namespace: str | None = None,
+        plan_path: PathLike | None = None,
+        **arguments: Unpack[BulkSyncArguments],
+    ) -> SyncReport:
+        """Make the vectors of a namespace, or of a prefix in it, those of the rows; return the report.
+
+        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.sync`. Paths may be URIs of
+        any object store that Airflow supports. The namespace is ``namespace``, or the connection's.
+        """
+        report: SyncReport = self._run_bulk("sync", rows, namespace, {"plan_path": plan_path, **arguments})
+        return report
 
     @completed_on_use
     def bulk_update_where(
@@ -126,6 +147,7 @@ class BulkRunsMixin(BaseHook):
         """
         from airflow_provider_upstash_vector.bulk import checking  # noqa: PLC0415 - as below
 
+        settings = self.settings
         with naming_connection(self.upstash_vector_conn_id):
             return checking.check(
                 self.credentials,
@@ -134,7 +156,7 @@ class BulkRunsMixin(BaseHook):
                 baseline=baseline,
                 sample=sample,
                 seed=seed,
-                policy=self.settings.policy,
+                policy=settings.policy,
                 cancel_token=self._cancel_token,
                 find_paths=object_paths,
             )
@@ -148,7 +170,8 @@ class BulkRunsMixin(BaseHook):
         Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.delete`. Paths may be URIs of
         any object store that Airflow supports. Rows without a namespace are of ``namespace``, or the connection's.
         """
-        return self._run_bulk("delete", rows, namespace, arguments)
+        report: BulkReport = self._run_bulk("delete", rows, namespace, arguments)
+        return report
 
     def delete_selected(
         self,
@@ -199,17 +222,14 @@ class BulkRunsMixin(BaseHook):
             report: ExportReport = bulk.export(path, self.credentials, **defaults)
         return report
 
-    def _run_bulk(
-        self, operation: str, rows: object, namespace: str | None, arguments: Mapping[str, Any]
-    ) -> BulkReport:
+    def _run_bulk(self, operation: str, rows: object, namespace: str | None, arguments: Mapping[str, Any]) -> Any:
         from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - most tasks do not need it
 
         given = self._run_defaults(arguments)  # whose errors name the connection
         with naming_connection(self.upstash_vector_conn_id):
-            report: BulkReport = getattr(bulk, operation)(
+            return getattr(bulk, operation)(
                 rows, self.credentials, namespace=self.resolve_namespace(namespace), **given
             )
-        return report
 
     @completed_on_use
     def bulk_copy(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk import BulkReport
 
 
-class _VectorRowsOperator(BulkOperator):
+class VectorRowsOperator(BulkOperator):
     """Base of the operators whose rows have vectors, data or metadata."""
 
     def __init__(
@@ -52,7 +52,7 @@ class _VectorRowsOperator(BulkOperator):
         self.embed_attempts = embed_attempts
 
 
-class BulkUpdateVectorsOperator(_VectorRowsOperator):
+class BulkUpdateVectorsOperator(VectorRowsOperator):
     """Change many stored vectors, one update each, from a list, a file or a table; return a small manifest.
 
     The manifest is also pushed to XCom when the task fails. Non-retryable errors fail the task immediately; after
@@ -107,7 +107,7 @@ class BulkUpdateVectorsOperator(_VectorRowsOperator):
             raise AirflowSkipException(f"Nothing was updated, and ids are not in the index: {report}")
 
 
-class BulkUpsertVectorsOperator(_VectorRowsOperator):
+class BulkUpsertVectorsOperator(VectorRowsOperator):
     """Write many whole vectors, up to 1,000 in a request, from a list, a file or a table; return a small manifest.
 
     An upsert replaces the whole vector: data and metadata that a row does not have are gone. Retries, checkpoints

@@ -37,8 +37,8 @@ class DeleteVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOp
     meanwhile. If they are more than N, none is deleted, and the task fails with their number. With
     ``max_delete=None``, which has to be written, the service deletes what matches in one request. After a lost
     response, what it has deleted is not counted. A retry selects again. ``prefix``, ``filter`` and ``namespace``
-    must not render to ``None``, nor a template within the first two to an empty value, which would select other
-    vectors; and ``ids``, ``prefix`` and ``filter`` not be ``None``, as in a mapped task.
+    must not render to ``None``, nor a template within the first two to an empty value, and ``ids``, ``prefix`` and
+    ``filter`` not be ``None``, as in a mapped task: other vectors would match.
 
     :param ids: ids in a list, from an XComArg, or from a template of a JSON or Python list; none delete nothing.
         Other text is one id. For those in a file use :class:`BulkDeleteVectorsOperator`.
@@ -78,8 +78,8 @@ class DeleteVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOp
     ) -> None:
         super().__init__(**kwargs)
         arguments: dict[str, Any] = {"ids": ids, "prefix": prefix, "filter": filter}
-        selection = {name: given(value, name) for name, value in arguments.items()}
-        check_selection(**{name: unwrap(value) for name, value in selection.items()}, max_delete=max_delete)
+        selection = {name: given(unwrap(value), name) for name, value in arguments.items()}
+        check_selection(**selection, max_delete=unwrap(max_delete))
         if max_delete is not None and is_literal(max_delete):
             checked_limit(max_delete)
         self.ids = selection["ids"]

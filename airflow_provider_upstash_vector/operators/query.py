@@ -87,9 +87,10 @@ class QueryVectorsOperator(ReadOperator):
     ) -> None:
         super().__init__(**kwargs)
         literal_choice(on_empty, "on_empty", "ignore", "fail", "skip")
+        filter = unwrap(filter)
         is_mapped = getattr(self, "_BaseOperator__from_mapped", False)  # which Airflow sets before
         selected = given(filter, "filter") if is_mapped or filter is not None else None
-        refuse_template(unwrap(selected))
+        refuse_template(selected)
         if vector is None and sparse_vector is None and data is None:
             raise InvalidRequest("query", "set either data, or vector, sparse_vector or both")
         self.vector = vector

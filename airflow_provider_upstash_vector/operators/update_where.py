@@ -102,7 +102,7 @@ class UpdateVectorsWhereOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVec
         where: Filter,
         metadata: Mapping[str, Any] | str | XComArg,
         metadata_update_mode: str | XComArg = "PATCH",
-        prefix: str | XComArg | Unset = UNSET,
+        prefix: str | XComArg | Unset | None = UNSET,
         namespace: str | XComArg | None = None,
         max_matches: int | str | XComArg | None = UpdateWhereOptions.max_matches,
         dry_run: bool | str | XComArg = BulkOptions.dry_run,
@@ -121,7 +121,8 @@ class UpdateVectorsWhereOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVec
         self.where = where
         self.metadata = metadata
         self.metadata_update_mode = metadata_update_mode
-        self.prefix = given(prefix, "prefix")
+        is_mapped = getattr(self, "_BaseOperator__from_mapped", False)  # which Airflow sets before
+        self.prefix = given(prefix, "prefix") if is_mapped or prefix is not None else None
         self.namespace = namespace
         self.max_matches = max_matches
         self._has_limit = unwrap(max_matches) is not None

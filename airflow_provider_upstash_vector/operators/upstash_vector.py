@@ -22,6 +22,7 @@ from airflow_provider_upstash_vector.operators.swap import (
     RollbackNamespaceOperator,
     SwapNamespaceOperator,
 )
+from airflow_provider_upstash_vector.operators.sync import SyncVectorsOperator
 from airflow_provider_upstash_vector.operators.update import UpdateVectorOperator
 from airflow_provider_upstash_vector.operators.update_where import UpdateVectorsWhereOperator
 from airflow_provider_upstash_vector.operators.upsert import UpsertVectorOperator
@@ -43,6 +44,7 @@ __all__ = [
     "ResetNamespaceOperator",
     "RollbackNamespaceOperator",
     "SwapNamespaceOperator",
+    "SyncVectorsOperator",
     "UpdateVectorOperator",
     "UpdateVectorsWhereOperator",
     "UpsertVectorOperator",

@@ -24,6 +24,7 @@ from benchmarks.bulk.mapped_tasks import mapped_tasks
 from benchmarks.bulk.results import Measurement
 from benchmarks.bulk.rounds import Runs, contender, cpu_seconds, interleaved, median, peak_mb, rate, ratio, seconds
 from benchmarks.bulk.sinks import CountingServer, Sinks
+from benchmarks.bulk.syncs import syncs
 from benchmarks.bulk.upserts import upserts
 from tests.support.proxies import PASSWORD, USER, tinyproxy
 
@@ -225,6 +226,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "upsert_files": upsert_files,
     "exports": exports,
     "copy": copies,
+    "sync": syncs,
     "mapped": mapped,
 }
 

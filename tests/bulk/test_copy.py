@@ -176,7 +176,7 @@ def test_arguments_of_rows_are_none_of_copies(copy: Callable[..., bulk.BulkRepor
     parameters = inspect.signature(bulk.copy).parameters
     for name, value in {"shard": (0, 2), "format": "jsonl", "id_field": "x", "metadata_fields": "*"}.items():
         assert name not in parameters
-        with pytest.raises(TypeError, match=f"copies have no argument '{name}'"):
+        with pytest.raises(TypeError, match=f"copy has no argument '{name}'"):
             copy(**{name: value})
 
 

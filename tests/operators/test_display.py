@@ -105,7 +105,7 @@ def an_operator(kind: Any, value: Any) -> Any:
 
 
 @pytest.mark.parametrize("kind", [*OPERATORS, *DECORATORS])
-@settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(value=NESTED)
 def test_any_value_of_any_field_is_stored_as_strict_json(kind: Any, value: Any) -> None:
     operator = an_operator(kind, value)
@@ -275,7 +275,6 @@ def test_functions_get_the_whole_values() -> None:
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=50)
 def test_shown_values_are_shown_as_they_are(data: Any) -> None:
     value = shown(data.draw(NESTED))
     assert shown(value) is value

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 # the others run the same code
-PARTS = "proxy_metadata,upsert_100,vendor,delays,bytes,files,exports,copy"
+PARTS = "proxy_metadata,upsert_100,vendor,delays,bytes,files,exports,copy,sync"
 MEASURED = [
     "proxy_metadata_bare",
     *(
@@ -32,6 +32,10 @@ MEASURED = [
     "copy",
     "copy_dev_servers",
     "copy_memory_growth",
+    "sync_rate",
+    "sync_memory",
+    "sync_memory_growth",
+    "sync_join",
 ]
 CONTENDERS = {
     "proxy_metadata": ["ours", "bare"],
@@ -47,6 +51,7 @@ CONTENDERS = {
     "copy": ["ours", "bare"],
     "copy_dev_servers": ["ours", "bare"],
     "copy_memory": ["many", "few"],
+    "sync": ["few", "many", "join"],
 }
 
 

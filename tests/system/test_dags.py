@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat import version_compat
 
 from airflow_provider_upstash_vector.client import Endpoint, FetchedVector, VectorClient
 from airflow_provider_upstash_vector.client.errors import ResponseLost
@@ -289,6 +290,17 @@ def test_example_copy_to_staging(
             copied = {vector.id: vector for vector in client.range("films", include_metadata=True)}
         assert {*copied} == {"movie-1", "movie-2", "movie-3", "owned"}
         assert copied["owned"].metadata == {"year": 2020}
+
+
+def test_example_sync_without_approval(
+    airflow_home: AirflowHome, movies: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(version_compat, "get_base_airflow_version_tuple", lambda: (3, 0, 0))
+    path = tmp_path / "movies.jsonl"
+    path.write_text(json.dumps({"id": "movie-9", "vector": [9, 1], "title": "new", "year": 1990}))
+    run = run_file(airflow_home, "example_sync.py", {"rows": str(path), "plans": str(tmp_path)})
+    assert run.state == "success"
+    assert movies("movie-9", "movies").metadata["title"] == "new"
 
 
 def test_example_embed_and_load(airflow_home: AirflowHome, movies: Any, tmp_path: Path) -> None:

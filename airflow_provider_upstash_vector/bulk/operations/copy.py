@@ -48,9 +48,6 @@ class CopyOptions(UpsertOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in self.left_out:
-            if getattr(self, name) != getattr(type(self), name):
-                raise TypeError(f"copies have no argument {name!r}: rows are as they are read")
         if self.prefix is not None:
             object.__setattr__(self, "prefix", validation.identifier(self.prefix, "prefix"))
         if self.filter is not None and not isinstance(self.filter, Filter):
