@@ -93,7 +93,7 @@ class UpdateWhereOptions:
 
     def of_updates(self, **others: Any) -> UpdateOptions:
         """Return the options of the updates."""
-        limits = {name: value for name, value in asdict(self).items() if name != "max_matches"}
+        limits = {name: value for name, value in vars(self).items() if name != "max_matches"}
         return UpdateOptions(**limits, **others, check_index=False)
 
 

@@ -18,6 +18,9 @@ from airflow_provider_upstash_vector.client.filters import Filter
 from airflow_provider_upstash_vector.hooks.task_state import TaskStateCheckpoint
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.operators.base.arguments import (
+    UNSET,
+    Unset,
+    given,
     literal_mode,
     optional_text,
     rendered_path,
@@ -99,7 +102,7 @@ class UpdateVectorsWhereOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVec
         where: Filter,
         metadata: Mapping[str, Any] | str | XComArg,
         metadata_update_mode: str | XComArg = "PATCH",
-        prefix: str | XComArg | None = None,
+        prefix: str | XComArg | Unset | None = UNSET,
         namespace: str | XComArg | None = None,
         max_matches: int | str | XComArg | None = UpdateWhereOptions.max_matches,
         dry_run: bool | str | XComArg = BulkOptions.dry_run,
@@ -118,11 +121,12 @@ class UpdateVectorsWhereOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVec
         self.where = where
         self.metadata = metadata
         self.metadata_update_mode = metadata_update_mode
-        self.prefix = prefix
+        is_mapped = getattr(self, "_BaseOperator__from_mapped", False)  # which Airflow sets before
+        self.prefix = given(prefix, "prefix") if is_mapped or prefix is not None else None
         self.namespace = namespace
         self.max_matches = max_matches
         self._has_limit = unwrap(max_matches) is not None
-        self._narrowing = set_arguments(prefix=prefix, namespace=namespace)
+        self._narrowing = set_arguments(prefix=self.prefix, namespace=namespace)
         self._removes_all = unwrap(metadata) == {}
         self._dry_run = dry_run  # every Airflow operator has a method `dry_run`
         self.failures_path = failures_path

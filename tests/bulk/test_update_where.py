@@ -33,6 +33,7 @@ VALUES = st.recursive(
     max_leaves=5,
 )
 METADATA = st.dictionaries(NAMES, VALUES, max_size=3)
+SENDABLE = STORED.filter(lambda metadata: str(2**70) not in str(metadata))  # of 64 bits
 
 
 def where(endpoint: Endpoint, **arguments: Any) -> bulk.UpdateWhereReport:
@@ -128,7 +129,7 @@ def test_overwrite_replaces_all_metadata_of_the_prefix(
 def test_too_many_matches_write_nothing(server: DevServer, endpoint: Endpoint, dry_run: bool) -> None:
     write(server, 400)
     change: dict[str, Any] = {"where": Field("year") >= 0, "metadata": {"x": 1}, "dry_run": dry_run}
-    with pytest.raises(bulk.TooManyMatches, match="400 vectors match, more than max_matches=399; nothing"):
+    with pytest.raises(bulk.TooManyMatches, match="400 vectors match, more than max_matches=399; none"):
         where(endpoint, max_matches=399, **change)
     assert server.requests == {"range": 1}
     report = where(endpoint, max_matches=400, **{**change, "dry_run": True})
@@ -207,7 +208,7 @@ def test_what_others_write_between_the_scan_and_the_updates(server: DevServer, e
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(FILTERS, st.lists(STORED, max_size=5))
+@given(FILTERS, st.lists(SENDABLE, max_size=5))
 def test_what_changes_is_what_a_query_with_the_filter_finds(
     server: DevServer, endpoint: Endpoint, filter: Filter, documents: list[Any]
 ) -> None:

@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 from airflow_provider_upstash_vector.assets.upstash_vector import upstash_vector_asset
 from airflow_provider_upstash_vector.bulk import BulkJobFailed
 from airflow_provider_upstash_vector.client import Field
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.operators.upstash_vector import UpdateVectorsWhereOperator
 from tests.support.bulk_runs import fill, stored
@@ -133,6 +134,18 @@ def test_what_is_wrong_after_rendering_fails_without_a_retry(
     with pytest.raises(AirflowFailException, match=re.escape(message)):
         updating(native=native, **arguments).run(empty="", none=None, text="[1]")
     assert not index.requests["update"]
+
+
+def test_a_mapped_prefix_must_not_be_none() -> None:
+    with DAG("d", schedule=None):
+        task = UpdateVectorsWhereOperator.partial(task_id="t", **CHANGE).expand(prefix=["a", "b"])
+    assert task.unmap({"prefix": "a"}).prefix == "a"
+    with pytest.raises(InvalidRequest, match="prefix: is None, without which other vectors would be selected"):
+        task.unmap({"prefix": None})
+    with DAG("d", schedule=None):
+        by_namespace = UpdateVectorsWhereOperator.partial(task_id="t", **CHANGE).expand(namespace=["a", "b"])
+    assert by_namespace.unmap({"namespace": "a"}).prefix is None
+    assert UpdateVectorsWhereOperator(task_id="t", prefix=None, **CHANGE).prefix is None
 
 
 def test_all_metadata_can_be_removed(index: DevServer) -> None:
