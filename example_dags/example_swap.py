@@ -1,4 +1,4 @@
-"""Load movies into a namespace of their own, and let it take the place of the one in use when it is ready.
+"""Load movies into a namespace of their own, check them, and let it take the place of the one in use.
 
 The previous namespaces stay for a while: ``example_rollback`` brings one back.
 """
@@ -10,8 +10,10 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Param
 
+from airflow_provider_upstash_vector.bulk.checking import CountBetween, MetadataHas, NoZeroVectors, SelfRecall
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpsertVectorsOperator,
+    CheckVectorsOperator,
     ExpireNamespacesOperator,
     RollbackNamespaceOperator,
     SwapNamespaceOperator,
@@ -36,9 +38,20 @@ with DAG(
         task_id="load", rows="{{ params.rows }}", namespace=NEW, metadata_fields=["title", "year"]
     )
     ready: Any = UpstashVectorIndexReadySensor(task_id="ready", namespace=NEW)
+    check: Any = CheckVectorsOperator(
+        task_id="check",
+        namespace=NEW,
+        sample=500,
+        checks=[
+            CountBetween(1, None),
+            NoZeroVectors(),
+            MetadataHas("title", "year"),
+            SelfRecall(at=1, least=0.98),
+        ],
+    )
     swap: Any = SwapNamespaceOperator(task_id="swap", namespace="movies", replacement=NEW)
     expire: Any = ExpireNamespacesOperator(task_id="expire", pattern="movies__*", keep=2)
-    load >> ready >> swap >> expire
+    load >> ready >> check >> swap >> expire
 
 with DAG(
     "example_rollback",
