@@ -13,8 +13,9 @@ import pytest
 
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
-from airflow_provider_upstash_vector.client.errors import ApiError
+from airflow_provider_upstash_vector.client.errors import ApiError, InvalidResponse
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
+from airflow_provider_upstash_vector.dev_server.models import Record
 from airflow_provider_upstash_vector.dev_server.vector_index import VectorIndex
 from tests.support.bulk_runs import PATIENT, stored
 from tests.support.observed_server import observed
@@ -163,6 +164,37 @@ def test_kept_keys_survive_all_writes(endpoint: Endpoint, server: DevServer, syn
     for row in (film("c", 2, n=1, reviewed="source"), film("c", 2, n=None, reviewed="source")):
         sync([row], **keep)
         assert "reviewed" not in (stored(server, "films")["c"] or {})
+
+
+def test_a_page_with_an_id_outside_of_the_scope_fails_the_run(
+    server: DevServer, endpoint: Endpoint, sync: Sync
+) -> None:
+    upsert(endpoint, film("doc-1#0"), film("doc-2#0"))
+    page = '{"result": {"nextCursor": "", "vectors": [{"id": "doc-1#0"}, {"id": "doc-2#0"}]}}'
+    runs: list[Callable[[], object]] = [
+        lambda: sync([film("doc-1#1")], scope=None, prefix="doc-1#", delete_missing=True, max_delete="100%"),
+        lambda: bulk.delete_selected(endpoint, prefix="doc-1#", max_delete=9, namespace="films"),
+    ]
+    for run in runs:
+        server.faults.add(Fault(kind="garbage", command="range", text=page))
+        with pytest.raises(InvalidResponse, match="each id must begin with 'doc-1#'"):
+            run()
+    assert stored(server, "films").keys() == {"doc-1#0", "doc-2#0"}
+
+
+def test_metadata_of_other_writers_of_any_kind(server: DevServer, endpoint: Endpoint, sync: Sync) -> None:
+    """What is not an object is replaced; a kept integer that no row may have fails the run with the reason."""
+    upsert(endpoint, film("a"), film("b"))
+
+    def write(index: VectorIndex) -> None:
+        index.update("films", Record(id="a", metadata='"text"'), "OVERWRITE")
+        index.update("films", Record(id="b", metadata=f'{{"n": {2**70}, "t": 1}}'), "OVERWRITE")
+
+    with observed(server, write):
+        assert counts(sync([film("a")])) == {"adopted": 1, "not_in_source": 1}
+        rows = [film("a"), film("b", t=None)]
+        error = refused(lambda: sync(rows, keep_metadata=["n"]), "failures")
+    assert "1 vector could not be updated" in str(error)
 
 
 def test_null_in_metadata_is_written(sync: Sync, server: DevServer) -> None:
