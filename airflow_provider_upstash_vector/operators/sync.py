@@ -43,8 +43,8 @@ class SyncVectorsOperator(VectorRowsOperator):
     needs no checkpoint. The counts are also pushed to XCom when the task fails; those of a plan have ``markdown``
     for an ``ApprovalOperator``.
 
-    ``namespace`` and ``plan_path`` may not render to ``None`` or an empty text, nor a template within ``prefix``:
-    other vectors would be deleted, or what nobody approved.
+    ``namespace``, ``plan_path`` and ``config_version`` may not render to ``None`` or an empty text, nor a template
+    within ``prefix``: other vectors would be deleted or written again, or what nobody approved.
 
     :param rows: in any form that ``BulkUpsertVectorsOperator`` takes: all vectors that the scope is to have.
     :param namespace: the namespace; ``None`` for the connection's, ``""`` for the default one.
@@ -102,7 +102,7 @@ class SyncVectorsOperator(VectorRowsOperator):
         self.delete_missing = delete_missing
         self.max_delete = max_delete
         self.page_size = page_size
-        self._set = set_arguments(namespace=self.namespace)
+        self._set = set_arguments(namespace=self.namespace, config_version=config_version)
         self._has_plan = unwrap(plan_path) is not None
         self.max_rows_per_request = max_rows_per_request
         self.request_timeout_seconds = request_timeout_seconds

@@ -110,6 +110,7 @@ def test_templates_that_options_depend_on_are_accepted_when_the_dag_is_parsed() 
         ({"mode": "{{ params.empty }}"}, "mode must be one of"),
         ({"namespace": "{{ params.none }}"}, "namespace: its template rendered to None"),
         ({"namespace": "{{ params.empty }}"}, "namespace: its template rendered to an empty text"),
+        ({"config_version": "{{ params.empty }}"}, "config_version: its template rendered to an empty text"),
         ({"plan_path": "{{ params.none }}"}, "plan_path: its template rendered to no path"),
         ({"plan_path": "{{ params.empty }}"}, "plan_path: its template rendered to no path"),
         ({"scope": None, "prefix": "a{{ params.empty }}"}, "prefix: the template"),
