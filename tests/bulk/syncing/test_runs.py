@@ -305,6 +305,36 @@ def test_rows_that_change_between_the_passes_fail_the_run(
             client.delete(["a", "b", "c"], "films")
 
 
+@pytest.mark.parametrize("kind", ["file grows", "another file", "list grows", "file is gone"])
+def test_rows_that_arrive_while_the_sync_runs_hold_back_the_deletes(
+    endpoint: Endpoint, server: DevServer, sync: Sync, tmp_path: Path, kind: str
+) -> None:
+    """Of a source that was read while it was written, what was not there yet is not deleted."""
+    late = json.dumps(film("late")) + "\n"
+    upsert(endpoint, film("late"))
+    path = tmp_path / "0.jsonl"
+    path.write_text(json.dumps(film("a")) + "\n")
+    films = [film("a")]
+
+    def change(_: VectorIndex) -> None:
+        if kind == "file grows":
+            path.write_text(path.read_text() + late)
+        elif kind == "another file":
+            (tmp_path / "1.jsonl").write_text(late)
+        elif kind == "list grows":
+            films.append(film("late"))
+        elif server.requests["upsert"]:
+            path.unlink(missing_ok=True)
+
+    server.requests.clear()
+    with observed(server, lambda index: change(index) if server.requests["range"] else None):
+        rows = films if kind == "list grows" else f"{tmp_path}/*.jsonl"
+        error = refused(lambda: sync(rows, delete_missing=True, max_delete=1), "source", retryable=True)
+    assert error.report.operations["written"] == 1
+    assert "the source changed while the sync ran, so nothing is deleted" in str(error)
+    assert stored(server, "films").keys() == {"a", "late"}
+
+
 def test_an_async_iterable_is_spooled(endpoint: Endpoint, server: DevServer) -> None:
     async def run() -> bulk.SyncReport:
         async def rows() -> Any:
@@ -372,7 +402,8 @@ def test_a_daily_budget_covers_all_phases(sync: Sync, endpoint: Endpoint, server
 
 def test_a_time_limit_and_a_cancellation_end_the_scan(server: DevServer, sync: Sync) -> None:
     server.faults.add(Fault(kind="slow", command="range", seconds=60))
-    refused(lambda: sync([film("a")], time_limit_seconds=0.5), "time_limit", retryable=True)
+    error = refused(lambda: sync([film("a")], time_limit_seconds=0.5), "time_limit", retryable=True)
+    assert "the time limit of 0.5 s has passed" in str(error)
     token = bulk.CancelToken()
 
     def cancel(_: VectorIndex) -> None:
