@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from airflow_provider_upstash_vector.bulk.errors import RunFailed
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.client.errors import Cancelled
@@ -43,8 +44,10 @@ class Error(NamedTuple):
     @classmethod
     def of(cls, error: Exception) -> Error:
         """Return what is printed of an error."""
-        message, reason = getattr(error, "explanation", str(error)), getattr(error, "reason", None)
-        return cls(type(error).__name__, message, getattr(error, "retryable", False), reason)
+        name, retryable = type(error).__name__, getattr(error, "retryable", False)
+        if isinstance(error, RunFailed):
+            return cls(name, error.explanation, retryable, error.reason)
+        return cls(name, str(error), retryable)
 
 
 class Result(NamedTuple):

@@ -27,8 +27,7 @@ from airflow_provider_upstash_vector.command_line.parsing import add_options
 
 # keyword arguments whose values cannot be written as text, or are of use to a scheduler alone
 PYTHON_ONLY = frozenset(
-    {"budget_store", "cancel_token", "filter", "find_paths", "log", "policy", "source_policy"}
-    | {"keep_checkpoint", "owner"}
+    {"budget_store", "cancel_token", "find_paths", "keep_checkpoint", "log", "owner", "policy", "source_policy"}
 )
 STDIN, STDIN_PATH = "-", "/dev/stdin"
 log = logging.getLogger(__name__)
@@ -47,7 +46,7 @@ class BulkCommand(Command):
         cannot_be_undone: bool = False,
         hook_method: str | None = None,
     ) -> None:
-        self.name = start.__name__.removesuffix("_async")
+        self.name = start.__name__.removesuffix("_async").replace("_", "-")
         self.hook_method = hook_method or f"bulk_{self.name}"
         self.help = help
         self.start = start
@@ -92,9 +91,9 @@ class BulkCommand(Command):
     def report(self, index: Index, **arguments: Any) -> Any:
         """Run the operation; return the report."""
         rows = arguments.pop("rows")
-        if rows == [STDIN]:
-            rows = [STDIN_PATH]
+        if {*rows} == {STDIN}:
             arguments.setdefault("format", "jsonl")
+        rows = [STDIN_PATH if path == STDIN else path for path in rows]
         if index.conn_id is not None:
             return getattr(index.hook(), self.hook_method)(rows, **arguments)
         return getattr(bulk, self.name)(rows, index.endpoint(), **arguments)

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
-from airflow_provider_upstash_vector.command_line import bulk, calls, check, copy, export, sync
+from airflow_provider_upstash_vector.command_line import bulk, calls, check, copy, export, sync, update_where
 from airflow_provider_upstash_vector.command_line.base import (
     CANCELLED,
     EXIT_CODES,
@@ -29,7 +29,9 @@ from airflow_provider_upstash_vector.command_line.output import print_result, st
 from airflow_provider_upstash_vector.command_line.signals import Signals
 
 COMMANDS: dict[str, Command] = {
-    command.name: command for file in (bulk, sync, check, export, copy, calls) for command in file.COMMANDS
+    command.name: command
+    for file in (bulk, update_where, sync, check, export, copy, calls)
+    for command in file.COMMANDS
 }
 
 

@@ -31,9 +31,8 @@ def stored_connection(server: DevServer, airflow_home: AirflowHome) -> Iterator[
     from airflow.models.connection import Connection  # noqa: PLC0415 - of the server's part of Airflow
     from airflow.utils.session import create_session  # noqa: PLC0415 - as above
 
-    of_server = {"host": server.url, "password": server.token}
     with create_session() as session:
-        session.add(Connection(conn_id="of_database", conn_type="upstash_vector", **of_server))
+        session.add(Connection("of_database", "upstash_vector", host=server.url, password=server.token))
     yield "of_database"
     airflow_home.query("DELETE FROM connection WHERE conn_id = 'of_database'")
 

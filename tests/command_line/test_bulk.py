@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_upstash_vector import bulk
-from airflow_provider_upstash_vector.client import Endpoint
+from airflow_provider_upstash_vector.client import Endpoint, Field
 from airflow_provider_upstash_vector.command_line.bulk import PYTHON_ONLY, BulkCommand
 from airflow_provider_upstash_vector.command_line.program import COMMANDS, create_parser
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
@@ -117,6 +117,10 @@ def test_a_signal_stops_the_run_as_a_cancellation_does(
 
 RUNS = [command for command in COMMANDS.values() if isinstance(command, BulkCommand)]
 VALUES: dict[str, tuple[str, Any]] = {
+    "where": ("=a = 2", Field("a") == 2),
+    "filter": ("=a = 2", Field("a") == 2),
+    "metadata": ('={"a": 1}', {"a": 1}),
+    "max_matches": ("=5", 5),
     "progress": ("=log", "log"),
     "scope": ("=all", "all"),
     "mode": ("=plan", "plan"),
@@ -155,8 +159,10 @@ VALUES: dict[str, tuple[str, Any]] = {
 
 @pytest.mark.parametrize("command", RUNS, ids=lambda command: command.name)
 def test_every_argument_of_a_run_is_an_option_of_the_command_line(command: BulkCommand) -> None:
-    start = [command.name] if command.name == "copy" else [command.name, "PATH"]
+    required = {"copy": [], "update-where": ["--where=a = 1", "--metadata={}"]}
+    start = [command.name, *required.get(command.name, ["PATH"])]
     parameters = inspect.signature(command.start).parameters.values()
+    needed = {"where", "metadata"} if command.name == "update-where" else set()
     names = {part.name: part.default for part in parameters if part.kind is part.KEYWORD_ONLY}
     for name, default in names.items():
         if name in PYTHON_ONLY:
@@ -170,4 +176,4 @@ def test_every_argument_of_a_run_is_an_option_of_the_command_line(command: BulkC
         result = parsed[name]
         assert (result, type(result)) == (value, type(value))
         given = {name for name, other in parsed.items() if other is not None}
-        assert given - {"rows", "path"} == {"command", "names", "json", name}
+        assert given - {"rows", "path"} == {"command", "names", "json", name} | (needed & given)
