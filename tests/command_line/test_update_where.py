@@ -84,7 +84,7 @@ def test_the_text_of_any_filter_is_parsed_to_it(tree: Any) -> None:
     ],
 )
 def test_a_filter_that_is_not_valid(text: str, error: str) -> None:
-    with pytest.raises(InvalidRequest, match="^filter: ") as raised:
+    with pytest.raises(InvalidRequest, match=r"^filter: ") as raised:
         parsed_filter(text)
     assert error in str(raised.value)
 
