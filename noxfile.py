@@ -23,6 +23,7 @@ TESTS = (
     "tests/polling",
     "tests/assets",
     "tests/retry_policies",
+    "tests/command_line/test_airflow_commands.py",
     "tests/project/test_imports.py",
     "tests/project/test_warnings.py",
     "tests/system/test_reported.py",

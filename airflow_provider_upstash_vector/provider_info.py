@@ -96,6 +96,7 @@ PROVIDER_INFO: dict[str, Any] = {
     ],
     "asset-uris": ASSET_URIS,
     "dataset-uris": ASSET_URIS,  # their name before Airflow 3
+    "cli": [f"{_PACKAGE}.airflow_commands.get_cli_commands"],
     "extra-links": [f"{_PACKAGE}.links.upstash_vector.UpstashConsoleLink"],
     "connection-types": [
         {

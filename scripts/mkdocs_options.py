@@ -1,7 +1,10 @@
-"""MkDocs hook: fills in the options of a bulk run in a page's table of arguments."""
+"""MkDocs hook: fills in the options of a bulk run in a page's table of arguments, and the help of the commands."""
 
 from __future__ import annotations
 
+import io
+import os
+from contextlib import redirect_stdout, suppress
 from typing import Any
 
 from airflow_provider_upstash_vector.bulk.operations.copy import CopyOptions
@@ -10,7 +13,11 @@ from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import BulkOptions, option_help
 from airflow_provider_upstash_vector.bulk.syncing.options import SyncOptions
+from airflow_provider_upstash_vector.command_line import program
+from airflow_provider_upstash_vector.command_line.base import EXIT_CODES
 
+COMMANDS = "<!-- commands -->"
+EXIT_CODE_ROWS = "| <!-- exit codes --> | |"
 PLACEHOLDER = "| <!-- options of {} --> | | |"
 _OPERATIONS = (UpdateOptions, UpsertOptions, DeleteOptions, CopyOptions, SyncOptions)
 
@@ -26,10 +33,24 @@ def option_rows(options: type[BulkOptions]) -> str:
     return "\n".join(rows)
 
 
+def command_help() -> str:
+    """Return a section for each command, with what ``--help`` prints."""
+    os.environ["COLUMNS"] = "100"  # which argparse reads
+    sections = []
+    for name in program.COMMANDS:
+        output = io.StringIO()
+        with suppress(SystemExit), redirect_stdout(output):
+            program.create_parser().parse_args([name, "--help"])
+        sections.append(f"## {name}\n\n```text\n{output.getvalue().strip()}\n```\n")
+    return "\n".join(sections)
+
+
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Return the page with the options of an operation in place of its placeholder."""
     for options in _OPERATIONS:
         placeholder = PLACEHOLDER.format(options.run_name())
         if placeholder in markdown:
             markdown = markdown.replace(placeholder, option_rows(options))
-    return markdown
+    exit_codes = "\n".join(f"| {code} | {text} |" for code, text in EXIT_CODES.items())
+    markdown = markdown.replace(EXIT_CODE_ROWS, exit_codes)
+    return markdown.replace(COMMANDS, command_help()) if COMMANDS in markdown else markdown

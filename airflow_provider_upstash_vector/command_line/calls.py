@@ -9,13 +9,12 @@ from typing import Any
 
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client import VectorClient
-from airflow_provider_upstash_vector.client.errors import Cancelled
 from airflow_provider_upstash_vector.client.models.base import ResponseModel
 from airflow_provider_upstash_vector.client.parameter_help import PARAMETER_HELP
 from airflow_provider_upstash_vector.command_line.base import (
-    CANCELLED,
     FAILED,
     Command,
+    Error,
     Index,
     Result,
     add_yes,
@@ -41,7 +40,8 @@ class CallCommand(Command):
     ) -> None:
         self.method = method
         self.name = name or method.__name__.replace("_", "-")
-        self.help = (inspect.getdoc(method) or "").partition("\n\n")[0].replace("``", "")
+        sentence = " ".join((inspect.getdoc(method) or "").split()).partition(". ")[0]
+        self.help = f"{sentence.removesuffix('.').replace('``', '')}."
         self._key = key
         self._cannot_be_undone = cannot_be_undone
 
@@ -62,13 +62,11 @@ class CallCommand(Command):
                 return refused(self.name, f"needs --namespace{or_all}; --namespace= is the default one")
             if not arguments.get("yes"):
                 return refused(self.name, "needs --yes")
-        try:
-            with index.client(cancel_token) as client:
-                result = getattr(client, self.method.__name__)(**given)
-        except Cancelled as error:
-            return Result(None, CANCELLED, str(error))
+        with index.client(cancel_token) as client:
+            result = getattr(client, self.method.__name__)(**given)
         if result is False:
-            return Result({self._key: result}, FAILED, f"not {self._key}: another namespace has the new name")
+            error = Error("NamespaceExists", f"not {self._key}: another namespace has the new name")
+            return Result({self._key: result}, FAILED, error)
         return Result(self._plain(result))
 
     def _plain(self, result: Any) -> Any:

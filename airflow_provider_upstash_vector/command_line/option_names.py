@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import logging
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from airflow_provider_upstash_vector.bulk.sources.field_names import UPDATE_FIELDS
 
@@ -41,6 +44,22 @@ class OptionNames(logging.Formatter):
         if name in self._flags and value in {"True", "False"}:
             return _flag(name if value == "True" else f"no_{name}")
         return _flag(name) + (f" {value}" if value else "")
+
+
+@contextmanager
+def logged_to_stderr(names: OptionNames) -> Iterator[None]:
+    """Let what the package logs go to standard error alone, however Airflow configures other loggers."""
+    logger, handler = logging.getLogger(__name__.partition(".")[0]), logging.StreamHandler(sys.stderr)
+    before = logger.level, logger.propagate
+    handler.setFormatter(names)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.level, logger.propagate = before
 
 
 def _flag(name: str) -> str:

@@ -16,7 +16,9 @@ from airflow_provider_upstash_vector.bulk.sources.field_names import ALL_FIELDS
 from airflow_provider_upstash_vector.bulk.starting import PathLike
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore
 from airflow_provider_upstash_vector.client import Filter
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.validation import IdLike
+from airflow_provider_upstash_vector.command_line.filter_text import parsed_filter
 
 
 def add_options(
@@ -60,6 +62,20 @@ def _json(text: str) -> Any:
         raise argparse.ArgumentTypeError(f"must be JSON, got {text[:60]!r}") from None
 
 
+def _json_object(text: str) -> Any:
+    value = _json(text)
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"must be a JSON object, got {text[:60]!r}")
+    return value
+
+
+def _filter(text: str) -> Filter:
+    try:
+        return parsed_filter(text)
+    except InvalidRequest as error:
+        raise argparse.ArgumentTypeError(error.reason) from None
+
+
 _FILE = {"metavar": "FILE"}
 _FUNCTION = {"metavar": "PACKAGE.MODULE:FUNCTION"}
 _PARSING: dict[Any, dict[str, Any]] = {
@@ -68,13 +84,17 @@ _PARSING: dict[Any, dict[str, Any]] = {
     int: {"type": int, "metavar": "N"},
     float: {"type": float, "metavar": "N"},
     int | str: {"metavar": "N|N%"},
+    int | str | None: {"metavar": "N|N%"},
     str | Filter | None: {"metavar": "TEXT"},
+    Filter: {"type": _filter, "metavar": "FILTER"},
+    Mapping[str, Any]: {"type": _json_object, "metavar": "JSON"},
     PathLike | None: _FILE,
     PathLike | CheckpointStore | None: _FILE,
     Sequence[int]: {"type": _shard, "metavar": "I/N"},
     EmbedFunction | str | None: _FUNCTION,
     Transform | str | None: _FUNCTION,
-    Sequence[str]: {"type": _names, "metavar": "A,B|*"},
+    Sequence[str]: {"type": lambda text: text.split(","), "metavar": "A,B"},
+    Sequence[str] | None: {"type": _names, "metavar": "A,B|*"},
     Sequence[Field]: {"action": "extend", "nargs": "+", "choices": get_args(Field)},
     str | Sequence[str]: {"action": "extend", "nargs": "+", "metavar": "NAME"},
     IdLike | Iterable[IdLike] | None: {"nargs": "+", "metavar": "ID"},

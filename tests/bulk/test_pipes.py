@@ -112,7 +112,7 @@ def test_a_producer_that_is_idle_does_not_hinder_a_stop(run: Run, idle: Path) ->
 def command(server: DevServer, path: str, *options: str, **arguments: Any) -> subprocess.Popen[str]:
     module = "airflow_provider_upstash_vector"
     return subprocess.Popen(
-        [sys.executable, "-m", module, "update", path, "--url", server.url, "--format=jsonl", *options],
+        [sys.executable, "-m", module, "update", path, "--url", server.url, "--format=jsonl", "--json", *options],
         env={**os.environ, "UPSTASH_VECTOR_REST_TOKEN": server.token},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -134,7 +134,7 @@ def test_a_process_ends_although_its_producer_does_not(server: DevServer, kind: 
     process = command(server, path, "--time-limit-seconds=3", **given)
     os.write(writing, jsonl()[0])
     output, errors = process.communicate(timeout=120)
-    assert process.returncode == 1, errors
+    assert process.returncode == 3, errors
     assert json.loads(output)["updated"] == 1
     assert "the time limit of 3 s has passed" in errors
     os.close(reading)

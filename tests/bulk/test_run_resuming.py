@@ -44,6 +44,7 @@ def command(server: DevServer, path: Path, *options: str) -> subprocess.Popen[st
             str(path),
             "--url",
             server.url,
+            "--json",
             *options,
         ],
         env={**os.environ, "UPSTASH_VECTOR_REST_TOKEN": server.token},

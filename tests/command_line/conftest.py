@@ -24,17 +24,24 @@ def call(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Call]:
-    """Run a command; return its exit code, what is in its last line of output, and its errors."""
+    """Run a command; return its exit code, the JSON without its error, and what is on standard error."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     monkeypatch.setenv("UPSTASH_VECTOR_REST_TOKEN", server.token)
     monkeypatch.setenv("AIRFLOW_CONN_MY_INDEX", connection_json(server))
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")  # which a command would set until this process ends
     index = f"--url={server.url}" if request.param == "url" else "--conn-id=my_index"
 
     def run(*arguments: str) -> tuple[int, Any, str]:
         capsys.readouterr()
-        code = main([arguments[0], index, *arguments[1:]])
-        output, errors = capsys.readouterr()
-        return code, json.loads(output.splitlines()[-1]) if output else None, errors
+        code = main([arguments[0], index, "--json", *arguments[1:]])
+        text, errors = capsys.readouterr()
+        assert server.token not in text + errors
+        output = json.loads(text)
+        error = output.pop("error", None) if isinstance(output, dict) else None
+        if error is not None:
+            assert errors.endswith(f"error: {error['message']}\n")
+        assert code == (0 if error is None else error["exit_code"])
+        return code, output or None, errors
 
     with VectorClient(Endpoint.of(server.url, server.token)) as client:
         for namespace in ("", "ns", "other"):

@@ -1,4 +1,4 @@
-"""The command line of bulk runs, as its own process."""
+"""The commands of bulk runs, two of them as processes of their own."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_upstash_vector import bulk
+from airflow_provider_upstash_vector.client import Endpoint, Field
 from airflow_provider_upstash_vector.command_line.bulk import PYTHON_ONLY, BulkCommand
 from airflow_provider_upstash_vector.command_line.program import COMMANDS, create_parser
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
+from tests.command_line.conftest import Call
 from tests.support.bulk_runs import fill, stored
-from tests.support.index_fixtures import connection_json
+
+PROGRAM = (sys.executable, "-m", "airflow_provider_upstash_vector", "update")
 
 
 @pytest.fixture
@@ -29,75 +33,54 @@ def path(server: DevServer, tmp_path: Path) -> Path:
     return file
 
 
-def command(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "airflow_provider_upstash_vector", "update", *map(str, arguments)],
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
+def test_a_process_sends_standard_input_and_prints_the_report(server: DevServer, path: Path) -> None:
+    process = subprocess.run(
+        [*PROGRAM, "-", "--url", server.url, "--id-field=key", "--json"],
+        env={**os.environ, "UPSTASH_VECTOR_REST_TOKEN": server.token},
+        input=path.read_text(),
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
-
-
-def test_a_file_is_sent_and_the_report_printed(server: DevServer, path: Path) -> None:
-    process = command(path, "--url", server.url, "--id-field=key", UPSTASH_VECTOR_REST_TOKEN=server.token)
     assert process.returncode == 0, process.stderr
     assert json.loads(process.stdout)["updated"] == 2
     assert stored(server) == {"a": {"n": 1}, "b": {"n": 2}}
 
 
-def test_shards_and_the_url_from_the_environment(server: DevServer, path: Path) -> None:
-    environment = {"UPSTASH_VECTOR_REST_TOKEN": server.token, "UPSTASH_VECTOR_REST_URL": server.url}
+def test_shards(call: Call, server: DevServer, path: Path) -> None:
+    server.requests.clear()
     options = ("--id-field=key", "--metadata-update-mode=PATCH", "--max-failures=50%", "--no-check-index")
-    reports = [json.loads(command(path, f"--shard={n}/2", *options, **environment).stdout) for n in range(2)]
-    assert [report["updated"] for report in reports] == [1, 1]
+    assert [call("update", str(path), f"--shard={n}/2", *options)[1]["total"] for n in range(2)] == [1, 1]
     assert "info" not in server.requests
 
 
-def test_an_airflow_connection(server: DevServer, path: Path) -> None:
-    connection = {"AIRFLOW_CONN_MY_INDEX": connection_json(server)}
-    process = command(f"file://{path}", "--conn-id=my_index", "--id-field=key", **connection)
-    assert process.returncode == 0, process.stderr
-    assert json.loads(process.stdout.splitlines()[-1])["updated"] == 2
-
-
-def test_too_many_failures_exit_with_1_and_the_report(server: DevServer, path: Path) -> None:
-    process = command(path, "--url", server.url, UPSTASH_VECTOR_REST_TOKEN=server.token)
-    assert process.returncode == 1
-    assert json.loads(process.stdout)["rejected"] == 1
-    assert "row 0" in process.stderr
-    assert "key: there is no such field" in process.stderr
-    assert "1 failure exceeds --max-failures 0" in process.stderr.splitlines()[-1]
-    assert server.token not in process.stdout + process.stderr
+def test_too_many_failures_exit_with_3_and_the_report(call: Call, path: Path) -> None:
+    code, report, errors = call("update", str(path))
+    assert (code, report["rejected"]) == (3, 1)
+    assert "row 0" in errors
+    assert "key: there is no such field" in errors
+    assert "1 failure exceeds --max-failures 0" in errors.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["/nowhere.jsonl", "--url", "http://127.0.0.1:1"], "there is no file /nowhere.jsonl"),
-        (["rows.jsonl"], "The REST URL is missing"),
-        (["rows.jsonl", "--url", "http://127.0.0.1:1", "--max-concurrency=0"], "--max-concurrency must be from 1"),
-        (
-            ["rows.jsonl", "--url", "http://127.0.0.1:1", "--shard=2"],
-            "argument --shard: must be I/N, such as 0/4, got '2'",
-        ),
-        (["rows.jsonl", "--url", "http://127.0.0.1:1", "--max-failures=0.01"], 'write "1%"'),
-        (["s3://bucket/rows.jsonl", "--url", "http://127.0.0.1:1"], "only Airflow reads s3://"),
+        (["/nowhere.jsonl"], "there is no file /nowhere.jsonl"),
+        (["rows.jsonl", "--max-concurrency=0"], "--max-concurrency must be from 1"),
+        (["rows.jsonl", "--shard=2"], "argument --shard: must be I/N, such as 0/4, got '2'"),
+        (["rows.jsonl", "--max-failures=0.01"], 'write "1%"'),
     ],
 )
-def test_an_invalid_call_exits_with_2_and_a_message(arguments: list[str], message: str) -> None:
-    process = command(*arguments, UPSTASH_VECTOR_REST_TOKEN="some-token")
-    assert process.returncode == 2
-    assert message in process.stderr
-    assert "Traceback" not in process.stderr
+def test_an_invalid_call_exits_with_2_and_a_message(call: Call, arguments: list[str], message: str) -> None:
+    code, output, errors = call("update", *arguments)
+    assert (code, output) == (2, None)
+    assert message in errors
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("hanging", [False, True])
+@pytest.mark.parametrize(("number", "hanging"), [(signal.SIGTERM, True), (signal.SIGINT, False)])
 def test_a_signal_stops_the_run_as_a_cancellation_does(
-    server: DevServer, tmp_path: Path, number: signal.Signals, hanging: bool
+    server: DevServer, endpoint: Endpoint, tmp_path: Path, number: signal.Signals, hanging: bool
 ) -> None:
     ids = [f"v{row}" for row in range(1_000)]
     fill(server, ids)
@@ -105,11 +88,14 @@ def test_a_signal_stops_the_run_as_a_cancellation_does(
     path.write_text("".join(f'{{"id": "{id}", "metadata": {{"n": 1}}}}\n' for id in ids))
     if hanging:
         server.faults.add(Fault(kind="slow", seconds=20.0, command="update"))
-    program = [sys.executable, "-m", "airflow_provider_upstash_vector", "update", str(path), "--url", server.url]
     options = [f"--checkpoint={checkpoint}", "--max-rows-per-second=100", "--progress=log"]
     environment = {**os.environ, "UPSTASH_VECTOR_REST_TOKEN": server.token}
     process = subprocess.Popen(
-        [*program, *options], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*PROGRAM, path, "--url", server.url, "--json", *options],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     end = time.monotonic() + 60
     while server.requests["update"] < 30:
@@ -124,21 +110,25 @@ def test_a_signal_stops_the_run_as_a_cancellation_does(
     assert report["updated"] + report["failed"] == server.requests["update"] < 1_000
     assert (report["failed"] > 0) == hanging
     server.faults.clear()
-    again = command(path, "--url", server.url, options[0], UPSTASH_VECTOR_REST_TOKEN=server.token)
-    assert (again.returncode, json.loads(again.stdout)["updated"]) == (0, 1_000)
+    again = bulk.update(path, endpoint, checkpoint=checkpoint)
+    assert again.done == 1_000
     assert server.requests["update"] == 1_000 + report["failed"]
-
-
-def test_an_index_that_cannot_be_reached(path: Path) -> None:
-    process = command(path, "--url=http://127.0.0.1:1", "--id-field=key", UPSTASH_VECTOR_REST_TOKEN="some-token")
-    assert process.returncode == 2
-    assert "cannot connect" in process.stderr
-    assert "Traceback" not in process.stderr
 
 
 RUNS = [command for command in COMMANDS.values() if isinstance(command, BulkCommand)]
 VALUES: dict[str, tuple[str, Any]] = {
+    "where": ("=a = 2", Field("a") == 2),
+    "filter": ("=a = 2", Field("a") == 2),
+    "metadata": ('={"a": 1}', {"a": 1}),
+    "max_matches": ("=5", 5),
     "progress": ("=log", "log"),
+    "scope": ("=all", "all"),
+    "mode": ("=plan", "plan"),
+    "verify": ("=data", "data"),
+    "on_duplicate": ("=last", "last"),
+    "keep_metadata": ("=a,b", ["a", "b"]),
+    "delete_missing": ("", True),
+    "max_delete": ("=5%", "5%"),
     "if_not_empty": ("=fail", "fail"),
     "page_size": ("=5", 5),
     "namespaces": ("=ns", ["ns"]),
@@ -169,8 +159,10 @@ VALUES: dict[str, tuple[str, Any]] = {
 
 @pytest.mark.parametrize("command", RUNS, ids=lambda command: command.name)
 def test_every_argument_of_a_run_is_an_option_of_the_command_line(command: BulkCommand) -> None:
-    start = [command.name] if command.name == "copy" else [command.name, "PATH"]
+    required = {"copy": [], "update-where": ["--where=a = 1", "--metadata={}"]}
+    start = [command.name, *required.get(command.name, ["PATH"])]
     parameters = inspect.signature(command.start).parameters.values()
+    needed = {"where", "metadata"} if command.name == "update-where" else set()
     names = {part.name: part.default for part in parameters if part.kind is part.KEYWORD_ONLY}
     for name, default in names.items():
         if name in PYTHON_ONLY:
@@ -184,4 +176,4 @@ def test_every_argument_of_a_run_is_an_option_of_the_command_line(command: BulkC
         result = parsed[name]
         assert (result, type(result)) == (value, type(value))
         given = {name for name, other in parsed.items() if other is not None}
-        assert given - {"rows", "path"} == {"command", "names", name}
+        assert given - {"rows", "path"} == {"command", "names", "json", name} | (needed & given)

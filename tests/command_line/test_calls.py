@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
-from airflow_provider_upstash_vector.command_line.program import COMMANDS, create_parser, main
+from airflow_provider_upstash_vector.command_line.program import COMMANDS, create_parser
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from tests.command_line.conftest import Call
 
@@ -92,10 +92,8 @@ def test_a_swap_and_its_way_back(call: Call, endpoint: Endpoint) -> None:
         (["reset", "--all"], "needs --yes"),
         (["delete-namespace", "--namespace=ns"], "needs --yes"),
         (["delete-namespace", "--namespace=", "--yes"], "the default namespace cannot be deleted"),
-        (["delete-namespace", "--namespace=no", "--yes"], "404 Namespace no"),
         (["delete-vectors", "--filter=", "--namespace=", "--yes"], "would delete everything"),
         (["query"], "set either data, or vector"),
-        (["query", "--vector=[1, 2, 3]"], "422 Invalid vector dimension: 3, expected: 2"),
         (["fetch", "--ids=a", "--prefix=b"], "set exactly one of ids and prefix"),
     ],
 )
@@ -109,18 +107,37 @@ def test_a_refused_call_exits_with_2_and_deletes_nothing(
     assert server.requests["delete"] == server.requests["reset"] == 0
 
 
-def test_a_value_that_is_not_json_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["query", "--url=http://127.0.0.1:1", "--vector=0.1;0.2"])
-    assert caught.value.code == 2
-    assert "argument --vector: must be JSON, got '0.1;0.2'" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["delete-namespace", "--namespace=no", "--yes"], "404 Namespace no"),
+        (["query", "--vector=[1, 2, 3]"], "422 Invalid vector dimension: 3, expected: 2"),
+    ],
+)
+def test_a_call_that_the_service_refuses_exits_with_1(call: Call, arguments: list[str], error: str) -> None:
+    code, output, errors = call(*arguments)
+    assert (code, output) == (1, None)
+    assert error in errors
+
+
+def test_a_value_that_is_not_json_exits_with_2(call: Call) -> None:
+    code, _, errors = call("query", "--vector=0.1;0.2")
+    assert code == 2
+    assert "argument --vector: must be JSON, got '0.1;0.2'" in errors
 
 
 @pytest.mark.parametrize("command", ["info", "export backup", "copy --namespace=ns"])
 def test_a_signal_cancels_a_call(server: DevServer, tmp_path: Path, command: str) -> None:
     server.faults.add(Fault(kind="slow", seconds=60.0, command="info"))
     process = subprocess.Popen(
-        [sys.executable, "-m", "airflow_provider_upstash_vector", *command.split(), f"--url={server.url}"],
+        [
+            sys.executable,
+            "-m",
+            "airflow_provider_upstash_vector",
+            *command.split(),
+            f"--url={server.url}",
+            "--json",
+        ],
         cwd=tmp_path,
         env={**os.environ, "UPSTASH_VECTOR_REST_TOKEN": server.token, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,

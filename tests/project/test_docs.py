@@ -29,6 +29,8 @@ from airflow_provider_upstash_vector.bulk.syncing.options import SyncOptions
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.client import errors as client_errors
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
+from airflow_provider_upstash_vector.command_line.base import EXIT_CODES
+from airflow_provider_upstash_vector.command_line.program import COMMANDS
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkDeleteVectorsOperator,
@@ -375,6 +377,16 @@ def test_every_error_is_in_the_catalogue(module: Any) -> None:
     names = [kind.__name__ for kind in own if issubclass(kind, UpstashVectorError)]
     assert names
     assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_the_reference_has_the_help_of_every_command() -> None:
+    text = on_page_markdown((DOCS / "reference" / "commands.md").read_text())
+    for name in COMMANDS:
+        assert f"## {name}\n\n```text\nusage: python -m airflow_provider_upstash_vector {name} [-h]" in text
+    assert "  --max-delete N|N%" in text
+    exit_codes = on_page_markdown((DOCS / "how-to" / "command-line.md").read_text())
+    for code, meaning in EXIT_CODES.items():
+        assert f"| {code} | {meaning} |" in exit_codes
 
 
 def test_every_stop_reason_is_in_the_catalogue() -> None:

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent.parent / OURS
 # Airflow is imported through common-compat, except names that it does not have.
 COMPAT = "airflow.providers.common.compat"
 PAST_COMPAT = {
+    ("airflow_commands.py", "airflow.cli.cli_config"),
     ("assets/upstash_vector.py", "airflow.models.connection"),
     ("hooks/connection_settings.py", "airflow.sdk.log"),
     ("hooks/connection_settings.py", "airflow.utils.log.secrets_masker"),
@@ -28,6 +29,7 @@ PAST_COMPAT = {
     ("retry_policies/upstash_vector.py", "airflow.sdk"),
     ("triggers/upstash_vector.py", "airflow.triggers.base"),
 }
+COMMANDS = {f"{OURS}.{name}" for name in ("bulk", "client", "command_line", "hooks")}
 HEAVY = {"airflow", "httpx", "numpy", "pydantic", "starlette", "uvicorn"}
 
 
@@ -67,6 +69,7 @@ def loaded_by(code: str, folder: Path | None = None) -> set[str]:
         ),
         (f"from {OURS}.dev_server import DevServer", {"airflow", "httpx", "pydantic"}),
         (f"import {OURS}.operators.upstash_vector", {"numpy"}),
+        (f"from {OURS}.airflow_commands import get_cli_commands; get_cli_commands()", COMMANDS),
     ],
 )
 def test_an_import_does_not_load(code: str, absent: set[str]) -> None:
