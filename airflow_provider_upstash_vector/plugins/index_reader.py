@@ -20,7 +20,7 @@ from airflow_provider_upstash_vector.client.errors import (
 from airflow_provider_upstash_vector.client.models import FetchedVector, IndexInfo
 from airflow_provider_upstash_vector.client.retry import RetryPolicy
 from airflow_provider_upstash_vector.client.wire import range_page
-from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings
+from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, naming_connection
 from airflow_provider_upstash_vector.index_page.reader import (
     IndexFacts,
     NamespaceFacts,
@@ -42,7 +42,6 @@ _POLICY = RetryPolicy(
     max_attempts=1,
     connect_timeout_seconds=TIMEOUT_SECONDS,
     request_timeout_seconds=TIMEOUT_SECONDS,
-    total_timeout_seconds=TIMEOUT_SECONDS,
 )
 
 
@@ -143,7 +142,8 @@ class ConnectionIndexes:
             # a secrets backend may hang as well
             settings = await asyncio.wait_for(asyncio.to_thread(self.settings_of, connection_id), TIMEOUT_SECONDS)
             async with AsyncVectorClient(settings.endpoint, policy=_POLICY, max_connections=1) as client:
-                return await read(client, settings)
+                with naming_connection(connection_id):
+                    return await read(client, settings)
         except (BadRequest, InvalidRequest) as error:
             raise ReadFailed(error.message, 400) from None
         except NotFound as error:
