@@ -41,7 +41,7 @@ _REFUSALS = {
     401: ("Sign in first", "The indexes are shown to people who are signed in to Airflow."),
     403: (
         "No access",
-        "You may not read this connection in Airflow. Ask an administrator for the right to read connections.",
+        "You may not read this connection in Airflow. Ask an administrator for the right, or sign in again.",
     ),
     404: ("Not found", "There is no such page."),
 }
@@ -113,5 +113,5 @@ async def _refuse(request: Request, error: Exception) -> Response:
     """Return a page in the place of FastAPI's JSON."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     title, message = _REFUSALS.get(status, ("This page cannot be shown", "Try it again from the first page."))
-    links = {"Open Airflow": f"{_airflow_path(request)}/"} if status == 401 else {}
+    links = {"Open Airflow": f"{_airflow_path(request)}/"} if status in {401, 403} else {}
     return message_page(base_of(request.scope), title, message, status, links)
