@@ -95,6 +95,10 @@ class LiveAirflow:
         """Store a connection."""
         self._api.call("POST", "/connections", connection_id=conn_id, conn_type="upstash_vector", **values)
 
+    def remove_connection(self, conn_id: str) -> None:
+        """Delete a connection."""
+        self._api.call("DELETE", f"/connections/{conn_id}")
+
     def enter_token(self, conn_id: str, token: str) -> None:
         """Store a new token in a connection."""
         connection = {"connection_id": conn_id, "conn_type": "upstash_vector", "password": token}
