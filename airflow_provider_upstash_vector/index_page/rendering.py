@@ -77,6 +77,7 @@ def _environment() -> Environment:
         json_line=formats.json_line,
         json_block=formats.json_block,
         metadata_items=formats.metadata_items,
+        words=lambda name: name.replace("_", " "),
         segment=lambda text: quote(text, safe="", errors="replace"),
     )
     environment.globals.update(

@@ -29,7 +29,7 @@ DIMENSION = 96
 CONNECTION = "movies"
 
 
-def vector_of(n: int) -> list[float]:
+def wave(n: int) -> list[float]:
     return [math.sin(n + d * d / (9 + n)) * math.exp(-((d - 5 * n) ** 2) / 4000) for d in range(DIMENSION)]
 
 
@@ -38,14 +38,20 @@ def films() -> Iterator[DevServer]:
     """A token of characters that appear in no page, and an index with three namespaces."""
     with DevServer(dimension=DIMENSION, embedding_model="BGE_M3", token="t0k3n-of-films-xq") as server:
         with VectorClient(Endpoint.of(server.url, server.token)) as client:
+            texts = [{"id": f"film-{n:03}", "data": film[3]} for n, film in enumerate(FILMS * 6)]
+            client.upsert_data(texts)
+            embedded = client.fetch([text["id"] for text in texts], include_vectors=True)
+            client.reset()
             vectors = [
                 {
                     "id": f"film-{n:03}",
-                    "vector": vector_of(n),
+                    "vector": [x + 0.1 * y for x, y in zip(stored.vector, wave(n), strict=True)],
                     "metadata": {"title": title, "genre": genre, "year": year, "tags": [genre, "classic"]},
                     "data": text,
                 }
-                for n, (title, genre, year, text) in enumerate(FILMS * 6)
+                for n, (stored, (title, genre, year, text)) in enumerate(zip(embedded, FILMS * 6, strict=True))
+                if stored is not None
+                if stored.vector is not None
             ]
             client.upsert(vectors, "films")
             client.upsert(vectors[:20], "films-staging")
@@ -71,8 +77,9 @@ class IndexPages:
         page.on("dialog", lambda dialog: self._problems.append(dialog.message))
 
     def _on_message(self, message: object) -> None:
-        if "Content Security Policy" in str(message) or "sandbox" in str(message):
-            self._problems.append(str(message))
+        text = getattr(message, "text", "")
+        if "Content Security Policy" in text or "Blocked" in text or "Unsafe attempt" in text:
+            self._problems.append(text)
 
     @property
     def frame(self) -> FrameLocator:
@@ -121,10 +128,11 @@ def test_from_the_menu_to_a_vector(pages: IndexPages, page: Page, picture: TakeP
     frame.get_by_label("Search", exact=True).fill("a city of glass")
     frame.get_by_label("Filter").fill("year > 1960")
     page.keyboard.press("Enter")
-    expect(frame.get_by_role("listitem").filter(has_text="Playtime").first).to_be_visible()
+    expect(frame.locator(".score").first).to_be_visible()
+    expect(frame.locator(".vector").first).to_contain_text("Playtime")
     picture("index-page-search")
-    frame.get_by_role("link", name="film-003", exact=True).click()
-    expect(frame.get_by_role("heading", name="film-003")).to_be_visible()
+    frame.locator(".vector a").first.click()
+    expect(frame.get_by_role("heading", name="Metadata")).to_be_visible()
     picture("index-page-vector")
     frame.get_by_role("link", name="Find similar").click()
     expect(frame.get_by_text("Nearest to")).to_be_visible()
