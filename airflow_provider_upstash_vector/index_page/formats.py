@@ -33,12 +33,19 @@ def shortened(text: str, max_chars: int) -> str:
 
 def json_line(value: Any) -> str:
     """Return a JSON value on one line."""
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return _json(value, None)
 
 
 def json_block(value: Any) -> str:
     """Return a JSON value with a line for each field."""
-    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    return _json(value, 2)
+
+
+def _json(value: Any, indent: int | None) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, indent=indent)
+    except RecursionError:
+        return "nested too deeply to be shown"
 
 
 def number(value: float) -> str:

@@ -272,3 +272,18 @@ def test_metadata_is_shown_in_full_on_the_page_of_the_vector() -> None:
     assert " ".join(json.dumps(metadata, indent=2).split()) in page.text
     assert "Length 5" in page.text
     assert "7 0.5" in page.text
+
+
+def test_deeply_nested_metadata_do_not_break_a_page() -> None:
+    nested: object = 1
+    for _ in range(100_000):
+        nested = [nested]
+    reader = FakeReader(stored=[StoredVector(id="a", metadata={"deep": nested})])
+    assert "deep nested too deeply" in get(reader, "/connections/movies/namespace").text
+    assert "nested too deeply" in get(reader, "/connections/movies/vector", id="a").text
+
+
+def test_data_of_a_megabyte_are_shown_in_short_in_lists() -> None:
+    reader = FakeReader(stored=[StoredVector(id="a", data="x" * 1_000_000, metadata={"m": "y" * 40_000})])
+    assert len(pages_of(reader).get("/connections/movies/namespace").text) < 10_000
+    assert len(pages_of(reader).get("/connections/movies/vector?id=a").text) > 1_000_000

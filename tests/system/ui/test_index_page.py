@@ -46,7 +46,7 @@ def films() -> Iterator[DevServer]:
                 {
                     "id": f"film-{n:03}",
                     "vector": [x + 0.1 * y for x, y in zip(stored.vector, wave(n), strict=True)],
-                    "metadata": {"title": title, "genre": genre, "year": year, "tags": [genre, "classic"]},
+                    "metadata": {"title": title, "genre": genre, "year": year, "reel": n // len(FILMS) + 1},
                     "data": text,
                 }
                 for n, (stored, (title, genre, year, text)) in enumerate(zip(embedded, FILMS * 6, strict=True))
@@ -119,14 +119,16 @@ def test_from_the_menu_to_a_vector(pages: IndexPages, page: Page, picture: TakeP
     picture("index-pages")
     frame.get_by_role("link", name=CONNECTION).click()
     expect(frame.get_by_role("row", name="films-staging")).to_contain_text("20")
-    picture("index-page")
+    page.evaluate("document.documentElement.className = 'dark'")
+    expect(frame.locator("html")).to_have_attribute("data-theme", "dark")
+    page.evaluate("document.documentElement.className = 'light'")
+    expect(frame.locator("html")).to_have_attribute("data-theme", "light")
     frame.get_by_role("link", name="films", exact=True).click()
     expect(frame.get_by_role("listitem").filter(has_text="film-000")).to_be_visible()
-    picture("index-page-namespace")
     frame.get_by_role("link", name="Next page").click()
     expect(frame.get_by_text("film-025")).to_be_visible()
     frame.get_by_label("Search", exact=True).fill("a city of glass")
-    frame.get_by_label("Filter").fill("year > 1960")
+    frame.get_by_label("Filter").fill("reel = 1 AND year > 1960")
     page.keyboard.press("Enter")
     expect(frame.locator(".score").first).to_be_visible()
     expect(frame.locator(".vector").first).to_contain_text("Playtime")
@@ -146,13 +148,16 @@ def default_connection(airflow: LiveAirflow, films: DevServer) -> Iterator[None]
 
 
 @pytest.mark.usefixtures("default_connection")
-def test_links_of_tasks_leave_the_frame(pages: IndexPages, airflow: LiveAirflow, page: Page) -> None:
+def test_links_of_tasks_leave_the_frame(
+    pages: IndexPages, airflow: LiveAirflow, page: Page, picture: TakePicture
+) -> None:
     run_id = airflow.trigger("example_trigger_from_ui", id="film-001", namespace="films", metadata={"seen": True})
     assert airflow.wait_for_end(run_id, "update") == "success"
     pages.open_from_menu()
     pages.frame.get_by_role("link", name="upstash_vector_default").click()
     row = pages.frame.get_by_role("row").filter(has_text="example_trigger_from_ui").first
     expect(row).to_contain_text("1 written")
+    picture("index-page")
     row.get_by_role("link").click()
     page.wait_for_url(f"**/dags/example_trigger_from_ui/runs/{run_id}/tasks/update")
 
