@@ -54,6 +54,13 @@ class LiveAirflow:
         self.run_component("standalone")
         self.wait(self._api.is_up, _START_SECONDS)
 
+    def start_api_server(self) -> None:
+        """Start the API server alone; return when it responds."""
+        command = [sys.executable, "-m", "airflow", "db", "migrate"]
+        subprocess.run(command, env=self.environment, check=True, capture_output=True, timeout=_START_SECONDS)
+        self.run_component("api-server")
+        self.wait(self._api.is_up, _START_SECONDS)
+
     def run_component(self, name: str) -> None:
         """Start one component, or ``standalone`` for all."""
         with (self.home / f"{name}.log").open("wb") as log:
