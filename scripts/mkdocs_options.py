@@ -1,4 +1,4 @@
-"""MkDocs hook: fills in the addresses of the project, and the options of a bulk run in a page's table of arguments."""
+"""MkDocs hook: fills in the addresses of the project, and a bulk run's options in a page's table of arguments."""
 
 from __future__ import annotations
 
