@@ -18,6 +18,8 @@ PYTHONS = ">=3.10,<3.13"  # those that all of the versions run on
 TESTS = (
     "tests/client",
     "tests/dev_server",
+    "tests/index_page",
+    "tests/plugins",
     "tests/hooks",
     "tests/operators",
     "tests/polling",

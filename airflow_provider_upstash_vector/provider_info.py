@@ -57,10 +57,33 @@ ASSET_URIS: list[dict[str, Any]] = [
     }
 ]
 
+CONFIG_SECTION = "upstash_vector"
+INDEX_PAGE_OPTION = "index_page"
+INDEX_PAGE_MODES = ("off", "facts", "vectors")
+
+CONFIG: dict[str, Any] = {
+    CONFIG_SECTION: {
+        "description": "The page of the indexes in Airflow's UI, under Browse, from Airflow 3.1 on.",
+        "options": {
+            INDEX_PAGE_OPTION: {
+                "description": (
+                    "What the page shows to people who may read the connections: ``off``, ``facts`` (counts and "
+                    "properties) or ``vectors`` (also contents and search). The API server sends the token of a "
+                    "connection of the type upstash_vector to the host that the connection names."
+                ),
+                "version_added": None,
+                "type": "string",
+                "example": "facts",
+                "default": INDEX_PAGE_MODES[0],
+            },
+        },
+    },
+}
+
 PROVIDER_INFO: dict[str, Any] = {
     "package-name": "airflow-provider-upstash-vector",
     "name": "Upstash Vector",
-    "description": "Upsert, update, delete, query and fetch the vectors of an Upstash Vector index.",
+    "description": "Load, change, sync, query and back up the vectors of an Upstash Vector index.",
     "integrations": [
         {
             "integration-name": "Upstash Vector",
@@ -98,6 +121,7 @@ PROVIDER_INFO: dict[str, Any] = {
     "dataset-uris": ASSET_URIS,  # their name before Airflow 3
     "cli": [f"{_PACKAGE}.airflow_commands.get_cli_commands"],
     "extra-links": [f"{_PACKAGE}.links.upstash_vector.UpstashConsoleLink"],
+    "config": CONFIG,
     "connection-types": [
         {
             "connection-type": "upstash_vector",

@@ -13,11 +13,12 @@ with DAG(
         "vector_id": Param("movie-1", type="string", minLength=1),
         "genre": Param("comedy", type="string", minLength=1),
     },
+    doc_md=__doc__,
     tags=["example", "upstash-vector"],
 ) as dag:
     UpdateVectorOperator(
         task_id="update_vector",
         vector_id="{{ params.vector_id }}",
-        metadata={"genre": "{{ params.genre }}", "year": None},  # under PATCH, None deletes the field
-        metadata_update_mode="PATCH",
+        metadata={"genre": "{{ params.genre }}"},
+        metadata_update_mode="PATCH",  # other fields of the metadata stay as they are
     )

@@ -30,6 +30,7 @@ with DAG(
             None, type=["string", "null"], title="Namespace", description="Empty: the connection's namespace."
         ),
     },
+    doc_md=__doc__,
     tags=["example", "upstash-vector"],
 ) as dag:
     UpsertVectorOperator(

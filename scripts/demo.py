@@ -105,7 +105,7 @@ def show_result(before: FetchedVector, after: FetchedVector, updated: int) -> No
     print(f"    before  {json.dumps(before.metadata)}")
     print(f"    after   {json.dumps(after.metadata)}")
     print(f"    XCom    return_value = {updated}")
-    if updated != 1 or after.metadata != {"title": "Night Train", "genre": "comedy"}:
+    if updated != 1 or after.metadata != {"title": "Night Train", "genre": "comedy", "year": 1951}:
         raise DemoError("movie-1 does not have the metadata that the DAG sets")
 
 

@@ -1,10 +1,12 @@
-"""MkDocs hook: fills in the options of a bulk run in a page's table of arguments, and the help of the commands."""
+"""MkDocs hook: fills in the addresses of the project, the options of bulk runs, and the help of the commands."""
 
 from __future__ import annotations
 
 import io
 import os
+import sys
 from contextlib import redirect_stdout, suppress
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_upstash_vector.bulk.operations.copy import CopyOptions
@@ -16,10 +18,23 @@ from airflow_provider_upstash_vector.bulk.syncing.options import SyncOptions
 from airflow_provider_upstash_vector.command_line import program
 from airflow_provider_upstash_vector.command_line.base import EXIT_CODES
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 COMMANDS = "<!-- commands -->"
 EXIT_CODE_ROWS = "| <!-- exit codes --> | |"
 PLACEHOLDER = "| <!-- options of {} --> | | |"
 _OPERATIONS = (UpdateOptions, UpsertOptions, DeleteOptions, CopyOptions, SyncOptions)
+
+
+def on_config(config: Any, **_: Any) -> Any:
+    """Set the addresses of the project, as far as ``pyproject.toml`` has them."""
+    project = tomllib.loads((Path(config.config_file_path).parent / "pyproject.toml").read_text())
+    urls = project["project"]["urls"]
+    config.repo_url, config.site_url = urls.get("Repository"), urls.get("Documentation")
+    return config
 
 
 def option_rows(options: type[BulkOptions]) -> str:

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.types import Receive, Scope, Send
 
-from airflow_provider_upstash_vector.dev_server import own_paths, responses
+from airflow_provider_upstash_vector.dev_server import own_paths, pages, responses
 from airflow_provider_upstash_vector.dev_server.commands import COMMANDS, Command, Request, ServerState
 from airflow_provider_upstash_vector.dev_server.faults import Faults, FaultySender
 from airflow_provider_upstash_vector.dev_server.responses import HttpError, Response, bad_request
@@ -70,12 +70,22 @@ class Service:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one request."""
-        if scope["path"] == "/" and scope["method"] in {"GET", "HEAD"}:
+        if pages.is_page(scope):
+            await self._send_page(scope, receive, send)
+        elif scope["path"] == "/" and scope["method"] in {"GET", "HEAD"}:
             await own_paths.page(_url(scope), self.state.index.spec, self.state.index.store.counts()).send(send)
         elif scope["path"].startswith(own_paths.PREFIX):
             await self._control(scope, receive, send)
         else:
             await self._run_command(scope, receive, send)
+
+    async def _send_page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self._check_is_local(scope)
+        except HttpError as error:
+            await error.response().send(send)
+        else:
+            await pages.respond(scope, receive, send, pages.DevServerReader(self.state, _url(scope)))
 
     async def _run_command(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -110,10 +120,13 @@ class Service:
             log.exception("Command %s failed", scope["path"])
             return responses.error(500, "Internal server error")
 
+    def _check_is_local(self, scope: Scope) -> None:
+        if not self.tokens.is_full(_header(scope, b"authorization")):
+            own_paths.check_is_local(_header(scope, b"host"), _header(scope, b"origin"))
+
     async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            if not self.tokens.is_full(_header(scope, b"authorization")):
-                own_paths.check_is_local(_header(scope, b"host"), _header(scope, b"origin"))
+            self._check_is_local(scope)
             body = await _read_body(scope, receive)
             control = own_paths.Control(self.state, self.faults, self.requests)
             response = control.respond(scope["method"], scope["path"], body)

@@ -1,4 +1,4 @@
-"""The paths that only the dev server has: ``GET /`` for people and ``/_dev/*`` for tests.
+"""The paths that only the dev server has: ``GET /`` as text, and ``/_dev/*`` for tests.
 
 ``POST /_dev/faults`` adds one fault or an array of them, ``DELETE`` removes all; ``GET /_dev/requests`` returns
 the number of requests of each command; ``POST /_dev/clear`` empties the index.
@@ -55,7 +55,7 @@ def check_is_local(host: str, origin: str) -> None:
     A page of another site sends its ``Origin``, or, after DNS rebinding, its name as ``Host``.
     """
     if not _is_local(f"//{host}") or (origin and not _is_local(origin)):
-        raise HttpError(403, f"Forbidden: {PREFIX} needs the token, or a Host and Origin of this machine")
+        raise HttpError(403, "Forbidden: this path needs the token, or a Host and Origin of this machine")
 
 
 def _is_local(url: str) -> bool:

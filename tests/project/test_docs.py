@@ -131,7 +131,7 @@ def test_a_broken_link_fails_the_build(tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     for folder in ("docs", "example_dags", "scripts", "airflow_provider_upstash_vector"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("mkdocs.yml", "README.md"):
+    for file in ("mkdocs.yml", "CHANGELOG.md", "pyproject.toml"):
         shutil.copy(ROOT / file, copy)
     with (copy / "docs/limits.md").open("a") as page:
         page.writelines(f"\n{link}\n" for link in broken.values())

@@ -54,6 +54,13 @@ class LiveAirflow:
         self.run_component("standalone")
         self.wait(self._api.is_up, _START_SECONDS)
 
+    def start_api_server(self) -> None:
+        """Start the API server alone; return when it responds."""
+        command = [sys.executable, "-m", "airflow", "db", "migrate"]
+        subprocess.run(command, env=self.environment, check=True, capture_output=True, timeout=_START_SECONDS)
+        self.run_component("api-server")
+        self.wait(self._api.is_up, _START_SECONDS)
+
     def run_component(self, name: str) -> None:
         """Start one component, or ``standalone`` for all."""
         with (self.home / f"{name}.log").open("wb") as log:
@@ -94,6 +101,10 @@ class LiveAirflow:
     def add_connection(self, conn_id: str, **values: Any) -> None:
         """Store a connection."""
         self._api.call("POST", "/connections", connection_id=conn_id, conn_type="upstash_vector", **values)
+
+    def remove_connection(self, conn_id: str) -> None:
+        """Delete a connection."""
+        self._api.call("DELETE", f"/connections/{conn_id}")
 
     def enter_token(self, conn_id: str, token: str) -> None:
         """Store a new token in a connection."""

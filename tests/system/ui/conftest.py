@@ -31,7 +31,8 @@ def airflow() -> Iterator[LiveAirflow]:
         folder.mkdir()
         shutil.copy(ROOT / "example_dags/example_trigger_from_ui.py", folder)
 
-    with live_airflow(None, write_dags=write_dag) as running:
+    options = {"AIRFLOW__UPSTASH_VECTOR__INDEX_PAGE": "vectors"}
+    with live_airflow(None, options, write_dags=write_dag) as running:
         running.wait_for_dag("example_trigger_from_ui")
         yield running
 

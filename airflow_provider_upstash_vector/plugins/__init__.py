@@ -1,0 +1,1 @@
+"""The plugin that shows the pages of indexes in Airflow's UI."""

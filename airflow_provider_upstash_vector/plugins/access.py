@@ -1,0 +1,82 @@
+"""What one person may read: connections, and the tasks and XComs of DAGs. Asks Airflow's auth manager."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import (
+    ConnectionDetails,
+    DagAccessEntity,
+    DagDetails,
+)
+from airflow.models.connection import Connection
+from airflow.models.dag import DagModel
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
+from airflow_provider_upstash_vector.client.errors import InvalidEndpoint
+from airflow_provider_upstash_vector.hooks.connection_settings import (
+    ConnectionSettings,
+    naming_connection,
+    read_connection,
+)
+from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
+
+_CONN_TYPE = UpstashVectorHook.conn_type
+
+
+def connection_settings(conn_id: str) -> ConnectionSettings:
+    """Return the settings of a connection of the type ``upstash_vector``.
+
+    Raises :class:`InvalidEndpoint` for another type: its password must not go out as a token.
+    """
+    with naming_connection(conn_id):
+        connection = Connection.get_connection_from_secrets(conn_id)
+        if connection.conn_type != _CONN_TYPE:
+            raise InvalidEndpoint(
+                f"The connection {conn_id!r} is not of the type {_CONN_TYPE}: its index is not opened."
+            )
+        return read_connection(connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The rights of a person. Methods ask the database, so call them in a thread."""
+
+    user: Any
+
+    def connection_ids(self) -> list[str] | None:
+        """Return the ids of the listed connections that the person may read, ``None`` if no connection at all."""
+        with create_session() as session:
+            ids = session.scalars(select(Connection.conn_id).where(Connection.conn_type == _CONN_TYPE)).all()
+        readable = [id for id in sorted(ids) if self._may_read(id)]
+        return readable if readable or self._may_read(None) else None
+
+    def _may_read(self, conn_id: str | None) -> bool:
+        details = None
+        if conn_id is not None:
+            details = ConnectionDetails(conn_id=conn_id, team_name=Connection.get_team_name(conn_id))
+        allowed: bool = get_auth_manager().is_authorized_connection(method="GET", details=details, user=self.user)
+        return allowed
+
+    def dag_ids(self) -> set[str]:
+        """Return the ids of the DAGs that the person may read."""
+        ids: set[str] = get_auth_manager().get_authorized_dag_ids(user=self.user, method="GET")
+        return ids
+
+    def may_read_tasks(self, dag_id: str) -> bool:
+        """Return whether the person may read the task instances of a DAG."""
+        return self._may_read_of_dag(dag_id, DagAccessEntity.TASK_INSTANCE)
+
+    def may_read_xcoms(self, dag_id: str) -> bool:
+        """Return whether the person may read the XComs of a DAG."""
+        return self._may_read_of_dag(dag_id, DagAccessEntity.XCOM)
+
+    def _may_read_of_dag(self, dag_id: str, entity: DagAccessEntity) -> bool:
+        details = DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id))
+        allowed: bool = get_auth_manager().is_authorized_dag(
+            method="GET", access_entity=entity, details=details, user=self.user
+        )
+        return allowed
