@@ -92,8 +92,14 @@ class Airflow:
         return rows[0][0] if rows else None
 
     def waiting(self, run_id: str) -> int:
-        """Return how many tasks of a run have been sent to a worker that has not started them yet."""
-        sql = "SELECT count(*) FROM task_instance WHERE run_id = %s AND state IN ('scheduled', 'queued')"
+        """Return how many tasks of a run are about to start."""
+        states = "('scheduled', 'queued', 'up_for_retry')"
+        sql = f"SELECT count(*) FROM task_instance WHERE run_id = %s AND state IN {states}"  # noqa: S608 - constants
+        return int(self.query(sql, run_id)[0][0])
+
+    def attempts(self, run_id: str) -> int:
+        """Return how often the mapped tasks of a run have been started, in all."""
+        sql = "SELECT sum(try_number) FROM task_instance WHERE run_id = %s AND map_index >= 0"
         return int(self.query(sql, run_id)[0][0])
 
     def shards_by_worker(self, run_id: str) -> dict[str, int]:
@@ -150,4 +156,5 @@ def _settings(folder: Path, database: str, broker: str, port: int) -> dict[str, 
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # all components may share two cores
     }
