@@ -68,7 +68,7 @@ screenshots: $(VENV) ## regenerate the screenshots of the README, if the tests o
 bench-server: $(VENV) ## measure speed, memory and startup of the dev server
 	$(BIN)/python benchmarks/bench_server.py
 
-cluster: $(VENV) ## run a sharded bulk update on Celery workers, one of which is killed
+cluster: $(VENV) ## run a load, an update and a sync on Celery workers, and kill a worker in each
 	@scripts/install-services
 	$(BIN)/python -m scripts.cluster
 

@@ -43,8 +43,10 @@ ENVIRONMENTS = (
     ("3.2.2", "requirements/airflow-3.2.2.txt", TESTS),
 )
 
-# tools that write into the same indexes; `make test-long` runs their tests
+# tools that write into the same indexes; `make test-long` runs their tests, on Python 3.11, which common-ai needs
+INTEROP_PYTHONS = ">=3.11,<3.13"
 INTEROP = (
+    ("common_ai", "requirements/interop-common-ai.txt"),  # which reads from them
     ("haystack", "requirements/interop-haystack.txt"),
     ("langchain", "requirements/interop-langchain.txt"),
     ("llama_index", "requirements/interop-llama-index.txt"),
@@ -63,7 +65,7 @@ def tests(session: nox.Session, pins: str, paths: tuple[str, ...]) -> None:
     run_tests(session, pins, paths)
 
 
-@nox.session(python=PYTHONS)
+@nox.session(python=INTEROP_PYTHONS)
 @nox.parametrize(
     ("pins", "path"),
     [

@@ -1,134 +1,164 @@
-"""Runs the sharded example DAG on a cluster, kills a worker halfway, and compares the index with the source.
+"""Runs a load, an update and a sync on a cluster, kills a worker in each, and compares the index with the source.
 
 The cluster is Redis, PostgreSQL and every component of Airflow, with the CeleryExecutor and two workers, all on
-loopback. The example is unchanged except for its rate, which is for a hosted index, and its retry delay.
+loopback. The update is the sharded example, unchanged except for its number of shards, its rate, which is for a
+hosted index, and its retry delay.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
+import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer
+from scripts.cluster import rows
 from scripts.cluster.airflow import Airflow
 from scripts.cluster.processes import ClusterError, Processes, processes
 from scripts.cluster.services import start_postgres, start_redis
 
 ROOT = Path(__file__).parent.parent.parent
-DAG_ID = "example_bulk_update_shards"
-SHARDS, ROWS_A_SHARD = 16, 20_000
-ROWS = SHARDS * ROWS_A_SHARD
-_RUN_SECONDS = 900.0
+EXAMPLE = "example_bulk_update_shards"
 CHANGES = {
-    "SHARDS = 16": f"SHARDS = {SHARDS}",
+    "SHARDS = 16": f"SHARDS = {rows.SHARDS}",
     "WRITES_PER_SECOND = 1_000": "WRITES_PER_SECOND = 1_000_000",
     "timedelta(minutes=5)": "timedelta(seconds=1)",
 }
+_RUN_SECONDS = 900.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """A DAG whose mapped task is killed with its worker after so many write ``requests``."""
+
+    task_id: str
+    dag_id: str
+    param: tuple[str, str]  # name, and path in the folder
+    requests: int
+    counts: tuple[str, ...]  # of the manifests
+    result: Callable[[], Iterable[rows.Row]]
+
+
+RUNS = (
+    Run("load", "cluster_load", ("folder", ""), rows.ROWS // 2_000, ("total", "upserted"), rows.loaded),
+    Run("update", EXAMPLE, ("rows", "update.jsonl"), rows.ROWS // 2, ("total", "updated"), rows.updated),
+    Run(
+        *("sync", "cluster_sync", ("folder", ""), rows.ROWS // 4),
+        ("added", "changed", "metadata_only", "adopted", "unchanged", "deleted"),
+        rows.synced,
+    ),
+)
 
 
 def main() -> None:
     """Run the check; exit with code 1 and a message if it fails."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes of the cluster end as well
     try:
         with (
             tempfile.TemporaryDirectory(prefix="upstash-vector-cluster-", ignore_cleanup_errors=True) as folder,
             DevServer() as server,
             processes(Path(folder)) as running,
         ):
-            run(Path(folder), server, running)
+            run_all(Path(folder), server, running)
     except ClusterError as error:
         sys.exit(f"cluster: failed: {error}")
 
 
-def run(folder: Path, server: DevServer, running: Processes) -> None:
-    """Start the cluster, run the example and show the result."""
-    rows = folder / "updates.jsonl"
-    say(f"{ROWS:,} rows in {SHARDS} shards")
-    with rows.open("w") as file:
-        file.writelines(f"{json.dumps(row)}\n" for row in changes())
-    with VectorClient(Endpoint.of(server.url, server.token)) as client:
-        client.upsert({"id": f"v{number}", "vector": [1, 1]} for number in range(ROWS))
+def run_all(folder: Path, server: DevServer, running: Processes) -> None:
+    """Start the cluster, and run and check one DAG after the other."""
+    say(f"{rows.ROWS:,} rows in {rows.SHARDS} shards")
+    rows.write_sources(folder)
     say("Redis, PostgreSQL")
     broker, database = start_redis(running), start_postgres(running, folder)
-    prepare_dag(folder / "dags")
+    prepare_dags(folder / "dags")
     connection = {"conn_type": "upstash_vector", "host": server.url, "password": server.token}
     airflow = Airflow(running, folder, database, broker, json.dumps(connection))
     say("api-server, scheduler, dag-processor, triggerer, two workers")
     airflow.start()
-    run_id = airflow.trigger(DAG_ID, {"rows": str(rows)})
-    running.wait("the first updates", lambda: server.requests["update"], _RUN_SECONDS)
-    started = time.monotonic()
-    running.wait("half of the updates", lambda: server.requests["update"] > ROWS // 2, _RUN_SECONDS)
-    say(f"{server.requests['update']:,} updates sent; killing worker-2 and its tasks")
-    running.kill(airflow.workers.pop())
-    state = "SELECT state FROM dag_run WHERE run_id = %s AND state IN ('success', 'failed')"
-    running.wait("the end of the run", lambda: airflow.query(state, run_id), _RUN_SECONDS)
-    seconds = time.monotonic() - started
-    show(airflow, run_id, server, seconds)
-    compare(server)
+    for run in RUNS:
+        name, path = run.param
+        seconds, requests = run_and_kill(run, {name: str(folder / path)}, server, running, airflow)
+        show(run, airflow)
+        say(f"{run.task_id}: {requests:,} write requests in {seconds:.0f} s, with the wait for the killed worker")
+        with VectorClient(Endpoint.of(server.url, server.token)) as client:
+            if difference := rows.find_difference(client, run.result):
+                raise ClusterError(f"the index differs from the source: {difference}")
+            say(f"{run.task_id}: all {client.info().vector_count:,} vectors of the index match the source")
 
 
-def changes() -> Iterator[dict[str, Any]]:
-    """Yield one change of each vector: two of the same vector could lose their order in different shards."""
-    for number in range(ROWS):
-        yield {"id": f"v{number}", "metadata": {"number": number}}
-
-
-def prepare_dag(folder: Path) -> None:
-    """Copy the example with the changes for the cluster."""
-    text = (ROOT / "example_dags" / f"{DAG_ID}.py").read_text()
+def prepare_dags(folder: Path) -> None:
+    """Copy the DAGs, the example with its changes for the cluster."""
+    text = (ROOT / "example_dags" / f"{EXAMPLE}.py").read_text()
     for before, after in CHANGES.items():
         if before not in text:
             raise ClusterError(f"the example no longer contains {before!r}; adapt CHANGES")
         text = text.replace(before, after)
-    folder.mkdir()
-    (folder / f"{DAG_ID}.py").write_text(text)
+    shutil.copytree(Path(__file__).parent / "dags", folder)
+    (folder / f"{EXAMPLE}.py").write_text(text)
 
 
-def show(airflow: Airflow, run_id: str, server: DevServer, seconds: float) -> None:
-    """Print the rows of each worker, the rate, and the counts of the last task."""
+def run_and_kill(
+    run: Run, conf: dict[str, Any], server: DevServer, running: Processes, airflow: Airflow
+) -> tuple[float, int]:
+    """Run a DAG, kill a worker while it runs shards, start another; return seconds and write requests."""
+    before = _writes(server)
+    airflow.trigger(run.dag_id, run.task_id, conf)
+    running.wait("the first writes", lambda: _writes(server) > before, _RUN_SECONDS)
+    started = time.monotonic()
+
+    def find_victim() -> str | None:
+        if airflow.state(run.task_id):
+            raise ClusterError(f"the {run.task_id} ended before a worker was killed")
+        if _writes(server) - before < run.requests or airflow.waiting(run.task_id):
+            return None
+        return next(iter(airflow.shards_by_worker(run.task_id)), None)
+
+    running.wait("half of the writes", find_victim, _RUN_SECONDS)
+    shards = airflow.shards_by_worker(run.task_id)
+    victim = max(shards, key=lambda name: shards[name])
+    sent = _writes(server) - before
+    say(f"{run.task_id}: {sent:,} write requests; killing {victim}, which runs {shards[victim]} shards")
+    attempts = airflow.attempts(run.task_id)
+    airflow.kill_worker(victim)
+    running.wait("the end of the run", lambda: airflow.state(run.task_id), _RUN_SECONDS)
+    seconds = time.monotonic() - started
+    again = airflow.attempts(run.task_id) - attempts
+    say(f"{run.task_id}: {again} shards were run again")
+    if not again:
+        raise ClusterError("the kill has interrupted no shard")
+    airflow.start_worker()
+    return seconds, _writes(server) - before
+
+
+def show(run: Run, airflow: Airflow) -> None:
+    """Print the shards of each worker and the sums of the counts; raise ``ClusterError`` if they are wrong."""
     tasks = airflow.query(
-        "SELECT map_index, hostname, try_number FROM task_instance WHERE run_id = %s AND task_id = 'update'",
-        run_id,
+        "SELECT hostname, state FROM task_instance WHERE run_id = %s AND task_id = %s",
+        run.task_id,
+        run.task_id,
     )
-    values = airflow.query(
-        "SELECT task_id, map_index, value FROM xcom WHERE run_id = %s AND key = 'return_value'", run_id
-    )
-    manifests = {(task, index): _json(value) for task, index, value in values}
-    by_worker: Counter[str] = Counter()
-    for index, host, _ in tasks:
-        by_worker[host] += manifests["update", index]["updated"]
-    for worker, rows in sorted(by_worker.items()):
-        say(f"{worker}: finished shards of {rows:,} rows")
-    retried = sum(tries > 1 for *_, tries in tasks)
-    retries = sum(manifest.get("retries", 0) for manifest in manifests.values())
-    twice = server.requests["update"] - ROWS - retries
-    say(f"{retried} shards were resumed after the kill")
-    say(f"{twice:,} updates were sent twice, {retries:,} were retried after an error")
-    say(f"{ROWS:,} rows in {seconds:.0f} s: {ROWS / seconds:,.0f}/s, including the wait for the killed worker")
-    say(f"counts: {manifests['add_up', -1]}")
-    if manifests["add_up", -1]["updated"] != ROWS:
-        raise ClusterError("not every row was updated")
+    for worker, shards in sorted(Counter(host for host, _ in tasks).items()):
+        say(f"{run.task_id}: {worker} finished {shards} shards")
+    manifests = airflow.xcoms(run.task_id, run.task_id)
+    sums = {name: sum(manifest[name] for manifest in manifests) for name in run.counts}
+    say(f"{run.task_id}: counts of the manifests: {sums}")
+    if [state for _, state in tasks] != ["success"] * rows.SHARDS:
+        raise ClusterError(f"expected {rows.SHARDS} successful shards: {tasks}")
+    if "total" in sums and set(sums.values()) != {rows.ROWS}:
+        raise ClusterError(f"expected {rows.ROWS:,} rows: {sums}")
 
 
-def compare(server: DevServer) -> None:
-    """Compare every vector of the index with the source."""
-    with VectorClient(Endpoint.of(server.url, server.token)) as client:
-        stored = {vector.id: vector.metadata for vector in client.range(include_metadata=True, page_size=1_000)}
-    if stored != {f"v{number}": {"number": number} for number in range(ROWS)}:
-        raise ClusterError("the index differs from the source")
-    say(f"all {ROWS:,} vectors of the index match the source")
-
-
-def _json(value: Any) -> Any:
-    parsed = json.loads(value) if isinstance(value, str) else value
-    return json.loads(parsed) if isinstance(parsed, str) else parsed
+def _writes(server: DevServer) -> int:
+    return sum(server.requests[command] for command in ("upsert", "update", "delete"))
 
 
 def say(text: str) -> None:

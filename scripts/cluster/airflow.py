@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ class Airflow:
             "PYTHONPATH": f"{Path.cwd()}:{folder / 'plugins'}",
             "AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT": connection,
         }
-        self.workers: list[Process] = []
+        self._workers: dict[str, Process] = {}
+        self._started_workers = 0
 
     def start(self) -> None:
         """Migrate the database, start the API server and then the other components and workers."""
@@ -47,10 +49,19 @@ class Airflow:
         self._processes.wait("starting the API", lambda: is_listening(self._port), _START_SECONDS)
         for component in COMPONENTS:
             self._component(component, {})
-        for number in range(1, WORKERS + 1):
-            name = f"worker-{number}"
-            options = ["celery", "worker", "--celery-hostname", f"{name}@%h", "--concurrency", str(SLOTS)]
-            self.workers.append(self._component(name, {"CLUSTER_WORKER": name}, options))
+        for _ in range(WORKERS):
+            self.start_worker()
+
+    def start_worker(self) -> None:
+        """Start a worker under the next name."""
+        self._started_workers += 1
+        name = f"worker-{self._started_workers}"
+        options = ["celery", "worker", "--celery-hostname", f"{name}@%h", "--concurrency", str(SLOTS)]
+        self._workers[name] = self._component(name, {"CLUSTER_WORKER": name}, options)
+
+    def kill_worker(self, name: str) -> None:
+        """Kill a worker and its tasks."""
+        self._processes.kill(self._workers.pop(name))
 
     def _component(self, name: str, extra: dict[str, str], options: list[str] | None = None) -> Process:
         environment = {**self._environment, **extra, "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port())}
@@ -67,14 +78,39 @@ class Airflow:
         if process.returncode != 0:
             raise ClusterError(f"airflow {' '.join(arguments)} failed: {process.stderr.strip()[-2000:]}")
 
-    def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
-        """Wait until a DAG is parsed and trigger it; return the run id."""
+    def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
+        """Wait until a DAG is parsed and trigger it."""
         self._processes.wait(
             "parsing the DAG", lambda: self.query("SELECT 1 FROM dag WHERE dag_id = %s", dag_id), _START_SECONDS
         )
         self.command("dags", "unpause", dag_id)
-        self.command("dags", "trigger", dag_id, "--run-id", "cluster", "--conf", json.dumps(conf))
-        return "cluster"
+        self.command("dags", "trigger", dag_id, "--run-id", run_id, "--conf", json.dumps(conf))
+
+    def state(self, run_id: str) -> str | None:
+        """Return how a run has ended, ``None`` if it has not."""
+        rows = self.query("SELECT state FROM dag_run WHERE run_id = %s AND state IN ('success', 'failed')", run_id)
+        return rows[0][0] if rows else None
+
+    def waiting(self, run_id: str) -> int:
+        """Return how many tasks of a run are about to start."""
+        states = "('scheduled', 'queued', 'up_for_retry')"
+        sql = f"SELECT count(*) FROM task_instance WHERE run_id = %s AND state IN {states}"  # noqa: S608 - constants
+        return int(self.query(sql, run_id)[0][0])
+
+    def attempts(self, run_id: str) -> int:
+        """Return how often the mapped tasks of a run have been started, in all."""
+        sql = "SELECT sum(try_number) FROM task_instance WHERE run_id = %s AND map_index >= 0"
+        return int(self.query(sql, run_id)[0][0])
+
+    def shards_by_worker(self, run_id: str) -> dict[str, int]:
+        """Return how many tasks of a run each worker runs."""
+        sql = "SELECT hostname FROM task_instance WHERE run_id = %s AND state = 'running'"
+        return Counter(host for (host,) in self.query(sql, run_id))
+
+    def xcoms(self, run_id: str, task_id: str) -> list[Any]:
+        """Return what the mapped tasks of a run have returned."""
+        sql = "SELECT value FROM xcom WHERE run_id = %s AND task_id = %s AND key = 'return_value'"
+        return [_json(value) for (value,) in self.query(sql, run_id, task_id)]
 
     def query(self, sql: str, *values: Any) -> list[Any]:
         """Return the rows of a query of the metadata database."""
@@ -88,6 +124,11 @@ class Airflow:
                 return list(cursor.fetchall())
         finally:
             connection.close()
+
+
+def _json(value: Any) -> Any:
+    parsed = json.loads(value) if isinstance(value, str) else value
+    return json.loads(parsed) if isinstance(parsed, str) else parsed
 
 
 def _settings(folder: Path, database: str, broker: str, port: int) -> dict[str, str]:
@@ -112,7 +153,8 @@ def _settings(folder: Path, database: str, broker: str, port: int) -> dict[str, 
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(64),
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         # the scheduler detects a killed worker by the missing heartbeats of its tasks
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # all components may share two cores
     }
