@@ -1,7 +1,9 @@
-"""MkDocs hook: fills in the options of a bulk run in a page's table of arguments."""
+"""MkDocs hook: fills in the options of a bulk run in a page's table of arguments, and the changelog."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_upstash_vector.bulk.operations.copy import CopyOptions
@@ -12,6 +14,8 @@ from airflow_provider_upstash_vector.bulk.options import BulkOptions, option_hel
 from airflow_provider_upstash_vector.bulk.syncing.options import SyncOptions
 
 PLACEHOLDER = "| <!-- options of {} --> | | |"
+CHANGELOG = "<!-- CHANGELOG.md -->"
+_LINK = re.compile(r"\[([^]]+)\]\((?!https?:|#)([^)]+)\)")
 _OPERATIONS = (UpdateOptions, UpsertOptions, DeleteOptions, CopyOptions, SyncOptions)
 
 
@@ -26,8 +30,21 @@ def option_rows(options: type[BulkOptions]) -> str:
     return "\n".join(rows)
 
 
+def changelog(text: str) -> str:
+    """Return ``CHANGELOG.md`` as a page of ``docs/``: links from the repository's root lead there, or are text."""
+
+    def as_page(link: re.Match[str]) -> str:
+        title, target = link.groups()
+        return f"[{title}]({target.removeprefix('docs/')})" if target.startswith("docs/") else title
+
+    return _LINK.sub(as_page, text)
+
+
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Return the page with the options of an operation in place of its placeholder."""
+    """Return the page with the options of an operation, or the changelog, in place of its placeholder."""
+    if CHANGELOG in markdown:
+        file = Path(__file__).parent.parent / "CHANGELOG.md"
+        markdown = markdown.replace(CHANGELOG, changelog(file.read_text()))
     for options in _OPERATIONS:
         placeholder = PLACEHOLDER.format(options.run_name())
         if placeholder in markdown:
