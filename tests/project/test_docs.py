@@ -382,32 +382,32 @@ def test_every_stop_reason_is_in_the_catalogue() -> None:
     assert [reason for reason in get_args(bulk_errors.Reason) if f"`{reason}`: " not in text] == []
 
 
-@pytest.mark.parametrize(
-    ("page", "operator"),
-    [
-        ("update-vector.md", UpdateVectorOperator),
-        ("bulk-update.md", BulkUpdateVectorsOperator),
-        ("bulk-upsert.md", BulkUpsertVectorsOperator),
-        ("upsert-vector.md", UpsertVectorOperator),
-        ("delete.md", BulkDeleteVectorsOperator),
-        ("delete.md", DeleteVectorsOperator),
-        ("namespaces.md", ListNamespacesOperator),
-        ("namespaces.md", ResetNamespaceOperator),
-        ("namespaces.md", DeleteNamespaceOperator),
-        ("namespaces.md", RenameNamespaceOperator),
-        ("swap.md", SwapNamespaceOperator),
-        ("swap.md", RollbackNamespaceOperator),
-        ("swap.md", ExpireNamespacesOperator),
-        ("query.md", QueryVectorsOperator),
-        ("query.md", FetchVectorsOperator),
-        ("back-up-and-restore.md", ExportVectorsOperator),
-        ("copy.md", CopyVectorsOperator),
-        ("update-where.md", UpdateVectorsWhereOperator),
-        ("check.md", CheckVectorsOperator),
-        ("sync.md", SyncVectorsOperator),
-        ("sensor.md", UpstashVectorIndexReadySensor),
-    ],
-)
+HOW_TOS: list[tuple[str, Any]] = [
+    ("update-vector.md", UpdateVectorOperator),
+    ("bulk-update.md", BulkUpdateVectorsOperator),
+    ("bulk-upsert.md", BulkUpsertVectorsOperator),
+    ("upsert-vector.md", UpsertVectorOperator),
+    ("delete.md", BulkDeleteVectorsOperator),
+    ("delete.md", DeleteVectorsOperator),
+    ("namespaces.md", ListNamespacesOperator),
+    ("namespaces.md", ResetNamespaceOperator),
+    ("namespaces.md", DeleteNamespaceOperator),
+    ("namespaces.md", RenameNamespaceOperator),
+    ("swap.md", SwapNamespaceOperator),
+    ("swap.md", RollbackNamespaceOperator),
+    ("swap.md", ExpireNamespacesOperator),
+    ("query.md", QueryVectorsOperator),
+    ("query.md", FetchVectorsOperator),
+    ("back-up-and-restore.md", ExportVectorsOperator),
+    ("copy.md", CopyVectorsOperator),
+    ("update-where.md", UpdateVectorsWhereOperator),
+    ("check.md", CheckVectorsOperator),
+    ("sync.md", SyncVectorsOperator),
+    ("sensor.md", UpstashVectorIndexReadySensor),
+]
+
+
+@pytest.mark.parametrize(("page", "operator"), HOW_TOS)
 def test_every_argument_is_in_its_how_to(page: str, operator: Any) -> None:
     text = on_page_markdown((DOCS / "how-to" / page).read_text())
     for kind in operator.__mro__:
@@ -418,3 +418,18 @@ def test_every_argument_is_in_its_how_to(page: str, operator: Any) -> None:
         assert names or kind is BulkDeleteVectorsOperator  # which has no options of its own
         names -= SET_BY_CLASS.get(operator.__name__, set())
         assert sorted(name for name in names if f"`{name}`" not in text) == []
+
+
+@pytest.mark.parametrize(("page", "operator"), HOW_TOS)
+def test_the_defaults_in_a_how_to_are_those_of_the_operator(page: str, operator: Any) -> None:
+    text = on_page_markdown((DOCS / "how-to" / page).read_text())
+    defaults = {name: parameter.default for name, parameter in own_parameters(operator).items()}
+    shown = 0
+    for line in re.findall(r"^\| `.*$", text, re.MULTILINE):
+        cells = re.split(r" \| ?", line.strip("| "))
+        name, literal = cells[0].strip("`"), re.fullmatch(r"`(.+)`", cells[-2] if len(cells) > 2 else "")
+        if name in defaults and literal is not None and "[" not in literal[1]:
+            value = literal[1] if literal[1] == "upstash_vector_default" else ast.literal_eval(literal[1])
+            assert value == defaults[name], name
+            shown += 1
+    assert shown

@@ -28,8 +28,7 @@ def tutorial_connection() -> dict[str, str]:
 def commands(heading: str) -> Iterator[tuple[str, str]]:
     """Yield each shell block of a step, and the output that the page shows below it, if any."""
     pattern = r"```sh\n(.*?)```(?:\n\n(?:(?!```)[^#\n][^\n]*\n)*\n?```(?:text|json)\n(.*?)```)?"
-    for command, output in re.findall(pattern, sections()[heading], re.DOTALL):
-        yield command, output
+    yield from re.findall(pattern, sections()[heading], re.DOTALL)
 
 
 def run(command: str, server: DevServer, folder: Path) -> str:
@@ -43,8 +42,6 @@ def run(command: str, server: DevServer, folder: Path) -> str:
     }
     own_url = re.sub(r"^export UPSTASH_VECTOR_.*$", "", command, flags=re.MULTILINE)
     shell = ["bash", "-euo", "pipefail", "-c", own_url]
-    done = subprocess.run(
-        shell, cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=240
-    )
+    done = subprocess.run(shell, cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 0, done.stderr
     return done.stdout
