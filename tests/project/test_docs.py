@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from airflow.providers.common.compat.sdk import DAG
 from pydantic import BaseModel
 from typing_extensions import is_typeddict
 
+from airflow_provider_upstash_vector.bulk import checking
 from airflow_provider_upstash_vector.bulk import errors as bulk_errors
 from airflow_provider_upstash_vector.bulk.operations.copy import CopyOptions
 from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
@@ -30,6 +32,7 @@ from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.client import errors as client_errors
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 from airflow_provider_upstash_vector.dev_server import DevServer
+from airflow_provider_upstash_vector.operators import upstash_vector as operators
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkDeleteVectorsOperator,
     BulkUpdateVectorsOperator,
@@ -366,6 +369,15 @@ def test_the_dags_run(airflow_home: AirflowHome, server: DevServer, number: int)
 
 def test_there_are_dags_to_run() -> None:
     assert len(DAGS) == 5
+
+
+def test_the_answers_create_tasks() -> None:
+    blocks = [block for page, block in python_blocks() if page == "questions.md"]
+    assert len(blocks) == 7
+    for block in blocks:
+        with DAG("answer", schedule=None) as dag:
+            exec(block, {**vars(operators), **vars(checking)})  # noqa: S102 - our own page
+        assert dag.tasks or "def test_" in block
 
 
 @pytest.mark.parametrize("module", [client_errors, bulk_errors])
