@@ -368,7 +368,7 @@ def test_the_dags_run(airflow_home: AirflowHome, server: DevServer, number: int)
 
 
 def test_there_are_dags_to_run() -> None:
-    assert len(DAGS) == 5
+    assert len(DAGS) == 6
 
 
 def test_the_answers_create_tasks() -> None:
