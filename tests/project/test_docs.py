@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG, BaseHook, BaseOperator, BaseSensorOperator
+from airflow.triggers.base import BaseTrigger
 from pydantic import BaseModel
 from typing_extensions import is_typeddict
 
@@ -231,6 +232,14 @@ def place_of(name: str) -> str:
     ):
         name = name.replace(common, own)
     return name
+
+
+def test_the_reference_shows_nothing_that_airflow_calls(site: Path) -> None:
+    html = (site / "reference/airflow.html").read_text()
+    members = {name.rpartition(".")[2] for name in re.findall(r'<h\d id="?([\w.]+)"? class="?doc', html)}
+    assert {"UpdateVectorOperator", "bulk_update"} <= members
+    internal = {*dir(BaseOperator), *dir(BaseSensorOperator), *dir(BaseHook), *dir(BaseTrigger)}
+    assert members & internal <= {"get_conn"}
 
 
 @pytest.mark.parametrize(("page", "name"), entries())
