@@ -60,6 +60,7 @@ from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVector
 from scripts.griffe_signatures import SET_BY_CLASS
 from scripts.mkdocs_options import on_page_markdown
 from tests.support.airflow_home import ROOT, AirflowHome
+from tests.support.browser import chromium
 from tests.support.dag_runs import DagRun, load_dags
 
 DOCS = ROOT / "docs"
@@ -118,6 +119,14 @@ def test_it_builds_strictly(site: Path) -> None:
     for example in (ROOT / "example_dags").glob("*.py"):
         assert example.read_text().strip() in text, f"{example.name} is on no page"
     assert "--8" not in text
+
+
+def test_no_page_is_wider_than_a_phone(site: Path) -> None:
+    with chromium() as browser:
+        page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+        for file in site.rglob("*.html"):
+            page.goto(file.as_uri(), wait_until="domcontentloaded", timeout=90_000)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, file.name
 
 
 def test_make_docs_builds_in_the_same_way() -> None:
