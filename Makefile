@@ -1,4 +1,4 @@
-.PHONY: demo docs screenshots bench bench-server cluster test test-long test-matrix lint types pytest lock clean
+.PHONY: demo docs screenshots bench bench-server cluster test test-long test-matrix lint lint-workflows types pytest lock wheel release clean
 .DEFAULT_GOAL := test
 
 VENV := .venv/ready
@@ -11,11 +11,19 @@ $(VENV): requirements-dev.txt pyproject.toml scripts/bootstrap
 
 test: lint types pytest ## run lint, type checks and all tests
 
-lint: $(VENV)
+lint: $(VENV) lint-workflows
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 	$(BIN)/deptry airflow_provider_upstash_vector
+
+lint-workflows: $(VENV)
+	$(BIN)/zizmor --offline --no-progress --quiet .github
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/pre-commit validate-config
 
 types: $(VENV)
 	$(BIN)/mypy
@@ -63,6 +71,12 @@ bench-server: $(VENV) ## measure speed, memory and startup of the dev server
 cluster: $(VENV) ## run a sharded bulk update on Celery workers, one of which is killed
 	@scripts/install-services
 	$(BIN)/python -m scripts.cluster
+
+wheel: $(VENV) ## build the wheel in dist/
+	$(BIN)/uv build --quiet --wheel
+
+release: $(VENV) ## build and check what a release publishes, in dist/
+	$(BIN)/python -m scripts.release $(TAG)
 
 lock: $(VENV) ## re-lock the dependencies
 	@scripts/lock

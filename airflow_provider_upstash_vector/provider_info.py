@@ -83,7 +83,7 @@ CONFIG: dict[str, Any] = {
 PROVIDER_INFO: dict[str, Any] = {
     "package-name": "airflow-provider-upstash-vector",
     "name": "Upstash Vector",
-    "description": "Upsert, update, delete, query and fetch the vectors of an Upstash Vector index.",
+    "description": "Load, change, sync, query and back up the vectors of an Upstash Vector index.",
     "integrations": [
         {
             "integration-name": "Upstash Vector",

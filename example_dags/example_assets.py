@@ -38,6 +38,7 @@ with DAG(
     "example_assets_consume",
     schedule=[movies],
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),  # Airflow 2 requires it for a schedule
+    doc_md=__doc__,
     tags=["example", "upstash-vector"],
 ) as consume:
     look_up()

@@ -24,7 +24,9 @@ def corrections() -> list[dict[str, Any]]:
     ]
 
 
-with DAG(dag_id="example_update_from_tasks", schedule=None, tags=["example", "upstash-vector"]) as dag:
+with DAG(
+    dag_id="example_update_from_tasks", schedule=None, doc_md=__doc__, tags=["example", "upstash-vector"]
+) as dag:
     text = "Two strangers meet on a night train."
     UpdateVectorOperator(
         task_id="reembed",

@@ -107,13 +107,14 @@ def run_readme_dag(folder: Path, home: Path, environ: dict[str, str]) -> None:
     (home / "dags").mkdir()
     (home / "dags/readme.py").write_text(source)
     with DevServer() as server, VectorClient(Endpoint.of(server.url, server.token)) as client:
-        client.upsert([{"id": "movie-1", "vector": [0, 1], "metadata": {"genre": "drama", "draft": True}}])
+        client.upsert([{"id": "movie-1", "vector": [0, 1], "metadata": {"genre": "drama", "year": 1951}}])
         connection = {"conn_type": "upstash_vector", "host": server.url, "password": server.token}
         environ = {**environ, "AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT": json.dumps(connection)}
         run(folder / "bin/airflow", "db", "migrate", environ=environ, cwd=home)
         run(folder / "bin/airflow", "dags", "test", dag_id, environ=environ, cwd=home)
         (vector,) = client.fetch(["movie-1"], include_metadata=True)
-    require(vector is not None and vector.metadata == {"genre": "comedy"}, f"{dag_id} did not update: {vector}")
+    changed = {"genre": "comedy", "year": 1951}
+    require(vector is not None and vector.metadata == changed, f"{dag_id} did not update: {vector}")
 
 
 def run(*command: object, environ: dict[str, str] | None = None, cwd: object = ROOT) -> str:

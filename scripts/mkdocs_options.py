@@ -1,8 +1,9 @@
-"""MkDocs hook: fills in the options of a bulk run in a page's table of arguments, and the changelog."""
+"""MkDocs hook: fills in the addresses of the project, the options of bulk runs, and the changelog."""
 
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,23 @@ from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import BulkOptions, option_help
 from airflow_provider_upstash_vector.bulk.syncing.options import SyncOptions
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 PLACEHOLDER = "| <!-- options of {} --> | | |"
 CHANGELOG = "<!-- CHANGELOG.md -->"
 _LINK = re.compile(r"\[([^]]+)\]\((?!https?:|#)([^)]+)\)")
 _OPERATIONS = (UpdateOptions, UpsertOptions, DeleteOptions, CopyOptions, SyncOptions)
+
+
+def on_config(config: Any, **_: Any) -> Any:
+    """Set the addresses of the project, as far as ``pyproject.toml`` has them."""
+    project = tomllib.loads((Path(config.config_file_path).parent / "pyproject.toml").read_text())
+    urls = project["project"]["urls"]
+    config.repo_url, config.site_url = urls.get("Repository"), urls.get("Documentation")
+    return config
 
 
 def option_rows(options: type[BulkOptions]) -> str:

@@ -47,6 +47,13 @@ def test_only_optional_fields_may_be_empty(file: Path, dag_id: str, name: str) -
     assert bool(accepted(file, dag_id, name)) is is_optional
 
 
+def test_every_example_has_a_description_and_tags() -> None:
+    for file in (ROOT / "example_dags").glob("*.py"):
+        for dag in load_dags(file).values():
+            assert dag.doc_md, dag.dag_id
+            assert {"example", "upstash-vector"} <= set(dag.tags), dag.dag_id
+
+
 def test_no_field_of_the_readme_s_forms_may_be_empty(tmp_path: Path) -> None:
     for number, snippet in enumerate(readme_snippets()):
         file = tmp_path / f"form_{number}.py"

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent.parent
 # the others run the same code
 PARTS = "proxy_metadata,upsert_100,vendor,delays,bytes,files,exports,copy,sync"
@@ -55,6 +57,7 @@ CONTENDERS = {
 }
 
 
+@pytest.mark.long  # a minute of CPU time
 def test_all_measurements_are_in_the_json_and_the_chart(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.bulk", "--quick", "--runs", "1", "--only", PARTS]
     process = subprocess.run(

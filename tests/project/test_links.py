@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.airflow_home import ROOT
 
-FILES = sorted(path.name for path in [*ROOT.glob("*.md"), *(ROOT / ".github").glob("*.md")])
+FILES = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob(".github/*.md")])
 _CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
