@@ -1,9 +1,10 @@
-"""MkDocs hook: fills in the addresses of the project, the options of bulk runs, and the help of the commands."""
+"""MkDocs hook: fills in the addresses of the project, bulk options, the help of the commands, and the changelog."""
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
@@ -26,6 +27,8 @@ else:
 COMMANDS = "<!-- commands -->"
 EXIT_CODE_ROWS = "| <!-- exit codes --> | |"
 PLACEHOLDER = "| <!-- options of {} --> | | |"
+CHANGELOG = "<!-- CHANGELOG.md -->"
+_LINK = re.compile(r"\[([^]]+)\]\((?!https?:|#)([^)]+)\)")
 _OPERATIONS = (UpdateOptions, UpsertOptions, DeleteOptions, CopyOptions, SyncOptions)
 
 
@@ -60,8 +63,21 @@ def command_help() -> str:
     return "\n".join(sections)
 
 
+def changelog(text: str) -> str:
+    """Return ``CHANGELOG.md`` as a page of ``docs/``: links from the repository's root lead there, or are text."""
+
+    def as_page(link: re.Match[str]) -> str:
+        title, target = link.groups()
+        return f"[{title}]({target.removeprefix('docs/')})" if target.startswith("docs/") else title
+
+    return _LINK.sub(as_page, text)
+
+
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Return the page with the options of an operation in place of its placeholder."""
+    """Return the page with the options of an operation, or the changelog, in place of its placeholder."""
+    if CHANGELOG in markdown:
+        file = Path(__file__).parent.parent / "CHANGELOG.md"
+        markdown = markdown.replace(CHANGELOG, changelog(file.read_text()))
     for options in _OPERATIONS:
         placeholder = PLACEHOLDER.format(options.run_name())
         if placeholder in markdown:

@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from airflow.providers.common.compat.sdk import DAG, BaseHook, BaseOperator, BaseSensorOperator
+from airflow.triggers.base import BaseTrigger
 from pydantic import BaseModel
 from typing_extensions import is_typeddict
 
+from airflow_provider_upstash_vector.bulk import checking
 from airflow_provider_upstash_vector.bulk import errors as bulk_errors
 from airflow_provider_upstash_vector.bulk.operations.copy import CopyOptions
 from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
@@ -32,6 +35,7 @@ from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 from airflow_provider_upstash_vector.command_line.base import EXIT_CODES
 from airflow_provider_upstash_vector.command_line.program import COMMANDS
 from airflow_provider_upstash_vector.dev_server import DevServer
+from airflow_provider_upstash_vector.operators import upstash_vector as operators
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkDeleteVectorsOperator,
     BulkUpdateVectorsOperator,
@@ -58,6 +62,7 @@ from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVector
 from scripts.griffe_signatures import SET_BY_CLASS
 from scripts.mkdocs_options import on_page_markdown
 from tests.support.airflow_home import ROOT, AirflowHome
+from tests.support.browser import chromium
 from tests.support.dag_runs import DagRun, load_dags
 
 DOCS = ROOT / "docs"
@@ -116,6 +121,14 @@ def test_it_builds_strictly(site: Path) -> None:
     for example in (ROOT / "example_dags").glob("*.py"):
         assert example.read_text().strip() in text, f"{example.name} is on no page"
     assert "--8" not in text
+
+
+def test_no_page_is_wider_than_a_phone(site: Path) -> None:
+    with chromium() as browser:
+        page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+        for file in site.rglob("*.html"):
+            page.goto(file.as_uri(), wait_until="domcontentloaded", timeout=90_000)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, file.name
 
 
 def test_make_docs_builds_in_the_same_way() -> None:
@@ -230,6 +243,14 @@ def place_of(name: str) -> str:
     ):
         name = name.replace(common, own)
     return name
+
+
+def test_the_reference_shows_nothing_that_airflow_calls(site: Path) -> None:
+    html = (site / "reference/airflow.html").read_text()
+    members = {name.rpartition(".")[2] for name in re.findall(r'<h\d id="?([\w.]+)"? class="?doc', html)}
+    assert {"UpdateVectorOperator", "bulk_update"} <= members
+    internal = {*dir(BaseOperator), *dir(BaseSensorOperator), *dir(BaseHook), *dir(BaseTrigger)}
+    assert members & internal <= {"get_conn"}
 
 
 @pytest.mark.parametrize(("page", "name"), entries())
@@ -367,7 +388,16 @@ def test_the_dags_run(airflow_home: AirflowHome, server: DevServer, number: int)
 
 
 def test_there_are_dags_to_run() -> None:
-    assert len(DAGS) == 5
+    assert len(DAGS) == 6
+
+
+def test_the_answers_create_tasks() -> None:
+    blocks = [block for page, block in python_blocks() if page == "questions.md"]
+    assert len(blocks) == 7
+    for block in blocks:
+        with DAG("answer", schedule=None) as dag:
+            exec(block, {**vars(operators), **vars(checking)})  # noqa: S102 - our own page
+        assert dag.tasks or "def test_" in block
 
 
 @pytest.mark.parametrize("module", [client_errors, bulk_errors])
@@ -394,32 +424,32 @@ def test_every_stop_reason_is_in_the_catalogue() -> None:
     assert [reason for reason in get_args(bulk_errors.Reason) if f"`{reason}`: " not in text] == []
 
 
-@pytest.mark.parametrize(
-    ("page", "operator"),
-    [
-        ("update-vector.md", UpdateVectorOperator),
-        ("bulk-update.md", BulkUpdateVectorsOperator),
-        ("bulk-upsert.md", BulkUpsertVectorsOperator),
-        ("upsert-vector.md", UpsertVectorOperator),
-        ("delete.md", BulkDeleteVectorsOperator),
-        ("delete.md", DeleteVectorsOperator),
-        ("namespaces.md", ListNamespacesOperator),
-        ("namespaces.md", ResetNamespaceOperator),
-        ("namespaces.md", DeleteNamespaceOperator),
-        ("namespaces.md", RenameNamespaceOperator),
-        ("swap.md", SwapNamespaceOperator),
-        ("swap.md", RollbackNamespaceOperator),
-        ("swap.md", ExpireNamespacesOperator),
-        ("query.md", QueryVectorsOperator),
-        ("query.md", FetchVectorsOperator),
-        ("back-up-and-restore.md", ExportVectorsOperator),
-        ("copy.md", CopyVectorsOperator),
-        ("update-where.md", UpdateVectorsWhereOperator),
-        ("check.md", CheckVectorsOperator),
-        ("sync.md", SyncVectorsOperator),
-        ("sensor.md", UpstashVectorIndexReadySensor),
-    ],
-)
+HOW_TOS: list[tuple[str, Any]] = [
+    ("update-vector.md", UpdateVectorOperator),
+    ("bulk-update.md", BulkUpdateVectorsOperator),
+    ("bulk-upsert.md", BulkUpsertVectorsOperator),
+    ("upsert-vector.md", UpsertVectorOperator),
+    ("delete.md", BulkDeleteVectorsOperator),
+    ("delete.md", DeleteVectorsOperator),
+    ("namespaces.md", ListNamespacesOperator),
+    ("namespaces.md", ResetNamespaceOperator),
+    ("namespaces.md", DeleteNamespaceOperator),
+    ("namespaces.md", RenameNamespaceOperator),
+    ("swap.md", SwapNamespaceOperator),
+    ("swap.md", RollbackNamespaceOperator),
+    ("swap.md", ExpireNamespacesOperator),
+    ("query.md", QueryVectorsOperator),
+    ("query.md", FetchVectorsOperator),
+    ("back-up-and-restore.md", ExportVectorsOperator),
+    ("copy.md", CopyVectorsOperator),
+    ("update-where.md", UpdateVectorsWhereOperator),
+    ("check.md", CheckVectorsOperator),
+    ("sync.md", SyncVectorsOperator),
+    ("sensor.md", UpstashVectorIndexReadySensor),
+]
+
+
+@pytest.mark.parametrize(("page", "operator"), HOW_TOS)
 def test_every_argument_is_in_its_how_to(page: str, operator: Any) -> None:
     text = on_page_markdown((DOCS / "how-to" / page).read_text())
     for kind in operator.__mro__:
@@ -430,3 +460,18 @@ def test_every_argument_is_in_its_how_to(page: str, operator: Any) -> None:
         assert names or kind is BulkDeleteVectorsOperator  # which has no options of its own
         names -= SET_BY_CLASS.get(operator.__name__, set())
         assert sorted(name for name in names if f"`{name}`" not in text) == []
+
+
+@pytest.mark.parametrize(("page", "operator"), HOW_TOS)
+def test_the_defaults_in_a_how_to_are_those_of_the_operator(page: str, operator: Any) -> None:
+    text = on_page_markdown((DOCS / "how-to" / page).read_text())
+    defaults = {name: parameter.default for name, parameter in own_parameters(operator).items()}
+    shown = 0
+    for line in re.findall(r"^\| `.*$", text, re.MULTILINE):
+        cells = re.split(r" \| ?", line.strip("| "))
+        name, literal = cells[0].strip("`"), re.fullmatch(r"`(.+)`", cells[-2] if len(cells) > 2 else "")
+        if name in defaults and literal is not None and "[" not in literal[1]:
+            value = literal[1] if literal[1] == "upstash_vector_default" else ast.literal_eval(literal[1])
+            assert value == defaults[name], name
+            shown += 1
+    assert shown
