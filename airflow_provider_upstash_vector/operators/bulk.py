@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from airflow_provider_upstash_vector.bulk.sources.manifest import is_manifest
 from airflow_provider_upstash_vector.operators.base.arguments import rendered_path
 from airflow_provider_upstash_vector.operators.base.bulk import BulkOperator
 from airflow_provider_upstash_vector.operators.base.display import unwrap
+from airflow_provider_upstash_vector.operators.base.narrowing import refuse_unset, set_arguments
 from airflow_provider_upstash_vector.operators.base.options import check_literal_options, check_retries_resume
 
 if TYPE_CHECKING:
@@ -163,7 +164,8 @@ class BulkDeleteVectorsOperator(BulkOperator):
     :param rows: in any form that :class:`BulkUpdateVectorsOperator` takes. A row has ``id`` and ``namespace``, its
         other fields are ignored; or it is an id. A list of text is a list of paths: pass ids to
         :class:`DeleteVectorsOperator`.
-    :param namespace: for rows that set none; ``None`` for the connection's, ``""`` for the default one.
+    :param namespace: for rows that set none; ``None`` for the connection's, ``""`` for the default one; a template
+        may render to neither.
     :param failures_path: a JSON Lines file for rejected and failed rows, which can be passed as ``rows`` again.
     :param checkpoint: where a retry resumes: ``"auto"``, in the task's state (Airflow 3.3 and later); a path or
         URI, which other DAG runs resume from too; or ``None``.
@@ -181,4 +183,10 @@ class BulkDeleteVectorsOperator(BulkOperator):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._set = set_arguments(namespace=self.namespace)
         check_literal_options(self)
+
+    def start(self, method: Callable[..., BulkReport], arguments: dict[str, Any]) -> BulkReport:
+        """Delete the vectors of the rows; return the report."""
+        refuse_unset(self, self._set)
+        return super().start(method, arguments)

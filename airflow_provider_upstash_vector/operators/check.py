@@ -31,7 +31,8 @@ class CheckVectorsOperator(LineageMixin):
     queries: wait for them first, with ``UpstashVectorIndexReadySensor`` or ``wait_until_indexed``.
 
     :param checks: the checks, e.g. ``[NoZeroVectors(), CountBetween("95%", None)]``; never templates.
-    :param namespace: ``None`` for the connection's, ``""`` for the index's default one.
+    :param namespace: ``None`` for the connection's, ``""`` for the index's default one; a template may render to
+        neither.
     :param baseline: a namespace of the same index to compare with, usually the one that is in use.
     :param sample: the number of vectors that are read, up to 10,000.
     :param seed: another one selects other vectors.

@@ -37,8 +37,8 @@ class DeleteVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOp
     meanwhile. If they are more than N, none is deleted, and the task fails with their number. With
     ``max_delete=None``, which has to be written, the service deletes what matches in one request. After a lost
     response, what it has deleted is not counted. A retry selects again. ``prefix``, ``filter`` and ``namespace``
-    must not render to ``None``, nor a template within the first two to an empty value, and ``ids``, ``prefix`` and
-    ``filter`` not be ``None``, as in a mapped task: other vectors would match.
+    must not render to ``None`` or an empty text, nor a template within the first two to an empty value, and
+    ``ids``, ``prefix`` and ``filter`` not be ``None``, as in a mapped task: other vectors would match.
 
     :param ids: ids in a list, from an XComArg, or from a template of a JSON or Python list; none delete nothing.
         Other text is one id. For those in a file use :class:`BulkDeleteVectorsOperator`.

@@ -13,10 +13,13 @@ from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.bulk.errors import SyncFailed
 from airflow_provider_upstash_vector.bulk.syncing.options import Mode, OnDuplicate, Scope, SyncOptions, Verify
 from airflow_provider_upstash_vector.client.base import RequestStats
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.lineage import WriteResult
 from airflow_provider_upstash_vector.operators.base.arguments import optional_text, rendered_path
 from airflow_provider_upstash_vector.operators.base.bulk import airflow_error_from_rows
+from airflow_provider_upstash_vector.operators.base.display import unwrap
+from airflow_provider_upstash_vector.operators.base.narrowing import refuse_unset, set_arguments
 from airflow_provider_upstash_vector.operators.base.options import check_literal_options, rendered_options
 from airflow_provider_upstash_vector.operators.bulk import VectorRowsOperator
 
@@ -40,6 +43,9 @@ class SyncVectorsOperator(VectorRowsOperator):
     needs no checkpoint. The counts are also pushed to XCom when the task fails; those of a plan have ``markdown``
     for an ``ApprovalOperator``.
 
+    ``namespace``, ``plan_path`` and ``config_version`` may not render to ``None`` or an empty text, nor a template
+    within ``prefix``: other vectors would be deleted or written again, or what nobody approved.
+
     :param rows: in any form that ``BulkUpsertVectorsOperator`` takes: all vectors that the scope is to have.
     :param namespace: the namespace; ``None`` for the connection's, ``""`` for the default one.
     :param plan_path: a file in which ``mode="plan"`` leaves counts and hashes of the ids; ``apply`` fails before
@@ -56,6 +62,7 @@ class SyncVectorsOperator(VectorRowsOperator):
     """
 
     options_type = SyncOptions
+    narrowing_fields = ("prefix",)
     template_fields: Sequence[str] = (
         *_SHARED_TEMPLATES,
         *("prefix", "mode", "plan_path", "config_version", "delete_missing", "max_delete"),
@@ -95,6 +102,8 @@ class SyncVectorsOperator(VectorRowsOperator):
         self.delete_missing = delete_missing
         self.max_delete = max_delete
         self.page_size = page_size
+        self._set = set_arguments(namespace=self.namespace, config_version=config_version)
+        self._has_plan = unwrap(plan_path) is not None
         self.max_rows_per_request = max_rows_per_request
         self.request_timeout_seconds = request_timeout_seconds
         check_literal_options(self, _ANY)
@@ -104,6 +113,7 @@ class SyncVectorsOperator(VectorRowsOperator):
         self.unwrap_fields()
         with airflow_errors("sync", namespace=self.namespace), self.hook as hook:
             self.persist_link(context)
+            refuse_unset(self, self._set)
             options = rendered_options(self)
             sync: Callable[..., SyncReport] = hook.sync
             try:
@@ -137,7 +147,11 @@ class SyncVectorsOperator(VectorRowsOperator):
 
     def paths(self) -> dict[str, str | None]:
         """Return the files that the run writes, by argument."""
-        return {**super().paths(), "plan_path": rendered_path(self.plan_path, "plan_path")}
+        plan_path = rendered_path(self.plan_path, "plan_path")
+        if plan_path is None and self._has_plan:
+            reason = "its template rendered to no path, so nothing would be compared with the approved plan"
+            raise InvalidRequest("plan_path", f"{reason}: render a path, or leave the argument out")
+        return {**super().paths(), "plan_path": plan_path}
 
     def _emit_sync(self, context: Context, hook: UpstashVectorHook, report: SyncReport) -> None:
         written = report.operations["written"]

@@ -46,8 +46,8 @@ class UpdateVectorsWhereOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVec
     filter may leave matches out. Only vectors that would change are updated, so that running it twice is harmless;
     a retry sends what is left. The manifest is also pushed to XCom when the task fails.
 
-    Neither ``prefix`` nor ``namespace`` may render to ``None``, ``max_matches`` not to no limit, and templates in
-    ``where`` and ``prefix`` not to an empty value: other vectors would match.
+    Neither ``prefix`` nor ``namespace`` may render to ``None`` or an empty text, ``max_matches`` not to no limit,
+    and templates in ``where`` and ``prefix`` not to an empty value: other vectors would match.
 
     :param where: which vectors, a ``Field`` expression, e.g. ``Field("year") < 1990``; values may be templates.
     :param metadata: the metadata that each of them gets; ``None`` in it deletes a field under ``PATCH``.

@@ -240,6 +240,9 @@ def test_a_namespace_that_is_written_between_the_renames_stops_the_swap() -> Non
     [
         (wire.swap_namespace, ("", "b"), "namespace: must not be empty: the default namespace cannot be renamed"),
         (wire.swap_namespace, ("a", ""), "replacement: must not be empty"),
+        (wire.swap_namespace, ("a\n", "b"), "namespace: must not begin or end with a space or a line break"),
+        (wire.swap_namespace, ("a", " b"), "replacement: must not begin or end"),
+        (wire.rollback_namespace, ("a ", "b__previous"), "namespace: must not begin or end"),
         (wire.swap_namespace, ("a", None), "replacement: must be text"),
         (wire.swap_namespace, ("a", "a"), "replacement: must be of another namespace than 'a'"),
         (wire.swap_namespace, ("a__previous", "a"), "replacement: must be of another namespace"),

@@ -104,6 +104,7 @@ def test_invalid_arguments_break_the_dag(arguments: dict[str, Any], message: str
             {"namespace": "{{ params.none }}"},
             "namespace: its template rendered to None, which would select other vectors",
         ),
+        ({"namespace": "{{ '' }}"}, "namespace: its template rendered to an empty text"),
         ({"baseline": "{{ 'new' }}"}, "baseline: must be another namespace"),
         ({"checks": [GoldQueries("none.jsonl")]}, "there is no file none.jsonl"),
     ],

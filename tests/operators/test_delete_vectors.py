@@ -126,6 +126,7 @@ def test_the_limit_must_be_written() -> None:
         ({"filter": Field("n") != "{{ params.empty }}", "max_delete": 200}, EMPTY),
         ({"filter": Field("n") != "{{ params.empty }}", "max_delete": None}, EMPTY),
         ({"ids": ["v1"], "namespace": "{{ params.none }}", "max_delete": 1}, "namespace: its template rendered"),
+        ({"ids": ["v1"], "namespace": "{{ params.empty }}", "max_delete": 1}, "namespace: its template rendered"),
         ({"ids": "{{ params.none }}", "max_delete": 1}, "delete: set ids, prefix or filter"),
         ({"ids": "{{ params.empty }}", "max_delete": 1}, "id: must not be empty"),
         ({"ids": "[1", "max_delete": 1}, "ids: must be a list of ids, got the text"),

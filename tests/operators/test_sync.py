@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,27 @@ def test_templates_that_options_depend_on_are_accepted_when_the_dag_is_parsed() 
     task(scope=None, prefix="{{ params.prefix }}")
 
 
-def test_a_rendered_option_that_is_invalid_fails_the_task() -> None:
-    with pytest.raises(AirflowFailException, match="mode must be one of"):
-        task(mode="{{ params.mode }}").run(mode="go")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mode": "{{ 'go' }}"}, "mode must be one of"),
+        ({"mode": "{{ params.empty }}"}, "mode must be one of"),
+        ({"namespace": "{{ params.none }}"}, "namespace: its template rendered to None"),
+        ({"namespace": "{{ params.empty }}"}, "namespace: its template rendered to an empty text"),
+        ({"config_version": "{{ params.empty }}"}, "config_version: its template rendered to an empty text"),
+        ({"plan_path": "{{ params.none }}"}, "plan_path: its template rendered to no path"),
+        ({"plan_path": "{{ params.empty }}"}, "plan_path: its template rendered to no path"),
+        ({"scope": None, "prefix": "a{{ params.empty }}"}, "prefix: the template"),
+        ({"scope": None, "prefix": "{{ params.none }}"}, "prefix: the template"),
+        ({"max_delete": "{{ params.none }}"}, "delete_missing needs max_delete"),
+        ({"max_delete": "{{ params.empty }}"}, "max_delete must be a whole number of rows"),
+        ({"delete_missing": "{{ params.empty }}"}, "delete_missing: must be true or false"),
+    ],
+)
+def test_what_is_wrong_after_rendering_fails_before_anything_is_sent(
+    index: DevServer, arguments: dict[str, Any], message: str
+) -> None:
+    syncing = task(**{"delete_missing": True, "max_delete": 5, **arguments})
+    with pytest.raises(AirflowFailException, match=re.escape(message)):
+        syncing.run(empty="", none=None)
+    assert not index.requests

@@ -111,6 +111,7 @@ def test_invalid_arguments_break_the_dag(arguments: dict[str, Any], message: str
         ({"prefix": "{{ params.none }}"}, EMPTY),
         ({"prefix": ""}, "prefix: must not be empty"),
         ({"namespace": "{{ params.none }}"}, "namespace: its template rendered to None"),
+        ({"namespace": "{{ params.empty }}"}, "namespace: its template rendered to an empty text"),
         ({"max_matches": "{{ params.empty }}"}, "max_matches: must be a whole number: a template cannot lift"),
         ({"max_matches": "{{ params.none }}"}, "max_matches: must be a whole number: a template cannot lift"),
         ({"metadata": "{{ params.none }}"}, "metadata: must be a JSON object, got None"),

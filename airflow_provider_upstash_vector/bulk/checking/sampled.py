@@ -51,7 +51,7 @@ class MetadataHas(Check):
         }
         incomplete = {id: fields for id, fields in lacking.items() if fields}
         counts = {field: sum(field in fields for fields in incomplete.values()) for field in self.fields}
-        share = 1 - len(incomplete) / len(lacking)
+        share = (len(lacking) - len(incomplete)) / len(lacking)  # exact where the limit is
         details = ", ".join(f"{field!r} is missing in {count:,}" for field, count in counts.items() if count)
         return self.result(
             passed=share >= self.least,
@@ -90,7 +90,7 @@ class SelfRecall(Check):
         }
         lost = await _without_duplicates(index, {vector.id: vector for vector in queried}, others)
         lost += [vector.id for vector in index.sample if is_zero(vector)]
-        share = 1 - len(lost) / len(index.sample)
+        share = (len(index.sample) - len(lost)) / len(index.sample)  # as above
         return self.result(
             passed=share >= self.least,
             value=share,

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, Reason, SyncFailed
-from airflow_provider_upstash_vector.bulk.sources import AsyncSource, FindPaths, Source
+from airflow_provider_upstash_vector.bulk.sending.stop_reasons import for_time_limit
+from airflow_provider_upstash_vector.bulk.sources import AsyncSource, FindPaths, InvalidRows, Source
 from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFiles
 from airflow_provider_upstash_vector.bulk.starting import PathLike, one_path, open_rows
 from airflow_provider_upstash_vector.bulk.stopping import Stopped, unless_stopped
@@ -62,6 +63,8 @@ class SyncJob:
         self._options = options
         self._environment = environment
         self._plan_file = None if plan_path is None else PlanFile(one_path(plan_path, find_paths))
+        path = environment.failures_path
+        self._failures = None if path is None else FailuresFile(path)
         self._find_paths = find_paths
         self._started = time.monotonic()
         self._numbers = _Numbers()
@@ -84,13 +87,14 @@ class SyncJob:
                 join.close()
 
     def _open(self) -> Source | AsyncSource:
-        path = self._environment.failures_path
-        failures = None if path is None else FailuresFile(path)
-        if failures:
-            failures.check()
+        if self._failures:
+            self._failures.check()
         if self._plan_file:
             self._plan_file.load()
-        files = [file.own_files() for file in (failures, self._plan_file) if file]
+        return self._open_rows()
+
+    def _open_rows(self) -> Source | AsyncSource:
+        files = [file.own_files() for file in (self._failures, self._plan_file) if file]
         return open_rows(self._rows, self._options, self._find_paths, OwnFiles(*files))
 
     async def _run(self, source: Source | AsyncSource, join: Join, updates_path: Path) -> SyncReport:
@@ -119,10 +123,26 @@ class SyncJob:
         reader = SourceRows(options, index)
         different = DifferentRows(source, reader, join, options.metadata_rules, updates_path)
         try:
-            finished = await phases.write(different, updates_path, join, self._numbers.counts)
+            finished = await phases.write(different, updates_path, self._numbers.counts)
+            if finished and options.delete_missing and self._numbers.counts[Action.DELETED]:
+                self._numbers.written = phases.written
+                await self._check_source(source)
+                finished = await phases.delete(join)
         finally:
             self._numbers.written = phases.written
         return self._report(finished=finished)
+
+    async def _check_source(self, source: Source | AsyncSource) -> None:
+        """Fail before the deletes if there are other files, or more rows, than those that were read."""
+        if not source.rereadable:
+            return
+        try:
+            now = (await in_thread(self._open_rows)).fingerprint
+        except (InvalidRows, OSError):  # a file is gone
+            now = None
+        if now != source.fingerprint:
+            explanation = "the source changed while the sync ran, so nothing is deleted; run it again"
+            self._fail("source", explanation, retryable=True)
 
     async def _read(self, source: Source | AsyncSource, index: IndexInfo, join: Join, phases: Phases) -> None:
         """Read the source to its end."""
@@ -210,4 +230,7 @@ class SyncJob:
     def _fail(
         self, reason: Reason, explanation: str, *, retryable: bool, cause: BaseException | None = None
     ) -> NoReturn:
+        limit = self._options.time_limit_seconds
+        if reason == "time_limit" and limit is not None:  # not what the phase had left of it
+            explanation = for_time_limit(limit).explanation
         raise SyncFailed(reason, explanation, self._report(finished=False), retryable) from cause

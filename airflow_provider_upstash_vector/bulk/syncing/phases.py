@@ -100,11 +100,8 @@ class Phases:
         report = await self._run(source, _ReadOptions(**self._shared(), collected=collected, dry_run=True))
         return report.total
 
-    async def write(self, different: Source, updates_path: Path, join: Join, counts: Mapping[Action, int]) -> bool:
-        """Write what differs, then delete; return whether all is done, as a daily budget may have ended it.
-
-        Each id is written once, in one request, or deleted; what is in the rows is never deleted.
-        """
+    async def write(self, different: Source, updates_path: Path, counts: Mapping[Action, int]) -> bool:
+        """Write what differs, each id in one request; return whether a daily budget has not ended it."""
         of_upserts = {name: getattr(self._options, name) for name in _OF_UPSERTS}
         finished = True
         if any(count for action, count in counts.items() if action not in {Action.UNCHANGED, Action.DELETED}):
@@ -112,10 +109,12 @@ class Phases:
         if finished and counts[Action.METADATA_ONLY] + counts[Action.ADOPTED]:
             updates = _rows(updates_in(updates_path))
             finished = await self._write(updates, UpdateOptions(**self._shared(), on_missing="fail"))
-        if finished and self._options.delete_missing and counts[Action.DELETED]:
-            deletes = _rows({"id": id} for id in join.ids(Action.DELETED))
-            finished = await self._write(deletes, DeleteOptions(**self._shared()))
         return finished
+
+    async def delete(self, join: Join) -> bool:
+        """Delete what is in no row; return as above."""
+        deletes = _rows({"id": id} for id in join.ids(Action.DELETED))
+        return await self._write(deletes, DeleteOptions(**self._shared()))
 
     async def _write(self, source: Source, options: BulkOptions) -> bool:
         try:

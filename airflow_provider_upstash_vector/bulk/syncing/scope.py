@@ -53,7 +53,7 @@ class ScopeScan:
         contents = await self._contents(found, wanted)
         actions = []
         for id, vector in found.items():
-            metadata = vector.get("metadata") or {}
+            metadata = _metadata(vector)
             digest = self._rules.compared(metadata)
             stored = Stored(self._rules.fingerprint(metadata), digest, contents.get(id))
             replaced = {} if digest == TOO_DEEP else metadata
@@ -64,7 +64,7 @@ class ScopeScan:
         """Return the fingerprints of contents that are read: all with ``verify``, and those that have none."""
         contents, unread = {}, {False: [], True: []}  # type: dict[str, str], dict[bool, list[str]]
         for id, vector in found.items():
-            unmarked = self._rules.fingerprint(vector.get("metadata") or {}) is None
+            unmarked = self._rules.fingerprint(_metadata(vector)) is None
             if self._with_data and (wanted[id].has_data or vector.get("data") is not None):
                 contents[id] = self._content(wanted[id], vector)
             elif unmarked:
@@ -89,3 +89,9 @@ class ScopeScan:
         if (data is not None) != wanted.has_data:
             return _NO_CONTENT
         return self._fingerprints.of({"data": data} if wanted.has_data else vector)
+
+
+def _metadata(vector: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stored metadata; a value that is not an object has no keys, and a patch replaces it."""
+    metadata = vector.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}

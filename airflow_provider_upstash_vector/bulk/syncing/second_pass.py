@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from airflow_provider_upstash_vector.bulk.sources import (
     PENDING,
     AsyncSource,
@@ -21,6 +19,7 @@ from airflow_provider_upstash_vector.bulk.sources.cursor import Pace
 from airflow_provider_upstash_vector.bulk.syncing.content import SourceRows, row_of
 from airflow_provider_upstash_vector.bulk.syncing.decision import Action, MetadataRules
 from airflow_provider_upstash_vector.bulk.syncing.join import Difference, Join
+from airflow_provider_upstash_vector.client import exact_json
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 
 _UPSERTED = {Action.ADDED, Action.CHANGED}
@@ -66,7 +65,7 @@ class DifferentRows(UnsizedSource):
                 else:
                     mode, changed = self._rules.updated(metadata, stored or {}, difference.fingerprint)
                     update = {"id": difference.id, "metadata": changed, "metadata_update_mode": mode}
-                    updates.write(orjson.dumps(update) + b"\n")
+                    updates.write(exact_json.dumps(update) + b"\n")
 
     def _spooled(self) -> Iterator[tuple[Difference, bytes, None, None]]:
         for difference in self._join.differences():
@@ -110,4 +109,4 @@ def updates_in(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows for updates."""
     with path.open("rb") as lines:
         for line in lines:
-            yield orjson.loads(line)
+            yield exact_json.loads(line)

@@ -99,6 +99,8 @@ def _name(value: object, field: str) -> str:
     name = identifier(value, field)
     if not name:
         raise InvalidRequest(field, "must not be empty: the default namespace cannot be renamed")
+    if name != name.strip():  # as of a template: a name that is not there would be a first deployment
+        raise InvalidRequest(field, f"must not begin or end with a space or a line break, got {name!r}")
     return name
 
 

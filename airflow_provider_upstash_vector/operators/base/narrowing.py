@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
@@ -10,16 +10,18 @@ from airflow_provider_upstash_vector.operators.base.arguments import rendered_va
 from airflow_provider_upstash_vector.operators.base.display import unwrap
 
 
-def set_arguments(**arguments: Any) -> list[str]:
-    """Return the names of the arguments that the DAG sets."""
-    return [name for name, value in arguments.items() if unwrap(value) is not None]
+def set_arguments(**arguments: Any) -> dict[str, Any]:
+    """Return the arguments that the DAG sets."""
+    return {name: plain for name, value in arguments.items() if (plain := unwrap(value)) is not None}
 
 
-def refuse_unset(operator: Any, names: Iterable[str]) -> None:
-    """Raise ``InvalidRequest`` if an argument that the DAG sets is ``None`` once rendered."""
-    for name in names:
-        if getattr(operator, name) is None:
-            reason = "its template rendered to None, which would select other vectors"
+def refuse_unset(operator: Any, arguments: Mapping[str, Any]) -> None:
+    """Raise ``InvalidRequest`` if an argument that the DAG sets is ``None``, or an empty text, once rendered."""
+    for name, in_dag in arguments.items():
+        value = getattr(operator, name)
+        if value is None or (isinstance(value, str) and not value and in_dag != ""):
+            rendered = "None" if value is None else "an empty text"
+            reason = f"its template rendered to {rendered}, which would select other vectors"
             raise InvalidRequest(name, f"{reason}: render a value, or leave the argument out")
 
 

@@ -8,6 +8,7 @@ import re
 import threading
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -112,6 +113,16 @@ def test_counts_are_compared_with_limits_and_the_baseline(
     write(endpoint, "old", 80)
     [result] = checked(endpoint, [CountBetween(*limits)], baseline="old").results
     assert (result.passed, result.value, result.baseline) == (passed, 100, 80)
+
+
+def test_a_share_that_is_exactly_the_limit_passes(endpoint: Endpoint) -> None:
+    with VectorClient(endpoint) as client:
+        client.upsert([{"id": f"zero{n}", "vector": [0, 0]} for n in range(4)], "new")
+        client.upsert([{"id": "good", "vector": [1, 1], "metadata": {"genre": 1}}], "new")
+    checks = [MetadataHas("genre", least=0.2), SelfRecall(least=0.2)]
+    assert [result.passed for result in checked(endpoint, checks).results] == [True, True]
+    index: Any = SimpleNamespace(count=161, baseline=SimpleNamespace(count=250))
+    assert CountBetween("64.4%", "64.4%").run(index).passed
 
 
 def test_a_namespace_without_vectors_fails_each_check_of_the_sample(endpoint: Endpoint) -> None:

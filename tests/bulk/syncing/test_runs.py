@@ -13,8 +13,9 @@ import pytest
 
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
-from airflow_provider_upstash_vector.client.errors import ApiError
+from airflow_provider_upstash_vector.client.errors import ApiError, InvalidResponse
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
+from airflow_provider_upstash_vector.dev_server.models import Record
 from airflow_provider_upstash_vector.dev_server.vector_index import VectorIndex
 from tests.support.bulk_runs import PATIENT, stored
 from tests.support.observed_server import observed
@@ -165,6 +166,37 @@ def test_kept_keys_survive_all_writes(endpoint: Endpoint, server: DevServer, syn
         assert "reviewed" not in (stored(server, "films")["c"] or {})
 
 
+def test_a_page_with_an_id_outside_of_the_scope_fails_the_run(
+    server: DevServer, endpoint: Endpoint, sync: Sync
+) -> None:
+    upsert(endpoint, film("doc-1#0"), film("doc-2#0"))
+    page = '{"result": {"nextCursor": "", "vectors": [{"id": "doc-1#0"}, {"id": "doc-2#0"}]}}'
+    runs: list[Callable[[], object]] = [
+        lambda: sync([film("doc-1#1")], scope=None, prefix="doc-1#", delete_missing=True, max_delete="100%"),
+        lambda: bulk.delete_selected(endpoint, prefix="doc-1#", max_delete=9, namespace="films"),
+    ]
+    for run in runs:
+        server.faults.add(Fault(kind="garbage", command="range", text=page))
+        with pytest.raises(InvalidResponse, match="each id must begin with 'doc-1#'"):
+            run()
+    assert stored(server, "films").keys() == {"doc-1#0", "doc-2#0"}
+
+
+def test_metadata_of_other_writers_of_any_kind(server: DevServer, endpoint: Endpoint, sync: Sync) -> None:
+    """What is not an object is replaced; a kept integer that no row may have fails the run with the reason."""
+    upsert(endpoint, film("a"), film("b"))
+
+    def write(index: VectorIndex) -> None:
+        index.update("films", Record(id="a", metadata='"text"'), "OVERWRITE")
+        index.update("films", Record(id="b", metadata=f'{{"n": {2**70}, "t": 1}}'), "OVERWRITE")
+
+    with observed(server, write):
+        assert counts(sync([film("a")])) == {"adopted": 1, "not_in_source": 1}
+        rows = [film("a"), film("b", t=None)]
+        error = refused(lambda: sync(rows, keep_metadata=["n"]), "failures")
+    assert "1 vector could not be updated" in str(error)
+
+
 def test_null_in_metadata_is_written(sync: Sync, server: DevServer) -> None:
     sync([film("a", n=1)])
     assert counts(sync([film("a", n=None, o={"p": None})])) == {"metadata_only": 1}
@@ -273,6 +305,36 @@ def test_rows_that_change_between_the_passes_fail_the_run(
             client.delete(["a", "b", "c"], "films")
 
 
+@pytest.mark.parametrize("kind", ["file grows", "another file", "list grows", "file is gone"])
+def test_rows_that_arrive_while_the_sync_runs_hold_back_the_deletes(
+    endpoint: Endpoint, server: DevServer, sync: Sync, tmp_path: Path, kind: str
+) -> None:
+    """Of a source that was read while it was written, what was not there yet is not deleted."""
+    late = json.dumps(film("late")) + "\n"
+    upsert(endpoint, film("late"))
+    path = tmp_path / "0.jsonl"
+    path.write_text(json.dumps(film("a")) + "\n")
+    films = [film("a")]
+
+    def change(_: VectorIndex) -> None:
+        if kind == "file grows":
+            path.write_text(path.read_text() + late)
+        elif kind == "another file":
+            (tmp_path / "1.jsonl").write_text(late)
+        elif kind == "list grows":
+            films.append(film("late"))
+        elif server.requests["upsert"]:
+            path.unlink(missing_ok=True)
+
+    server.requests.clear()
+    with observed(server, lambda index: change(index) if server.requests["range"] else None):
+        rows = films if kind == "list grows" else f"{tmp_path}/*.jsonl"
+        error = refused(lambda: sync(rows, delete_missing=True, max_delete=1), "source", retryable=True)
+    assert error.report.operations["written"] == 1
+    assert "the source changed while the sync ran, so nothing is deleted" in str(error)
+    assert stored(server, "films").keys() == {"a", "late"}
+
+
 def test_an_async_iterable_is_spooled(endpoint: Endpoint, server: DevServer) -> None:
     async def run() -> bulk.SyncReport:
         async def rows() -> Any:
@@ -340,7 +402,8 @@ def test_a_daily_budget_covers_all_phases(sync: Sync, endpoint: Endpoint, server
 
 def test_a_time_limit_and_a_cancellation_end_the_scan(server: DevServer, sync: Sync) -> None:
     server.faults.add(Fault(kind="slow", command="range", seconds=60))
-    refused(lambda: sync([film("a")], time_limit_seconds=0.5), "time_limit", retryable=True)
+    error = refused(lambda: sync([film("a")], time_limit_seconds=0.5), "time_limit", retryable=True)
+    assert "the time limit of 0.5 s has passed" in str(error)
     token = bulk.CancelToken()
 
     def cancel(_: VectorIndex) -> None:
