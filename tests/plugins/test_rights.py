@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from airflow_provider_upstash_vector.dev_server import DevServer
 from tests.plugins.conftest import PREFIX, Visit
-from tests.support.airflow_home import AirflowHome
-from tests.support.dag_runs import DagRun, load_dags
 
 pytestmark = pytest.mark.needs("index_page")
 
@@ -78,46 +74,3 @@ def test_links_have_the_path_of_airflow(visit: Visit) -> None:
     assert visit("OP", "/open?connection_id=a%2Fb").headers["location"] == f"{PREFIX}/connections/a%2Fb"
     for path in ("/docs", "/openapi.json", "/nothing", "/static/nothing", "/connections/a/b/c"):
         assert visit("ADMIN", path).status_code == 404
-
-
-DAG_FILE = """
-from airflow.providers.common.compat.sdk import DAG
-from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
-
-rows = [{"id": "m-1", "data": "new"}, {"id": "m-2", "data": "new"}]
-with DAG("nightly_films", schedule=None) as dag:
-    BulkUpdateVectorsOperator(task_id="load", rows=rows, namespace="films")
-"""
-
-
-@pytest.fixture(scope="module")
-def run(airflow_home: AirflowHome, connections: None) -> DagRun:
-    file = airflow_home.dags / "nightly_films.py"
-    file.write_text(DAG_FILE)
-    (dag,) = load_dags(file).values()
-    return DagRun(dag)
-
-
-def test_runs_that_wrote_are_those_of_dags_that_a_person_may_read(
-    visit: Visit, run: DagRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page: Any = visit("ADMIN", CONNECTION).text
-    assert "BulkUpdateVectorsOperator" in page
-    assert f'href="/airflow/dags/nightly_films/runs/{run.run_id.replace(":", "%3A").replace("+", "%2B")}' in page
-    assert "missing" in page
-    assert "nightly_films" not in visit("ADMIN", "/connections/stored").text
-    from airflow.api_fastapi.app import get_auth_manager
-
-    manager = get_auth_manager()
-    of_dag = type(manager).is_authorized_dag
-
-    def without_xcoms(*args: Any, **options: Any) -> bool:
-        entity = options.get("access_entity")
-        return str(getattr(entity, "value", entity)) != "XCOM" and of_dag(manager, **options)
-
-    monkeypatch.setattr(manager, "is_authorized_dag", without_xcoms)
-    page = visit("ADMIN", CONNECTION).text
-    assert "nightly_films" in page
-    assert "missing" not in page
-    monkeypatch.setattr(manager, "get_authorized_dag_ids", lambda **_: {"another"})
-    assert "nightly_films" not in visit("ADMIN", CONNECTION).text
