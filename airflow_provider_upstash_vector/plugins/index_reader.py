@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import NamedTuple, TypeVar
 
+from pydantic import ValidationError
+
 from airflow_provider_upstash_vector.client.async_client import AsyncVectorClient
 from airflow_provider_upstash_vector.client.errors import (
     BadRequest,
@@ -100,7 +102,7 @@ class ConnectionIndexes:
                 include_data=True,
             )
             page = await client.run(call)
-            vectors = [_stored(FetchedVector.model_validate(vector)) for vector in page.vectors]
+            vectors = [_stored(FetchedVector.model_validate(vector)) for vector in page.vectors[:PAGE_VECTORS]]
             return VectorPage(vectors=vectors, next_cursor=page.next_cursor)
 
         return await self._read(connection_id, read)
@@ -131,7 +133,7 @@ class ConnectionIndexes:
                 include_metadata=True,
                 include_data=True,
             )
-            return [_stored(vector, vector.score) for vector in found]
+            return [_stored(vector, vector.score) for vector in found[:PAGE_VECTORS]]
 
         return await self._read(connection_id, read)
 
@@ -150,6 +152,8 @@ class ConnectionIndexes:
             raise ReadFailed(error.message, 404) from None
         except UpstashVectorError as error:
             raise ReadFailed(str(error)) from None
+        except ValidationError:  # its text has parts of the response
+            raise ReadFailed("The response of the index has a vector that is not as documented.") from None
         except asyncio.TimeoutError:
             raise ReadFailed(f"The connection was not read within {TIMEOUT_SECONDS:.0f} s.") from None
         except Exception as error:  # e.g. of a secrets backend; its text may hold a secret

@@ -67,7 +67,7 @@ def add_tasks(run: DagRun) -> Any:
                     if "id" in copy:
                         operator = task.get("operator", row.operator)
                         later = copy["start_date"] + timedelta(seconds=number + 1)
-                        copy |= {"id": uuid.uuid4(), "operator": operator, "start_date": later}
+                        copy |= {"id": type(row.id)(str(uuid.uuid4())), "operator": operator, "start_date": later}
                         copy["custom_operator_name"] = operator  # as Airflow stores it
                     if "rendered_fields" in copy:
                         copy["rendered_fields"] = {**copy["rendered_fields"], **task.get("fields", {})}
