@@ -125,5 +125,6 @@ def html_response(template: str, values: Mapping[str, Any], status: int = 200) -
 
 def message_page(base: str, title: str, message: str, status: int, links: Mapping[str, str]) -> HTMLResponse:
     """Return a page with a message, e.g. why there is nothing to see; ``links`` replace Airflow's window."""
-    values = {"base": base, "title": title, "message": message, "links": links, "crumbs": []}
+    crumbs = [] if links else [("Indexes", f"{base}/")]
+    values = {"base": base, "title": title, "message": message, "links": links, "crumbs": crumbs}
     return html_response("message.html", values, status)

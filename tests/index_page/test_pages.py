@@ -275,6 +275,10 @@ def test_every_response_has_the_headers() -> None:
         assert "evil" not in response.headers.get("location", "")
 
 
+def test_a_page_that_is_not_there_links_to_the_first_one() -> None:
+    assert f"{ROOT}/" in get(FakeReader(), "/nothing", 404).links
+
+
 def test_a_redirect_stays_on_the_host() -> None:
     client = pages_of(FakeReader())
     response = client.get("/connections/movies/", headers={"Host": "evil.example"})
