@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import NamedTuple, TypeVar
@@ -39,6 +40,7 @@ T = TypeVar("T")
 TIMEOUT_SECONDS = 3.0
 CACHE_SECONDS = 5.0
 PAGE_VECTORS = 25
+_MAX_THREADS = 8
 
 _POLICY = RetryPolicy(
     max_attempts=1,
@@ -63,6 +65,8 @@ class ConnectionIndexes:
     settings_of: Callable[[str], ConnectionSettings]
     clock: Callable[[], float] = time.monotonic
     _facts: dict[str, _CachedFacts] = field(default_factory=dict)
+    # its own threads: a secrets backend that hangs would hold those that the API server needs for other requests
+    _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_MAX_THREADS))
 
     async def facts(self, connection_id: str) -> IndexFacts:
         """Return facts that are a few seconds old at most; people who ask at a time share one request."""
@@ -141,8 +145,8 @@ class ConnectionIndexes:
         self, connection_id: str, read: Callable[[AsyncVectorClient, ConnectionSettings], Awaitable[T]]
     ) -> T:
         try:
-            # a secrets backend may hang as well
-            settings = await asyncio.wait_for(asyncio.to_thread(self.settings_of, connection_id), TIMEOUT_SECONDS)
+            reading = asyncio.get_running_loop().run_in_executor(self._threads, self.settings_of, connection_id)
+            settings = await asyncio.wait_for(reading, TIMEOUT_SECONDS)
             async with AsyncVectorClient(settings.endpoint, policy=_POLICY, max_connections=1) as client:
                 with naming_connection(connection_id):
                     return await read(client, settings)

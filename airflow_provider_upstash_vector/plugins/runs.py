@@ -37,6 +37,8 @@ _COUNTS = (
     "missing", "rejected", "failed", "not_attempted",
 )  # fmt: skip
 _KEY = ("dag_id", "task_id", "run_id", "map_index")
+# no whole task instances: those have a pickle, of classes that the API server may not have
+_SHOWN = (*_KEY, "id", "operator", "custom_operator_name", "state", "start_date", "duration")
 
 
 def recent_runs(connection_id: str, access: Access, airflow_path: str) -> list[TaskRun]:
@@ -53,9 +55,9 @@ def recent_runs(connection_id: str, access: Access, airflow_path: str) -> list[T
             id for id in session.scalars(_writing_dags(since)) if id in readable and access.may_read_tasks(id)
         ]
         found = session.execute(_last_writes(connection_id, dag_ids, since)).all()
-        with_results = [task.id for task, _ in found if access.may_read_xcoms(task.dag_id)]
+        with_results = [task.id for task in found if access.may_read_xcoms(task.dag_id)]
         results = dict(session.execute(_results(with_results)).all())
-    return [_run(task, _texts(fields), results.get(task.id), airflow_path) for task, fields in found]
+    return [_run(task, _texts(task.rendered_fields), results.get(task.id), airflow_path) for task in found]
 
 
 def _writes() -> Any:
@@ -82,10 +84,10 @@ def _last_writes(connection_id: str, dag_ids: list[str], since: datetime) -> Any
     rendered = type_coerce(fields.rendered_fields, JSON)
     connections = [rendered[name].as_string() for name in ("upstash_vector_conn_id", "target_conn_id")]
     return (
-        select(TaskInstance, fields.rendered_fields)
+        select(*(getattr(TaskInstance, name) for name in _SHOWN), fields.rendered_fields)
         .join(DagRun, _of_run())
         .join(fields, _of_task(fields))
-        .where(TaskInstance.dag_id.in_(dag_ids), DagRun.run_after >= since, _writes())
+        .where(fields.dag_id.in_(dag_ids), TaskInstance.dag_id.in_(dag_ids), DagRun.run_after >= since, _writes())
         .where(or_(*(connection == connection_id for connection in connections)))
         .where(TaskInstance.start_date.is_not(None))
         .order_by(TaskInstance.start_date.desc())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -100,6 +101,27 @@ def test_dead_indexes_are_asked_once(index: DevServer, monkeypatch: pytest.Monke
     assert "503" in errors["busy"].message
     assert "within 0.3 s" in errors["silent"].message
     assert index.requests["info"] == 1
+
+
+def test_a_secrets_backend_that_hangs_holds_no_other_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_reader, "TIMEOUT_SECONDS", 0.2)
+    end = threading.Event()
+
+    def hang(_: str) -> ConnectionSettings:
+        end.wait(120)
+        raise InvalidEndpoint("too late")
+
+    async def read() -> None:
+        indexes = ConnectionIndexes(hang)
+        hung = [indexes.facts(f"index-{n}") for n in range(40)]  # more than the event loop has threads
+        try:
+            errors = await asyncio.wait_for(asyncio.gather(*hung, return_exceptions=True), 60)
+            assert all("was not read within" in str(error) for error in errors)
+            assert await asyncio.wait_for(asyncio.to_thread(lambda: "done"), 60) == "done"
+        finally:
+            end.set()
+
+    asyncio.run(read())
 
 
 def test_indexes_are_asked_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:

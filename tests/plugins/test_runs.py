@@ -48,7 +48,7 @@ def add_tasks(run: DagRun) -> Any:
     from airflow.models.taskinstance import TaskInstance
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
-    from sqlalchemy import delete, insert, select
+    from sqlalchemy import delete, insert, select, text
 
     tables = [model.__table__ for model in (TaskInstance, RenderedTaskInstanceFields, XComModel)]
     added = 0
@@ -75,6 +75,8 @@ def add_tasks(run: DagRun) -> Any:
                         copy["value"] = task.get("result")
                     rows.append(copy)
                 session.execute(insert(table), rows)
+            # of a class that this process does not have
+            session.execute(text("UPDATE task_instance SET executor_config = 'unknown' WHERE map_index >= 0"))
         added += len(tasks)
 
     yield add
