@@ -43,6 +43,7 @@ test-long: $(VENV) ## kill bulk runs in a loop, try more examples, and update wh
 	@scripts/test-matrix 'interop-*'
 
 test-matrix: $(VENV) ## run the tests on older Airflow versions and with the lowest dependencies, and check the wheel; or ONLY="2.11.2 wheel"
+	@scripts/install-chromium
 	@scripts/install-tinyproxy
 	@scripts/install-squid
 	@scripts/test-matrix $(ONLY)

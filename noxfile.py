@@ -33,14 +33,20 @@ TESTS = (
     "tests/system/test_upstream_text.py",
 )
 EXAMPLES = "tests/system/test_dags.py"
+# in Chromium; what depends on the version of Airflow's UI
+PAGES = (
+    "tests/system/ui/test_index_page.py::test_from_the_menu_to_a_vector",
+    "tests/system/ui/test_index_page.py::test_links_of_tasks_leave_the_frame",
+    "tests/system/ui/test_index_page_rights.py",
+)
 
 # name, the file with its pins, and its tests; the one that takes longest comes first
 ENVIRONMENTS = (
     ("lowest", "requirements/lowest.txt", (*TESTS, "tests/bulk", "tests/command_line", EXAMPLES)),
     ("2.11.2", "requirements/airflow-2.11.2.txt", (*TESTS, EXAMPLES)),
     ("3.0.6", "requirements/airflow-3.0.6.txt", TESTS),
-    ("3.1.8", "requirements/airflow-3.1.8.txt", TESTS),
-    ("3.2.2", "requirements/airflow-3.2.2.txt", TESTS),
+    ("3.1.8", "requirements/airflow-3.1.8.txt", (*TESTS, *PAGES)),
+    ("3.2.2", "requirements/airflow-3.2.2.txt", (*TESTS, *PAGES)),
 )
 
 # tools that write into the same indexes; `make test-long` runs their tests, on Python 3.11, which common-ai needs

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from airflow_provider_upstash_vector.dev_server.commands import COMMANDS, Request, ServerState
 from airflow_provider_upstash_vector.dev_server.responses import HttpError
-from airflow_provider_upstash_vector.index_page.app import read_failed, routes, use_reader
+from airflow_provider_upstash_vector.index_page.app import pages_app, use_reader
 from airflow_provider_upstash_vector.index_page.reader import (
     IndexFacts,
     NamespaceFacts,
@@ -127,7 +126,7 @@ def is_page(scope: Scope) -> bool:
     return bool(path.startswith(("/connections/", "/static/")))
 
 
-_APP = Starlette(routes=routes(), exception_handlers={ReadFailed: read_failed})
+_APP = pages_app()
 
 
 async def respond(scope: Scope, receive: Receive, send: Send, reader: DevServerReader) -> None:

@@ -12,15 +12,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
-from starlette.types import Scope
+from starlette.routing import Route
+from starlette.types import ASGIApp, Scope
 
 from airflow_provider_upstash_vector.index_page.formats import query_string
 from airflow_provider_upstash_vector.index_page.reader import IndexFacts, IndexReader, ReadFailed, Search
 from airflow_provider_upstash_vector.index_page.rendering import (
-    HEADERS,
+    SecureHeaders,
     html_response,
     message_page,
     static_files,
@@ -29,6 +31,9 @@ from airflow_provider_upstash_vector.index_page.search_form import read_search
 
 _READER = "upstash_vector.index_reader"
 _MAX_FORM_BYTES = 1024 * 1024
+# more than the service has in one vector, but few enough to be sent in a second; namespaces have no limit
+_MAX_NAMESPACES = 500
+_MAX_VALUES = 5_000
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -70,9 +75,14 @@ async def _index(request: Request, id: str) -> Response:
     reader = _reader(request)
     facts, runs = await asyncio.gather(_facts_or_error(reader, id), reader.runs(id))
     error = facts if isinstance(facts, ReadFailed) else None
+    prefix = request.query_params.get("prefix", "")
+    found = [] if isinstance(facts, ReadFailed) else [n for n in facts.namespaces if n.name.startswith(prefix)]
     values = {
         "connection_id": id,
         "facts": None if error else facts,
+        "prefix": prefix,
+        "namespaces": found[:_MAX_NAMESPACES],
+        "not_listed": max(0, len(found) - _MAX_NAMESPACES),
         "error": error,
         "runs": runs,
         "shows_contents": reader.shows_contents,
@@ -133,6 +143,8 @@ async def vector(request: Request) -> Response:
         if values["vector"] is None:
             raise ReadFailed(f"There is no vector {vector_id!r} in this namespace.", 404)
         values["norm"] = math.hypot(*(values["vector"].vector or ()))
+        values["values"] = (values["vector"].vector or ())[:_MAX_VALUES]
+        values["sparse"] = [*zip(*(values["vector"].sparse or ()), strict=False)][:_MAX_VALUES]
     except ReadFailed as error:
         values["error"] = error
     return html_response("vector.html", {**_common(request), **values}, _status(values["error"]))
@@ -150,10 +162,13 @@ def page_endpoints() -> dict[str, tuple[Endpoint, list[str]]]:
     }
 
 
-def routes() -> list[BaseRoute]:
-    """Return all routes, for an application that needs no rights of its own."""
+def pages_app() -> ASGIApp:
+    """Return the pages as an application without rights of its own."""
     pages = [Route(path, endpoint, methods=methods) for path, (endpoint, methods) in page_endpoints().items()]
-    return [Route("/static/{name}", static_file), *pages]
+    handlers = dict.fromkeys((ReadFailed, HTTPException, Exception), read_failed)
+    app = Starlette(routes=[Route("/static/{name}", static_file), *pages], exception_handlers=handlers)
+    app.router.redirect_slashes = False  # it would redirect to any host that the request names
+    return SecureHeaders(app)
 
 
 async def static_file(request: Request) -> Response:
@@ -161,14 +176,17 @@ async def static_file(request: Request) -> Response:
     content = static_files().get(request.path_params["name"])
     if content is None:
         raise ReadFailed("There is no such page.", 404)
-    return Response(content.body, headers={**HEADERS, **content.headers})
+    return Response(content.body, headers=content.headers)
 
 
 async def read_failed(request: Request, error: Exception) -> Response:
-    """Return the page for a :class:`ReadFailed` that left an endpoint: an exception handler."""
-    failed = error if isinstance(error, ReadFailed) else ReadFailed("This page cannot be shown.", 500)
-    base = base_of(request.scope)
-    return message_page(base, "Nothing to see here", failed.message, failed.status, {})
+    """Return the page for an error that left an endpoint, such as :class:`ReadFailed`: an exception handler."""
+    message, status = "This page cannot be shown. The server's log has more.", 500
+    if isinstance(error, ReadFailed):
+        message, status = error.message, error.status
+    elif isinstance(error, HTTPException):
+        message, status = "There is no such page.", error.status_code
+    return message_page(base_of(request.scope), "Nothing to see here", message, status, {})
 
 
 def _reader(request: Request) -> IndexReader:

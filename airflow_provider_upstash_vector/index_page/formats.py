@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import unicodedata
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -11,19 +11,24 @@ from urllib.parse import urlencode
 
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 _KIBI = 1024
-# marks that change the order of text: an id with one could pass for another
-_DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_MAX_UCS2 = 0xFFFF
+# what is not seen, or changes the order of text: an id with it could pass for another
+_HIDDEN = (
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
+    r"\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+# emoji and some scripts need these between their characters
+_JOINERS = r"(?<![^\x00-\x7f])[\u200c\u200d\ufe00-\ufe0f]|[\u200c\u200d](?![^\x00-\x7f])"
+_NOT_VISIBLE = re.compile(rf"{_HIDDEN}|{_JOINERS}|\r(?!\n)")
 
 
 def visible(text: str) -> str:
-    r"""Return a text with control characters, marks of direction and lone surrogates as ``\u202e``."""
-    return "".join(f"\\u{ord(char):04x}" if _is_hidden(char) else char for char in text)
+    r"""Return a text with what cannot be seen, such as control characters, as ``\u202e``."""
+    return _NOT_VISIBLE.sub(lambda found: _escape(ord(found[0])), text)
 
 
-def _is_hidden(char: str) -> bool:
-    if char in "\n\t":
-        return False
-    return char in _DIRECTION_MARKS or unicodedata.category(char) in {"Cc", "Cs"}
+def _escape(code: int) -> str:
+    return f"\\u{code:04x}" if code <= _MAX_UCS2 else f"\\U{code:08x}"
 
 
 def shortened(text: str, max_chars: int) -> str:

@@ -86,7 +86,10 @@ class Search:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRun:
-    """A task that wrote to the index; ``counts`` are those of its manifest, ``url`` is its page."""
+    """A task that wrote to the index; ``counts`` are those of its manifest, ``url`` is its page.
+
+    After a dry run or a plan, ``is_trial`` is set: it wrote nothing.
+    """
 
     dag_id: str
     task_id: str
@@ -98,6 +101,7 @@ class TaskRun:
     seconds: float | None
     counts: Mapping[str, int]
     url: str
+    is_trial: bool = False
 
 
 class IndexReader(Protocol):

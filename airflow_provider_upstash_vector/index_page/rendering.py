@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.datastructures import MutableHeaders
 from starlette.responses import HTMLResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_provider_upstash_vector.index_page import formats
 from airflow_provider_upstash_vector.index_page.sparkline import sparkline
@@ -20,7 +22,7 @@ from airflow_provider_upstash_vector.plurals import plural
 FOLDER = Path(__file__).parent
 
 # Nothing from elsewhere, nothing inline, and no frame but Airflow's own.
-HEADERS = {
+_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'self'"
@@ -31,6 +33,25 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+class SecureHeaders:
+    """ASGI middleware that sets the headers above on every response, those of errors and redirects included."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Respond to one request."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
 
 
 class StaticFile(NamedTuple):
@@ -99,10 +120,11 @@ def render(template: str, values: Mapping[str, Any], now: datetime | None = None
 
 def html_response(template: str, values: Mapping[str, Any], status: int = 200) -> HTMLResponse:
     """Return a page as a response."""
-    return HTMLResponse(render(template, values), status, HEADERS)
+    return HTMLResponse(render(template, values), status)
 
 
 def message_page(base: str, title: str, message: str, status: int, links: Mapping[str, str]) -> HTMLResponse:
     """Return a page with a message, e.g. why there is nothing to see; ``links`` replace Airflow's window."""
-    values = {"base": base, "title": title, "message": message, "links": links, "crumbs": []}
+    crumbs = [] if links else [("Indexes", f"{base}/")]
+    values = {"base": base, "title": title, "message": message, "links": links, "crumbs": crumbs}
     return html_response("message.html", values, status)

@@ -13,6 +13,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import (
 )
 from airflow.models.connection import Connection
 from airflow.models.dag import DagModel
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, conf
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
@@ -25,6 +26,7 @@ from airflow_provider_upstash_vector.hooks.connection_settings import (
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 
 _CONN_TYPE = UpstashVectorHook.conn_type
+_TEAM_SEPARATOR = "___"
 
 
 def connection_settings(conn_id: str) -> ConnectionSettings:
@@ -33,12 +35,22 @@ def connection_settings(conn_id: str) -> ConnectionSettings:
     Raises :class:`InvalidEndpoint` for another type: its password must not go out as a token.
     """
     with naming_connection(conn_id):
-        connection = Connection.get_connection_from_secrets(conn_id)
+        connection = _connection_of_its_team(conn_id)
         if connection.conn_type != _CONN_TYPE:
             raise InvalidEndpoint(
                 f"The connection {conn_id!r} is not of the type {_CONN_TYPE}: its index is not opened."
             )
         return read_connection(connection)
+
+
+def _connection_of_its_team(conn_id: str) -> Connection:
+    if not conf.getboolean("core", "multi_team", fallback=False):
+        return Connection.get_connection_from_secrets(conn_id)
+    if (
+        _TEAM_SEPARATOR in conn_id
+    ):  # AIRFLOW_CONN__TEAM___ID: the right to read "_team___id" is not that of the team
+        raise AirflowNotFoundException
+    return Connection.get_connection_from_secrets(conn_id, team_name=Connection.get_team_name(conn_id))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from fastapi import Depends, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from airflow_provider_upstash_vector.index_page.app import (
     base_of,
@@ -31,7 +32,7 @@ from airflow_provider_upstash_vector.index_page.reader import (
     TaskRun,
     VectorPage,
 )
-from airflow_provider_upstash_vector.index_page.rendering import message_page
+from airflow_provider_upstash_vector.index_page.rendering import SecureHeaders, message_page
 from airflow_provider_upstash_vector.plugins.access import Access, connection_settings
 from airflow_provider_upstash_vector.plugins.index_reader import ConnectionIndexes
 from airflow_provider_upstash_vector.plugins.runs import recent_runs
@@ -85,7 +86,7 @@ class PersonsReader:
         return await asyncio.to_thread(recent_runs, connection_id, self.access, self.airflow_path)
 
 
-def create_app(*, shows_contents: bool) -> FastAPI:
+def create_app(*, shows_contents: bool) -> ASGIApp:
     """Return the application that Airflow mounts at ``URL_PREFIX``."""
     indexes = ConnectionIndexes(connection_settings)
 
@@ -95,14 +96,15 @@ def create_app(*, shows_contents: bool) -> FastAPI:
 
     app = FastAPI(
         openapi_url=None,  # no docs either
-        exception_handlers={HTTPException: _refuse, ReadFailed: read_failed},
+        redirect_slashes=False,  # it would redirect to any host that the request names
+        exception_handlers={HTTPException: _refuse, ReadFailed: read_failed, Exception: _refuse},
     )
     for path, (endpoint, methods) in page_endpoints().items():
         rights = [Depends(requires_access_connection("GET"))] if "{connection_id}" in path else []
         dependencies = [*rights, Depends(bind_reader)]
         app.add_api_route(path, endpoint, methods=methods, dependencies=dependencies, response_model=None)
     app.add_route("/static/{name}", static_file)
-    return app
+    return SecureHeaders(app)
 
 
 def _airflow_path(request: Request) -> str:
@@ -111,7 +113,9 @@ def _airflow_path(request: Request) -> str:
 
 async def _refuse(request: Request, error: Exception) -> Response:
     """Return a page in the place of FastAPI's JSON."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
+    status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
     title, message = _REFUSALS.get(status, ("This page cannot be shown", "Try it again from the first page."))
     links = {"Open Airflow": f"{_airflow_path(request)}/"} if status in {401, 403} else {}
-    return message_page(base_of(request.scope), title, message, status, links)
+    response = message_page(base_of(request.scope), title, message, status, links)
+    response.headers.update(headers or {})  # e.g. the allowed methods
+    return response

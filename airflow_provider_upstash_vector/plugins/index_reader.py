@@ -6,9 +6,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import NamedTuple, TypeVar
+
+from pydantic import ValidationError
 
 from airflow_provider_upstash_vector.client.async_client import AsyncVectorClient
 from airflow_provider_upstash_vector.client.errors import (
@@ -37,6 +40,7 @@ T = TypeVar("T")
 TIMEOUT_SECONDS = 3.0
 CACHE_SECONDS = 5.0
 PAGE_VECTORS = 25
+_MAX_THREADS = 8
 
 _POLICY = RetryPolicy(
     max_attempts=1,
@@ -61,6 +65,8 @@ class ConnectionIndexes:
     settings_of: Callable[[str], ConnectionSettings]
     clock: Callable[[], float] = time.monotonic
     _facts: dict[str, _CachedFacts] = field(default_factory=dict)
+    # its own threads: a secrets backend that hangs would hold those that the API server needs for other requests
+    _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_MAX_THREADS))
 
     async def facts(self, connection_id: str) -> IndexFacts:
         """Return facts that are a few seconds old at most; people who ask at a time share one request."""
@@ -100,7 +106,7 @@ class ConnectionIndexes:
                 include_data=True,
             )
             page = await client.run(call)
-            vectors = [_stored(FetchedVector.model_validate(vector)) for vector in page.vectors]
+            vectors = [_stored(FetchedVector.model_validate(vector)) for vector in page.vectors[:PAGE_VECTORS]]
             return VectorPage(vectors=vectors, next_cursor=page.next_cursor)
 
         return await self._read(connection_id, read)
@@ -131,7 +137,7 @@ class ConnectionIndexes:
                 include_metadata=True,
                 include_data=True,
             )
-            return [_stored(vector, vector.score) for vector in found]
+            return [_stored(vector, vector.score) for vector in found[:PAGE_VECTORS]]
 
         return await self._read(connection_id, read)
 
@@ -139,8 +145,8 @@ class ConnectionIndexes:
         self, connection_id: str, read: Callable[[AsyncVectorClient, ConnectionSettings], Awaitable[T]]
     ) -> T:
         try:
-            # a secrets backend may hang as well
-            settings = await asyncio.wait_for(asyncio.to_thread(self.settings_of, connection_id), TIMEOUT_SECONDS)
+            reading = asyncio.get_running_loop().run_in_executor(self._threads, self.settings_of, connection_id)
+            settings = await asyncio.wait_for(reading, TIMEOUT_SECONDS)
             async with AsyncVectorClient(settings.endpoint, policy=_POLICY, max_connections=1) as client:
                 with naming_connection(connection_id):
                     return await read(client, settings)
@@ -150,6 +156,8 @@ class ConnectionIndexes:
             raise ReadFailed(error.message, 404) from None
         except UpstashVectorError as error:
             raise ReadFailed(str(error)) from None
+        except ValidationError:  # its text has parts of the response
+            raise ReadFailed("The response of the index has a vector that is not as documented.") from None
         except asyncio.TimeoutError:
             raise ReadFailed(f"The connection was not read within {TIMEOUT_SECONDS:.0f} s.") from None
         except Exception as error:  # e.g. of a secrets backend; its text may hold a secret

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import quote
@@ -13,7 +13,7 @@ from airflow.models.renderedtifields import RenderedTaskInstanceFields
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
-from sqlalchemy import and_, or_, select
+from sqlalchemy import JSON, and_, func, or_, select, type_coerce
 
 from airflow_provider_upstash_vector.index_page.reader import TaskRun
 from airflow_provider_upstash_vector.operators import upstash_vector as operators
@@ -22,7 +22,6 @@ from airflow_provider_upstash_vector.provider_info import PROVIDER_INFO
 
 MAX_RUNS = 20
 MAX_DAYS = 7
-_MAX_SCANNED = 1_000
 
 _READING = {
     "CheckVectorsOperator",
@@ -34,59 +33,77 @@ _READING = {
 _WRITING = sorted({*operators.__all__} - _READING)
 _DECORATORS = [f"@task.{decorator['name']}" for decorator in PROVIDER_INFO["task-decorators"]]
 _COUNTS = (
-    "updated", "upserted", "deleted", "unchanged", "missing", "rejected", "failed", "not_attempted"
+    "updated", "upserted", "added", "changed", "metadata_only", "adopted", "unchanged", "deleted", "not_in_source",
+    "missing", "rejected", "failed", "not_attempted",
 )  # fmt: skip
 _KEY = ("dag_id", "task_id", "run_id", "map_index")
+# no whole task instances: those have a pickle, of classes that the API server may not have
+_SHOWN = (*_KEY, "id", "operator", "custom_operator_name", "state", "start_date", "duration")
 
 
 def recent_runs(connection_id: str, access: Access, airflow_path: str) -> list[TaskRun]:
     """Return the last tasks that wrote over a connection, of DAGs that the person may read; the newest first.
 
     ``airflow_path`` is the path of Airflow's UI. The connection of a task is one of its rendered fields, which
-    Airflow keeps for the last runs of each task.
+    Airflow keeps for the last runs of each DAG. A DAG counts if its last run has a task that writes: no index of
+    the database finds tasks by operator, and a busy Airflow has millions of them.
     """
-    dag_ids = access.dag_ids()
-    if not dag_ids:
-        return []
-    runs: list[TaskRun] = []
+    readable = access.dag_ids()
+    since = datetime.now(timezone.utc) - timedelta(days=MAX_DAYS)
     with create_session() as session:
-        for task, fields, value in _rows(session, dag_ids):
-            names = _texts(fields)
-            if connection_id not in (names.get("upstash_vector_conn_id"), names.get("target_conn_id")):
-                continue
-            if not access.may_read_tasks(task.dag_id):
-                continue
-            counts = _counts(value) if access.may_read_xcoms(task.dag_id) else {}
-            runs.append(_run(task, names, counts, airflow_path))
-            if len(runs) == MAX_RUNS:
-                break
-    return runs
+        dag_ids = [
+            id for id in session.scalars(_writing_dags(since)) if id in readable and access.may_read_tasks(id)
+        ]
+        found = session.execute(_last_writes(connection_id, dag_ids, since)).all()
+        with_results = [task.id for task in found if access.may_read_xcoms(task.dag_id)]
+        results = dict(session.execute(_results(with_results)).all())
+    return [_run(task, _texts(task.rendered_fields), results.get(task.id), airflow_path) for task in found]
 
 
-def _rows(session: Any, dag_ids: set[str]) -> Iterator[tuple[Any, Any, Any]]:
-    def same_task(model: Any) -> Any:
-        return and_(*(getattr(model, name) == getattr(TaskInstance, name) for name in _KEY))
+def _writes() -> Any:
+    return or_(TaskInstance.operator.in_(_WRITING), TaskInstance.custom_operator_name.in_(_DECORATORS))
 
+
+def _of_run() -> Any:
+    return and_(DagRun.dag_id == TaskInstance.dag_id, DagRun.run_id == TaskInstance.run_id)
+
+
+def _of_task(model: Any) -> Any:
+    return and_(*(getattr(model, name) == getattr(TaskInstance, name) for name in _KEY))
+
+
+def _writing_dags(since: datetime) -> Any:
+    """Return the query for the ids of DAGs; ``run_after`` has an index, the dates of tasks have none."""
+    last_runs = select(func.max(DagRun.id)).where(DagRun.run_after >= since).group_by(DagRun.dag_id)
+    tasks = select(TaskInstance.dag_id).join(DagRun, _of_run()).where(DagRun.id.in_(last_runs))
+    return tasks.where(_writes()).distinct()
+
+
+def _last_writes(connection_id: str, dag_ids: list[str], since: datetime) -> Any:
     fields = RenderedTaskInstanceFields
-    since = datetime.now(timezone.utc) - timedelta(days=MAX_DAYS)  # run_after has an index, start_date has none
-    query = (
-        select(TaskInstance, fields.rendered_fields, XComModel.value)
-        .join(DagRun, and_(DagRun.dag_id == TaskInstance.dag_id, DagRun.run_id == TaskInstance.run_id))
-        .join(fields, same_task(fields))
-        .outerjoin(XComModel, and_(same_task(XComModel), XComModel.key == "return_value"))
-        .where(DagRun.run_after >= since)
-        .where(or_(TaskInstance.operator.in_(_WRITING), TaskInstance.custom_operator_name.in_(_DECORATORS)))
+    rendered = type_coerce(fields.rendered_fields, JSON)
+    connections = [rendered[name].as_string() for name in ("upstash_vector_conn_id", "target_conn_id")]
+    return (
+        select(*(getattr(TaskInstance, name) for name in _SHOWN), fields.rendered_fields)
+        .join(DagRun, _of_run())
+        .join(fields, _of_task(fields))
+        .where(fields.dag_id.in_(dag_ids), TaskInstance.dag_id.in_(dag_ids), DagRun.run_after >= since, _writes())
+        .where(or_(*(connection == connection_id for connection in connections)))
+        .where(TaskInstance.start_date.is_not(None))
         .order_by(TaskInstance.start_date.desc())
-        .limit(_MAX_SCANNED)
+        .limit(MAX_RUNS)
     )
-    for row in session.execute(query):
-        if row[0].dag_id in dag_ids:
-            yield row[0], row[1], row[2]
 
 
-def _run(task: Any, names: Mapping[str, str], counts: Mapping[str, int], airflow_path: str) -> TaskRun:
+def _results(task_ids: list[Any]) -> Any:
+    xcoms = select(TaskInstance.id, XComModel.value).join(XComModel, _of_task(XComModel))
+    return xcoms.where(TaskInstance.id.in_(task_ids), XComModel.key == "return_value")
+
+
+def _run(task: Any, names: Mapping[str, str], result: Any, airflow_path: str) -> TaskRun:
     parts = [quote(part, safe="") for part in (task.dag_id, task.run_id, task.task_id)]
     mapped = f"/mapped/{task.map_index}" if task.map_index >= 0 else ""
+    counts, is_trial = _counts(result, "deleted" if task.operator.startswith("Delete") else "written")
     return TaskRun(
         dag_id=task.dag_id,
         task_id=task.task_id,
@@ -97,6 +114,7 @@ def _run(task: Any, names: Mapping[str, str], counts: Mapping[str, int], airflow
         started=task.start_date,
         seconds=task.duration,
         counts=counts,
+        is_trial=is_trial,
         url="{}/dags/{}/runs/{}/tasks/{}{}".format(airflow_path, *parts, mapped),
     )
 
@@ -107,15 +125,19 @@ def _texts(fields: Any) -> dict[str, str]:
     return {name: value for name, value in items if isinstance(value, str)}
 
 
-def _counts(value: Any) -> dict[str, int]:
-    """Return the counts of a manifest that are not zero; of other results, a number of vectors."""
-    if isinstance(value, str):
+def _counts(result: Any, outcome: str) -> tuple[dict[str, int], bool]:
+    """Return the counts of a manifest that are not zero, and whether nothing was to be written.
+
+    Other results are a number of vectors, whose ``outcome`` is given.
+    """
+    if isinstance(result, str):
         try:
-            value = json.loads(value)
+            result = json.loads(result)
         except ValueError:  # an XCom backend stores a path
-            return {}
-    if isinstance(value, int) and not isinstance(value, bool):
-        return {"written": value}
-    manifest = value if isinstance(value, Mapping) else {}
+            return {}, False
+    if isinstance(result, int) and not isinstance(result, bool):
+        return {outcome: result}, False
+    manifest = result if isinstance(result, Mapping) else {}
     counts = {name: manifest.get(name) for name in _COUNTS}
-    return {name: count for name, count in counts.items() if isinstance(count, int) and count}
+    is_trial = manifest.get("dry_run") is True or manifest.get("mode") == "plan"
+    return {name: count for name, count in counts.items() if isinstance(count, int) and count}, is_trial

@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from airflow_provider_upstash_vector.index_page.app import read_failed, routes, use_reader
+from airflow_provider_upstash_vector.index_page.app import pages_app, use_reader
 from airflow_provider_upstash_vector.index_page.reader import (
     IndexFacts,
     NamespaceFacts,
@@ -100,9 +98,11 @@ class _Reading:
 
 def pages_of(reader: FakeReader, root_path: str = "/airflow/upstash-vector") -> TestClient:
     """Return a client of the pages, mounted at ``root_path``."""
-    app = Starlette(
-        routes=routes(),
-        middleware=[Middleware(_Reading, reader=reader)],
-        exception_handlers={ReadFailed: read_failed},
+    app = _Reading(pages_app(), reader)
+    return TestClient(
+        app,
+        base_url="http://127.0.0.1",
+        root_path=root_path,
+        follow_redirects=False,
+        raise_server_exceptions=False,
     )
-    return TestClient(app, base_url="http://127.0.0.1", root_path=root_path, follow_redirects=False)

@@ -49,3 +49,21 @@ def test_a_picture_has_every_peak() -> None:
     vector[4321] = -2.0
     _, path = sparkline(vector)
     assert path.count("V23.5") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("line\r\nline\n\tcolumn", "line\r\nline\n\tcolumn"),
+        ("a\rb", "a\\u000db"),
+        ("a\u00a0b\u3000c", "a\u00a0b\u3000c"),
+        ("\U0001f469\u200d\U0001f52c \u2764\ufe0f", "\U0001f469\u200d\U0001f52c \u2764\ufe0f"),
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
+        ("movie\u200d-1\u200c", "movie\\u200d-1\\u200c"),
+        ("\u200d", "\\u200d"),
+        ("a\ufe0f", "a\\ufe0f"),
+        ("a\U000e0041\u2028\u3164\x7f", "a\\U000e0041\\u2028\\u3164\\u007f"),
+    ],
+)
+def test_what_cannot_be_seen_is_escaped(text: str, expected: str) -> None:
+    assert formats.visible(text) == expected

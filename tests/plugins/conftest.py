@@ -66,7 +66,9 @@ def visit(connections: None) -> Iterator[Visit]:
         for contents, app in apps.items():
             app.mount("/upstash-vector", create_app(shows_contents=contents))
 
-        def request(role: str | None, path: str, *, contents: bool = True, token: str | None = None) -> Any:
+        def request(
+            role: str | None, path: str, *, contents: bool = True, token: str | None = None, method: str = "GET"
+        ) -> Any:
             session = tokens.get(role or "", token)
             client = TestClient(
                 apps[contents],
@@ -74,7 +76,8 @@ def visit(connections: None) -> Iterator[Visit]:
                 root_path="/airflow",
                 cookies={"_token": session} if session else None,
                 follow_redirects=False,
+                raise_server_exceptions=False,
             )
-            return client.get(f"{PREFIX}{path}")
+            return client.request(method, f"{PREFIX}{path}")
 
         yield request

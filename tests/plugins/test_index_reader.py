@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +19,7 @@ from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings
 from airflow_provider_upstash_vector.index_page.reader import ReadFailed, Search
 from airflow_provider_upstash_vector.plugins import index_reader
-from airflow_provider_upstash_vector.plugins.index_reader import CACHE_SECONDS, ConnectionIndexes
+from airflow_provider_upstash_vector.plugins.index_reader import CACHE_SECONDS, PAGE_VECTORS, ConnectionIndexes
 from tests.support.index_fixtures import ManualClock
 
 SECRET = "secret-token-of-an-index"
@@ -100,6 +103,27 @@ def test_dead_indexes_are_asked_once(index: DevServer, monkeypatch: pytest.Monke
     assert index.requests["info"] == 1
 
 
+def test_a_secrets_backend_that_hangs_holds_no_other_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_reader, "TIMEOUT_SECONDS", 0.2)
+    end = threading.Event()
+
+    def hang(_: str) -> ConnectionSettings:
+        end.wait(120)
+        raise InvalidEndpoint("too late")
+
+    async def read() -> None:
+        indexes = ConnectionIndexes(hang)
+        hung = [indexes.facts(f"index-{n}") for n in range(40)]  # more than the event loop has threads
+        try:
+            errors = await asyncio.wait_for(asyncio.gather(*hung, return_exceptions=True), 60)
+            assert all("was not read within" in str(error) for error in errors)
+            assert await asyncio.wait_for(asyncio.to_thread(lambda: "done"), 60) == "done"
+        finally:
+            end.set()
+
+    asyncio.run(read())
+
+
 def test_indexes_are_asked_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
     limit(monkeypatch, 60)
     count = 10
@@ -151,6 +175,46 @@ def test_errors_of_connections(error: Exception, message: str) -> None:
             with pytest.raises(ReadFailed, match=message) as raised:
                 await reading
             assert SECRET not in str(raised.value)
+
+    asyncio.run(read())
+
+
+VECTOR = {"id": "a", "vector": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("vectors", "message"),
+    [
+        ([{"id": "a", "metadata": [SECRET]}], "not as documented"),
+        ([{"id": 1}], "not as documented"),
+        ([VECTOR] * 10_000, None),
+        ([{**VECTOR, "data": "x" * 20_000_000}], "larger than 16 MB"),
+    ],
+    ids=["metadata", "id", "many", "large"],
+)
+def test_responses_that_are_not_as_documented(
+    vectors: list[Any], message: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = json.dumps({"result": {"nextCursor": "", "vectors": vectors}}).encode()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        with suppress(ConnectionError):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content))
+            await writer.drain()
+        writer.close()
+
+    async def read() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        indexes = ConnectionIndexes(lambda _: settings(url))
+        async with server:
+            if message is None:
+                assert len((await indexes.vectors("a", "", "", "")).vectors) == PAGE_VECTORS
+                return
+            with pytest.raises(ReadFailed, match=message) as raised:
+                await indexes.vectors("a", "", "", "")
+            assert SECRET not in str(raised.value) + caplog.text
 
     asyncio.run(read())
 

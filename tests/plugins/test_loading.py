@@ -26,7 +26,7 @@ views = [view for plugin in ours for view in plugin.external_views]
 pages = [name for name in sys.modules if name.startswith((
     "airflow_provider_upstash_vector.index_page", "airflow_provider_upstash_vector.plugins.app"
 ))]
-print(json.dumps({"views": views, "pages": pages, "fastapi": "fastapi" in sys.modules}))
+print(json.dumps({"plugins": len(ours), "views": views, "pages": pages, "fastapi": "fastapi" in sys.modules}))
 """
 
 
@@ -42,15 +42,18 @@ def load(**options: str) -> tuple[dict[str, Any], str]:
 def test_the_page_is_off_unless_it_is_set(options: dict[str, str]) -> None:
     loaded, output = load(**options)
     assert loaded["views"] == loaded["pages"] == []
+    assert not loaded["plugins"]
     warned = bool(options) and AIRFLOW >= (3, 1)
+    assert ("upstash" in output.replace(json.dumps(loaded), "").lower()) == warned
     assert ("write one of off, facts, vectors" in output) == warned
 
 
 def test_the_page_is_a_menu_entry_and_imports_nothing_before_its_first_request() -> None:
-    loaded, _ = load(UPSTASH_VECTOR__INDEX_PAGE="vectors", API__BASE_URL="https://example.com/airflow/")
+    loaded, output = load(UPSTASH_VECTOR__INDEX_PAGE="vectors", API__BASE_URL="https://example.com/airflow/")
     assert loaded["pages"] == []
     if AIRFLOW < (3, 1):
-        assert loaded["views"] == []
+        assert not loaded["plugins"]
+        assert "upstash" not in output.replace(json.dumps(loaded), "").lower()
         return
     (view,) = loaded["views"]
     assert (view["href"], view["category"]) == ("/airflow/upstash-vector/", "browse")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from airflow_provider_upstash_vector.dev_server import DevServer
 from tests.plugins.conftest import PREFIX, Visit
-from tests.support.airflow_home import AirflowHome
-from tests.support.dag_runs import DagRun, load_dags
 
 pytestmark = pytest.mark.needs("index_page")
 
@@ -80,44 +79,86 @@ def test_links_have_the_path_of_airflow(visit: Visit) -> None:
         assert visit("ADMIN", path).status_code == 404
 
 
-DAG_FILE = """
-from airflow.providers.common.compat.sdk import DAG
-from airflow_provider_upstash_vector.operators.upstash_vector import BulkUpdateVectorsOperator
-
-rows = [{"id": "m-1", "data": "new"}, {"id": "m-2", "data": "new"}]
-with DAG("nightly_films", schedule=None) as dag:
-    BulkUpdateVectorsOperator(task_id="load", rows=rows, namespace="films")
-"""
-
-
-@pytest.fixture(scope="module")
-def run(airflow_home: AirflowHome, connections: None) -> DagRun:
-    file = airflow_home.dags / "nightly_films.py"
-    file.write_text(DAG_FILE)
-    (dag,) = load_dags(file).values()
-    return DagRun(dag)
-
-
-def test_runs_that_wrote_are_those_of_dags_that_a_person_may_read(
-    visit: Visit, run: DagRun, monkeypatch: pytest.MonkeyPatch
+def test_other_methods_and_failures_are_pages_too(
+    visit: Visit, films: DevServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page: Any = visit("ADMIN", CONNECTION).text
-    assert "BulkUpdateVectorsOperator" in page
-    assert f'href="/airflow/dags/nightly_films/runs/{run.run_id.replace(":", "%3A").replace("+", "%2B")}' in page
-    assert "missing" in page
-    assert "nightly_films" not in visit("ADMIN", "/connections/stored").text
+    films.requests.clear()
+    for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+        response = visit("ADMIN", CONNECTION, method=method)
+        assert response.status_code == 405
+        assert "GET" in response.headers["allow"]
+    assert visit(None, f"{CONNECTION}/namespace?namespace=films&q=[1,2]", method="POST").status_code == 401
+    assert not films.requests
+    from airflow_provider_upstash_vector.plugins.access import Access
+
+    monkeypatch.setattr(Access, "connection_ids", lambda _: 1 / 0)
+    response = visit("ADMIN", "/")
+    assert response.status_code == 500
+    assert "This page cannot be shown" in response.text
+    assert "division" not in response.text
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_a_person_who_may_read_one_connection_reads_that_one(
+    visit: Visit, films: DevServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from airflow.api_fastapi.app import get_auth_manager
 
-    manager = get_auth_manager()
-    of_dag = type(manager).is_authorized_dag
+    def is_authorized_connection(*, details: Any = None, **_: Any) -> bool:
+        return getattr(details, "conn_id", None) == "upstash_vector_default"
 
-    def without_xcoms(*args: Any, **options: Any) -> bool:
-        entity = options.get("access_entity")
-        return str(getattr(entity, "value", entity)) != "XCOM" and of_dag(manager, **options)
+    monkeypatch.setattr(get_auth_manager(), "is_authorized_connection", is_authorized_connection)
+    assert visit("VIEWER", CONNECTION).status_code == 200
+    films.requests.clear()
+    for path in (
+        "/connections/stored",
+        "/connections/other",
+        "/connections/unknown",
+        "/connections/UPSTASH%5FVECTOR",
+    ):
+        assert visit("ADMIN", path).status_code == 403
+    page = visit("ADMIN", "/")
+    assert (page.status_code, "stored" in page.text) == (403, False)
+    assert not films.requests
 
-    monkeypatch.setattr(manager, "is_authorized_dag", without_xcoms)
-    page = visit("ADMIN", CONNECTION).text
-    assert "nightly_films" in page
-    assert "missing" not in page
-    monkeypatch.setattr(manager, "get_authorized_dag_ids", lambda **_: {"another"})
-    assert "nightly_films" not in visit("ADMIN", CONNECTION).text
+
+@pytest.mark.needs("teams")
+def test_another_teams_connection_is_not_opened(
+    visit: Visit, films: DevServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+    from airflow.models.connection import Connection
+    from airflow.models.team import Team
+    from airflow.utils.session import create_session
+
+    values: dict[str, Any] = {"conn_type": "upstash_vector", "host": films.url, "password": films.token}
+    monkeypatch.setenv("AIRFLOW__CORE__MULTI_TEAM", "True")
+    monkeypatch.setenv("AIRFLOW_CONN__TEAM_A___OF_ENVIRONMENT", json.dumps(values))
+    with create_session() as session:
+        session.add(Team(name="team_a"))
+        session.flush()
+        session.add(Connection(conn_id="of_team_a", team_name="team_a", **values))
+
+    def member(*teams: str) -> str:
+        user = SimpleAuthManagerUser(username="ada", role="OP", teams=[*teams])
+        return str(get_auth_manager().generate_jwt(user))
+
+    films.requests.clear()
+    try:
+        for token in (member(), member("team_b")):
+            assert "of_team_a" not in visit(None, "/", token=token).text
+            films.requests.clear()
+            for path in ("", "/namespace?namespace=films", "/vector?id=m-1"):
+                assert visit(None, f"/connections/of_team_a{path}", token=token).status_code == 403
+            for id in ("_team_a___of_environment", "_TEAM_A___OF_ENVIRONMENT"):
+                assert "There is no Airflow connection" in visit(None, f"/connections/{id}", token=token).text
+            assert not films.requests
+        for path, text in {"/": "of_team_a", "/connections/of_team_a": "Namespaces"}.items():
+            assert text in visit(None, path, token=member("team_a")).text
+        assert "Namespaces" in visit(None, "/connections/stored", token=member("team_a")).text
+    finally:
+        with create_session() as session:
+            session.query(Connection).filter(Connection.conn_id == "of_team_a").delete()
+            session.query(Team).delete()

@@ -18,6 +18,7 @@ FEATURES = {
     "retry_policies": (AIRFLOW >= (3, 3), "Airflow has retry policies from 3.3 on"),
     "commands": (AIRFLOW >= (3, 2), "Airflow has commands of providers from 3.2 on"),
     "index_page": (AIRFLOW >= (3, 1), "Airflow shows pages of plugins from 3.1 on"),
+    "teams": (AIRFLOW >= (3, 2), "Airflow has connections of teams from 3.2 on"),
     "approvals": (AIRFLOW >= (3, 1), "Airflow has tasks that people approve from 3.1 on"),
     "asset_references": (AIRFLOW >= (3, 0), "Airflow has references to assets from 3.0 on"),
     "refused_asset_uris": (AIRFLOW >= (3, 0), "Airflow 2 only warns of asset URIs that a provider rejects"),

@@ -15,13 +15,13 @@ from airflow_provider_upstash_vector.dev_server import DevServer
 from tests.support.index_fixtures import connection_json
 from tests.support.live_airflow import LiveAirflow
 
-USERS = {"ada": "admin", "vera": "viewer"}
+USERS = {"ada": "admin", "vera": "viewer", "uma": "user"}
 PASSWORD = "password-of-a-test"
 
 
 @pytest.fixture(scope="module")
 def guarded(index: DevServer) -> Iterator[LiveAirflow]:
-    """An API server with two users, whose default connection is in the environment."""
+    """An API server with three users, whose default connection is in the environment."""
     with tempfile.TemporaryDirectory(prefix="upstash-vector-rights-", ignore_cleanup_errors=True) as home:
         passwords = Path(home, "passwords.json")
         passwords.write_text(json.dumps(dict.fromkeys(USERS, PASSWORD)))
@@ -61,9 +61,10 @@ def test_nobody_is_asked_to_sign_in(page: Page, guarded: LiveAirflow, index: Dev
     assert not index.requests
 
 
-def test_a_viewer_is_refused_in_the_frame(page: Page, guarded: LiveAirflow, index: DevServer) -> None:
+@pytest.mark.parametrize("name", ["vera", "uma"])
+def test_others_are_refused_in_the_frame(page: Page, guarded: LiveAirflow, index: DevServer, name: str) -> None:
     index.requests.clear()
-    sign_in(page, guarded, "vera")
+    sign_in(page, guarded, name)
     page.goto(f"{guarded.url}/plugin/upstash-vector")
     frame = page.frame_locator('iframe[title="Upstash Vector"]')
     expect(frame.get_by_role("heading", name="No access")).to_be_visible()
