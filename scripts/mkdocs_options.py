@@ -1,4 +1,4 @@
-"""MkDocs hook: fills in the addresses of the project, bulk options, the help of the commands, and the changelog."""
+"""MkDocs hook: fills in the addresses of the project, bulk options, help of the commands, and the changelog."""
 
 from __future__ import annotations
 
