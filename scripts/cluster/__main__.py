@@ -151,6 +151,8 @@ def show(run: Run, airflow: Airflow) -> None:
     manifests = airflow.xcoms(run.task_id, run.task_id)
     sums = {name: sum(manifest[name] for manifest in manifests) for name in run.counts}
     say(f"{run.task_id}: counts of the manifests: {sums}")
+    retries = sum(manifest.get("retries", 0) for manifest in manifests)
+    say(f"{run.task_id}: {retries:,} rows were sent again after an error")
     if [state for _, state in tasks] != ["success"] * rows.SHARDS:
         raise ClusterError(f"expected {rows.SHARDS} successful shards: {tasks}")
     if "total" in sums and set(sums.values()) != {rows.ROWS}:
