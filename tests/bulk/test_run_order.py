@@ -51,7 +51,7 @@ def test_hundreds_of_requests_are_in_flight_together_and_no_more_than_allowed(sl
     report = run(slow, [{"id": str(n), "data": "x"} for n in range(2_048)], max_concurrency=512)
     assert report.done == 2_048
     assert 96 < slow.max_in_flight <= 512
-    assert slow.connections == 512
+    assert slow.connections <= 512
 
 
 def test_a_window_of_one(slow: SlowServer) -> None:

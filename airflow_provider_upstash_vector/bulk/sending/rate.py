@@ -2,8 +2,8 @@
 
 Between two refusals the service's token bucket was empty at both ends, so what it accepted between them, by the
 time between sending them, is its rate: whatever its burst, its latency and the rate of sending. After a refusal
-requests go on at a little more than that, until the rate is exact. Then they are sent at a little less, and at more
-with time, as in CUBIC (RFC 9438): slowly around the rate, faster if nothing is refused.
+requests go on at a little more than that, until the rate is exact. Then they are sent at a little less, and at
+more with time, as in CUBIC (RFC 9438): slowly around the rate, faster if nothing is refused.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ _MARGIN = 0.03  # less collects fewer tokens between refusals, so less is refuse
 _ROUGH_MARGIN = 0.1  # of rates that are not exact, and therefore tried again soon
 _MAX_CUT = 0.7  # tasks that share a limit, and yield less to those that begin, share it evenly sooner
 _PATIENCE_SECONDS = 0.05  # a few accepted requests take so long, beside some latencies
+_EXCESS = 3.0  # times what has been accepted, as long as too little is known
+_MAX_GAP = 50  # more requests accepted between two refusals: the bucket has filled up meanwhile
 _KEPT_REQUESTS = 4_096
 
 
@@ -40,10 +42,10 @@ class _Measurement:
     def __init__(self, request: Sent, sending_rate: float, peak_rate: float, until: float) -> None:
         self.first = self.last = request
         self.sending_rate = sending_rate
-        self.until = until
+        self.began, self.until = request.at, until
         self.peak_rate = peak_rate
         self.hold_seconds = 0.0
-        self.accepted_rows = 0
+        self.accepted_rows = 0.0
         self.requests, self.rate, self._at = 0, 0.0, -inf
 
     @property
@@ -111,6 +113,10 @@ class LearntRate:
         return self._rows / self.next_number if self.next_number else 1.0
 
     @property
+    def _stale_seconds(self) -> float:
+        return max(0.25, 3.0 * self._latency)
+
+    @property
     def is_settled(self) -> bool:
         """Whether it has been sent at for a second, without a refusal."""
         return self._measurement is None and self._sent_seconds >= 1.0
@@ -130,11 +136,11 @@ class LearntRate:
         if measurement.requests >= _USABLE and measurement.seconds >= 0.5 * self._latency:
             rate = measurement.rate * (1.0 + 20.0 / measurement.requests)
             return min(rate, measurement.sending_rate)
-        seconds = now - measurement.first.at
+        seconds = now - measurement.began
         if self.base is not None and seconds < 2.5 * self._latency + _PATIENCE_SECONDS:
             return measurement.sending_rate
         # grows with what is accepted: as much as needed to be refused again, however few rows are allowed
-        rate = 3.0 * (measurement.accepted_rows + self.rows_per_request) / max(seconds, 1e-3)
+        rate = _EXCESS * (measurement.accepted_rows + self.rows_per_request) / max(seconds, 1e-3)
         return min(rate, measurement.sending_rate)
 
     def sent(self, rows: int, now: float) -> Sent:
@@ -147,6 +153,9 @@ class LearntRate:
         if self._measurement is None and (rate := self.at(now)):
             self._sent_rows += rows
             self._sent_seconds += rows / rate
+            if self.base is not None and rate > 2.0 * self.base:  # the limit is another one by now
+                self.base, self._margin, self._sent_seconds = rate, _ROUGH_MARGIN, self._plateau_seconds
+                self._sent_rows = round(rate * self._sent_seconds)
         return request
 
     def accepted(self, request: Sent, now: float) -> None:
@@ -175,7 +184,7 @@ class LearntRate:
             peak_rate = self._rows / max(1e-3, now - self._found_at)
             measurement = _Measurement(request, rate, peak_rate, until)
             self._measurement = measurement
-        elif self.base is None and request.number > measurement.last.number + _EXACT // 2:
+        elif self.base is None and request.number > measurement.last.number + _MAX_GAP:
             # the bucket has not been empty since
             measurement = self._measurement = _Measurement(
                 request, inf, measurement.peak_rate, now + max(1.0, 4.0 * latency)
@@ -197,6 +206,12 @@ class LearntRate:
 
     def _conclude(self, measurement: _Measurement, now: float) -> None:
         measurement.update(self._recent, now)
+        if self.base is None and not measurement.hold_seconds and now - measurement.last.at > self._stale_seconds:
+            # the bucket has filled up: grow on from here until something is refused
+            seconds = max(1.0, 4.0 * self._latency)
+            measurement.accepted_rows = self._while_measuring(measurement, now) * seconds / _EXCESS
+            measurement.requests, measurement.began, measurement.until = 0, now - seconds, now + seconds
+            return
         found = self._found(measurement, now)
         if found is None:
             if self.base is None:

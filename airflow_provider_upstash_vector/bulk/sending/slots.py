@@ -21,7 +21,7 @@ _STEP = 1.25
 _MAX_STEP = 2.5
 _PAYS = 0.5  # elasticity of latency below which more requests are more rows
 _QUEUES = 0.8  # above which fewer requests are as many rows
-_MAX_PAUSE = 32  # rounds between two trials that fail
+_MAX_PAUSE = 8  # rounds between two trials that fail
 _EVENT_LOOP_SECONDS = 0.01  # below, latency is the client's own
 
 
@@ -136,7 +136,10 @@ class Slots:
 
     def _try(self, latency: float) -> None:
         before = self.count
-        self._set(before * self._step)
+        # one more or less at least: a quarter of one request is none
+        self._set(
+            max(before + 1, before * self._step) if self._step > 1.0 else min(before - 1, before * self._step)
+        )
         self._before = (before, latency) if self.count != before else None
         if self._before is None:  # the ceiling, or one slot
             self._step = 1.0 / _STEP if self._step > 1.0 else _STEP
