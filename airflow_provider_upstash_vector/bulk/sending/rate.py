@@ -180,11 +180,13 @@ class LearntRate:
         measurement, is_first = self._measurement, self._measurement is None
         if measurement is None:
             rate = self.at(now) or inf
-            until = now + max(1.0, 4.0 * latency, 30.0 / rate)
+            until = now + max(1.0, 4.0 * latency, min(5.0, 30.0 / rate))
             peak_rate = self._rows / max(1e-3, now - self._found_at)
             measurement = _Measurement(request, rate, peak_rate, until)
             self._measurement = measurement
-        elif self.base is None and request.number > measurement.last.number + _MAX_GAP:
+        elif self.base is None and (
+            request.number > measurement.last.number + _MAX_GAP or measurement.began > measurement.first.at
+        ):
             # the bucket has not been empty since
             measurement = self._measurement = _Measurement(
                 request, inf, measurement.peak_rate, now + max(1.0, 4.0 * latency)
@@ -205,13 +207,13 @@ class LearntRate:
             self._conclude(self._measurement, now)
 
     def _conclude(self, measurement: _Measurement, now: float) -> None:
-        measurement.update(self._recent, now)
         if self.base is None and not measurement.hold_seconds and now - measurement.last.at > self._stale_seconds:
             # the bucket has filled up: grow on from here until something is refused
             seconds = max(1.0, 4.0 * self._latency)
             measurement.accepted_rows = self._while_measuring(measurement, now) * seconds / _EXCESS
             measurement.requests, measurement.began, measurement.until = 0, now - seconds, now + seconds
             return
+        measurement.update(self._recent, now)
         found = self._found(measurement, now)
         if found is None:
             if self.base is None:
@@ -245,4 +247,7 @@ class LearntRate:
         if held:
             least = max(self._accepted_rows, 1) / max(now - self._found_at, 1e-3)
             return sqrt(least * min(sending, measurement.peak_rate)), 0.5
+        accepted = max(measurement.accepted_rows, 1.0) / max(now - measurement.began, 1e-3)
+        if self.base is not None and requests < _MIN_HELD and accepted < 0.5 * sending:
+            return accepted, 0.5  # much less is allowed than before
         return None

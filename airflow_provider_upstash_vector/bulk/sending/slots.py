@@ -50,7 +50,7 @@ class Slots:
 
     def accepted(self, number: int, sent_at: float, now: float, next_number: int) -> None:
         """Record the response to a request; ``next_number`` is that of the request sent next."""
-        seconds = now - sent_at
+        seconds = max(now - sent_at, 1e-6)
         if number < _BASE_REQUESTS and len(self._first) < _BASE_REQUESTS:
             self._first[number] = seconds
             self.latency = median(self._first.values())
@@ -104,7 +104,8 @@ class Slots:
         if not self.full:
             self._before, self.latency, self._last = None, latency, latency
             return
-        if self._before is None:
+        if self._before is None or self._before[0] == self.count:  # a rate may have needed as many
+            self._before = None
             self._begin_trial(latency)
             return
         slots, before = self._before

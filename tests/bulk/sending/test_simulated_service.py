@@ -72,7 +72,7 @@ def test_limits_of_any_rate_are_found(rate: int) -> None:
         (100, 1_000, 1_000, 0.9),
         (1_000, 10_000, 10_000, 0.9),
         (100, 10_000, 1_000, 0.9),
-        (1_000, 1_000, 1_000, 0.65),
+        (1_000, 1_000, 1_000, 0.6),
     ],
 )
 def test_a_limit_of_rows_is_found_if_whole_batches_are_refused(
