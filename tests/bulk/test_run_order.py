@@ -41,7 +41,7 @@ def test_rows_sorted_by_id_keep_the_window_full(slow: SlowServer) -> None:
     slow.seconds = 0.02
     rows = [{"id": f"v{n // 50}", "data": str(n)} for n in range(64 * 50)]
     assert run(slow, rows).done == len(rows)
-    assert slow.max_in_flight == 64
+    assert 32 < slow.max_in_flight <= 64
     assert slow.max_in_flight_by_vector == 1
     assert [n for id in range(64) for n in slow.received["", f"v{id}"]] == [row["data"] for row in rows]
 
