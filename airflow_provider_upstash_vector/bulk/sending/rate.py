@@ -45,6 +45,7 @@ class _Measurement:
         self.began, self.until = request.at, until
         self.peak_rate = peak_rate
         self.hold_seconds = 0.0
+        self.is_stale = False
         self.accepted_rows = 0.0
         self.requests, self.rate, self._at = 0, 0.0, -inf
 
@@ -52,6 +53,11 @@ class _Measurement:
     def seconds(self) -> float:
         """The time between sending both."""
         return self.last.at - self.first.at
+
+    def restart(self, request: Sent, until: float) -> None:
+        """Measure from this refusal on: the bucket has been full since those before it."""
+        self.first = self.last = request
+        self.until, self.requests, self.is_stale = until, 0, False
 
     def include(self, request: Sent) -> None:
         """Add a refusal."""
@@ -185,12 +191,9 @@ class LearntRate:
             measurement = _Measurement(request, rate, peak_rate, until)
             self._measurement = measurement
         elif self.base is None and (
-            request.number > measurement.last.number + _MAX_GAP or measurement.began > measurement.first.at
+            measurement.is_stale or request.number > measurement.last.number + _MAX_GAP
         ):
-            # the bucket has not been empty since
-            measurement = self._measurement = _Measurement(
-                request, inf, measurement.peak_rate, now + max(1.0, 4.0 * latency)
-            )
+            measurement.restart(request, now + max(1.0, 4.0 * latency))
         if hold_seconds:
             measurement.hold_seconds = max(measurement.hold_seconds, hold_seconds)
             measurement.until = max(measurement.until, now + hold_seconds)
@@ -212,6 +215,7 @@ class LearntRate:
             seconds = max(1.0, 4.0 * self._latency)
             measurement.accepted_rows = self._while_measuring(measurement, now) * seconds / _EXCESS
             measurement.requests, measurement.began, measurement.until = 0, now - seconds, now + seconds
+            measurement.is_stale = True
             return
         measurement.update(self._recent, now)
         found = self._found(measurement, now)
