@@ -20,6 +20,7 @@ from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
 SEND_SECONDS = 50e-6  # the engine's own time for a request
 TIMER_SECONDS = 1e-3  # timers of an event loop are late by up to a millisecond
 BIN_SECONDS = 0.25
+EPOCH = 100_000.0  # what the clock of a throttle shows at the beginning: as a monotonic clock, not zero
 
 
 @dataclass
@@ -194,14 +195,14 @@ class Simulation:
             return
         if not (rows := run.next_rows()):
             return
-        wait = run.throttle.wait_seconds(run.in_flight, now, rows)
+        wait = run.throttle.wait_seconds(run.in_flight, EPOCH + now, rows)
         if wait is None:
             return
         if wait:
             self._wake_at(run, now + math.ceil(wait / TIMER_SECONDS) * TIMER_SECONDS)
             return
         run.take()
-        sent = run.throttle.sent(now, rows)
+        sent = run.throttle.sent(EPOCH + now, rows)
         run.in_flight += 1
         run.max_in_flight = max(run.max_in_flight, run.in_flight)
         seconds = self._service.seconds(now, self._rng)
@@ -221,17 +222,17 @@ class Simulation:
     def _respond(self, run: SimulatedRun, sent: Sent, now: float, *, accepted: bool) -> None:
         run.in_flight -= 1
         if accepted:
-            run.throttle.responded(sent, now)
-            run.record(sent.rows, sent.at, now)
+            run.throttle.responded(sent, EPOCH + now)
+            run.record(sent.rows, sent.at - EPOCH, now)
         else:
-            run.throttle.throttled(sent, self._service.retry_after, now, self._rng.random())
+            run.throttle.throttled(sent, self._service.retry_after, EPOCH + now, self._rng.random())
             run.refused += 1
             run.put_back(sent.rows)
         self._send(run, now)
 
     def _fail(self, run: SimulatedRun, sent: Sent, now: float) -> None:
         run.in_flight -= 1
-        run.throttle.failed(sent.at, sent.at, 0.0, now, self._rng.random())
+        run.throttle.failed(sent.at, sent.at, 0.0, EPOCH + now, self._rng.random())
         run.put_back(sent.rows)
         self._send(run, now)
 

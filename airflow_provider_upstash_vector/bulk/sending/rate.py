@@ -19,7 +19,7 @@ _MARGIN = 0.03  # less collects fewer tokens between refusals, so less is refuse
 _ROUGH_MARGIN = 0.1  # of rates that are not exact, and therefore tried again soon
 _MAX_CUT = 0.7  # tasks that share a limit, and yield less to those that begin, share it evenly sooner
 _PATIENCE_SECONDS = 0.05  # a few accepted requests take so long, beside some latencies
-_EXCESS = 3.0  # times what has been accepted, as long as too little is known
+_EXCESS = 2.0  # times what has been accepted, as long as too little is known
 _MAX_GAP = 50  # more requests accepted between two refusals: the bucket has filled up meanwhile
 _KEPT_REQUESTS = 4_096
 
@@ -45,6 +45,7 @@ class _Measurement:
         self.began, self.until = request.at, until
         self.peak_rate = peak_rate
         self.hold_seconds = 0.0
+        self.accepted_in_turn = 0  # responses since the last refusal
         self.is_stale = False
         self.accepted_rows = 0.0
         self.requests, self.rate, self._at = 0, 0.0, -inf
@@ -61,6 +62,7 @@ class _Measurement:
 
     def include(self, request: Sent) -> None:
         """Add a refusal."""
+        self.accepted_in_turn = 0
         if request.number > self.last.number:
             self.last = request
         elif request.number < self.first.number:
@@ -169,6 +171,7 @@ class LearntRate:
         request.accepted = True
         self._accepted_rows += request.rows
         if (measurement := self._measurement) is not None:
+            measurement.accepted_in_turn += 1
             if request.number > measurement.first.number:
                 measurement.accepted_rows += request.rows
             if now >= measurement.until:
@@ -190,9 +193,7 @@ class LearntRate:
             peak_rate = self._rows / max(1e-3, now - self._found_at)
             measurement = _Measurement(request, rate, peak_rate, until)
             self._measurement = measurement
-        elif self.base is None and (
-            measurement.is_stale or request.number > measurement.last.number + _MAX_GAP
-        ):
+        elif self.base is None and (measurement.is_stale or measurement.accepted_in_turn > _MAX_GAP):
             measurement.restart(request, now + max(1.0, 4.0 * latency))
         if hold_seconds:
             measurement.hold_seconds = max(measurement.hold_seconds, hold_seconds)

@@ -7,7 +7,7 @@ only wait for each other. First the number is multiplied each round trip until l
 
 from __future__ import annotations
 
-from math import log
+from math import inf, log
 from statistics import median
 
 FIRST_SLOTS = 96  # fewer reach a thousand in flight a round trip later, more would overrun small limits at once
@@ -40,7 +40,7 @@ class Slots:
         self._last = 0.0
         self._step = _STEP
         self._pause, self._pauses = 0, 2
-        self._begin(self.count * 3 // 4, 0.0)
+        self._begin(self.count * 3 // 4, inf)
 
     def _begin(self, number: int, now: float) -> None:
         """Begin a round with the request ``number``, which is not sent yet."""
@@ -51,6 +51,8 @@ class Slots:
     def accepted(self, number: int, sent_at: float, now: float, next_number: int) -> None:
         """Record the response to a request; ``next_number`` is that of the request sent next."""
         seconds = max(now - sent_at, 1e-6)
+        if self._began == inf:  # the first round begins with the first request
+            self._began = sent_at
         if number < _BASE_REQUESTS and len(self._first) < _BASE_REQUESTS:
             self._first[number] = seconds
             self.latency = median(self._first.values())

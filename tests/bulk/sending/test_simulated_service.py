@@ -47,7 +47,8 @@ def test_most_of_an_unknown_limit_is_used_from_the_first_row_on(
     for seed in range(5 if jitter else 1):
         run = simulate(limited(latency, burst, jitter), throttle(), rows, seed=seed)
         assert run.share(1_000, burst) >= goal
-        assert run.refused <= 1_024 + 0.01 * rows + 250 * (jitter > 0.2)
+        # a large burst hides the limit until it is spent, and jitter shuffles what would show it
+        assert run.refused <= 1_024 + 0.01 * rows + (500 if jitter and latency >= 0.2 else 0)
         assert run.max_in_flight <= CEILING
 
 
