@@ -26,6 +26,10 @@ class Pacer:
         """Record rows that go out."""
         self._tokens -= rows
 
+    def reset(self) -> None:
+        """Owe nothing for rows that went out while there was no rate."""
+        self._at = None
+
     def drain(self) -> None:
         """Let no more than one row go at once until time passes."""
         self._tokens = min(self._tokens, 1.0)

@@ -102,7 +102,11 @@ class Throttle:
                 return None
             if now < self._probe_at:
                 return self._probe_at - now
-        wait = 0.0 if pace is None else self._pacer.wait_seconds(pace, rows, now)
+        wait = 0.0
+        if pace is None:
+            self._pacer.reset()
+        else:
+            wait = self._pacer.wait_seconds(pace, rows, now)
         return wait if self._max_rate is None else max(wait, self._limit.wait_seconds(self._max_rate, rows, now))
 
     def _pace(self, now: float) -> float | None:

@@ -122,6 +122,13 @@ def test_latency_that_rises_and_falls_is_followed() -> None:
     assert run.rate(10, 12) >= 0.6 * 256 / 0.05
 
 
+def test_what_was_sent_without_a_rate_is_not_owed_to_one() -> None:
+    run = SimulatedRun(Throttle(64, None), 10**9)
+    bucket = Bucket(1e6, 5e4, changes=[(3, 1_000)])
+    Simulation(Service(0.02, latencies=[(1, 0.004)], bucket=bucket), [run]).run(20)
+    assert run.rate(14, 20) >= 850
+
+
 def test_an_outage_does_not_change_what_is_known() -> None:
     run = SimulatedRun(throttle(), 20_000)
     Simulation(Service(0.02, 0.1, Bucket(1_000, 100), outages=[(5, 8)]), [run]).run(30)
@@ -161,6 +168,10 @@ services: list[Callable[[float, float], Service]] = [
     lambda latency, jitter: Service(latency, jitter, capacity=200),
     lambda latency, jitter: Service(latency, jitter, Bucket(200, 20, changes=[(2, 0), (12, 200)])),
     lambda latency, jitter: Service(latency, jitter, outages=[(0.5, 4)]),
+    # rates, none, and a rate again: latency falls below that of which requests are spread
+    lambda latency, jitter: Service(
+        latency, jitter, Bucket(1e5, 5e3, [(0.5, 200)]), latencies=[(0.1, latency / 9)]
+    ),
 ]
 
 
