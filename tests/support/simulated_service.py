@@ -208,7 +208,8 @@ class Simulation:
         seconds = self._service.seconds(now, self._rng)
         self._at(now + seconds / 2, lambda at: self._arrive(run, sent, at, seconds / 2))
         run._busy_until = now + SEND_SECONDS
-        self._wake_at(run, run._busy_until)
+        if run.in_flight < run.throttle.slots:  # the engine wakes no worker without a free slot
+            self._wake_at(run, run._busy_until)
 
     def _arrive(self, run: SimulatedRun, sent: Sent, now: float, way_back: float) -> None:
         if self._service.is_down(now):

@@ -91,10 +91,10 @@ class Throttle:
             return self._held_until - now
         self._rate.resume(now)
         pace = self._pace(now)
-        if in_flight >= self.slots:
+        if in_flight + 1 >= self.slots:  # with the request that this is about
+            self._slots.full = True
             if pace is not None and self._rate.base is not None:
                 self._slots.at_least(2.0 * pace / rows * (self._slots.latency or 0.0))
-            self._slots.full = True
             if in_flight >= self.slots:
                 return None
         if self.failed_probes:
