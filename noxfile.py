@@ -1,7 +1,7 @@
-"""The tests on every Airflow version, with the lowest dependencies, of the wheel, and with other tools.
+"""The tests on older Airflow versions, with the lowest dependencies, of the wheel, and with other tools.
 
-``make test-matrix`` runs the sessions, several at a time. ``.venv/bin/nox --tags 2.11.2 -- tests/client`` runs one
-of them, or a part of it.
+``make test`` runs them on the newest Airflow, ``make test-matrix`` these sessions, several at a time.
+``.venv/bin/nox --tags 2.11.2 -- tests/client`` runs one of them, or a part of it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ ENVIRONMENTS = (
     ("3.0.6", "requirements/airflow-3.0.6.txt", TESTS),
     ("3.1.8", "requirements/airflow-3.1.8.txt", TESTS),
     ("3.2.2", "requirements/airflow-3.2.2.txt", TESTS),
-    ("3.3.2", "requirements-dev.txt", (*TESTS, EXAMPLES)),
 )
 
 # tools that write into the same indexes; `make test-long` runs their tests
@@ -77,7 +76,6 @@ def interop(session: nox.Session, pins: str, path: str) -> None:
 
 def run_tests(session: nox.Session, pins: str, paths: tuple[str, ...]) -> None:
     """Run tests with exactly the pinned packages."""
-    session.env["PYTHONDONTWRITEBYTECODE"] = "1"  # the environments share the source
     session.run_install("uv", "pip", "sync", "--quiet", pins)
     session.install("--quiet", "--no-deps", "--editable", ".")
     options = ("-q", "-p", "no:cacheprovider", "--color=no")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import timedelta
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_upstash_vector.bulk.report import BulkReport
+from airflow_provider_upstash_vector.bulk.report import BulkReport, ThisAttempt
 from airflow_provider_upstash_vector.client.base import RequestStats
 
 _log = logging.getLogger(__name__)
@@ -23,17 +24,16 @@ def emit_bulk_metrics(report: BulkReport) -> None:
     if report.dry_run:
         return
     outcomes = {name: getattr(this_attempt, name) for name in ("missing", "rejected", "failed")}
-    request_stats = RequestStats(
-        requests=this_attempt.requests,
-        request_seconds=this_attempt.request_seconds,
-        retries=this_attempt.retries,
-        throttled_seconds=this_attempt.throttled_seconds,
-    )
     outcomes |= {report.outcome: this_attempt.done, "not_attempted": report.not_attempted}
-    emit_metrics(f"{report.operation}s", outcomes, request_stats)
+    emit_metrics(f"{report.operation}s", outcomes, request_stats(this_attempt))
 
 
-def emit_metrics(operations: str, outcomes: Mapping[str, int], request_stats: RequestStats) -> None:
+def request_stats(this_attempt: ThisAttempt) -> RequestStats:
+    """Return the requests of a run alone."""
+    return RequestStats(**{field.name: getattr(this_attempt, field.name) for field in fields(RequestStats)})
+
+
+def emit_metrics(operations: str, outcomes: Mapping[str, int], stats: RequestStats) -> None:
     """Emit the rows of an operation, named in the plural, by outcome, and its requests."""
     try:
         if not any(conf.getboolean("metrics", switch, fallback=False) for switch in _SWITCHES):
@@ -43,13 +43,13 @@ def emit_metrics(operations: str, outcomes: Mapping[str, int], request_stats: Re
         for outcome, rows in outcomes.items():
             if rows:
                 Stats.incr(f"{_PREFIX}.{operations}.{outcome}", rows)
-        if request_stats.requests:
-            Stats.incr(f"{_PREFIX}.requests", request_stats.requests)
-            mean = timedelta(seconds=request_stats.request_seconds / request_stats.requests)
+        if stats.requests:
+            Stats.incr(f"{_PREFIX}.requests", stats.requests)
+            mean = timedelta(seconds=stats.request_seconds / stats.requests)
             Stats.timing(f"{_PREFIX}.request_duration", mean)
-        if request_stats.retries:
-            Stats.incr(f"{_PREFIX}.retries", request_stats.retries)
-        if request_stats.throttled_seconds:
-            Stats.timing(f"{_PREFIX}.throttled_duration", timedelta(seconds=request_stats.throttled_seconds))
+        if stats.retries:
+            Stats.incr(f"{_PREFIX}.retries", stats.retries)
+        if stats.throttled_seconds:
+            Stats.timing(f"{_PREFIX}.throttled_duration", timedelta(seconds=stats.throttled_seconds))
     except Exception as error:  # noqa: BLE001 - metrics must not fail a task
         _log.warning("Metrics could not be emitted: %s: %s", type(error).__name__, error)

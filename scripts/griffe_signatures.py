@@ -7,20 +7,20 @@ defaults and help of the arguments and options of bulk runs.
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import griffe
 
-from airflow_provider_upstash_vector.bulk.api import RunArguments
+from airflow_provider_upstash_vector.bulk.api import RunArguments, SharedRunArguments, run_help
 from airflow_provider_upstash_vector.bulk.exports.options import ExportOptions
 from airflow_provider_upstash_vector.bulk.operations.copy import CopyOptions
 from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import BulkOptions, VectorRowOptions, option_help
+from airflow_provider_upstash_vector.bulk.syncing.options import SyncOptions
 
 _KEYWORD = griffe.ParameterKind("keyword-only")  # not a member access: mypy takes its type for str
 _REST = griffe.ParameterKind("variadic keyword")
@@ -32,11 +32,20 @@ _DEFAULTS_OF = {
     "decorators.signatures.UpdateTask.__call__": "operators.update.UpdateVectorOperator",
 }
 # arguments of a base that a class sets itself
-SET_BY_CLASS = {"CopyVectorsOperator": {"upstash_vector_conn_id"}}
-_OPERATIONS = {"Copy": CopyOptions, "Update": UpdateOptions, "Upsert": UpsertOptions, "Delete": DeleteOptions}
+SET_BY_CLASS = {
+    "CopyVectorsOperator": {"upstash_vector_conn_id"},
+    "SyncVectorsOperator": {*SyncOptions.left_out, "checkpoint"},
+}
+_OPERATIONS = {
+    "Copy": CopyOptions,
+    "Delete": DeleteOptions,
+    "Sync": SyncOptions,
+    "Update": UpdateOptions,
+    "Upsert": UpsertOptions,
+}
 _OPTIONS = {kind.__name__: kind for kind in (BulkOptions, ExportOptions, VectorRowOptions, *_OPERATIONS.values())}
 _OPTIONS_LINE = re.compile(
-    r"^:param \w+: those of .*?\b(Bulk)?(Copy|Update|Upsert|Delete)Arguments`\.$", re.MULTILINE
+    r"^:param \w+: those of .*?\b(Bulk)?(Copy|Delete|Sync|Update|Upsert)Arguments`\.$", re.MULTILINE
 )
 _SELF = griffe.Parameter("self", kind=griffe.ParameterKind("positional or keyword"))
 
@@ -77,12 +86,8 @@ def with_option_help(docstring: str) -> str:
 def _argument_help(operation: str, *, of_run: bool) -> str:
     texts = option_help(_OPERATIONS[operation])
     lines = [f":param {name}: {text}." for name, text in texts.items() if name != "namespace"]
-    return "\n".join([_run_help(), *lines] if of_run else lines)
-
-
-def _run_help() -> str:
-    _, mark, texts = (inspect.getdoc(RunArguments) or "").partition(":param ")
-    return mark + texts
+    run_arguments = SharedRunArguments if operation == "Sync" else RunArguments
+    return "\n".join([run_help(run_arguments), *lines] if of_run else lines)
 
 
 def _classes(within: griffe.Object) -> Iterator[griffe.Class]:

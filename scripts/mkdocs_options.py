@@ -9,9 +9,10 @@ from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import BulkOptions, option_help
+from airflow_provider_upstash_vector.bulk.syncing.options import SyncOptions
 
 PLACEHOLDER = "| <!-- options of {} --> | | |"
-_OPERATIONS = (UpdateOptions, UpsertOptions, DeleteOptions, CopyOptions)
+_OPERATIONS = (UpdateOptions, UpsertOptions, DeleteOptions, CopyOptions, SyncOptions)
 
 
 def option_rows(options: type[BulkOptions]) -> str:

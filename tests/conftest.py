@@ -11,9 +11,14 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-# How long an example takes depends on what else the machine does.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# How long an example takes depends on what else the machine does. `make test-long` loads "wide".
+settings.register_profile("quick", deadline=None, max_examples=40)
+settings.register_profile("wide", deadline=None, max_examples=200)
+settings.load_profile("quick")
+
+# Without bytecode, each process that imports Airflow compiles it, which takes as long as its import.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # for tests/client/test_any_index.py, which uses a namespace of its own
 REAL_INDEX = {name: os.environ.get(name) for name in ("UPSTASH_VECTOR_REST_URL", "UPSTASH_VECTOR_REST_TOKEN")}
@@ -37,11 +42,12 @@ pytest_plugins = ["tests.support.airflow_features", "tests.support.index_fixture
 
 
 LIVE_AIRFLOW = ("tests/system/live/", "tests/system/ui/")
+LONG_FILES = ("tests/system/", "tests/project/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests with a live Airflow first: they take longest, and xdist keeps the order of files."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LIVE_AIRFLOW))
+    """Run the tests with a live Airflow first, then the other long files: xdist keeps the order of files."""
+    items.sort(key=lambda item: [not item.nodeid.startswith(first) for first in (LIVE_AIRFLOW, LONG_FILES)])
 
 
 @pytest.hookimpl(optionalhook=True)  # `make test-matrix` has no xdist

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         CheckpointInUse,
         ExportFailed,
         Superseded,
+        SyncFailed,
         TooManyMatches,
     )
     from airflow_provider_upstash_vector.bulk.exports.api import export_async
@@ -33,7 +34,14 @@ if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk.report import BulkReport
     from airflow_provider_upstash_vector.bulk.selected import delete_selected, delete_selected_async
     from airflow_provider_upstash_vector.bulk.sources import InvalidRows
+    from airflow_provider_upstash_vector.bulk.syncing.api import sync, sync_async
+    from airflow_provider_upstash_vector.bulk.syncing.report import SyncReport
     from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore, FileCheckpoint
+    from airflow_provider_upstash_vector.bulk.updating_where import (
+        UpdateWhereReport,
+        update_where,
+        update_where_async,
+    )
     from airflow_provider_upstash_vector.cancellation import CancelToken
 
 _LAZY_EXPORTS = {
@@ -44,7 +52,10 @@ _LAZY_EXPORTS = {
     "ExportFailed": ".errors",
     "ExportReport": ".exports.report",
     "Superseded": ".errors",
+    "UpdateWhereReport": ".updating_where",
     "TooManyMatches": ".errors",
+    "SyncFailed": ".errors",
+    "SyncReport": ".syncing.report",
     "CheckpointStore": ".tracking.checkpoint",
     "FileCheckpoint": ".tracking.checkpoint",
     "InvalidRows": ".sources",
@@ -57,8 +68,12 @@ _LAZY_EXPORTS = {
     "export": ".api",
     "export_async": ".exports.api",
     "forget": ".api",
+    "sync": ".syncing.api",
+    "sync_async": ".syncing.api",
     "update": ".api",
     "update_async": ".api",
+    "update_where": ".updating_where",
+    "update_where_async": ".updating_where",
     "upsert": ".api",
     "upsert_async": ".api",
 }
@@ -74,7 +89,10 @@ __all__ = [
     "FileCheckpoint",
     "InvalidRows",
     "Superseded",
+    "SyncFailed",
+    "SyncReport",
     "TooManyMatches",
+    "UpdateWhereReport",
     "copy",
     "copy_async",
     "delete",
@@ -84,8 +102,12 @@ __all__ = [
     "export",
     "export_async",
     "forget",
+    "sync",
+    "sync_async",
     "update",
     "update_async",
+    "update_where",
+    "update_where_async",
     "upsert",
     "upsert_async",
 ]

@@ -10,10 +10,10 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import copy_context
+from textwrap import indent
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast, get_type_hints
 
-from airflow_provider_upstash_vector.bulk.errors import RunFailed
 from airflow_provider_upstash_vector.bulk.exports.api import export_async
 from airflow_provider_upstash_vector.bulk.operations.copy import CopyArguments
 from airflow_provider_upstash_vector.bulk.operations.delete import DeleteArguments, DeleteOptions
@@ -23,12 +23,14 @@ from airflow_provider_upstash_vector.bulk.options import BulkOptions, option_hel
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sources import FindPaths, local_paths
 from airflow_provider_upstash_vector.bulk.starting import PathLike, open_store, run_async
+from airflow_provider_upstash_vector.bulk.syncing.options import SyncArguments
 from airflow_provider_upstash_vector.bulk.tracking.budget import BudgetStore
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import CheckpointStore
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import clear_checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client import Credentials, Endpoint, RetryPolicy
+from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -42,8 +44,20 @@ T = TypeVar("T")
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 
-class RunArguments(TypedDict, total=False):
-    """The keyword arguments of every run, with the defaults of :func:`run_async`.
+class SharedRunArguments(TypedDict, total=False):
+    """The keyword arguments of every run, with or without a checkpoint."""
+
+    policy: RetryPolicy | None
+    failures_path: PathLike | None
+    budget_store: BudgetStore | None
+    cancel_token: CancelToken | None
+    progress: ProgressKind
+    find_paths: FindPaths
+    log: Log
+
+
+class RunArguments(SharedRunArguments, total=False):
+    """The keyword arguments of runs with a checkpoint, with the defaults of :func:`run_async`.
 
     :param policy: the retries and timeouts of one request. While no request at all gets a response, rows use up
         no attempts; after ``total_timeout_seconds`` of that, the run stops as ``service_unavailable``.
@@ -61,15 +75,8 @@ class RunArguments(TypedDict, total=False):
     :param log: the logger for the lines of progress.
     """
 
-    policy: RetryPolicy | None
-    failures_path: PathLike | None
     checkpoint: PathLike | CheckpointStore | None
-    budget_store: BudgetStore | None
     keep_checkpoint: bool
-    cancel_token: CancelToken | None
-    progress: ProgressKind
-    find_paths: FindPaths
-    log: Log
 
 
 class BulkUpdateArguments(UpdateArguments, RunArguments, total=False):
@@ -88,14 +95,26 @@ class BulkDeleteArguments(DeleteArguments, RunArguments, total=False):
     """The keyword arguments of :func:`delete`."""
 
 
-def with_signature(options_type: type[BulkOptions]) -> Callable[[AnyFunction], AnyFunction]:
+class BulkSyncArguments(SyncArguments, SharedRunArguments, total=False):
+    """The keyword arguments of :func:`sync`."""
+
+
+def run_help(run_arguments: type = RunArguments) -> str:
+    """Return the lines about the arguments of a run."""
+    _, *texts = inspect.cleandoc(RunArguments.__doc__ or "").split("\n:param ")
+    return "\n".join(f":param {text}" for text in texts if text.partition(":")[0] in run_arguments.__annotations__)
+
+
+def with_signature(
+    options_type: type[BulkOptions], run_arguments: type = RunArguments
+) -> Callable[[AnyFunction], AnyFunction]:
     """Return a decorator that spells out ``**arguments``, also in the docstring."""
 
     def complete(function: AnyFunction) -> AnyFunction:
         own = inspect.signature(function)
         parameters = {name: part for name, part in own.parameters.items() if part.kind is not part.VAR_KEYWORD}
         run = inspect.signature(run_async).parameters
-        parameters |= {name: run[name] for name in RunArguments.__annotations__ if name not in parameters}
+        parameters |= {name: run[name] for name in run_arguments.__annotations__ if name not in parameters}
         types = {name: part.annotation for name, part in parameters.items()}
         types = get_type_hints(SimpleNamespace(__annotations__=types), globals())
         parameters = {name: part.replace(annotation=types[name]) for name, part in parameters.items()}
@@ -105,9 +124,8 @@ def with_signature(options_type: type[BulkOptions]) -> Callable[[AnyFunction], A
                 default = getattr(options_type, name)
                 keyword = inspect.Parameter.KEYWORD_ONLY
                 parameters[name] = inspect.Parameter(name, keyword, default=default, annotation=kind)
-        of_run = (RunArguments.__doc__ or "").partition(":param")
         options = [f":param {name}: {text}." for name, text in texts.items() if name != "namespace"]
-        lines = "\n    ".join(["".join(of_run[1:]).rstrip(), *options])
+        lines = indent("\n".join([run_help(run_arguments), *options]), "    ").lstrip()
         function.__doc__ = _ARGUMENTS.sub(lambda _: lines, function.__doc__ or "")
         signature = own.replace(parameters=[*parameters.values()])
         function.__signature__ = signature  # type: ignore[attr-defined]  # functions take any attribute
@@ -242,7 +260,7 @@ def _run_in_thread(job: Coroutine[Any, Any, T], cancel_token: CancelToken) -> T:
             cancel_token.cancel()
             try:
                 log.warning("Interrupted when the run had finished: %s", done.result())
-            except RunFailed as error:
+            except UpstashVectorError as error:
                 log.warning("Interrupted: %s", error)
                 raise interruption from error
         raise

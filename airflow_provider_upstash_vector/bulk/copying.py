@@ -23,6 +23,7 @@ from airflow_provider_upstash_vector.client import (
     validation,
 )
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
+from airflow_provider_upstash_vector.client.models.endpoint import location
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -45,8 +46,9 @@ async def copy_async(
     be copied. A run that resumes reads from the last page on that was not copied completely. Order, errors and
     retries are those of :func:`~.api.update_async`.
 
-    Raises ``InvalidRequest`` before anything is written if source and target are the same namespace, or without
-    ``transform`` if type or dimension of the indexes differ; ``check_index=False`` leaves out the latter.
+    Raises ``InvalidRequest`` before anything is written if source and target are the same namespace, as their URLs
+    show; if the source has no such namespace; or without ``transform`` if type or dimension of the indexes differ.
+    ``check_index=False`` leaves out the latter two.
 
     :param source: URL and token of the index to read, for which the read-only token is enough.
     :param target: URL and token of the index to write.
@@ -59,7 +61,7 @@ async def copy_async(
     of_run = taken_run_arguments(given)
     options = CopyOptions(namespace=target_namespace, **given)
     namespace = validation.identifier(namespace, "namespace")
-    if (_host(source.url), namespace) == (_host(target.url), options.namespace):
+    if (location(source.url), namespace) == (location(target.url), options.namespace):
         name = f"namespace {namespace!r}" if namespace else "the default namespace"
         raise InvalidRequest("target", f"is the source, {name} of the same index: set another target_namespace")
     scan = Scan(namespace=namespace, prefix=options.prefix, page_size=options.page_size)
@@ -67,11 +69,6 @@ async def copy_async(
     async with AsyncVectorClient(source, policy=source_policy or of_run.get("policy") or RetryPolicy()) as client:
         rows = ScannedRows(client, source.url, scan, filter=options.filter, transform=transform)
         return await run_async(options, rows, target, **of_run)
-
-
-def _host(url: str) -> str:
-    """Return host and port, without the scheme, by which the URL of an index may be spelled in two ways."""
-    return url.partition("://")[2]
 
 
 copy = blocking(copy_async)

@@ -1,4 +1,4 @@
-"""The errors of a run: it stopped early, had too many failures, is not the only one, or would delete too much."""
+"""The errors of a run: it stopped early, had too many failures, is not the only one, or would change too much."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Generic, Literal, TypeVar
 
 from airflow_provider_upstash_vector.bulk.exports.report import ExportReport
 from airflow_provider_upstash_vector.bulk.report import BulkReport
+from airflow_provider_upstash_vector.bulk.syncing.report import SyncReport
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
+from airflow_provider_upstash_vector.plurals import plural
 
 Reason = Literal[
     "failures",
@@ -27,6 +29,11 @@ Reason = Literal[
     "export_file",
     "failures_file",
     "missing_file",
+    "plan_file",
+    "plan_changed",
+    "empty_source",
+    "duplicates",
+    "max_delete",
 ]
 
 
@@ -67,6 +74,10 @@ class ExportFailed(RunFailed[ExportReport]):
     """An export that stopped early; another one to the same path resumes."""
 
 
+class SyncFailed(RunFailed[SyncReport]):
+    """A sync that stopped early; another one converges."""
+
+
 class CheckpointInUse(UpstashVectorError):
     """Another run on this machine's disk has the local checkpoint; nothing was sent. Retryable: it may end."""
 
@@ -82,14 +93,20 @@ class Superseded(UpstashVectorError):
 
 
 class TooManyMatches(UpstashVectorError):
-    """``count`` vectors would be deleted, more than ``max_delete``; none was. Not retryable."""
+    """``count`` vectors match, more than the ``option``, such as ``max_delete``, allows; none was changed.
 
-    def __init__(self, count: int, max_delete: int) -> None:
-        super().__init__(count, max_delete)
+    Not retryable.
+    """
+
+    def __init__(self, count: int, limit: int, option: str) -> None:
+        super().__init__(count, limit, option)
         self.count = count
-        self.max_delete = max_delete
+        self.limit = limit
+        self.option = option
 
     @property
     def message(self) -> str:
-        """The counts."""
-        return f"{self.count:,} vectors would be deleted, more than max_delete={self.max_delete:,}; none was"
+        """The counts, and what to do."""
+        matches = plural(self.count, "vector matches", "vectors match")
+        limit = f"{self.option}={self.limit:,}"
+        return f"{matches}, more than {limit}; none was changed. Select fewer, or raise {self.option}"

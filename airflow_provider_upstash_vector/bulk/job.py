@@ -75,7 +75,7 @@ class Job:
         self._endpoint = endpoint
         self._options = options
         self._environment = environment
-        self._state = RunState(source, endpoint.url, options, environment)
+        self._state = RunState(source, options, environment)
 
     async def run(self) -> BulkReport:
         """Return the report. Raises :class:`BulkJobFailed` with it if the run did not succeed, whatever failed.

@@ -83,6 +83,9 @@ class BulkOptions:
     namespace_field: str = "namespace"
 
     def __post_init__(self) -> None:
+        for name in sorted(self.left_out):
+            if getattr(self, name) != getattr(type(self), name):
+                raise TypeError(f"{self.run_name()} has no argument {name!r}")
         if not _whole(self.max_concurrency) or not 1 <= self.max_concurrency <= MAX_CONCURRENCY:
             got = validation.shown(self.max_concurrency)
             raise ValueError(f"max_concurrency must be from 1 to {MAX_CONCURRENCY:,}, got {got}")
@@ -161,13 +164,16 @@ class BulkOptions:
         return None
 
     def fingerprint(self) -> str:
-        """Return a text of the operation and the options that decide which rows are read and what is sent."""
+        """Return a text of the operation and the options that decide which rows are read and what is sent.
+
+        Raises ``ValueError`` if a function cannot be imported, which may take seconds.
+        """
         shard = None if self.shard is None else (*self.shard,)
         names = [name for field, name in self._names().items() if name is not None and field != "id_template"]
         delimiter = [] if self.delimiter is None else [self.delimiter]
         of_rows = {name: getattr(self, name) for name in ("rows_field", "id_template")}
         added = [f"{name}={value!r}" for name, value in of_rows.items() if value is not None]
-        added += [f"embed={self.embedding.name}"] if self.embedding else []
+        added += [f"embed={self.embedding.fingerprint}"] if self.embedding else []
         parts = [self.operation_type.name, repr(self.namespace), shard, names, *delimiter, *added]
         return " ".join(map(str, parts))
 

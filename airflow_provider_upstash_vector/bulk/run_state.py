@@ -56,10 +56,14 @@ _COUNTING_SECONDS_ON_STOP = 0.8
 
 @dataclass(slots=True, kw_only=True)
 class RunEnvironment:
-    """The policy, stores and outputs of a run; ``blocked`` is why it cannot start."""
+    """The policy, stores and outputs of a run.
+
+    ``fingerprint`` is that of the index, rows and options; ``blocked`` is why it cannot start.
+    """
 
     policy: RetryPolicy
     cancel_token: CancelToken
+    fingerprint: str
     store: CheckpointStore | None
     lock: CheckpointLock | None
     budget_store: BudgetStore | None
@@ -82,16 +86,13 @@ class RunParts(NamedTuple):
 class RunState:
     """The state of a run over ``source``."""
 
-    def __init__(
-        self, source: Source | AsyncSource, url: str, options: BulkOptions, environment: RunEnvironment
-    ) -> None:
+    def __init__(self, source: Source | AsyncSource, options: BulkOptions, environment: RunEnvironment) -> None:
         self._source = source
         self._options = options
         self._environment = environment
-        fingerprint = f"{url} {source.fingerprint} {options.fingerprint()}"
         self._blocked = environment.blocked
-        loaded = self._load(fingerprint)
-        before = loaded or Checkpoint(fingerprint=fingerprint)
+        loaded = self._load(environment.fingerprint)
+        before = loaded or Checkpoint(fingerprint=environment.fingerprint)
         if isinstance(source, PagedSource) and not before.position:
             before = replace(before, position=source.first_position)
         self.before = before

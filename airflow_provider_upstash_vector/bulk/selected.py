@@ -105,7 +105,7 @@ async def delete_selected_async(
             scan = _scan(options.namespace, prefix, with_metadata=filter is not None)
             selected, count = await _unless_cancelled(_matches(client, scan, filter, max_delete), token)
     if max_delete is not None and count > max_delete:
-        error = TooManyMatches(count, max_delete)
+        error = TooManyMatches(count, max_delete, "max_delete")
         error.add_context(call=Delete.name, namespace=options.namespace, id=None, attempts=0)
         raise error
     if not selected:

@@ -53,37 +53,28 @@ async def run_async(
 ) -> BulkReport:
     """Run the operation of ``options`` on each row; return the report."""
     store = open_store(checkpoint, find_paths)
-    failures = None if failures_path is None else FailuresFile(_path(failures_path, find_paths))
-    missing = None if missing_path is None else MissingFile(_path(missing_path, find_paths))
+    failures = None if failures_path is None else FailuresFile(one_path(failures_path, find_paths))
+    missing = None if missing_path is None else MissingFile(one_path(missing_path, find_paths))
 
-    def open_checked() -> tuple[Source | AsyncSource, WriteFailed | None]:
+    def open_checked() -> tuple[Source | AsyncSource, str, WriteFailed | None]:
         files = [file.own_files() for file in (failures, missing) if file]
         own = OwnFiles(*files, own_files(store) if store else ())
-        part, names = options.part(), options.names
-        source = open_source(
-            rows,
-            names,
-            shard=part,
-            format=options.format,
-            delimiter=options.delimiter,
-            rows_field=options.rows_field,
-            find_paths=find_paths,
-            own=own,
-        )
+        source = open_rows(rows, options, find_paths, own)
+        fingerprint = f"{endpoint.url} {source.fingerprint} {options.fingerprint()}"
         try:
             if missing and not options.dry_run:
                 missing.check()
             _check_files(failures, store, dry_run=options.dry_run)
         except WriteFailed as error:
-            return source, error
-        return source, None
+            return source, fingerprint, error
+        return source, fingerprint, None
 
-    # in a thread, since it may ask an object store for sizes
-    source, blocked = await in_thread(open_checked)
+    # in a thread, since it may ask an object store for sizes, and import a model
+    source, fingerprint, blocked = await in_thread(open_checked)
     if budget_store is None and isinstance(store, BudgetStore):
         budget_store = store
     if options.daily_budget is not None and budget_store is None:
-        log.info("daily_budget covers this run alone; set checkpoint to a path to cover all runs that share it.")
+        log.info("daily_budget covers this run alone: it has no checkpoint at a path, or budget_store, to share.")
     with ExitStack() as locking:
         try:
             lock = locking.enter_context(locked(None if options.dry_run or blocked else store))
@@ -92,6 +83,7 @@ async def run_async(
         environment = RunEnvironment(
             policy=policy or RetryPolicy(),
             cancel_token=cancel_token or CancelToken(),
+            fingerprint=fingerprint,
             store=store,
             lock=lock,
             budget_store=budget_store,
@@ -106,6 +98,20 @@ async def run_async(
             return await Job(source, endpoint, options, environment).run()
         except RowsChanged:
             return await Job(source, endpoint, options, environment).run()
+
+
+def open_rows(rows: object, options: BulkOptions, find_paths: FindPaths, own: OwnFiles) -> Source | AsyncSource:
+    """Return the source for ``rows``, without the files that the run writes. Raises :class:`InvalidRows`."""
+    return open_source(
+        rows,
+        options.names,
+        shard=options.part(),
+        format=options.format,
+        delimiter=options.delimiter,
+        rows_field=options.rows_field,
+        find_paths=find_paths,
+        own=own,
+    )
 
 
 def _check_files(failures: FailuresFile | None, store: CheckpointStore | None, *, dry_run: bool) -> None:
@@ -126,7 +132,7 @@ def _check_files(failures: FailuresFile | None, store: CheckpointStore | None, *
 
 def open_checkpoint(path: PathLike, find_paths: FindPaths = local_paths, *, owner: str = "") -> FileCheckpoint:
     """Return the checkpoint in a file, whose runs of the same ``owner`` take over from one another."""
-    return FileCheckpoint(_path(path, find_paths), owner)
+    return FileCheckpoint(one_path(path, find_paths), owner)
 
 
 def open_store(checkpoint: PathLike | CheckpointStore | None, find: FindPaths) -> CheckpointStore | None:
@@ -136,7 +142,7 @@ def open_store(checkpoint: PathLike | CheckpointStore | None, find: FindPaths) -
     return open_checkpoint(checkpoint, find)
 
 
-def _path(path: PathLike, find: FindPaths) -> OpenablePath:
+def one_path(path: PathLike, find: FindPaths) -> OpenablePath:
     """Return the path of a file; a local one is absolute, since messages and the report name it."""
     if not isinstance(path, Path) and (isinstance(path, str) or not isinstance(path, OpenablePath)):
         paths = find(os.fspath(path)) if os.fspath(path) else ()

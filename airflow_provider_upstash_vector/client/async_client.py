@@ -119,6 +119,9 @@ class AsyncVectorClient(TransportOwner[AsyncTransport]):
     list_namespaces = _method(wire.list_namespaces)
     delete_namespace = _method(wire.delete_namespace)
     rename_namespace = _method(wire.rename_namespace)
+    swap_namespace = _method(wire.swap_namespace)
+    rollback_namespace = _method(wire.rollback_namespace)
+    expire_namespaces = _method(wire.expire_namespaces)
 
     async def run(self, request: wire.Call[T] | wire.CallSequence[T]) -> T:
         """Send a call, or each call of a sequence, with retries as the policy allows; return the result."""

@@ -134,10 +134,12 @@ def flow(
     try:
         call = next(request)
         while True:
-            call = request.send((yield from drive(call)))
-    except UpstashVectorError as error:
-        request.throw(error)  # raises it again, with what the sequence adds to it
-        raise  # pragma: no cover - the line above raises
+            try:
+                result = yield from drive(call)
+            except UpstashVectorError as error:  # noqa: PERF203 - each call may fail
+                call = request.throw(error)  # raises it again, or yields the next call
+            else:
+                call = request.send(result)
     except StopIteration as end:
         return cast("T", end.value)
 

@@ -52,6 +52,16 @@ class Index:
         return VectorClient(self.endpoint(), cancel_token=cancel_token)
 
 
+def add_yes(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--yes``."""
+    parser.add_argument("--yes", action="store_true", default=None, help="do what cannot be undone")
+
+
+def refused(command: str, need: str) -> Result:
+    """Return the result of a command that lacks what it needs."""
+    return Result(None, UNUSABLE, f"{command} cannot be undone, so it {need}")
+
+
 class Command(ABC):
     """A command of the program."""
 

@@ -12,7 +12,15 @@ from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.bulk.api import delete_async, update_async, upsert_async
 from airflow_provider_upstash_vector.bulk.errors import RunFailed
 from airflow_provider_upstash_vector.cancellation import CancelToken
-from airflow_provider_upstash_vector.command_line.base import CANCELLED, FAILED, Command, Index, Result
+from airflow_provider_upstash_vector.command_line.base import (
+    CANCELLED,
+    FAILED,
+    Command,
+    Index,
+    Result,
+    add_yes,
+    refused,
+)
 from airflow_provider_upstash_vector.command_line.parsing import add_options
 
 # keyword arguments whose values cannot be written as text, or are of use to a scheduler alone
@@ -26,10 +34,11 @@ _ROLE = re.compile(r":\w+:`~?([^`]+)`")
 class BulkCommand(Command):
     """Runs a function of ``bulk`` on the rows of files."""
 
-    def __init__(self, start: Callable[..., Any], help: str) -> None:
+    def __init__(self, start: Callable[..., Any], help: str, *, cannot_be_undone: bool = False) -> None:
         self.name = start.__name__.removesuffix("_async")
         self.help = help
         self.start = start
+        self._cannot_be_undone = cannot_be_undone
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the arguments of the run."""
@@ -37,6 +46,8 @@ class BulkCommand(Command):
         parameters = inspect.signature(self.start, eval_str=True).parameters.values()
         options = [part for part in parameters if part.kind is part.KEYWORD_ONLY and part.name not in PYTHON_ONLY]
         add_options(parser, options, parameter_texts(self.start))
+        if self._cannot_be_undone:
+            add_yes(parser)
 
     def add_positional(self, parser: argparse.ArgumentParser) -> None:
         """Add the arguments that are not options of the run."""
@@ -45,8 +56,11 @@ class BulkCommand(Command):
 
     def run(self, index: Index, arguments: Mapping[str, Any], cancel_token: CancelToken) -> Result:
         """Run the operation; the output is the report."""
+        given = {name: value for name, value in arguments.items() if name != "yes"}
+        if self._cannot_be_undone and not (arguments.get("yes") or arguments.get("dry_run")):
+            return refused(self.name, "needs --yes, or --dry-run")
         try:
-            report = self.report(index, cancel_token=cancel_token, **arguments)
+            report = self.report(index, cancel_token=cancel_token, **given)
         except RunFailed as error:
             code = CANCELLED if error.reason == "cancelled" else FAILED
             return Result(error.report.to_dict(), code, error.explanation)
@@ -69,6 +83,6 @@ def parameter_texts(function: Callable[..., Any]) -> dict[str, str]:
 
 COMMANDS = (
     BulkCommand(update_async, "Change parts of stored vectors, one request each."),
-    BulkCommand(delete_async, "Delete vectors by their ids, up to 1,000 in a request."),
+    BulkCommand(delete_async, "Delete vectors by their ids, up to 1,000 in a request.", cannot_be_undone=True),
     BulkCommand(upsert_async, "Write whole vectors, up to 1,000 in a request."),
 )

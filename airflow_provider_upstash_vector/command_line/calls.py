@@ -15,10 +15,11 @@ from airflow_provider_upstash_vector.client.parameter_help import PARAMETER_HELP
 from airflow_provider_upstash_vector.command_line.base import (
     CANCELLED,
     FAILED,
-    UNUSABLE,
     Command,
     Index,
     Result,
+    add_yes,
+    refused,
 )
 from airflow_provider_upstash_vector.command_line.parsing import add_options
 
@@ -49,17 +50,18 @@ class CallCommand(Command):
         parameters = [*inspect.signature(self.method).parameters.values()][1:]  # without self
         add_options(parser, parameters, PARAMETER_HELP)
         if self._cannot_be_undone is not None:
-            parser.add_argument("--yes", action="store_true", default=None, help="do what cannot be undone")
+            add_yes(parser)
 
     def run(self, index: Index, arguments: Mapping[str, Any], cancel_token: CancelToken) -> Result:
         """Call the method; the output is its result."""
         given = {name: value for name, value in arguments.items() if name != "yes"}
         if self._cannot_be_undone is not None and self._cannot_be_undone(given):
-            if ("namespace" in given) == bool(given.get("all")):
-                or_all = " or --all" if "all" in inspect.signature(self.method).parameters else ""
-                return self._refused(f"needs --namespace{or_all}; --namespace= is the default one")
+            parameters = inspect.signature(self.method).parameters
+            if "namespace" in parameters and ("namespace" in given) == bool(given.get("all")):
+                or_all = " or --all" if "all" in parameters else ""
+                return refused(self.name, f"needs --namespace{or_all}; --namespace= is the default one")
             if not arguments.get("yes"):
-                return self._refused("needs --yes")
+                return refused(self.name, "needs --yes")
         try:
             with index.client(cancel_token) as client:
                 result = getattr(client, self.method.__name__)(**given)
@@ -68,9 +70,6 @@ class CallCommand(Command):
         if result is False:
             return Result({self._key: result}, FAILED, f"not {self._key}: another namespace has the new name")
         return Result(self._plain(result))
-
-    def _refused(self, need: str) -> Result:
-        return Result(None, UNUSABLE, f"{self.name} cannot be undone, so it {need}")
 
     def _plain(self, result: Any) -> Any:
         if isinstance(result, list):
@@ -102,4 +101,7 @@ COMMANDS = (
         key="renamed",
         cannot_be_undone=lambda given: bool(given.get("delete_existing")),
     ),
+    CallCommand(VectorClient.swap_namespace),
+    CallCommand(VectorClient.rollback_namespace),
+    CallCommand(VectorClient.expire_namespaces, cannot_be_undone=lambda given: not given.get("dry_run")),
 )

@@ -19,6 +19,7 @@ from airflow_provider_upstash_vector.command_line.base import (
     Index,
     Result,
 )
+from airflow_provider_upstash_vector.command_line.option_names import OptionNames
 from airflow_provider_upstash_vector.command_line.signals import Signals
 
 COMMANDS = {command.name: command for file in (bulk, export, copy, calls) for command in file.COMMANDS}
@@ -43,6 +44,7 @@ def create_parser() -> argparse.ArgumentParser:
         index.add_argument("--url", help=f"the index's REST URL; {URL_VARIABLE} by default")
         index.add_argument("--conn-id", help="an Airflow connection; also reads URIs of object stores")
         command.add_arguments(subparser)
+        subparser.set_defaults(names=OptionNames(subparser))
     return parser
 
 
@@ -52,7 +54,10 @@ def main(arguments: list[str] | None = None) -> int:
     command, index = COMMANDS[parsed.pop("command")], Index(parsed.pop("url"), parsed.pop("conn_id"))
     cancel_token = CancelToken()
     signals = Signals(cancel_token)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    names: OptionNames = parsed.pop("names")
+    logs = logging.StreamHandler(sys.stderr)
+    logs.setFormatter(names)
+    logging.basicConfig(level=logging.INFO, handlers=[logs])
     given = {name: value for name, value in parsed.items() if value is not None}
     try:
         with redirect_stdout(sys.stderr):  # where Airflow 2 would log
@@ -62,5 +67,5 @@ def main(arguments: list[str] | None = None) -> int:
     if result.output is not None:
         print(json.dumps(result.output))  # noqa: T201 - the program's output
     if result.error is not None:
-        print(f"error: {result.error}", file=sys.stderr)  # noqa: T201 - as above
+        print(f"error: {names.rewritten(result.error)}", file=sys.stderr)  # noqa: T201 - as above
     return CANCELLED + signals.received if result.exit_code == CANCELLED else result.exit_code

@@ -3,49 +3,32 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from airflow.providers.common.compat.sdk import BaseHook
-
 from airflow_provider_upstash_vector.client import wire
 from airflow_provider_upstash_vector.client.base import RequestStats
 from airflow_provider_upstash_vector.client.credentials import Credentials
 from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
-from airflow_provider_upstash_vector.client.filters import Filter
 from airflow_provider_upstash_vector.client.models import Endpoint, NumbersLike, SparseLike, VectorUpdate
 from airflow_provider_upstash_vector.client.parameter_help import PARAMETER_HELP
 from airflow_provider_upstash_vector.client.sync_client import VectorClient
 from airflow_provider_upstash_vector.client.validation import IdLike
 from airflow_provider_upstash_vector.hooks import connection_form
-from airflow_provider_upstash_vector.hooks.bulk_methods import completed_on_use
+from airflow_provider_upstash_vector.hooks.bulk_runs import BulkRunsMixin
 from airflow_provider_upstash_vector.hooks.connection_settings import (
     ConnectionSettings,
     naming_connection,
     read_connection,
 )
-from airflow_provider_upstash_vector.hooks.object_storage import object_paths
 
 if TYPE_CHECKING:
-    from typing_extensions import Self, Unpack
+    from typing_extensions import Self
 
-    from airflow_provider_upstash_vector.bulk import (
-        BulkReport,
-        CancelToken,
-        CheckpointStore,
-        ExportReport,
-        FileCheckpoint,
-    )
-    from airflow_provider_upstash_vector.bulk.api import (
-        BulkCopyArguments,
-        BulkDeleteArguments,
-        BulkUpdateArguments,
-        BulkUpsertArguments,
-    )
-    from airflow_provider_upstash_vector.bulk.starting import PathLike
+    from airflow_provider_upstash_vector.bulk import CancelToken
 
 __all__ = ["UpstashVectorHook"]
 
@@ -89,7 +72,7 @@ class _ConnectionClient(VectorClient):
             return super().run(request)
 
 
-class UpstashVectorHook(BaseHook):
+class UpstashVectorHook(BulkRunsMixin):
     """Calls the Upstash Vector index of an Airflow connection.
 
     The connection's host is the REST URL, its password the REST token; extras are ``namespace`` (the default of
@@ -212,153 +195,6 @@ class UpstashVectorHook(BaseHook):
             raise
         return self.get_conn().update(change, target)
 
-    @completed_on_use
-    def bulk_update(
-        self,
-        rows: object,
-        *,
-        namespace: str | None = None,
-        missing_path: PathLike | None = None,
-        **arguments: Unpack[BulkUpdateArguments],
-    ) -> BulkReport:
-        """Send an update for each row, many at a time; return the report.
-
-        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.update`. Paths may be URIs of
-        any object store that Airflow supports. Rows without a namespace go to ``namespace``, or the connection's.
-        """
-        return self._run_bulk("update", rows, namespace, {"missing_path": missing_path, **arguments})
-
-    @completed_on_use
-    def bulk_upsert(
-        self, rows: object, *, namespace: str | None = None, **arguments: Unpack[BulkUpsertArguments]
-    ) -> BulkReport:
-        """Write a whole vector for each row, up to 1,000 in a request; return the report.
-
-        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.upsert`. Paths may be URIs of
-        any object store that Airflow supports. Rows without a namespace go to ``namespace``, or the connection's.
-        """
-        return self._run_bulk("upsert", rows, namespace, arguments)
-
-    @completed_on_use
-    def bulk_delete(
-        self, rows: object, *, namespace: str | None = None, **arguments: Unpack[BulkDeleteArguments]
-    ) -> BulkReport:
-        """Delete the vector of each row, up to 1,000 in a request; return the report.
-
-        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.delete`. Paths may be URIs of
-        any object store that Airflow supports. Rows without a namespace are of ``namespace``, or the connection's.
-        """
-        return self._run_bulk("delete", rows, namespace, arguments)
-
-    def delete_selected(
-        self,
-        *,
-        max_delete: int | None,
-        ids: IdLike | Iterable[IdLike] | None = None,
-        prefix: str | None = None,
-        filter: str | Filter | None = None,
-        namespace: str | None = None,
-    ) -> BulkReport:
-        """Delete the vectors that ids, a prefix or a filter select, unless they are too many; return the report.
-
-        Errors are those of :func:`airflow_provider_upstash_vector.bulk.delete_selected`.
-
-        :param max_delete: the number that may be deleted; ``None`` leaves the selection to the service.
-        :param ids: an id, or ids in a list or another iterable.
-        :param prefix: what the ids begin with.
-        :param filter: a filter expression; with ``max_delete`` it must be built with ``Field``.
-        :param namespace: the namespace, by default that of the connection; an empty text for the default one.
-        """
-        from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - as below
-
-        with naming_connection(self.upstash_vector_conn_id):
-            return bulk.delete_selected(
-                self.credentials,
-                max_delete=max_delete,
-                ids=ids,
-                prefix=prefix,
-                filter=filter,
-                namespace=self.resolve_namespace(namespace),
-                policy=self.settings.policy,
-                cancel_token=self._cancel_token,
-                log=self.log,
-            )
-
-    @completed_on_use
-    def export(self, path: PathLike, **arguments: Any) -> ExportReport:
-        """Write all vectors of namespaces to files, from which ``bulk_upsert`` restores them; return the report.
-
-        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.export`. The path may be a
-        URI of any object store that Airflow supports. By default all namespaces are exported, not only that of the
-        connection.
-        """
-        from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - as below
-
-        defaults = self._run_defaults(arguments)  # whose errors name the connection
-        with naming_connection(self.upstash_vector_conn_id):
-            report: ExportReport = bulk.export(path, self.credentials, **defaults)
-        return report
-
-    def _run_bulk(
-        self, operation: str, rows: object, namespace: str | None, arguments: Mapping[str, Any]
-    ) -> BulkReport:
-        from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - most tasks do not need it
-
-        given = self._run_defaults(arguments)  # whose errors name the connection
-        with naming_connection(self.upstash_vector_conn_id):
-            report: BulkReport = getattr(bulk, operation)(
-                rows, self.credentials, namespace=self.resolve_namespace(namespace), **given
-            )
-        return report
-
-    @completed_on_use
-    def bulk_copy(
-        self,
-        source: UpstashVectorHook,
-        *,
-        namespace: str | None = None,
-        target_namespace: str | None = None,
-        **arguments: Unpack[BulkCopyArguments],
-    ) -> BulkReport:
-        """Upsert the vectors of a namespace of ``source``, another hook, to one of this hook; return the report.
-
-        Arguments and errors are those of :func:`airflow_provider_upstash_vector.bulk.copy`. Namespaces are by
-        default those of the two connections.
-        """
-        from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - as above
-
-        given = self._run_defaults(arguments)
-        policy = source.settings.policy
-        with naming_connection(self.upstash_vector_conn_id):
-            return bulk.copy(
-                source.credentials,
-                self.credentials,
-                namespace=source.resolve_namespace(namespace),
-                target_namespace=self.resolve_namespace(target_namespace),
-                source_policy=policy,
-                **given,
-            )
-
-    def _run_defaults(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments of a run, by default with the connection's policy and Airflow's object stores."""
-        defaults = {"policy": self.settings.policy, "find_paths": object_paths, "log": self.log}
-        given = {name: value for name, value in arguments.items() if value is not None or name not in defaults}
-        return {**defaults, **given}
-
-    @staticmethod
-    def open_checkpoint(path: PathLike, owner: str) -> FileCheckpoint:
-        """Return the checkpoint at a path or URI, which a retry of ``owner``, a task instance, may take over."""
-        from airflow_provider_upstash_vector.bulk.starting import open_checkpoint  # noqa: PLC0415 - as above
-
-        return open_checkpoint(path, object_paths, owner=owner)
-
-    @staticmethod
-    def forget_checkpoint(checkpoint: PathLike | CheckpointStore) -> None:
-        """Delete the checkpoint of a bulk run that ended with ``keep_checkpoint``."""
-        from airflow_provider_upstash_vector import bulk  # noqa: PLC0415 - as above
-
-        bulk.forget(checkpoint, object_paths)
-
     upsert = _on_connection(VectorClient.upsert)
     upsert_data = _on_connection(VectorClient.upsert_data)
     query = _on_connection(VectorClient.query)
@@ -374,6 +210,9 @@ class UpstashVectorHook(BaseHook):
     list_namespaces = _on_connection(VectorClient.list_namespaces)
     delete_namespace = _on_connection(VectorClient.delete_namespace)
     rename_namespace = _on_connection(VectorClient.rename_namespace)
+    swap_namespace = _on_connection(VectorClient.swap_namespace)
+    rollback_namespace = _on_connection(VectorClient.rollback_namespace)
+    expire_namespaces = _on_connection(VectorClient.expire_namespaces)
 
     def test_connection(self) -> tuple[bool, str]:
         """Request ``info`` once; return whether that succeeded, and a message for the user. Never raises."""

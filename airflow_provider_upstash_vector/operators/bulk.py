@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +17,14 @@ from airflow_provider_upstash_vector.bulk.sources.manifest import is_manifest
 from airflow_provider_upstash_vector.operators.base.arguments import rendered_path
 from airflow_provider_upstash_vector.operators.base.bulk import BulkOperator
 from airflow_provider_upstash_vector.operators.base.display import unwrap
+from airflow_provider_upstash_vector.operators.base.narrowing import refuse_unset, set_arguments
 from airflow_provider_upstash_vector.operators.base.options import check_literal_options, check_retries_resume
 
 if TYPE_CHECKING:
     from airflow_provider_upstash_vector.bulk import BulkReport
 
 
-class _VectorRowsOperator(BulkOperator):
+class VectorRowsOperator(BulkOperator):
     """Base of the operators whose rows have vectors, data or metadata."""
 
     def __init__(
@@ -52,7 +53,7 @@ class _VectorRowsOperator(BulkOperator):
         self.embed_attempts = embed_attempts
 
 
-class BulkUpdateVectorsOperator(_VectorRowsOperator):
+class BulkUpdateVectorsOperator(VectorRowsOperator):
     """Change many stored vectors, one update each, from a list, a file or a table; return a small manifest.
 
     The manifest is also pushed to XCom when the task fails. Non-retryable errors fail the task immediately; after
@@ -107,7 +108,7 @@ class BulkUpdateVectorsOperator(_VectorRowsOperator):
             raise AirflowSkipException(f"Nothing was updated, and ids are not in the index: {report}")
 
 
-class BulkUpsertVectorsOperator(_VectorRowsOperator):
+class BulkUpsertVectorsOperator(VectorRowsOperator):
     """Write many whole vectors, up to 1,000 in a request, from a list, a file or a table; return a small manifest.
 
     An upsert replaces the whole vector: data and metadata that a row does not have are gone. Retries, checkpoints
@@ -163,7 +164,8 @@ class BulkDeleteVectorsOperator(BulkOperator):
     :param rows: in any form that :class:`BulkUpdateVectorsOperator` takes. A row has ``id`` and ``namespace``, its
         other fields are ignored; or it is an id. A list of text is a list of paths: pass ids to
         :class:`DeleteVectorsOperator`.
-    :param namespace: for rows that set none; ``None`` for the connection's, ``""`` for the default one.
+    :param namespace: for rows that set none; ``None`` for the connection's, ``""`` for the default one; a template
+        may render to neither.
     :param failures_path: a JSON Lines file for rejected and failed rows, which can be passed as ``rows`` again.
     :param checkpoint: where a retry resumes: ``"auto"``, in the task's state (Airflow 3.3 and later); a path or
         URI, which other DAG runs resume from too; or ``None``.
@@ -181,4 +183,10 @@ class BulkDeleteVectorsOperator(BulkOperator):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._set = set_arguments(namespace=self.namespace)
         check_literal_options(self)
+
+    def start(self, method: Callable[..., BulkReport], arguments: dict[str, Any]) -> BulkReport:
+        """Delete the vectors of the rows; return the report."""
+        refuse_unset(self, self._set)
+        return super().start(method, arguments)

@@ -16,6 +16,7 @@ from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHo
 from airflow_provider_upstash_vector.lineage import ReadResult
 from airflow_provider_upstash_vector.operators.base.arguments import is_literal, optional_text
 from airflow_provider_upstash_vector.operators.base.bulk import BulkRunOperator
+from airflow_provider_upstash_vector.operators.base.display import unwrap
 from airflow_provider_upstash_vector.operators.base.options import check_literal_options, check_retries_resume
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class CopyVectorsOperator(BulkRunOperator):
         self.max_rows_per_request = max_rows_per_request
         self.request_timeout_seconds = request_timeout_seconds
         check_literal_options(self)
-        if isinstance(filter, str):
+        if isinstance(unwrap(filter), str):
             CopyOptions(filter=filter)  # raises: a text cannot be evaluated here
         if if_not_empty == "fail":
             check_retries_resume(self.checkpoint)

@@ -11,11 +11,19 @@ from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed
 from airflow_provider_upstash_vector.bulk.operations.delete import Delete
 from airflow_provider_upstash_vector.bulk.selected import check_selection, checked_limit
-from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.validation import IdLike
-from airflow_provider_upstash_vector.operators.base.arguments import is_literal, optional_text, rendered_value
+from airflow_provider_upstash_vector.operators.base.arguments import (
+    UNSET,
+    Unset,
+    given,
+    is_literal,
+    optional_text,
+    rendered_value,
+)
 from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
+from airflow_provider_upstash_vector.operators.base.display import unwrap
 from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
+from airflow_provider_upstash_vector.operators.base.narrowing import refuse_unset, rendered_limit, set_arguments
 from airflow_provider_upstash_vector.operators.base.waiting import WaitUntilIndexedMixin
 
 if TYPE_CHECKING:
@@ -29,7 +37,8 @@ class DeleteVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOp
     meanwhile. If they are more than N, none is deleted, and the task fails with their number. With
     ``max_delete=None``, which has to be written, the service deletes what matches in one request. After a lost
     response, what it has deleted is not counted. A retry selects again. ``prefix``, ``filter`` and ``namespace``
-    must not render to ``None``, which would select other vectors.
+    must not render to ``None`` or an empty text, nor a template within the first two to an empty value, and
+    ``ids``, ``prefix`` and ``filter`` not be ``None``, as in a mapped task: other vectors would match.
 
     :param ids: ids in a list, from an XComArg, or from a template of a JSON or Python list; none delete nothing.
         Other text is one id. For those in a file use :class:`BulkDeleteVectorsOperator`.
@@ -54,37 +63,41 @@ class DeleteVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOp
         "upstash_vector_conn_id",
     )
     template_ext: Sequence[str] = ()
+    narrowing_fields = ("prefix", "filter")
     ui_color = "#d9fbe9"
 
     def __init__(
         self,
         *,
         max_delete: int | str | XComArg | None,
-        ids: IdLike | Iterable[IdLike] | XComArg | None = None,
-        prefix: str | XComArg | None = None,
-        filter: str | Filter | None = None,
+        ids: IdLike | Iterable[IdLike] | XComArg | Unset = UNSET,
+        prefix: str | XComArg | Unset = UNSET,
+        filter: str | Filter | Unset = UNSET,
         namespace: str | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_selection(ids=ids, prefix=prefix, filter=filter, max_delete=max_delete)
+        arguments: dict[str, Any] = {"ids": ids, "prefix": prefix, "filter": filter}
+        selection = {name: given(unwrap(value), name) for name, value in arguments.items()}
+        check_selection(**selection, max_delete=unwrap(max_delete))
         if max_delete is not None and is_literal(max_delete):
             checked_limit(max_delete)
-        self.ids = ids
-        self.prefix = prefix
-        self.filter = filter
+        self.ids = selection["ids"]
+        self.prefix = selection["prefix"]
+        self.filter = selection["filter"]
         self.max_delete = max_delete
         self.namespace = namespace
         self._has_limit = max_delete is not None
-        narrowing = {"prefix": prefix, "filter": filter, "namespace": namespace}
-        self._narrowing = [name for name, value in narrowing.items() if value is not None]
+        self._narrowing = set_arguments(
+            prefix=selection["prefix"], filter=selection["filter"], namespace=namespace
+        )
 
     def execute(self, context: Context) -> int:
         """Delete what is selected; return how many vectors were deleted."""
         self.unwrap_fields()
         with airflow_errors(Delete.name, namespace=self.namespace), self.hook as hook:
             self.persist_link(context)
-            self._check_narrowing()
+            refuse_unset(self, self._narrowing)
             namespace = hook.resolve_namespace(optional_text(self.namespace, "namespace"))
             try:
                 report = hook.delete_selected(
@@ -106,13 +119,6 @@ class DeleteVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOp
                 return int(self.when_indexed(namespace, report.done))
         return 0
 
-    def _check_narrowing(self) -> None:
-        """Raise ``InvalidRequest`` if an argument that the DAG has is not set once rendered."""
-        for name in self._narrowing:
-            if getattr(self, name) is None:
-                reason = "its template rendered to None, without which other vectors would be deleted"
-                raise InvalidRequest(name, f"{reason}: render a value, or leave the argument out")
-
     def _ids(self) -> Any:
         is_list = isinstance(self.ids, str) and self.ids.lstrip().startswith("[")
         return rendered_value(self.ids, "ids", "a list of ids") if is_list else self.ids
@@ -121,7 +127,4 @@ class DeleteVectorsOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOp
         """Return the rendered limit: only a ``None`` that the DAG has is no limit."""
         if not self._has_limit:
             return None
-        limit = rendered_value(self.max_delete, "max_delete", "a whole number")
-        if limit is None:
-            raise InvalidRequest("max_delete", "must be a whole number: a template cannot lift the limit")
-        return checked_limit(limit)
+        return checked_limit(rendered_limit(self.max_delete, "max_delete"))

@@ -12,7 +12,6 @@ from airflow_provider_upstash_vector import metrics
 from airflow_provider_upstash_vector.airflow_errors import airflow_errors
 from airflow_provider_upstash_vector.bulk.errors import ExportFailed
 from airflow_provider_upstash_vector.bulk.exports.options import Compression, ExportFormat, ExportOptions, Field
-from airflow_provider_upstash_vector.client.base import RequestStats
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.lineage import ReadResult
@@ -121,8 +120,10 @@ class ExportVectorsOperator(LineageMixin, UpstashVectorOperator):
             except BaseException as error:
                 # an execution_timeout has the error of the interrupted run as its cause
                 failure = error if isinstance(error, ExportFailed) else error.__cause__
-                if isinstance(failure, ExportFailed) and self.do_xcom_push:
-                    context["ti"].xcom_push(key="return_value", value=failure.report.to_dict())
+                if isinstance(failure, ExportFailed):
+                    if self.do_xcom_push:
+                        context["ti"].xcom_push(key="return_value", value=failure.report.to_dict())
+                    self._emit(hook, failure.report)
                 raise
             self._emit(hook, report)
         self.log.info("%s", report)
@@ -143,5 +144,7 @@ class ExportVectorsOperator(LineageMixin, UpstashVectorOperator):
         }
 
     def _emit(self, hook: UpstashVectorHook, report: ExportReport) -> None:
-        metrics.emit_metrics("exports", {"exported": report.rows}, RequestStats())
+        metrics.emit_metrics(
+            "exports", {"exported": report.this_attempt.done}, metrics.request_stats(report.this_attempt)
+        )
         self.emit_read(ReadResult(host=hook.settings.endpoint.url, namespaces=[*report.rows_by_namespace]))

@@ -6,14 +6,12 @@ error with which the request may have been applied.
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Collection, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 from airflow.providers.common.compat.sdk import Context, XComArg
 
-from airflow_provider_upstash_vector import metrics
-from airflow_provider_upstash_vector.airflow_errors import airflow_errors, fail_or_skip
+from airflow_provider_upstash_vector.airflow_errors import fail_or_skip
 from airflow_provider_upstash_vector.bulk.operations.update import OnMissing
 from airflow_provider_upstash_vector.client.errors import (
     InvalidRequest,
@@ -26,47 +24,17 @@ from airflow_provider_upstash_vector.client.errors import (
 )
 from airflow_provider_upstash_vector.client.validation import flag
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
-from airflow_provider_upstash_vector.lineage import WriteResult
 from airflow_provider_upstash_vector.operators.base.arguments import is_literal, literal_choice
-from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
-from airflow_provider_upstash_vector.operators.base.lineage import LineageMixin
 from airflow_provider_upstash_vector.operators.base.namespace_names import (
     different,
     is_renamed,
     named,
     not_default,
 )
+from airflow_provider_upstash_vector.operators.base.namespace_operator import NamespaceOperator
 
 # The request may have been applied.
 _UNCERTAIN = (ResponseLost, ResponseTimeout, ServerError, InvalidResponse)
-
-
-class _NamespaceOperator(LineageMixin, UpstashVectorOperator):
-    """Base of the operators of namespaces; ``call`` names the call of the client."""
-
-    call: ClassVar[str]
-    template_fields: Sequence[str] = ("namespace", "upstash_vector_conn_id")
-    template_ext: Sequence[str] = ()
-    ui_color = "#d9fbe9"
-
-    @abstractmethod
-    def run_call(self, hook: UpstashVectorHook, context: Context) -> Any:
-        """Send what is needed; return the task's result."""
-
-    def execute(self, context: Context) -> Any:
-        """Make the call, with the retries that the connection allows."""
-        self.unwrap_fields()
-        with airflow_errors(self.call), self.hook as hook:
-            self.persist_link(context)
-            try:
-                return self.run_call(hook, context)
-            finally:
-                metrics.emit_metrics(self.call, {}, hook.request_stats)
-
-    def report(self, context: Context, hook: UpstashVectorHook, outcome: str, namespaces: Collection[str]) -> None:
-        """Report the namespaces that were changed as a whole."""
-        rows = dict.fromkeys(namespaces)
-        self.emit_lineage(context, WriteResult(host=hook.settings.endpoint.url, outcome=outcome, rows=rows))
 
 
 def _names_after(hook: UpstashVectorHook, error: UpstashVectorError) -> list[str]:
@@ -81,7 +49,7 @@ def _is_retry(context: Context) -> bool:
     return getattr(context.get("ti"), "try_number", 1) > 1
 
 
-class ListNamespacesOperator(_NamespaceOperator):
+class ListNamespacesOperator(NamespaceOperator):
     """Return the names of all namespaces, e.g. for ``.expand(namespace=...)``; ``""`` is the default one.
 
     The read-only token is enough.
@@ -99,7 +67,7 @@ class ListNamespacesOperator(_NamespaceOperator):
         return names
 
 
-class ResetNamespaceOperator(_NamespaceOperator):
+class ResetNamespaceOperator(NamespaceOperator):
     """Delete all vectors of a namespace, or of every one; return the namespaces. They remain, without vectors.
 
     A retry resets them again, with what was written in between.
@@ -138,7 +106,7 @@ class ResetNamespaceOperator(_NamespaceOperator):
         return names
 
 
-class DeleteNamespaceOperator(_NamespaceOperator):
+class DeleteNamespaceOperator(NamespaceOperator):
     """Delete a namespace with its vectors; return whether it was there.
 
     After a lost response, and when the task is retried, a namespace that is gone is one that was deleted.
@@ -180,7 +148,7 @@ class DeleteNamespaceOperator(_NamespaceOperator):
         return True
 
 
-class RenameNamespaceOperator(_NamespaceOperator):
+class RenameNamespaceOperator(NamespaceOperator):
     """Rename a namespace; return its new name.
 
     After a lost response, and when the task is retried, it is renamed if there is the new name and not the old

@@ -13,6 +13,9 @@ from airflow_provider_upstash_vector.client.filters import Filter
 from airflow_provider_upstash_vector.client.models import FetchedVector, NumbersLike, Query, SparseLike
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.operators.base.arguments import (
+    UNSET,
+    Unset,
+    given,
     is_literal,
     literal_choice,
     optional_text,
@@ -20,6 +23,7 @@ from airflow_provider_upstash_vector.operators.base.arguments import (
     refuse_template,
     rendered_value,
 )
+from airflow_provider_upstash_vector.operators.base.display import unwrap
 from airflow_provider_upstash_vector.operators.base.reading import ReadOperator
 from airflow_provider_upstash_vector.plurals import plural
 
@@ -40,7 +44,7 @@ class QueryVectorsOperator(ReadOperator):
     :param data: a text, which the index's embedding model embeds; instead of vectors.
     :param top_k: the maximum number of results, 1 to 1,000.
     :param filter: only vectors whose metadata match: a ``Field`` expression, in which texts to compare with may be
-        templates, or a text without templates.
+        templates, or a text without templates; in a mapped task, ``None`` is refused.
     :param include_vectors: return the numbers of each vector; an XCom then takes some 20 bytes for each number.
     :param include_metadata: return the metadata of each vector.
     :param include_data: return the raw text of each vector.
@@ -74,7 +78,7 @@ class QueryVectorsOperator(ReadOperator):
         sparse_vector: SparseLike | str | XComArg | None = None,
         data: str | XComArg | None = None,
         top_k: int | str | XComArg = 10,
-        filter: str | Filter | XComArg | None = None,
+        filter: str | Filter | XComArg | Unset | None = UNSET,
         weighting_strategy: str | None = None,
         fusion_algorithm: str | None = None,
         query_mode: str | None = None,
@@ -83,15 +87,18 @@ class QueryVectorsOperator(ReadOperator):
     ) -> None:
         super().__init__(**kwargs)
         literal_choice(on_empty, "on_empty", "ignore", "fail", "skip")
-        refuse_template(filter)
+        filter = unwrap(filter)
+        is_mapped = getattr(self, "_BaseOperator__from_mapped", False)  # which Airflow sets before
+        selected = given(filter, "filter") if is_mapped or filter is not None else None
+        refuse_template(selected)
         if vector is None and sparse_vector is None and data is None:
             raise InvalidRequest("query", "set either data, or vector, sparse_vector or both")
         self.vector = vector
         self.sparse_vector = sparse_vector
         self.data = data
         self.top_k = top_k
-        self.filter = filter
-        self._has_filter = not (filter is None or filter == "")
+        self.filter = selected
+        self._has_filter = not (selected is None or selected == "")
         self.weighting_strategy = weighting_strategy
         self.fusion_algorithm = fusion_algorithm
         self.query_mode = query_mode
@@ -99,7 +106,7 @@ class QueryVectorsOperator(ReadOperator):
         Query(
             data="",  # stands for what may be a template
             top_k=rendered_value(top_k, "top_k", _COUNT) if is_literal(top_k) else 1,
-            filter=None if isinstance(filter, XComArg | Filter) else filter,
+            filter=None if isinstance(selected, XComArg | Filter) else selected,
             **self._modes,
         )
 

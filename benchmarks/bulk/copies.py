@@ -1,4 +1,4 @@
-"""The part that copies between two dev servers, and its contenders.
+"""The part with copies, and its contenders.
 
 ``python -m benchmarks.bulk.copies NAME JSON`` prints the figures of one.
 """
@@ -17,8 +17,9 @@ from typing import Any
 
 from benchmarks.bulk.bench import Bench
 from benchmarks.bulk.contenders import TOKEN, Case, Run, measured
+from benchmarks.bulk.pages import pages
 from benchmarks.bulk.results import Measurement
-from benchmarks.bulk.rounds import contender, interleaved, median, peak_mb, rate, ratio
+from benchmarks.bulk.rounds import contender, interleaved, peak_mb, rate, ratio
 
 _DIMENSION = 384
 _BATCH = 200  # of some 1 MB, as a copy sends
@@ -40,8 +41,8 @@ def ours(case: CopyCase) -> Run:
     from airflow_provider_upstash_vector.client import Endpoint
 
     places = Endpoint.of(case.url, TOKEN), Endpoint.of(case.target, TOKEN)
-    options: Any = {"max_concurrency": 4, "progress": "none"}
-    bulk.copy(*places, target_namespace="warm-up", prefix="doc-1-", **options)
+    options: Any = {"max_concurrency": 4, "check_index": False, "progress": "none"}
+    bulk.copy(*places, target_namespace="warm-up", prefix="none", **options)
     return measured(lambda: bulk.copy(*places, target_namespace=case.namespace, **options).done, case.rows)
 
 
@@ -72,34 +73,38 @@ def bare(case: CopyCase) -> Run:
 
 
 def copies(bench: Bench) -> None:
-    """Compare a copy with a bare loop, and its memory with that of a tenth of the rows."""
-    many = bench.rows(20_000)
-    few = max(many // 10, 40)
+    """Compare a copy with a bare loop, at full speed and between dev servers, and its memory with that of few."""
+    rows, few, many = bench.rows(20_000), bench.rows(10_000), bench.rows(100_000)
+    sink = bench.sinks.plain[0]
     with ExitStack() as servers:
-        target, small, large = (servers.enter_context(_server()) for _ in range(3))
-        for url, rows in ((small, few), (large, many)):
-            _fill(url, rows)
+        sources = {n: servers.enter_context(pages(bench.sinks, n, _DIMENSION)) for n in (rows, few, many)}
+        between_dev_servers = bench.rows(2_000)
+        source, target = (servers.enter_context(_server()) for _ in range(2))
+        _fill(source, between_dev_servers)
 
-        def run(name: str, url: str, rows: int) -> Callable[[], Run]:
+        def run(name: str, url: str, rows: int, target: str) -> Callable[[], Run]:
             def run_once() -> Run:
                 case = CopyCase(url=url, rows=rows, target=target, namespace=f"n{next(_namespaces)}")
                 return contender(name, case, module="benchmarks.bulk.copies")()
 
             return run_once
 
-        runs = interleaved(
-            {"ours": run("ours", large, many), "bare": run("bare", large, many), "few": run("ours", small, few)},
-            bench.rounds,
-        )
-    bench.results.add_runs("copy", runs)
-    value = ratio(runs["ours"], runs["bare"], rate)
-    growth = ratio(runs["ours"], runs["few"], peak_mb)
-    for key, title, figure, unit, low, high in (
-        ("copy_rate", "copy, rows a second", median(runs["ours"], rate), "/s", 1, None),
-        ("copy_bare", "copy, rate to a bare loop", value, "x", 0.8, None),
-        ("copy_memory", "copy, peak to a tenth of the rows", growth, "x", None, 1.25),
-    ):
-        bench.results.add(Measurement(key=key, title=title, value=figure, unit=unit, low=low, high=high))
+        for key, label, places in (
+            ("copy", "from a server that responds at once", (sources[rows], rows, sink)),
+            ("copy_dev_servers", "between dev servers", (source, between_dev_servers, target)),
+        ):
+            runs = interleaved({name: run(name, *places) for name in CONTENDERS}, bench.rounds)
+            bench.results.add_runs(key, runs)
+            value = ratio(runs["ours"], runs["bare"], rate)
+            low = 0.7 if key == "copy_dev_servers" else 0.3
+            title = f"copy {label}, rate to a bare loop"
+            bench.results.add(Measurement(key=key, title=title, value=value, unit="x", low=low))
+        sizes = {"many": many, "few": few}
+        memory = interleaved({name: run("ours", sources[n], n, sink) for name, n in sizes.items()}, 1)
+    bench.results.add_runs("copy_memory", memory)
+    growth = ratio(memory["many"], memory["few"], peak_mb)
+    title = f"copy of {many:,} vectors, peak memory to {few:,}"
+    bench.results.add(Measurement(key="copy_memory_growth", title=title, value=growth, unit="x", high=1.25))
 
 
 @contextmanager

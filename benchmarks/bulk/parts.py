@@ -25,6 +25,7 @@ from benchmarks.bulk.own_speed import limited, queued, unlimited
 from benchmarks.bulk.results import Measurement
 from benchmarks.bulk.rounds import Runs, contender, cpu_seconds, interleaved, median, peak_mb, rate, ratio, seconds
 from benchmarks.bulk.sinks import CountingServer, Sinks
+from benchmarks.bulk.syncs import syncs
 from benchmarks.bulk.upserts import upserts
 from tests.support.proxies import PASSWORD, USER, tinyproxy
 
@@ -229,6 +230,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "upsert_files": upsert_files,
     "exports": exports,
     "copy": copies,
+    "sync": syncs,
     "mapped": mapped,
 }
 

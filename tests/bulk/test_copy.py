@@ -12,10 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from pydantic import SecretStr
 
 from airflow_provider_upstash_vector import bulk
-from airflow_provider_upstash_vector.client import Endpoint, VectorClient
+from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, IndexInfo, VectorClient
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.filters import Field
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
@@ -174,7 +176,7 @@ def test_arguments_of_rows_are_none_of_copies(copy: Callable[..., bulk.BulkRepor
     parameters = inspect.signature(bulk.copy).parameters
     for name, value in {"shard": (0, 2), "format": "jsonl", "id_field": "x", "metadata_fields": "*"}.items():
         assert name not in parameters
-        with pytest.raises(TypeError, match=f"copies have no argument '{name}'"):
+        with pytest.raises(TypeError, match=f"copy has no argument '{name}'"):
             copy(**{name: value})
 
 
@@ -183,9 +185,51 @@ def test_a_namespace_is_not_copied_to_itself(server: DevServer) -> None:
     for namespace in ("films", ""):
         with pytest.raises(InvalidRequest, match="target: is the source"):
             copy_between(server, server, namespace=namespace, target_namespace=namespace)
+        for url in (server.url.replace("127.0.0.1", "LocalHost"), f"{server.url}/", server.url.upper()):
+            other = Endpoint(url=url, token=SecretStr("the read-only token"))
+            with pytest.raises(InvalidRequest, match="target: is the source"):
+                bulk.copy(other, endpoint_of(server), namespace=namespace, target_namespace=namespace)
     assert not server.requests
     assert copy_between(server, server, namespace="films", target_namespace="staging").done == 3
     assert fetched(server, "staging") == fetched(server, "films")
+
+
+@pytest.mark.parametrize("arguments", [{}, {"dry_run": True}, {"transform": changed}, {"prefix": "v"}])
+def test_a_namespace_that_does_not_exist_is_not_copied(
+    server: DevServer, target: DevServer, copy: Callable[..., bulk.BulkReport], arguments: dict[str, Any]
+) -> None:
+    write(server, 3)
+    with pytest.raises(
+        InvalidRequest, match="namespace: there is no namespace 'flims' in the index to read: check"
+    ):
+        copy(namespace="flims", **arguments)
+    assert {*target.requests} == {"info"}
+    server.clear()
+    assert copy(**arguments).total == 0  # the default one always exists
+
+
+def test_a_namespace_that_is_not_counted_yet_is_copied(
+    server: DevServer, copy: Callable[..., bulk.BulkReport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(server, 3, "films")
+    stale = partial(IndexInfo.model_copy, update={"namespaces": {}})
+    info = AsyncVectorClient.info
+
+    async def stale_info(client: AsyncVectorClient) -> IndexInfo:
+        return stale(await info(client))
+
+    monkeypatch.setattr(AsyncVectorClient, "info", stale_info)
+    assert copy(namespace="films").done == 3
+
+
+@pytest.mark.parametrize("arguments", [{}, {"transform": lambda row: row}])
+def test_pages_of_many_dimensions_are_smaller(arguments: dict[str, Any]) -> None:
+    with DevServer(dimension=5_000) as source, DevServer(dimension=5_000) as target:
+        rows = [{"id": f"v{n}", "vector": np.full(5_000, 1.0)} for n in range(401)]
+        bulk.upsert(rows, endpoint_of(source), progress="none")
+        source.requests.clear()
+        assert copy_between(source, target, **arguments).done == 401
+        assert source.requests["range"] == 3  # of 200 vectors
 
 
 def test_another_index_is_refused_unless_vectors_are_changed(

@@ -22,7 +22,17 @@ OLD = Field("genre") == "it's old"
 
 
 @pytest.fixture
-def delete(server: DevServer, endpoint: Endpoint) -> Run:
+def delete_nothing(endpoint: Endpoint) -> Run:
+    """``bulk.delete_selected`` in the namespace ``ns`` of an empty index."""
+
+    def run_bulk(**arguments: Any) -> bulk.BulkReport:
+        return bulk.delete_selected(endpoint, namespace="ns", policy=PATIENT, **arguments)
+
+    return run_bulk
+
+
+@pytest.fixture
+def delete(server: DevServer, endpoint: Endpoint, delete_nothing: Run) -> Run:
     """``bulk.delete_selected`` in the namespace ``ns`` of an index."""
     with VectorClient(endpoint) as client:
         genres = ("it's old", "new")
@@ -30,11 +40,7 @@ def delete(server: DevServer, endpoint: Endpoint) -> Run:
         client.upsert([*vectors, {"id": "other", "vector": [1, 1]}], "ns")
         client.upsert([{"id": "v1", "vector": [1, 1]}])
     server.requests.clear()
-
-    def run_bulk(**arguments: Any) -> bulk.BulkReport:
-        return bulk.delete_selected(endpoint, namespace="ns", policy=PATIENT, **arguments)
-
-    return run_bulk
+    return delete_nothing
 
 
 def left(server: DevServer) -> int:
@@ -89,7 +95,7 @@ def test_too_many_matches_delete_nothing(
     server: DevServer, delete: Run, selection: dict[str, Any], count: int, beyond: int
 ) -> None:
     max_delete = count - beyond
-    message = f"delete in namespace 'ns': {count:,} vectors would be deleted, more than max_delete={max_delete:,}"
+    message = f"delete in namespace 'ns': {count:,} vectors match, more than max_delete={max_delete:,}"
     with pytest.raises(bulk.TooManyMatches, match=re.escape(message)) as raised:
         delete(**selection, max_delete=max_delete)
     assert not raised.value.retryable
@@ -129,10 +135,11 @@ def test_what_is_written_meanwhile_is_not_deleted(
     ],
 )
 def test_invalid_selections_are_refused_before_anything_is_sent(
-    server: DevServer, delete: Run, arguments: dict[str, Any], message: str
+    server: DevServer, delete_nothing: Run, arguments: dict[str, Any], message: str
 ) -> None:
+    server.requests.clear()
     with pytest.raises(InvalidRequest, match=re.escape(message)):
-        delete(**arguments)
+        delete_nothing(**arguments)
     assert not server.requests
 
 

@@ -26,6 +26,7 @@ CASES = [
     pytest.param("update", "generator", False, 30, 6_000, marks=LONG, id="generator-many"),
     pytest.param("update", "jsonl", True, 30, 6_000, marks=LONG, id="jsonl-many"),
     pytest.param("upsert", "jsonl", False, 30, 20_000, marks=LONG, id="upsert-many"),
+    pytest.param("upsert", "jsonl", False, 10, 100_000, marks=LONG, id="upsert-most"),
 ]
 
 

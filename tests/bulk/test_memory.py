@@ -31,9 +31,52 @@ assert report.done == count, report
 print(int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group(1)) / 1024)
 """
 
+# The same of a scan of as many vectors, all of which match, by a function of an endpoint.
+SCAN = """
+import asyncio, json, re, sys
+from airflow_provider_upstash_vector import bulk
+from airflow_provider_upstash_vector.bulk.checking import MetadataHas, NoZeroVectors, check
+from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, Field
+from airflow_provider_upstash_vector.client.wire import Response
 
-def peak_mb(*arguments: object) -> float:
-    command = [sys.executable, "-c", RUN, *map(str, arguments)]
+count = int(sys.argv[2])
+namespaces = {"": {"vectorCount": count, "pendingVectorCount": 0}}
+info = {"vectorCount": count, "pendingVectorCount": 0, "indexSize": 0, "namespaces": namespaces}
+info |= {"dimension": 2, "similarityFunction": "COSINE", "indexType": "DENSE"}
+
+def vector(id):
+    return {"id": id, "vector": [1, 0], "metadata": {"text": "text " * 20}}
+
+async def send(self, path, body, timeout_seconds):
+    await asyncio.sleep(0)
+    command = path.strip("/")
+    if command == "range":
+        first = int(json.loads(body)["cursor"])
+        last = min(first + 1000, count)
+        cursor = str(last) if last < count else ""
+        result = {"nextCursor": cursor, "vectors": [vector(f"doc-{n}") for n in range(first, last)]}
+    elif command == "fetch":
+        result = [vector(id) for id in json.loads(body)["ids"]]
+    else:
+        result = {"update": {"updated": 1}, "info": info}[command]
+    return Response(200, {}, json.dumps({"result": result}).encode())
+
+def update_where(endpoint):
+    change = {"where": Field("text").exists(), "metadata": {"x": 1}, "max_matches": None}
+    assert bulk.update_where(endpoint, progress="none", **change).done == count
+
+def check_sample(endpoint):
+    report = check(endpoint, checks=[NoZeroVectors(), MetadataHas("text")], sample=1000)
+    assert report.passed and report.sampled == 1000, report
+
+AsyncVectorClient.send = send
+globals()[sys.argv[1]](Endpoint.of("http://127.0.0.1:9", "token"))
+print(int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group(1)) / 1024)
+"""
+
+
+def peak_mb(code: str, *arguments: object) -> float:
+    command = [sys.executable, "-c", code, *map(str, arguments)]
     process = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1_200)
     assert process.returncode == 0, process.stderr
     return float(process.stdout)
@@ -42,5 +85,12 @@ def peak_mb(*arguments: object) -> float:
 @pytest.mark.long
 @pytest.mark.parametrize("operation", ["update", "upsert", "delete"])
 def test_memory_is_flat_from_100_000_to_1_000_000_rows(operation: str, tmp_path: Path) -> None:
-    small, large = (peak_mb(operation, rows, f"{tmp_path}/{rows}") for rows in (100_000, 1_000_000))
+    small, large = (peak_mb(RUN, operation, rows, f"{tmp_path}/{rows}") for rows in (100_000, 1_000_000))
+    assert large < small * 1.1, (small, large)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("function", ["update_where", "check_sample"])
+def test_memory_is_flat_from_20_000_to_200_000_scanned_vectors(function: str) -> None:
+    small, large = (peak_mb(SCAN, function, vectors) for vectors in (20_000, 200_000))
     assert large < small * 1.1, (small, large)

@@ -12,6 +12,7 @@ import pytest
 
 from airflow_provider_upstash_vector.bulk.api import (
     RunArguments,
+    SharedRunArguments,
     delete,
     update,
     upsert,
@@ -21,6 +22,8 @@ from airflow_provider_upstash_vector.bulk.operations.update import UpdateArgumen
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertArguments, UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import MAX_CONCURRENCY, BulkOptions, option_help, option_types
 from airflow_provider_upstash_vector.bulk.sources import FieldNames, Shard
+from airflow_provider_upstash_vector.bulk.syncing.api import sync
+from airflow_provider_upstash_vector.bulk.syncing.options import SyncArguments, SyncOptions
 from tests.support.embeddings import CountedEmbedding, vector_of, vectors_of
 
 MODULE = "tests.support.embeddings"
@@ -28,7 +31,9 @@ OPERATIONS: dict[type[BulkOptions], tuple[Any, Callable[..., Any]]] = {
     UpdateOptions: (UpdateArguments, update),
     UpsertOptions: (UpsertArguments, upsert),
     DeleteOptions: (DeleteArguments, delete),
+    SyncOptions: (SyncArguments, sync),
 }
+REQUIRED: dict[type[BulkOptions], dict[str, Any]] = {SyncOptions: {"scope": "all"}}
 
 
 @pytest.mark.parametrize("options", OPERATIONS, ids=lambda options: options.__name__)
@@ -36,17 +41,22 @@ def test_the_keyword_arguments_have_the_types_of_the_options(options: type[BulkO
     arguments, start = OPERATIONS[options]
     assert {"namespace": str, **get_type_hints(arguments)} == option_types(options)
     parameters = inspect.signature(start).parameters
-    assert {name: parameters[name].default for name in option_types(options)} == vars(options())
-    assert RunArguments.__annotations__.keys() <= parameters.keys()
+    defaults = vars(options(**REQUIRED.get(options, {}))) | dict.fromkeys(REQUIRED.get(options, {}))
+    assert {name: parameters[name].default for name in option_types(options)} == {
+        name: value for name, value in defaults.items() if name not in options.left_out
+    }
+    of_run = SharedRunArguments if options is SyncOptions else RunArguments
+    assert RunArguments.__annotations__.keys() & parameters.keys() == of_run.__annotations__.keys()
 
 
 @pytest.mark.parametrize("options", OPERATIONS, ids=lambda options: options.__name__)
 def test_every_option_has_help_and_a_default(options: type[BulkOptions]) -> None:
     texts = option_help(options)
-    assert [*texts] == [option.name for option in fields(options) if hasattr(options, option.name)]
+    names = [option.name for option in fields(options) if hasattr(options, option.name)]
+    assert [*texts] == [name for name in names if name not in options.left_out]
     assert all(texts.values())
     assert f"1 to {MAX_CONCURRENCY:,}" in texts["max_concurrency"]
-    assert options().names == FieldNames()
+    assert options(**REQUIRED.get(options, {})).names == FieldNames()
 
 
 @pytest.mark.parametrize(
@@ -140,7 +150,7 @@ def test_the_fingerprint_names_the_function_that_embeds() -> None:
     assert fingerprint(vectors_of) == fingerprint(partial(vectors_of)) == fingerprint(f"{MODULE}:vectors_of")
     assert fingerprint(f"{MODULE}.vectors_of") == fingerprint(vectors_of)
     assert fingerprint(model) == fingerprint(CountedEmbedding())
-    assert len({fingerprint(embed) for embed in (None, vectors_of, vector_of, model, "vectors:of")}) == 5
+    assert len({fingerprint(embed) for embed in (None, vectors_of, vector_of, model, "json:dumps")}) == 5
 
     def of_a_dag(_: list[str]) -> None: ...
 

@@ -143,6 +143,22 @@ def test_vectors_of_a_plain_page_have_an_id(vectors: str) -> None:
         drive(wire.range_page(), iter([page]))
 
 
+@pytest.mark.parametrize(
+    ("call", "result"),
+    [
+        (lambda prefix: wire.range(prefix=prefix), {"nextCursor": "", "vectors": [{"id": "v1"}, {"id": "w"}]}),
+        (lambda prefix: wire.range_page(prefix=prefix), {"nextCursor": "", "vectors": [{"id": "w"}]}),
+        (lambda prefix: wire.fetch(prefix=prefix), [{"id": "v1"}, {"id": "w"}]),
+    ],
+)
+def test_what_is_read_by_prefix_has_it(call: Any, result: Any) -> None:
+    """Or a delete of what was read would delete others."""
+    response = wire.Response(200, {}, json.dumps({"result": result}).encode())
+    with pytest.raises(errors.InvalidResponse, match="each id must begin with 'v'"):
+        drive(call("v"), iter([response]))
+    drive(call(""), iter([response]))
+
+
 def test_a_response_with_too_few_entries_is_invalid() -> None:
     with pytest.raises(errors.InvalidResponse, match="expected 2 lists of results, got 1"):
         drive(wire.query_many([{"vector": [1]}] * 2), iter([wire.Response(200, {}, b'{"result": [[]]}')]))

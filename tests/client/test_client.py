@@ -254,7 +254,7 @@ def merge_patch(target: Any, patch: Any) -> Any:
     return result
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=json_objects, patch=json_objects)
 def test_patch_is_rfc_7396(shared_server: DevServer, before: dict[str, Any], patch: dict[str, Any]) -> None:
     with VectorClient(Endpoint.of(shared_server.url, shared_server.token)) as client:
@@ -266,7 +266,7 @@ def test_patch_is_rfc_7396(shared_server: DevServer, before: dict[str, Any], pat
     assert after.metadata == merge_patch(before, patch)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     namespace=st.text(st.characters(codec="utf-8"), max_size=20),
     id=st.text(st.characters(codec="utf-8"), min_size=1),
@@ -297,6 +297,7 @@ def test_both_clients_have_the_same_calls_in_the_same_order() -> None:
     assert [name for name, *_ in calls(VectorClient)] == [
         "upsert", "upsert_data", "query", "query_data", "query_many", "resumable_query", "fetch", "range",
         "random", "delete", "update", "reset", "info", "list_namespaces", "delete_namespace", "rename_namespace",
+        "swap_namespace", "rollback_namespace", "expire_namespaces",
     ]  # fmt: skip
     assert all(doc for *_, doc in calls(VectorClient))
 

@@ -6,6 +6,7 @@ import pytest
 
 from airflow_provider_upstash_vector.client import Endpoint
 from airflow_provider_upstash_vector.client.errors import InvalidEndpoint
+from airflow_provider_upstash_vector.client.models.endpoint import location
 
 
 @pytest.mark.parametrize(
@@ -99,3 +100,19 @@ def test_from_the_environment() -> None:
     assert Endpoint.from_env(environ) == Endpoint.of("x.io", "t")
     with pytest.raises(InvalidEndpoint, match="REST URL is missing"):
         Endpoint.from_env({})
+
+
+def test_the_location_is_the_same_for_all_spellings_of_a_url() -> None:
+    for spellings in (
+        (
+            "https://bücher.example",
+            "http://XN--bcher-kva.example.:80/",
+            "bücher.example:443",
+            "HTTPS://BÜCHER.example/",
+        ),
+        ("http://localhost:8079", "http://127.0.0.1:8079/", "http://[::1]:8079", "http://[::ffff:127.0.0.1]:8079"),
+        ("https://[2001:db8::1]", "https://[2001:DB8:0:0::1]:443"),
+    ):
+        assert len({location(url) for url in spellings}) == 1
+    others = ("https://a.io", "https://b.io", "https://a.io:8443", "http://a.localhost", "http://b.localhost")
+    assert len({location(url) for url in (*others, "http://127.0.0.2", f"http://{'x' * 64}.io")}) == 7

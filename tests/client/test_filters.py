@@ -190,13 +190,13 @@ FILTERS = st.recursive(
 )
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=5 * settings().max_examples)
 @given(FILTERS, METADATA)
 def test_a_filter_matches_the_metadata_that_the_dev_server_finds(filter: Filter, metadata: Any) -> None:
     assert filter.matches(metadata) == matches(filter, metadata), str(filter)
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=5 * settings().max_examples)
 @given(GLOBS, st.text(st.sampled_from("ab]-^*?[Az\n"), max_size=4))
 def test_a_glob_is_that_of_the_dev_server(pattern: str, text: str) -> None:
     for filter in (Field("x").glob(pattern), Field("x").not_glob(pattern)):
@@ -208,7 +208,6 @@ def test_a_range_that_is_reversed_has_no_characters() -> None:
     assert Field("x").glob("[^b-a]").matches({"x": "a"})
 
 
-@settings(max_examples=200, deadline=None)
 @given(FILTERS, METADATA)
 def test_a_copy_and_a_pickle_are_the_same_filter(filter: Filter, metadata: Any) -> None:
     for twin in (copy.deepcopy(filter), pickle.loads(pickle.dumps(filter)), filter.replace_texts(str)):  # noqa: S301 - our own

@@ -7,7 +7,7 @@ from html import unescape
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector.client.redaction import DROPPED, Redactor, hiding_frames, printable
@@ -28,7 +28,6 @@ def test_a_secret_is_found_in_every_spelling(name: str) -> None:
 ENCODINGS = st.lists(st.sampled_from(["plain", "json, all escaped", "percent, all", "html", "base64"]), min_size=1)
 
 
-@settings(deadline=None)
 @given(
     pieces=st.lists(st.tuples(st.integers(1, 30), ENCODINGS), min_size=1, max_size=6),
     before=st.text(max_size=400),
@@ -107,7 +106,6 @@ def test_control_characters_are_removed(text: str, line: str) -> None:
     assert printable(text) == line
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_becomes_one_printable_line(text: str) -> None:
     assert printable(text).isprintable()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector import bulk
@@ -68,7 +68,6 @@ def test_no_error_of_a_client_shows_the_token(transport: str, call: str) -> None
     with EchoServer() as server:
         either = ClientOfEither(transport, Endpoint.of(server.url, TOKEN), ONCE)
 
-        @settings(deadline=None, max_examples=60)
         @given(
             where=st.sampled_from([*ECHOES]),
             spelling=st.sampled_from([*spellings(TOKEN)]),

@@ -168,7 +168,7 @@ def test_an_unusable_proxy_url_is_not_shown(transport: str, monkeypatch: pytest.
 PIECES = st.sampled_from([*"@:/?#[]% \\\t\x1fé", "http://", "https://", "a", "%41", "%FF", "1", "[::1]", "x.test"])
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=5 * settings().max_examples)
 @given(st.lists(PIECES, max_size=8), st.lists(PIECES, max_size=8))
 def test_any_proxy_url_is_rejected_or_accepted_by_httpx(before: list[str], after: list[str]) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:

@@ -69,7 +69,7 @@ def test_too_many_failures_exit_with_1_and_the_report(server: DevServer, path: P
     assert json.loads(process.stdout)["rejected"] == 1
     assert "row 0" in process.stderr
     assert "key: there is no such field" in process.stderr
-    assert "1 failure exceeds max_failures=0" in process.stderr.splitlines()[-1]
+    assert "1 failure exceeds --max-failures 0" in process.stderr.splitlines()[-1]
     assert server.token not in process.stdout + process.stderr
 
 
@@ -78,7 +78,7 @@ def test_too_many_failures_exit_with_1_and_the_report(server: DevServer, path: P
     [
         (["/nowhere.jsonl", "--url", "http://127.0.0.1:1"], "there is no file /nowhere.jsonl"),
         (["rows.jsonl"], "The REST URL is missing"),
-        (["rows.jsonl", "--url", "http://127.0.0.1:1", "--max-concurrency=0"], "max_concurrency must be from 1"),
+        (["rows.jsonl", "--url", "http://127.0.0.1:1", "--max-concurrency=0"], "--max-concurrency must be from 1"),
         (
             ["rows.jsonl", "--url", "http://127.0.0.1:1", "--shard=2"],
             "argument --shard: must be I/N, such as 0/4, got '2'",
@@ -184,4 +184,4 @@ def test_every_argument_of_a_run_is_an_option_of_the_command_line(command: BulkC
         result = parsed[name]
         assert (result, type(result)) == (value, type(value))
         given = {name for name, other in parsed.items() if other is not None}
-        assert given - {"rows", "path"} == {"command", name}
+        assert given - {"rows", "path"} == {"command", "names", name}

@@ -59,6 +59,26 @@ def test_calls_that_write(call: Call, endpoint: Endpoint) -> None:
         assert client.info().vector_count == 0
 
 
+def test_a_swap_and_its_way_back(call: Call, endpoint: Endpoint) -> None:
+    with VectorClient(endpoint) as client:
+        client.rename_namespace("other", "ns__20261125")
+    names = {"namespace": "ns", "replacement": "ns__20261125", "previous": "ns__20261125__previous"}
+    swap = ("swap-namespace", "--namespace=ns", "--replacement=ns__20261125")
+    rollback = ("rollback-namespace", "--namespace=ns", "--previous=ns__20261125__previous")
+    for arguments in (swap, swap, rollback, rollback, swap):
+        assert call(*arguments)[:2] == (0, names)
+    with VectorClient(endpoint) as client:
+        client.rename_namespace("ns", "ns__20261126__previous")
+    expire = ("expire-namespaces", "--pattern=ns__*", "--keep=1")
+    code, output, errors = call(*expire)
+    assert (code, output) == (2, None)
+    assert errors.endswith("error: expire-namespaces cannot be undone, so it needs --yes\n")
+    expired = {"deleted": ["ns__20261125__previous"], "kept": ["ns__20261126__previous"]}
+    assert call(*expire, "--dry-run")[:2] == (0, {**expired, "dry_run": True})
+    assert call(*expire, "--yes")[:2] == (0, {**expired, "dry_run": False})
+    assert call("list-namespaces")[:2] == (0, ["", "ns__20261126__previous"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [

@@ -34,6 +34,7 @@ def test_an_export_is_restored(call: Call, server: DevServer, tmp_path: Path, na
     code, refused, errors = call("upsert", report["path"])
     assert (code, refused["not_attempted"]) == (1, 9)
     assert "is not empty" in errors
+    assert "set --if-not-empty merge to add" in errors
     assert call("upsert", report["path"], "--if-not-empty=merge")[1]["upserted"] == 9
     assert call("reset", "--all", "--yes")[0] == 0
     code, restored, errors = call("upsert", report["path"])

@@ -219,7 +219,7 @@ def content_of(body: Any) -> bytes:
     return body if isinstance(body, bytes) else json.dumps(body).encode("utf-8", "surrogatepass")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=600)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=5 * settings().max_examples)
 @given(
     path=st.sampled_from([f"/{command}" for command in COMMANDS]) | st.just("/delete-namespace/ns"),
     body=st.binary(max_size=60) | st.dictionaries(st.sampled_from(FIELDS), JSON),
@@ -230,7 +230,7 @@ def test_no_body_is_a_server_error(api: Api, path: str, body: Any) -> None:
     assert response.status_code == 200 or response.json()["status"] == response.status_code
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.binary(max_size=60)
     | JSON

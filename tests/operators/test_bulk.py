@@ -20,6 +20,7 @@ from airflow_provider_upstash_vector.bulk.options import option_types
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.base.connection import UpstashVectorOperator
 from airflow_provider_upstash_vector.operators.upstash_vector import (
+    BulkDeleteVectorsOperator,
     BulkUpsertVectorsOperator,
 )
 from tests.support.airflow_features import AIRFLOW
@@ -105,7 +106,7 @@ def test_many_rows_are_not_rendered(index: DevServer, field: str | None) -> None
 def test_many_rows_from_another_task_are_not_stored_again() -> None:
     task = Task(native=True, rows="{{ params.rows }}")
     task.operator.render_template_fields(task.context({"rows": ROWS}))
-    assert task.operator.rows == "<list of 200>"
+    assert str(task.operator.rows) == "<list of 200>"
     assert task.operator.execute(task.context({}))["updated"] == 200
 
 
@@ -276,6 +277,13 @@ def test_rejected_rows_fail_the_task_immediately_with_the_manifest(tmp_path: Pat
 def test_a_non_retryable_error_fails_the_task(operator: Any, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(AirflowFailException, match=re.escape(message)):
         Task(operator, **arguments).run()
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_template_does_not_move_deletes_to_another_namespace(index: DevServer, value: str | None) -> None:
+    with pytest.raises(AirflowFailException, match="namespace: its template rendered"):
+        Task(BulkDeleteVectorsOperator, rows=ROWS, namespace="{{ params.value }}").run(value=value)
+    assert not index.requests
 
 
 INVALID: dict[str, list[Any]] = {

@@ -10,14 +10,17 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_upstash_vector.bulk.checking import MetadataHas, NoZeroVectors
 from airflow_provider_upstash_vector.client import Field
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    CheckVectorsOperator,
     DeleteVectorsOperator,
     QueryVectorsOperator,
     UpdateVectorOperator,
+    UpdateVectorsWhereOperator,
     UpsertVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
@@ -34,6 +37,11 @@ OPERATORS: dict[str, tuple[type[Any], dict[str, Any]]] = {
     "upsert": (UpsertVectorOperator, {"vector_id": "a", "vector": [1, 1], "wait_until_indexed": True}),
     "delete": (DeleteVectorsOperator, {"prefix": "a", "max_delete": None, "wait_until_indexed": True}),
     "query": (QueryVectorsOperator, {"vector": [1, 1], "filter": Field("a").missing()}),
+    "update where": (
+        UpdateVectorsWhereOperator,
+        {"where": Field("n") == -1, "metadata": {"x": 1}, "wait_until_indexed": True},
+    ),
+    "check": (CheckVectorsOperator, {"checks": [NoZeroVectors(), MetadataHas("n")]}),
     "sensor": (UpstashVectorIndexReadySensor, {"vector_id": "a"}),
 }
 

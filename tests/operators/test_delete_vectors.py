@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 from airflow_provider_upstash_vector.assets.upstash_vector import upstash_vector_asset
 from airflow_provider_upstash_vector.bulk import BulkJobFailed
 from airflow_provider_upstash_vector.client import Field
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.operators.upstash_vector import DeleteVectorsOperator
 from tests.support.bulk_runs import fill, stored
@@ -19,6 +20,7 @@ from tests.support.index_fixtures import connection_json
 from tests.support.stored_fields import stored_fields
 
 IDS = [f"v{n}" for n in range(120)]
+EMPTY = "rendered to an empty value, with which other vectors would match"
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +70,7 @@ def test_what_is_selected_is_deleted(
 
 
 def test_too_many_matches_fail_the_task_with_their_number(index: DevServer) -> None:
-    with pytest.raises(AirflowFailException, match="delete in namespace 'ns': 120 vectors would be deleted, more"):
+    with pytest.raises(AirflowFailException, match="delete in namespace 'ns': 120 vectors match, more"):
         deleted(prefix="v", max_delete=119)
     assert len(stored(index, "ns")) == 122
     assert not index.requests["delete"]
@@ -91,6 +93,16 @@ def test_invalid_arguments_break_the_dag(arguments: dict[str, Any], message: str
         DeleteVectorsOperator(task_id="t", **arguments)
 
 
+@pytest.mark.parametrize("name", ["ids", "prefix", "filter"])
+def test_a_mapped_task_must_not_widen_the_selection(name: str) -> None:
+    """``expand(filter=[None])`` beside a prefix would delete all that has it."""
+    other = {"filter": Field("a") == 1} if name == "prefix" else {"prefix": "v"}
+    with DAG("d", schedule=None):
+        mapped: Any = DeleteVectorsOperator.partial(task_id="t", max_delete=5, **other).expand(**{name: [None]})
+    with pytest.raises(InvalidRequest, match=f"{name}: is None"):
+        mapped.unmap({name: None})
+
+
 def test_the_limit_must_be_written() -> None:
     with pytest.raises(Exception, match="missing keyword argument 'max_delete'"):
         DeleteVectorsOperator(task_id="t", prefix="v")  # type: ignore[call-arg]  # the mistake in question
@@ -104,13 +116,17 @@ def test_the_limit_must_be_written() -> None:
         ({"prefix": "v", "max_delete": "{{ params.empty }}"}, "a template cannot lift the limit"),
         ({"prefix": "v", "max_delete": "{{ 'x' }}"}, "max_delete: must be a whole number"),
         ({"prefix": "v", "max_delete": "{{ 0 }}"}, "max_delete: must be a whole number"),
-        ({"prefix": "{{ params.empty }}", "max_delete": 1}, "an empty prefix or filter would delete everything"),
-        ({"prefix": "{{ params.none }}", "max_delete": 1}, "prefix: its template rendered to None"),
         (
-            {"prefix": "{{ params.none }}", "filter": Field("n") == -1, "max_delete": 200},
-            "prefix: its template rendered to None",
+            {"prefix": "{{ params.empty }}", "max_delete": 1},
+            f"prefix: the template '{{{{ params.empty }}}}' {EMPTY}",
         ),
+        ({"prefix": "v{{ params.empty }}", "max_delete": 200}, EMPTY),
+        ({"prefix": "{{ params.none }}", "max_delete": 1}, EMPTY),
+        ({"prefix": "{{ params.none }}", "filter": Field("n") == -1, "max_delete": 200}, EMPTY),
+        ({"filter": Field("n") != "{{ params.empty }}", "max_delete": 200}, EMPTY),
+        ({"filter": Field("n") != "{{ params.empty }}", "max_delete": None}, EMPTY),
         ({"ids": ["v1"], "namespace": "{{ params.none }}", "max_delete": 1}, "namespace: its template rendered"),
+        ({"ids": ["v1"], "namespace": "{{ params.empty }}", "max_delete": 1}, "namespace: its template rendered"),
         ({"ids": "{{ params.none }}", "max_delete": 1}, "delete: set ids, prefix or filter"),
         ({"ids": "{{ params.empty }}", "max_delete": 1}, "id: must not be empty"),
         ({"ids": "[1", "max_delete": 1}, "ids: must be a list of ids, got the text"),

@@ -21,14 +21,16 @@ from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.operators.base.display import shown, unwrap
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    CheckVectorsOperator,
     FetchVectorsOperator,
     QueryVectorsOperator,
     UpdateVectorOperator,
+    UpdateVectorsWhereOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
 from tests.support.harness import context, rendered, run
 from tests.support.index_fixtures import connection_json
-from tests.support.odd_dag import BULK_OPERATORS, DECORATORS, OPERATORS, REQUIRED, templated_arguments
+from tests.support.odd_dag import BULK_OPERATORS, DECORATORS, OPERATORS, OTHERS, REQUIRED, templated_arguments
 from tests.support.odd_values import NESTED, ROWS, nested, odd_values, shallow_values
 from tests.support.stored_fields import stored_fields
 from tests.support.waiting_tasks import context as task_context
@@ -85,7 +87,8 @@ SHOWN: list[tuple[Any, Any]] = [
 
 def test_what_is_shown_of_other_values() -> None:
     for value, expected in SHOWN:
-        assert shown(value) == expected
+        as_shown = shown(value)
+        assert (str(as_shown) if isinstance(expected, str) else as_shown) == expected
         assert unwrap(shown(value)) is value
 
 
@@ -99,11 +102,11 @@ def an_operator(kind: Any, value: Any) -> Any:
         arguments = {**dict.fromkeys(names, value), required: "a" if value is None else value}
         if isinstance(value, str):  # a literal one is checked when the DAG is parsed
             arguments.pop("metadata_update_mode", None)
-        return kind(task_id="t", **arguments)
+        return kind(task_id="t", **arguments, **OTHERS.get(kind, {}))
 
 
 @pytest.mark.parametrize("kind", [*OPERATORS, *DECORATORS])
-@settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(value=NESTED)
 def test_any_value_of_any_field_is_stored_as_strict_json(kind: Any, value: Any) -> None:
     operator = an_operator(kind, value)
@@ -152,6 +155,18 @@ INVALID: list[tuple[Any, str, list[Any]]] = [
         for name, accepts_any in templated_arguments(kind).items()
         if not accepts_any and name != "metadata_update_mode"
     ],
+    (UpdateVectorsWhereOperator, "metadata", [NAN, {"a": NAN}, {"a": SURROGATE}, {"a": nested(500)}, {1.5: 2}]),
+    (UpdateVectorsWhereOperator, "metadata_update_mode", ODD_TEXT),
+    (UpdateVectorsWhereOperator, "namespace", ODD_TEXT),
+    (UpdateVectorsWhereOperator, "failures_path", [*ODD_TEXT, "a\0"]),
+    (UpdateVectorsWhereOperator, "max_matches", [*ODD_TEXT, 0, True, "many"]),
+    (UpdateVectorsWhereOperator, "dry_run", [*ODD_TEXT, 1]),
+    (UpdateVectorsWhereOperator, "upstash_vector_conn_id", NOT_TEXT),
+    (CheckVectorsOperator, "namespace", ODD_TEXT),
+    (CheckVectorsOperator, "baseline", ODD_TEXT),
+    (CheckVectorsOperator, "sample", [*ODD_TEXT, 0, True, "many"]),
+    (CheckVectorsOperator, "seed", [value for value in ODD_TEXT if value != 10**5_000] + [True, 1.5]),
+    (CheckVectorsOperator, "upstash_vector_conn_id", NOT_TEXT),
     (QueryVectorsOperator, "vector", [[1.0, NAN], np.array([1, NAN]), {1, 2}, [10**400, 1], NAN]),
     (QueryVectorsOperator, "sparse_vector", [{"indices": [1], "values": [NAN]}, b"x", NAN]),
     (QueryVectorsOperator, "data", ODD_TEXT),
@@ -186,6 +201,9 @@ def test_execute_names_the_field_of_an_invalid_value(kind: Any, field: str, valu
     needed: dict[str, Any] = {REQUIRED.get(kind, "vector_id"): [] if kind in BULK_OPERATORS else "a"}
     if (kind is QueryVectorsOperator and field.endswith("vector")) or field == "prefix":
         needed = {}
+    needed |= OTHERS.get(kind, {})
+    if kind is UpdateVectorsWhereOperator and field not in {"metadata", "prefix"}:
+        needed["metadata"] = {"a": 1}
     if kind is UpdateVectorOperator:
         needed["metadata" if field == "metadata_update_mode" else "data"] = {} if "mode" in field else "x"
     for value in values:
@@ -258,7 +276,6 @@ def test_functions_get_the_whole_values() -> None:
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=50)
 def test_shown_values_are_shown_as_they_are(data: Any) -> None:
     value = shown(data.draw(NESTED))
     assert shown(value) is value

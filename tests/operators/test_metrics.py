@@ -10,19 +10,26 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat import sdk
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
-from airflow_provider_upstash_vector.bulk import BulkJobFailed
+from airflow_provider_upstash_vector.bulk import BulkJobFailed, ExportFailed
+from airflow_provider_upstash_vector.bulk.checking import MetadataHas, NoZeroVectors
+from airflow_provider_upstash_vector.client import Field
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    CheckVectorsOperator,
+    ExportVectorsOperator,
     FetchVectorsOperator,
     QueryVectorsOperator,
+    UpdateVectorsWhereOperator,
 )
+from tests.bulk.exports.test_export import after
 from tests.operators.test_bulk import ROWS
 from tests.support.airflow_features import AIRFLOW
 from tests.support.airflow_home import ROOT
@@ -121,6 +128,23 @@ def test_reads(statsd: StatsD, kind: Any, arguments: dict[str, Any], outcomes: d
     assert values == {**outcomes, **({"requests c": 1} if sent else {})}
 
 
+def test_checks(statsd: StatsD) -> None:
+    checks = [NoZeroVectors(), MetadataHas("n"), MetadataHas("x")]
+    with suppress(AirflowFailException):
+        Task(CheckVectorsOperator, checks=checks, sample=150).run()
+    values = statsd.received()
+    assert values.pop("request_duration ms") > 0
+    assert values == {"checks.passed c": 2, "checks.failed c": 1, "requests c": 1 + 1 + 2}
+
+
+def test_an_update_of_all_that_matches_counts_the_requests_of_its_scan(index: DevServer, statsd: StatsD) -> None:
+    index.faults.add(Fault(kind="status", status=503, command="range", times=1))
+    Task(UpdateVectorsWhereOperator, where=Field("n") == -1, prefix="v1", metadata={"x": 1}).run()
+    values = statsd.received()
+    assert values.pop("request_duration ms") > 0
+    assert values == {"updates.updated c": 111, "requests c": 2 + 111, "retries c": 1}
+
+
 @pytest.mark.parametrize(
     ("outcome", "arguments", "status"),
     [
@@ -163,6 +187,27 @@ def test_a_bulk_run_emits_once_and_a_retry_only_its_own_work(
     assert [run[f"{prefix}rejected c"] for run in (first, second) if f"{prefix}rejected c" in run] == [1]
     assert 0 < second["request_duration ms"] < 5_000
     assert {name for name in first | second if "s." in name and not name.startswith(prefix)} == set()
+
+
+def test_an_export_emits_its_requests_and_a_retry_only_its_own(
+    index: DevServer, statsd: StatsD, tmp_path: Path
+) -> None:
+    options: dict[str, Any] = {"page_size": 50, "max_part_bytes": 1, "time_limit_seconds": 3}
+    task = Task(ExportVectorsOperator, path=str(tmp_path / "export"), **options)
+    for fault in after(2, Fault(kind="slow", seconds=600, command="range")):
+        index.faults.add(fault)
+    with pytest.raises(ExportFailed):
+        task.run()
+    first = statsd.received()
+    index.faults.clear()
+    index.requests.clear()
+    task.operator.time_limit_seconds = None
+    assert task.run()["rows"] == 200
+    second = statsd.received()
+    assert second.pop("request_duration ms") > 0
+    before = first.get("exports.exported c", 0)
+    assert second == {"exports.exported c": 200 - before, "requests c": sum(index.requests.values())}
+    assert before > 0 or "requests c" not in first
 
 
 def test_a_dry_run_emits_nothing(statsd: StatsD) -> None:

@@ -13,6 +13,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
 
 from airflow_provider_upstash_vector.client import Endpoint, Field, VectorClient
+from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.operators.upstash_vector import FetchVectorsOperator, QueryVectorsOperator
 from tests.support.harness import context, task_instance
@@ -276,6 +277,13 @@ def test_a_fault_that_may_pass_is_left_to_the_tasks_retries(
         executed(FetchVectorsOperator, ids="m0")
     assert not isinstance(caught.value, AirflowFailException)
     index.faults.clear()
+
+
+def test_a_mapped_task_must_not_query_without_the_filter() -> None:
+    with DAG("d", schedule=None):
+        mapped: Any = QueryVectorsOperator.partial(task_id="t", data="x").expand(filter=[None])
+    with pytest.raises(InvalidRequest, match="filter: is None"):
+        mapped.unmap({"filter": None})
 
 
 @pytest.mark.parametrize("value", [None, ""])

@@ -9,18 +9,29 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseOperator, TaskGroup
 
+from airflow_provider_upstash_vector.client import Field
 from airflow_provider_upstash_vector.operators.base.display import unwrap
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
+    CheckVectorsOperator,
+    CopyVectorsOperator,
+    DeleteVectorsOperator,
     ExportVectorsOperator,
+    QueryVectorsOperator,
     UpdateVectorOperator,
+    UpdateVectorsWhereOperator,
 )
-from tests.support.odd_dag import DECORATORS, OPERATORS, READERS, REQUIRED, templated_arguments
+from tests.support.odd_dag import DECORATORS, OPERATORS, OTHERS, READERS, REQUIRED, templated_arguments
 
 TEXTS = ["{{ 7 * 6 }}", "a {% if 1 %}b{% endif %}", "{# c #}", "{{ nothing }}", "{{ 1 "]
 ANSWER = "{{ 40 + 2 }}"
-# a template in the text of a filter is refused wherever it comes from, see test_reading.py
-FIELDS = [(operator, name) for operator in OPERATORS for name in templated_arguments(operator) if name != "filter"]
+# a template in the text of a filter is refused wherever it comes from, see test_reading.py; `where` is no text
+FIELDS = [
+    (operator, name)
+    for operator in OPERATORS
+    for name in templated_arguments(operator)
+    if name not in {"filter", "where"}
+]
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "native"])
@@ -55,11 +66,12 @@ def mapped_instance(task: Any, values: Mapping[str, Any], *, seen: bool) -> Any:
     return operator
 
 
-def required(operator: type[BaseOperator], field: str) -> dict[str, str]:
+def required(operator: type[BaseOperator], field: str) -> dict[str, Any]:
     """Return the other required arguments of an operator."""
     name = REQUIRED.get(operator, "vector_id")
     instead = operator in READERS and field in {"prefix", "vector", "sparse_vector"}
-    return {} if field == name or instead else {name: "a"}
+    others = {} if field == name or instead else {name: "a"}
+    return {**others, **OTHERS.get(operator, {})}
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -83,7 +95,7 @@ def test_no_field_renders_the_result_of_a_task(
         assert getattr(rendered, attribute) == text
         rendered.render_template_fields({"params": {}})
         assert getattr(rendered, attribute) == text
-    other = "prefix" if operator is ExportVectorsOperator else "namespace"
+    other = {ExportVectorsOperator: "prefix", CheckVectorsOperator: "baseline"}.get(operator, "namespace")
     mapped = other if field == "upstash_vector_conn_id" else "upstash_vector_conn_id"
     by_partial = operator.partial(task_id="partial", **others, **{field: returned(text)}).expand(**{mapped: ["a"]})
     for task in (single, expanded, by_kwargs, listed, by_partial):
@@ -140,3 +152,22 @@ def test_mappings_written_in_the_dag_are_rendered() -> None:
     partial = UpdateVectorOperator.partial(task_id="t", vector_id="a")
     literal = partial.expand_kwargs([{"data": ANSWER}])
     assert str(mapped_instance(literal, {"data": ANSWER}, seen=False).data) == "42"
+
+
+@pytest.mark.usefixtures("dag")
+@pytest.mark.parametrize(
+    ("operator", "field", "arguments"),
+    [
+        (DeleteVectorsOperator, "filter", {"max_delete": 5}),
+        (DeleteVectorsOperator, "filter", {"max_delete": None}),
+        (QueryVectorsOperator, "filter", {"data": "x"}),
+        (CopyVectorsOperator, "filter", {"target_namespace": "b", "if_not_empty": "merge"}),
+        (UpdateVectorsWhereOperator, "where", {"metadata": {"a": 2}}),
+    ],
+)
+def test_a_mapped_task_has_the_filter_of_its_dag(operator: Any, field: str, arguments: dict[str, Any]) -> None:
+    task = operator.partial(task_id="t", **{field: Field("a") == f"x{ANSWER}"}, **arguments).expand(
+        namespace=["n"]
+    )
+    rendered = mapped_instance(task, {"namespace": "n"}, seen=False)
+    assert str(unwrap(getattr(rendered, field))) == "a = 'x42'"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 # the others run the same code
-PARTS = "proxy_metadata,upsert_100,vendor,delays,bytes,files,exports,copy"
+PARTS = "proxy_metadata,upsert_100,vendor,delays,bytes,files,exports,copy,sync"
 MEASURED = [
     "proxy_metadata_bare",
     *(
@@ -27,10 +27,15 @@ MEASURED = [
     "file_seconds",
     "file_cpu_seconds",
     "export_range",
+    "export_range_0",
     "export_memory_growth",
-    "copy_rate",
-    "copy_bare",
-    "copy_memory",
+    "copy",
+    "copy_dev_servers",
+    "copy_memory_growth",
+    "sync_rate",
+    "sync_memory",
+    "sync_memory_growth",
+    "sync_join",
 ]
 CONTENDERS = {
     "proxy_metadata": ["ours", "bare"],
@@ -40,9 +45,13 @@ CONTENDERS = {
     "delay_20": ["ours", "bare"],
     "delay_500": ["ours", "bare"],
     "files": ["rows_100k", "rows_1m"],
-    "export": ["export", "range_loop"],
-    "export_few": ["export"],
-    "copy": ["ours", "bare", "few"],
+    "export_range": ["export", "range_loop"],
+    "export_range_0": ["export", "range_loop"],
+    "export_memory": ["many", "few"],
+    "copy": ["ours", "bare"],
+    "copy_dev_servers": ["ours", "bare"],
+    "copy_memory": ["many", "few"],
+    "sync": ["few", "many", "join"],
 }
 
 

@@ -25,6 +25,7 @@ from airflow_provider_upstash_vector.bulk.operations.delete import DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import option_help, option_types
+from airflow_provider_upstash_vector.bulk.syncing.options import SyncOptions
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.client import errors as client_errors
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
@@ -33,16 +34,22 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkDeleteVectorsOperator,
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
+    CheckVectorsOperator,
     CopyVectorsOperator,
     DeleteNamespaceOperator,
     DeleteVectorsOperator,
+    ExpireNamespacesOperator,
     ExportVectorsOperator,
     FetchVectorsOperator,
     ListNamespacesOperator,
     QueryVectorsOperator,
     RenameNamespaceOperator,
     ResetNamespaceOperator,
+    RollbackNamespaceOperator,
+    SwapNamespaceOperator,
+    SyncVectorsOperator,
     UpdateVectorOperator,
+    UpdateVectorsWhereOperator,
     UpsertVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
@@ -54,6 +61,7 @@ from tests.support.dag_runs import DagRun, load_dags
 DOCS = ROOT / "docs"
 OPERATIONS: dict[str, Any] = {
     "copy": CopyOptions,
+    "sync": SyncOptions,
     "update": UpdateOptions,
     "upsert": UpsertOptions,
     "delete": DeleteOptions,
@@ -79,7 +87,7 @@ def build(config: Path, site: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
     silent = os.environ | {"NO_MKDOCS_2_WARNING": "1"}  # without the theme's notice of its end of life
     return subprocess.run(
-        command, cwd=config, env=silent, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=config, env=silent, capture_output=True, text=True, check=False, timeout=400
     )
 
 
@@ -112,23 +120,25 @@ def test_make_docs_builds_in_the_same_way() -> None:
     assert "NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict\n" in (ROOT / "Makefile").read_text()
 
 
-@pytest.mark.parametrize(
-    "broken",
-    ["[a page](no-such-page.md)", "[a place](errors.md#no-such-place)", "[one of the reference][no.such.name]"],
-)
-def test_a_broken_link_fails_the_build(tmp_path: Path, broken: str) -> None:
+def test_a_broken_link_fails_the_build(tmp_path: Path) -> None:
+    broken = {
+        "no-such-page": "[a page](no-such-page.md)",
+        "no-such-place": "[a place](errors.md#no-such-place)",
+        "no.such.name": "[one of the reference][no.such.name]",
+    }
     copy = tmp_path / "copy"
     for folder in ("docs", "example_dags", "scripts", "airflow_provider_upstash_vector"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("mkdocs.yml", "README.md"):
         shutil.copy(ROOT / file, copy)
     with (copy / "docs/limits.md").open("a") as page:
-        page.write(f"\n{broken}\n")
+        page.writelines(f"\n{link}\n" for link in broken.values())
     built = build(copy, tmp_path / "site")
     assert built.returncode == 1
-    (warning,) = [line for line in built.stderr.splitlines() if line.startswith("WARNING")]
-    assert "limits.md" in warning
-    assert "no-such" in warning or "no.such" in warning
+    warnings = [line for line in built.stderr.splitlines() if line.startswith("WARNING")]
+    assert len(warnings) == len(broken)
+    for target in broken:
+        assert any("limits.md" in warning and target in warning for warning in warnings), (target, warnings)
 
 
 @dataclass(frozen=True)
@@ -185,7 +195,7 @@ def own_parameters(target: Any) -> dict[str, inspect.Parameter]:
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values()):
             break
     for name in SET_BY_CLASS.get(target.__name__, ()):
-        del parameters[name]
+        parameters.pop(name, None)
     return parameters
 
 
@@ -205,11 +215,15 @@ def options_of(operation: str) -> dict[str, Any]:
 
 
 def place_of(name: str) -> str:
-    """Return the name of a module, operator or page; copies and deletes have others."""
+    """Return the name of a module, operator or page; copies, deletes and syncs have others."""
     for common, own in (
         ("bulk.api.copy", "bulk.copying.copy"),
         ("BulkCopy", "Copy"),
         ("bulk-copy", "copy"),
+        ("bulk.api.sync", "bulk.syncing.api.sync"),
+        ("bulk_sync", "sync"),
+        ("BulkSync", "Sync"),
+        ("bulk-sync", "sync"),
         ("bulk-delete", "delete"),
     ):
         name = name.replace(common, own)
@@ -381,10 +395,16 @@ def test_every_stop_reason_is_in_the_catalogue() -> None:
         ("namespaces.md", ResetNamespaceOperator),
         ("namespaces.md", DeleteNamespaceOperator),
         ("namespaces.md", RenameNamespaceOperator),
+        ("swap.md", SwapNamespaceOperator),
+        ("swap.md", RollbackNamespaceOperator),
+        ("swap.md", ExpireNamespacesOperator),
         ("query.md", QueryVectorsOperator),
         ("query.md", FetchVectorsOperator),
         ("back-up-and-restore.md", ExportVectorsOperator),
         ("copy.md", CopyVectorsOperator),
+        ("update-where.md", UpdateVectorsWhereOperator),
+        ("check.md", CheckVectorsOperator),
+        ("sync.md", SyncVectorsOperator),
         ("sensor.md", UpstashVectorIndexReadySensor),
     ],
 )

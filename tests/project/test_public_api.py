@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import DAG, task
 from airflow.serialization import serialized_objects
 
 from airflow_provider_upstash_vector import get_provider_info
+from airflow_provider_upstash_vector.operators.base.arguments import UNSET
 from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkUpdateVectorsOperator,
     ExportVectorsOperator,
@@ -47,7 +48,10 @@ PUBLIC = {
         "FileCheckpoint",
         "InvalidRows",
         "Superseded",
+        "SyncFailed",
+        "SyncReport",
         "TooManyMatches",
+        "UpdateWhereReport",
         "copy",
         "copy_async",
         "delete",
@@ -57,20 +61,39 @@ PUBLIC = {
         "export",
         "export_async",
         "forget",
+        "sync",
+        "sync_async",
         "update",
         "update_async",
+        "update_where",
+        "update_where_async",
         "upsert",
         "upsert_async",
+    ],
+    "bulk.checking": [
+        "Check",
+        "CheckReport",
+        "CheckResult",
+        "CheckedNamespace",
+        "CountBetween",
+        "GoldQueries",
+        "MetadataHas",
+        "NoZeroVectors",
+        "SelfRecall",
+        "check",
+        "check_async",
     ],
     "client": [
         "AsyncVectorClient",
         "Credentials",
         "Data",
         "Endpoint",
+        "ExpiredNamespaces",
         "FetchedVector",
         "Field",
         "Filter",
         "IndexInfo",
+        "NamespaceSwap",
         "Query",
         "QueryResult",
         "RetryPolicy",
@@ -118,16 +141,22 @@ PUBLIC = {
         "BulkDeleteVectorsOperator",
         "BulkUpdateVectorsOperator",
         "BulkUpsertVectorsOperator",
+        "CheckVectorsOperator",
         "CopyVectorsOperator",
         "DeleteNamespaceOperator",
         "DeleteVectorsOperator",
+        "ExpireNamespacesOperator",
         "ExportVectorsOperator",
         "FetchVectorsOperator",
         "ListNamespacesOperator",
         "QueryVectorsOperator",
         "RenameNamespaceOperator",
         "ResetNamespaceOperator",
+        "RollbackNamespaceOperator",
+        "SwapNamespaceOperator",
+        "SyncVectorsOperator",
         "UpdateVectorOperator",
+        "UpdateVectorsWhereOperator",
         "UpsertVectorOperator",
     ],
     "retry_policies.upstash_vector": ["UpstashVectorRetryPolicy"],
@@ -290,4 +319,5 @@ def test_every_argument_is_an_attribute(kind: Any, options: dict[str, Any]) -> N
     arguments = own_arguments(kind)
     assert "upstash_vector_conn_id" in arguments
     created = kind(**options, **arguments)
-    assert {name: getattr(created, ATTRIBUTES.get(name, name)) for name in arguments} == arguments
+    expected = {name: None if value is UNSET else value for name, value in arguments.items()}
+    assert {name: getattr(created, ATTRIBUTES.get(name, name)) for name in arguments} == expected

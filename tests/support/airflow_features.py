@@ -16,6 +16,7 @@ _INSTALLED = {distribution.name for distribution in distributions()}
 # name: whether the feature exists, and why it may not
 FEATURES = {
     "retry_policies": (AIRFLOW >= (3, 3), "Airflow has retry policies from 3.3 on"),
+    "approvals": (AIRFLOW >= (3, 1), "Airflow has tasks that people approve from 3.1 on"),
     "asset_references": (AIRFLOW >= (3, 0), "Airflow has references to assets from 3.0 on"),
     "refused_asset_uris": (AIRFLOW >= (3, 0), "Airflow 2 only warns of asset URIs that a provider rejects"),
     "any_asset_uris": (

@@ -23,6 +23,7 @@ def chromium() -> Iterator[Browser]:
     path = shutil.which("chromium")
     assert path, "Chromium is missing: run scripts/install-chromium"
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    expect.set_options(timeout=_TIMEOUT_MS)  # by default 5 s, in every window
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=sandbox)
         yield browser
@@ -32,7 +33,6 @@ def chromium() -> Iterator[Browser]:
 @contextmanager
 def new_page(browser: Browser, test_name: str) -> Iterator[Page]:
     """Open a new window; take a screenshot of it when the context exits."""
-    expect.set_options(timeout=_TIMEOUT_MS)
     context = browser.new_context(
         viewport={"width": 1280, "height": 800}, color_scheme="light", reduced_motion="reduce", locale="en-US"
     )

@@ -76,7 +76,9 @@ class Run:
     def ends(self, state: str) -> None:
         """Wait until the task has ended, with its log open."""
         self._open("")
-        self._airflow.wait_for_end(unquote(self._url.rpartition("/")[2]), "update")
+        run_id = unquote(self._url.rpartition("/")[2])
+        ended = self._airflow.wait_for_end(run_id, "update")
+        assert ended == state.lower(), self._airflow.logs(run_id) or self._airflow.component_logs()
         expect(self._page.get_by_text(re.compile("^(Success|Failed)$")).first).to_have_text(state)
 
     def graph(self) -> Locator:

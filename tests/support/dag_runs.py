@@ -33,10 +33,10 @@ def load_dags(file: Path) -> dict[str, DAG]:
 
 
 class DagRun:
-    """A run of ``dag.test()``: its id, state and task instances."""
+    """A run of ``dag.test()``, with its ``options``: its id, state and task instances."""
 
-    def __init__(self, dag: DAG, conf: dict[str, Any] | None = None) -> None:
-        run: Any = dag.test(run_conf=conf)
+    def __init__(self, dag: DAG, conf: dict[str, Any] | None = None, **options: Any) -> None:
+        run: Any = dag.test(run_conf=conf, **options)
         self.run_id = str(run.run_id)
         self.state = str(getattr(run.state, "value", run.state))
         self.instances: list[Any] = run.get_task_instances()

@@ -117,6 +117,21 @@ class LiveAirflow:
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
         self._api.call("PATCH", path, new_state="failed")
 
+    def respond(self, dag_id: str, run_id: str, task_id: str, option: str) -> str:
+        """Choose an option of a task that waits for a person, once it does; return what the person is shown."""
+        sql = (
+            "SELECT body FROM hitl_detail JOIN task_instance ON ti_id = id "
+            "WHERE run_id = ? AND task_id = ? AND state IN ('deferred', 'awaiting_input')"
+        )
+        ((body,),) = self.wait(lambda: self.query(sql, run_id, task_id), _START_SECONDS)
+        # the scheduler fails a task that is queued again before it has seen its first process end
+        ended = f"executor event with state success for task instance TaskInstanceKey(dag_id='{dag_id}', "
+        ended += f"task_id='{task_id}', run_id='{run_id}'"
+        self.wait(lambda: ended in (self.home / "standalone.log").read_text(errors="replace"), _START_SECONDS)
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        self._api.call("PATCH", path, chosen_options=[option], params_input={})
+        return str(body)
+
     def wait_for_dag(self, dag_id: str) -> None:
         """Wait until a DAG has been parsed."""
         self.wait(
@@ -125,7 +140,8 @@ class LiveAirflow:
 
     def wait_for_end(self, run_id: str, task_id: str) -> str:
         """Wait until a task has ended; return its state."""
-        self.wait(lambda: self.task(run_id, task_id)["state"] in {"success", "failed"}, _START_SECONDS)
+        ended = {"success", "failed", "skipped", "upstream_failed"}
+        self.wait(lambda: self.task(run_id, task_id)["state"] in ended, _START_SECONDS)
         return str(self.task(run_id, task_id)["state"])
 
     def task(self, run_id: str, task_id: str) -> dict[str, Any]:
@@ -186,6 +202,8 @@ def _settings(home: Path, port: int) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        # by default 5 s: on a busy machine, a task would fail before it starts
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "120",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         # another triggerer takes over the triggers of one without a heartbeat for so long
@@ -195,10 +213,14 @@ def _settings(home: Path, port: int) -> dict[str, str]:
 
 
 @contextmanager
-def live_airflow(connection: str | None, environment: Mapping[str, str] | None = None) -> Iterator[LiveAirflow]:
+def live_airflow(
+    connection: str | None,
+    environment: Mapping[str, str] | None = None,
+    write_dags: Callable[[Path], None] = prepare_dags,
+) -> Iterator[LiveAirflow]:
     """Run an Airflow until the context exits."""
     with tempfile.TemporaryDirectory(prefix="upstash-vector-live-", ignore_cleanup_errors=True) as home:
-        airflow = LiveAirflow(Path(home), connection, environment=environment)
+        airflow = LiveAirflow(Path(home), connection, write_dags, environment)
         try:
             airflow.start()
             yield airflow

@@ -7,7 +7,9 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_upstash_vector.bulk.checking import NoZeroVectors
 from airflow_provider_upstash_vector.bulk.options import option_types
+from airflow_provider_upstash_vector.client import Field
 from airflow_provider_upstash_vector.decorators.upstash_vector import (
     upstash_vector_bulk_delete_task,
     upstash_vector_bulk_update_task,
@@ -18,10 +20,12 @@ from airflow_provider_upstash_vector.operators.upstash_vector import (
     BulkDeleteVectorsOperator,
     BulkUpdateVectorsOperator,
     BulkUpsertVectorsOperator,
+    CheckVectorsOperator,
     ExportVectorsOperator,
     FetchVectorsOperator,
     QueryVectorsOperator,
     UpdateVectorOperator,
+    UpdateVectorsWhereOperator,
     UpsertVectorOperator,
 )
 from airflow_provider_upstash_vector.sensors.upstash_vector import UpstashVectorIndexReadySensor
@@ -40,6 +44,8 @@ OPERATORS: tuple[Any, ...] = (
     *BULK_OPERATORS,
     *READERS,
     ExportVectorsOperator,
+    UpdateVectorsWhereOperator,
+    CheckVectorsOperator,
     UpstashVectorIndexReadySensor,
 )
 REQUIRED: dict[Any, str] = {
@@ -47,8 +53,15 @@ REQUIRED: dict[Any, str] = {
     QueryVectorsOperator: "data",
     FetchVectorsOperator: "ids",
     ExportVectorsOperator: "path",
+    UpdateVectorsWhereOperator: "metadata",
+    CheckVectorsOperator: "namespace",
 }
-CHECKED = {"top_k", "filter", "prefix", "time_limit_seconds"}  # when the DAG is parsed, prefix with ids
+OTHERS: dict[Any, dict[str, Any]] = {  # required arguments that must have a value when the DAG is parsed
+    UpdateVectorsWhereOperator: {"where": Field("a") == 1},
+    CheckVectorsOperator: {"checks": [NoZeroVectors()]},
+}
+# when the DAG is parsed; prefix with ids, baseline with namespace
+CHECKED = {"top_k", "filter", "where", "prefix", "baseline", "time_limit_seconds"}
 DECORATORS: tuple[Any, ...] = (
     upstash_vector_update_task,
     upstash_vector_bulk_update_task,
@@ -59,7 +72,7 @@ DECORATORS: tuple[Any, ...] = (
 
 def templated_arguments(operator: Any) -> dict[str, bool]:
     """Return the arguments that are templates, and whether the DAG is parsed with any value of them."""
-    options = option_types(operator.options_type) if operator in BULK_OPERATORS else {}
+    options = option_types(operator.options_type) if hasattr(operator, "options_type") else {}
     names = [field.removeprefix("_") for field in operator.template_fields]
     return {name: name == "namespace" or name not in {*options, *CHECKED} for name in names}
 
@@ -68,12 +81,15 @@ def add_tasks(operator: Any, number: int, value: Any) -> None:
     """Add tasks with ``value`` in a field, written in the DAG in every way."""
     required = REQUIRED.get(operator, "vector_id")
     field, accepts_any = [*templated_arguments(operator).items()][number % len(operator.template_fields)]
-    others = {} if field == required else {required: "a"}
+    others = {name: value for name, value in {required: "a", **OTHERS.get(operator, {})}.items() if name != field}
     if accepts_any:
         operator(task_id=f"{operator.__name__}_{number}", **others, **{field: value})
     name = f"{operator.__name__}_{number}_mapped"
-    expanded = {"include_data": [True, False]} if operator in READERS else {"poke_interval": [1, 2]}
+    expanded: dict[str, list[Any]] = (
+        {"include_data": [True, False]} if operator in READERS else {"poke_interval": [1, 2]}
+    )
     expanded = {"page_size": [1, 2]} if operator is ExportVectorsOperator else expanded
+    expanded = {"on_failure": ["fail", "warn"]} if operator is CheckVectorsOperator else expanded
     operator.partial(task_id=f"{name}_0", **others, **{field: value}).expand(**expanded)
     operator.partial(task_id=f"{name}_1", **others).expand(**{field: [value, value]})
     operator.partial(task_id=f"{name}_2", **others).expand_kwargs([{field: value}, {field: "a"}])

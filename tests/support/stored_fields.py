@@ -17,10 +17,15 @@ _TABLE.create(_ENGINE)
 
 
 def serialized(dag: Any) -> str:
-    """Return the JSON of the serialized DAG."""
+    """Return the JSON of the serialized DAG, which the DAG processor of Airflow 3 can send to its manager."""
     names: dict[str, Any] = vars(serialized_objects)
     kind = names.get("DagSerialization") or names["SerializedDAG"]  # before Airflow 3.2
-    return json.dumps(kind.to_dict(dag), sort_keys=True, allow_nan=False)
+    stored: dict[str, Any] = kind.to_dict(dag)
+    if AIRFLOW >= (3, 0):
+        from airflow.sdk.execution_time import comms  # noqa: PLC0415 - Airflow 2 has none
+
+        comms._RequestFrame(id=1, body=stored).as_bytes()
+    return json.dumps(stored, sort_keys=True, allow_nan=False)
 
 
 def stored_fields(operator: Any) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat import version_compat
 
 from airflow_provider_upstash_vector.client import Endpoint, FetchedVector, VectorClient
 from airflow_provider_upstash_vector.client.errors import ResponseLost
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
+from tests.support.airflow_features import AIRFLOW
 from tests.support.airflow_home import ROOT, AirflowHome, readme_snippets
 from tests.support.dag_runs import DagRun, load_dags
 from tests.support.index_fixtures import connection_json
@@ -128,6 +130,27 @@ def test_example_bulk_upsert(airflow_home: AirflowHome, movies: Any, tmp_path: P
     assert movies("movie-5").vector == [5, 2]
 
 
+def test_example_update_where(airflow_home: AirflowHome, server: DevServer, movies: Any) -> None:
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        client.upsert([{"id": "movie-4", "vector": [4, 1], "metadata": {"year": 1988, "draft": 1}}])
+    counts = []
+    for dry_run in (True, False, False):
+        run = run_file(airflow_home, "example_update_where.py", {"dry_run": dry_run})
+        assert run.state == "success"
+        (manifest,) = map(_stored, airflow_home.xcoms("example_update_where", run.run_id).values())
+        counts.append([manifest[name] for name in ("scanned", "matched", "unchanged", "updated")])
+    assert counts == [[4, 1, 0, 0], [4, 1, 0, 1], [4, 1, 1, 0]]
+    assert movies("movie-4").metadata == {"year": 1988, "archived": True}
+
+
+def test_example_check(airflow_home: AirflowHome, server: DevServer, movies: Any) -> None:
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        client.upsert(MOVIES, "old")
+        client.upsert([{**movie, "data": "A heist that goes wrong."} for movie in MOVIES], "new")
+    assert run_file(airflow_home, "example_check.py", {"new": "new", "old": "old"}).state == "success"
+    assert run_file(airflow_home, "example_check.py", {"new": "old", "old": "new"}).state == "failed"
+
+
 def test_example_chunks(airflow_home: AirflowHome, movies: Any) -> None:
     assert run_file(airflow_home, "example_chunks.py").state == "success"
     found = {id: movies(id) for id in ("guide.md#0", "guide.md#1", "faq.md#0")}
@@ -188,6 +211,31 @@ def test_a_retry_finds_a_namespace_as_the_lost_response_left_it(
     assert (server.requests["delete-namespace"], server.requests["rename-namespace"]) == (1, 1)
 
 
+def test_example_swap(airflow_home: AirflowHome, server: DevServer, movies: Any, tmp_path: Path) -> None:
+    path = tmp_path / "movies.jsonl"
+    path.write_text('{"id": "movie-1", "vector": [2, 2], "title": "Heat", "year": 1995}\n')
+    dags = load_dags(airflow_home.dags / "example_swap.py")
+    with VectorClient(Endpoint.of(server.url, server.token)) as client:
+        assert DagRun(dags["example_swap"], {"rows": str(path)}).state == "success"  # there is nothing to replace
+        client.upsert(MOVIES, "movies")
+        for year in ("2001", "2002", "2003"):
+            client.upsert(MOVIES, f"movies__{year}0101T030000__previous")
+        # as in a run that an asset has triggered
+        options: dict[str, Any] = {"logical_date": None} if AIRFLOW >= (3, 3) else {}
+        run = DagRun(dags["example_swap"], {"rows": str(path)}, **options)
+        assert run.state == "success"
+        xcoms = airflow_home.xcoms("example_swap", run.run_id)
+        expired = _stored(xcoms["expire", -1])
+        assert expired["deleted"] == [f"movies__{year}0101T030000__previous" for year in ("2001", "2002")]
+        previous = expired["kept"][-1]
+        assert _stored(xcoms["swap", -1])["previous"] == previous
+        assert client.list_namespaces() == ["", "movies", "movies__20030101T030000__previous", previous]
+        assert [vector.id for vector in client.range("movies")] == ["movie-1"]
+        assert DagRun(dags["example_rollback"], {"previous": previous}).state == "success"
+        assert [vector.id for vector in client.range("movies")] == [movie["id"] for movie in MOVIES]
+        assert [vector.id for vector in client.range(previous.removesuffix("__previous"))] == ["movie-1"]
+
+
 @pytest.mark.parametrize(
     ("params", "branch"),
     [
@@ -242,6 +290,17 @@ def test_example_copy_to_staging(
             copied = {vector.id: vector for vector in client.range("films", include_metadata=True)}
         assert {*copied} == {"movie-1", "movie-2", "movie-3", "owned"}
         assert copied["owned"].metadata == {"year": 2020}
+
+
+def test_example_sync_without_approval(
+    airflow_home: AirflowHome, movies: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(version_compat, "get_base_airflow_version_tuple", lambda: (3, 0, 0))
+    path = tmp_path / "movies.jsonl"
+    path.write_text(json.dumps({"id": "movie-9", "vector": [9, 1], "title": "new", "year": 1990}))
+    run = run_file(airflow_home, "example_sync.py", {"rows": str(path), "plans": str(tmp_path)})
+    assert run.state == "success"
+    assert movies("movie-9", "movies").metadata["title"] == "new"
 
 
 def test_example_embed_and_load(airflow_home: AirflowHome, movies: Any, tmp_path: Path) -> None:

@@ -1,15 +1,15 @@
-"""The function that embeds texts: what ``embed`` may be, its name, and its import. Pure, but for the import."""
+"""The function that embeds texts: what ``embed`` may be, its fingerprint, and its import."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from importlib import import_module
 from operator import attrgetter
 from typing import Any, TypeAlias
 
+from airflow_provider_upstash_vector.bulk.function_code import function_fingerprint
 from airflow_provider_upstash_vector.client import validation
 
 # From a list of texts to as many vectors; an async function, or a generator of vectors, too.
@@ -17,8 +17,6 @@ EmbedFunction: TypeAlias = Callable[[list[str]], Any]
 
 _NAME = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _IMPORT_PATH = re.compile(rf"({_NAME})[:.]({_NAME})")
-# of a DAG file's module: it has the file's path, which changes with each version of a DAG bundle
-_DAG_MODULE = re.compile(r"^unusual_prefix_[0-9a-f]+_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +33,9 @@ class Embedding:
         _import_path(self.function)
 
     @property
-    def name(self) -> str:
-        """Module and name of the function, the same in every process."""
-        function = self.function
-        while isinstance(function, partial):
-            function = function.func
-        if path := _import_path(function):
-            return ":".join(path)
-        named = function if hasattr(function, "__qualname__") else type(function)
-        module = _DAG_MODULE.sub("", str(getattr(named, "__module__", "")))
-        return f"{module}:{named.__qualname__}"
+    def fingerprint(self) -> str:
+        """Name and digest of the function. Raises ``ValueError`` if it cannot be imported."""
+        return function_fingerprint(self.load())
 
     def load(self) -> EmbedFunction:
         """Return the function, imported if it is a path. Raises ``ValueError`` if it cannot be imported."""

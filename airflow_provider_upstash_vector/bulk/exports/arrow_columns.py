@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
@@ -22,8 +23,10 @@ def texts(values: Sequence[bytes | None]) -> Any:
 def dense_vectors(values: Sequence[Sequence[float] | None], dimension: int) -> Any:
     """Return an array of lists of ``dimension`` float32."""
     arrow = pyarrow()
-    missing = [0.0] * dimension
-    numbers = _numbers([missing if value is None else value for value in values], "float32")
+    pack, missing = struct.Struct(f"{dimension}f").pack, bytes(4 * dimension)  # faster than numpy
+    content = b"".join([missing if value is None else pack(*value) for value in values])
+    buffers = [None, arrow.py_buffer(content)]
+    numbers = arrow.Array.from_buffers(arrow.float32(), len(values) * dimension, buffers)
     kind = arrow.list_(arrow.float32(), dimension)
     return arrow.Array.from_buffers(kind, len(values), [_validity(values)], children=[numbers])
 

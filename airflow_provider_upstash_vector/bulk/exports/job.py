@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import NoReturn
 
 from airflow_provider_upstash_vector.bulk.errors import ExportFailed, Superseded
@@ -17,7 +17,8 @@ from airflow_provider_upstash_vector.bulk.exports.options import ExportOptions
 from airflow_provider_upstash_vector.bulk.exports.report import ExportReport
 from airflow_provider_upstash_vector.bulk.exports.state import ExportState
 from airflow_provider_upstash_vector.bulk.exports.target import STATE_NAME, Target
-from airflow_provider_upstash_vector.bulk.report import NamespaceCounts
+from airflow_provider_upstash_vector.bulk.reading.emptiness import check_known
+from airflow_provider_upstash_vector.bulk.report import NamespaceCounts, ThisAttempt
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
 from airflow_provider_upstash_vector.bulk.sources.manifest import Manifest
@@ -110,7 +111,7 @@ class ExportJob:
         ) as client:
             index = await client.info()
             self._client = client
-            self._state = state = await self._started_state(state, index)
+            self._state = state = await self._started_state(state, index, client)
             self._exporter = exporter = NamespaceExporter(
                 client, index, self._options, self._target, state.runs_name
             )
@@ -144,11 +145,14 @@ class ExportJob:
             f"{self._target.folder} has an export of {manifest.finished_at}, which is kept: export to another path"
         )
 
-    async def _started_state(self, state: ExportState | None, index: IndexInfo) -> ExportState:
+    async def _started_state(
+        self, state: ExportState | None, index: IndexInfo, client: AsyncVectorClient
+    ) -> ExportState:
         """Return the state to continue from, saved as that of this run."""
         run = secrets.token_hex(_TOKEN_BYTES)
         if state is None:
             names = self._options.names(index)
+            await check_known(client, index, names, "namespaces")
             state = ExportState(
                 id=run,
                 run=run,
@@ -195,8 +199,7 @@ class ExportJob:
     def _count(self, state: ExportState) -> None:
         """Set the requests and the time of all runs."""
         state.seconds = self._seconds_before + time.monotonic() - self._started
-        if self._client is not None:
-            state.reads = self._reads_before + self._client.request_stats.requests
+        state.reads = self._reads_before + self._request_stats.requests
 
     async def _save_now_and_then(self) -> None:
         """Save the state if the last one is a second old: there may be thousands of small namespaces."""
@@ -238,9 +241,14 @@ class ExportJob:
             await asyncio.sleep(_TICK_SECONDS)
             progress.show(self._snapshot())
 
+    @property
+    def _request_stats(self) -> RequestStats:
+        """The requests of this run."""
+        return self._client.request_stats if self._client else RequestStats()
+
     def _snapshot(self) -> Snapshot:
-        state, exporter, client = self._state, self._exporter, self._client
-        stats = client.request_stats if client else RequestStats()
+        state, exporter = self._state, self._exporter
+        stats = self._request_stats
         counted = None if self._options.prefix or not state else sum(item.counted for item in state.namespaces)
         return Snapshot(
             done=(state.rows if state else 0) + (exporter.rows_open if exporter else 0),
@@ -263,9 +271,10 @@ class ExportJob:
             counts.add(namespace.namespace, namespace.rows)
         parts = [part for namespace in namespaces for part in namespace.parts]
         reads = state.reads if state else 0
+        rows, stats = sum(part.rows for part in parts), self._request_stats
         return ExportReport(
             path=str(self._target.manifest_path),
-            rows=sum(part.rows for part in parts),
+            rows=rows,
             namespaces=len(namespaces),
             parts=len(parts),
             bytes=sum(part.size for part in parts),
@@ -274,4 +283,5 @@ class ExportJob:
             changed_meanwhile=manifest is not None and manifest.changed_meanwhile,
             operations=manifest.operations if manifest else {"written": 0, "read": reads},
             rows_by_namespace=counts.counts(),
+            this_attempt=ThisAttempt(done=rows - self._rows_before if state else 0, **asdict(stats)),
         )

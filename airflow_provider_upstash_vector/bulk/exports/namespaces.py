@@ -79,11 +79,11 @@ class NamespaceExporter:
         scan = Scan(
             namespace=namespace.namespace,
             prefix=options.prefix,
-            page_size=options.rows_of_page(self._index.dimension),
+            page_size=options.page_size,
             include_vectors="vectors" in options.include,
             include_metadata="metadata" in options.include,
             include_data="data" in options.include,
-        )
+        ).of_dimension(self._index.dimension)
         last = namespace.cursor
         try:
             async with aclosing(scan.pages(self._client, namespace.cursor)) as pages:

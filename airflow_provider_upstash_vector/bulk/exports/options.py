@@ -18,7 +18,6 @@ ALL_NAMESPACES = "*"
 ALL_FIELDS: tuple[Field, ...] = get_args(Field)
 MAX_PART_BYTES = 64 * 1024 * 1024
 MAX_NAMESPACES_AT_ONCE = 64
-_MAX_NUMBERS_OF_PAGE = 1_000_000  # each takes 32 bytes while a page is read
 _NO_LIMIT = 2**40
 
 
@@ -70,19 +69,9 @@ class ExportOptions:
         return f".{self.format}" + (f".{self.compression}" if self.compression else "")
 
     def names(self, index: IndexInfo) -> list[str]:
-        """Return the namespaces to export. Raises :class:`InvalidRequest` for one that is not in the index."""
-        known = {"", *index.namespaces}
-        if self.namespaces == ALL_NAMESPACES:
-            return sorted(known)
-        names = [*dict.fromkeys(self.namespaces)]
-        if unknown := [name for name in names if name not in known]:
-            raise InvalidRequest("namespaces", f"there is no namespace {unknown[0][:100]!r} in the index")
-        return names
-
-    def rows_of_page(self, dimension: int) -> int:
-        """Return how many vectors a request reads: fewer of many dimensions."""
-        numbers = dimension if "vectors" in self.include else 0
-        return max(1, min(self.page_size, _MAX_NUMBERS_OF_PAGE // numbers)) if numbers else self.page_size
+        """Return the namespaces to export."""
+        everything = self.namespaces == ALL_NAMESPACES
+        return sorted({"", *index.namespaces}) if everything else [*dict.fromkeys(self.namespaces)]
 
     def fingerprint(self, url: str) -> str:
         """Return a text of the index and the options that decide what is in which part."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_upstash_vector.bulk.report import ThisAttempt
 from airflow_provider_upstash_vector.plurals import plural
 
 
@@ -15,7 +16,7 @@ class ExportReport:
     ``path`` is that of the manifest, which exists once the export is ``finished``. The index was
     ``changed_meanwhile`` if its counts changed or are not those of the rows. ``operations`` are the billed ones:
     requests ``read``. ``rows_by_namespace`` has the first 100 namespaces, without names of more than 256
-    characters, and is not part of :meth:`to_dict`.
+    characters, and ``this_attempt`` the work of this run alone; they are not part of :meth:`to_dict`.
     """
 
     path: str
@@ -28,10 +29,11 @@ class ExportReport:
     changed_meanwhile: bool
     operations: dict[str, int]
     rows_by_namespace: dict[str, int] = field(default_factory=dict)
+    this_attempt: ThisAttempt = field(default_factory=ThisAttempt)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
-        names = [name for name in self.__slots__ if name != "rows_by_namespace"]
+        names = [name for name in self.__slots__ if name not in {"rows_by_namespace", "this_attempt"}]
         return {**{name: getattr(self, name) for name in names}, "seconds": round(self.seconds, 3)}
 
     def __str__(self) -> str:

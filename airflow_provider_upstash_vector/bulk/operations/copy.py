@@ -5,8 +5,9 @@ from __future__ import annotations
 import pkgutil
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
+from airflow_provider_upstash_vector.bulk.function_code import function_fingerprint
 from airflow_provider_upstash_vector.bulk.operations.upsert import IfNotEmpty, UpsertOptions
 from airflow_provider_upstash_vector.bulk.options import SendArguments, VectorRowArguments
 from airflow_provider_upstash_vector.bulk.reading.source import Transform
@@ -41,13 +42,12 @@ class CopyOptions(UpsertOptions):
         "``metadata`` that returns what to write, or ``None`` to leave the vector out; if async, it is called for "
         "up to 32 vectors at a time; a vector for which it raises an exception is rejected",
     ] = None
-    page_size: Annotated[int, "vectors in a request to the source, 1 to 1,000"] = MAX_ITEMS
+    page_size: Annotated[
+        int, "vectors in a request to the source, 1 to 1,000; fewer of more than 1,000 dimensions"
+    ] = MAX_ITEMS
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in self.left_out:
-            if getattr(self, name) != getattr(type(self), name):
-                raise TypeError(f"copies have no argument {name!r}: rows are as they are read")
         if self.prefix is not None:
             object.__setattr__(self, "prefix", validation.identifier(self.prefix, "prefix"))
         if self.filter is not None and not isinstance(self.filter, Filter):
@@ -80,9 +80,8 @@ class CopyOptions(UpsertOptions):
 
     def fingerprint(self) -> str:
         """Return a text of the operation and the options that decide which rows are read and what is sent."""
-        transform: Any = self.transform
-        if callable(transform):
-            transform = getattr(transform, "__qualname__", type(transform).__qualname__)
+        function = self.function()
+        transform = function and function_fingerprint(function)
         return f"{self.run_name()} {super().fingerprint()} {self.prefix!r} {self.filter} {transform}"
 
 

@@ -1,4 +1,4 @@
-"""Whether namespaces are empty, by a page of one vector: the counts of an index may be stale."""
+"""Whether namespaces are empty or unknown, by a page of one vector: the counts of an index may be stale."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Collection
 from itertools import islice
 
-from airflow_provider_upstash_vector.client import AsyncVectorClient, wire
-from airflow_provider_upstash_vector.client.errors import NotFound
+from airflow_provider_upstash_vector.client import AsyncVectorClient, IndexInfo, wire
+from airflow_provider_upstash_vector.client.errors import InvalidRequest, NotFound
 
 _REQUESTS_AT_ONCE = 16
+_MAX_NAME_CHARS = 100
 
 
 async def first_not_empty(client: AsyncVectorClient, namespaces: Collection[str]) -> str | None:
@@ -20,6 +21,19 @@ async def first_not_empty(client: AsyncVectorClient, namespaces: Collection[str]
         if any(found):
             return batch[found.index(True)]
     return None
+
+
+async def check_known(
+    client: AsyncVectorClient, index: IndexInfo, namespaces: Collection[str], argument: str
+) -> None:
+    """Raise :class:`InvalidRequest` for an unknown namespace; the default one always exists."""
+    for name in [name for name in namespaces if name and name not in index.namespaces]:
+        if not await _has_vectors(client, name):
+            raise InvalidRequest(
+                argument,
+                f"there is no namespace {name[:_MAX_NAME_CHARS]!r} in the index to read: check its name, and that "
+                "the URL or connection is that of the right index",
+            )
 
 
 async def _has_vectors(client: AsyncVectorClient, namespace: str) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from airflow_provider_upstash_vector.client import AsyncVectorClient, wire
 from airflow_provider_upstash_vector.client.wire.writes import MAX_ITEMS
 
 FIRST_CURSOR: Final = "0"
+_MAX_NUMBERS_OF_PAGE = 1_000_000  # each takes 32 bytes while a page is read
 
 
 class ScannedPage(NamedTuple):
@@ -33,6 +34,11 @@ class Scan:
     include_vectors: bool = True
     include_metadata: bool = True
     include_data: bool = True
+
+    def of_dimension(self, dimension: int) -> Scan:
+        """Return the scan of an index with this dimension, whose pages have fewer vectors if that is large."""
+        fits = _MAX_NUMBERS_OF_PAGE // max(1, dimension) if self.include_vectors else self.page_size
+        return replace(self, page_size=max(1, min(self.page_size, fits)))
 
     async def pages(
         self, client: AsyncVectorClient, cursor: str = FIRST_CURSOR

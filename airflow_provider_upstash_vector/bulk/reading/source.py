@@ -11,6 +11,7 @@ from contextlib import aclosing
 from typing import Any, TypeAlias
 
 from airflow_provider_upstash_vector.bulk.operations.base import WrongIndex
+from airflow_provider_upstash_vector.bulk.reading.emptiness import check_known
 from airflow_provider_upstash_vector.bulk.reading.scan import FIRST_CURSOR, Scan
 from airflow_provider_upstash_vector.bulk.sources.base import (
     BeginPage,
@@ -57,7 +58,7 @@ class ScannedRows(UnsizedSource):
         self._transform = transform
         self._cursor = FIRST_CURSOR
         self._begin_page: BeginPage = lambda *_: None
-        self.read = self.requests = 0
+        self.read = 0
         self.fingerprint: str | None = f"{url} {scan.namespace!r}"
 
     def resume_at(self, position: str, begin_page: BeginPage) -> None:
@@ -71,7 +72,6 @@ class ScannedRows(UnsizedSource):
         number = skip
         async with aclosing(self._scan.pages(self._client, self._cursor)) as pages:
             async for _, page in pages:
-                self.requests += 1
                 self.read += len(page.vectors)
                 rows = await self._kept(page.vectors)
                 for row in rows:
@@ -79,16 +79,27 @@ class ScannedRows(UnsizedSource):
                 number += len(rows)
                 self._begin_page(number, f"{self.read} {page.next_cursor}")
 
+    @property
+    def requests(self) -> int:
+        """The requests to the source, those sent again included."""
+        return self._client.request_stats.requests
+
     async def check(self, index: IndexInfo) -> None:
-        """Raise :class:`WrongIndex` if vectors as they are do not fit ``index``; warn if similarities differ."""
-        if self._transform is not None:
+        """Raise ``InvalidRequest`` for an unknown namespace; warn if similarities differ.
+
+        Raises :class:`WrongIndex`, its subclass, if vectors as they are do not fit ``index``.
+        """
+        if not self._cursor:  # all is read
             return
-        self.requests += 1
         try:
             source = await self._client.info()
+            await check_known(self._client, source, [self._scan.namespace], "namespace")
         except UpstashVectorError as error:
             error.hint = "of the source"
             raise
+        self._scan = self._scan.of_dimension(source.dimension)
+        if self._transform is not None:
+            return
         if source.index_type != index.index_type or source.dimension != index.dimension:
             reason = (
                 f"is {index.index_type} with dimension {index.dimension:,}, but the source is {source.index_type} "

@@ -9,6 +9,7 @@ from airflow_provider_upstash_vector.client.models.base import RequestModel
 
 _MAX_PARTS: Final = 1_000
 _PART_BYTES: Final = 64
+_MIN_VECTOR_PARTS: Final = 16
 _NUMBERS: Final = (int, float)
 
 
@@ -25,7 +26,8 @@ def row_size(row: Any) -> int:
             parts += part
             parts += part.values()
         elif kind is list or kind is tuple:
-            if len(part) > _MAX_PARTS and type(part[0]) in _NUMBERS and type(part[-1]) in _NUMBERS:
+            # a loop over a vector would take longer than sending it
+            if len(part) >= _MIN_VECTOR_PARTS and type(part[0]) in _NUMBERS and type(part[-1]) in _NUMBERS:
                 size += _PART_BYTES * len(part)
             else:
                 parts += part

@@ -167,12 +167,15 @@ class PagedSource(AsyncSource, Protocol):
     """Rows of pages that can be read again, but may have changed then, so a run resumes at the start of one.
 
     ``first_position`` is that of the first page; ``read`` the number of items in the pages read so far, which are
-    not all rows; ``requests`` those of this run.
+    not all rows.
     """
 
     first_position: str
     read: int
-    requests: int
+
+    @property
+    def requests(self) -> int:
+        """The requests of this run."""
 
     def resume_at(self, position: str, begin_page: BeginPage) -> None:
         """Set the page at which reading begins.

@@ -2,6 +2,7 @@
 
 from airflow_provider_upstash_vector.client.models.endpoint import Endpoint
 from airflow_provider_upstash_vector.client.models.index_info import IndexInfo, IndexType, NamespaceInfo
+from airflow_provider_upstash_vector.client.models.namespaces import ExpiredNamespaces, NamespaceSwap
 from airflow_provider_upstash_vector.client.models.queries import (
     DataQueryOptions,
     Query,
@@ -24,10 +25,12 @@ __all__ = [
     "Data",
     "DataQueryOptions",
     "Endpoint",
+    "ExpiredNamespaces",
     "FetchedVector",
     "IndexInfo",
     "IndexType",
     "NamespaceInfo",
+    "NamespaceSwap",
     "NumbersLike",
     "Query",
     "QueryOptions",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,6 +17,7 @@ from airflow_provider_upstash_vector.client.redaction import hiding_frames
 
 _QUOTES = "\"'`“”‘’"  # noqa: RUF001 - word processors produce these quotes
 _URL_HINT = "copy it from the index's Connect tab in the Upstash console, e.g. https://my-index.upstash.io"
+_THIS_MACHINE = {"127.0.0.1", "::1", "0.0.0.0", "::"}  # noqa: S104 - as the host of a URL
 _TOKEN_HINT = "copy it from the index's Connect tab in the Upstash console"  # noqa: S105 - a hint, not a secret
 
 
@@ -50,6 +53,21 @@ class Endpoint(BaseModel):
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Endpoint:
         """Return the endpoint in ``UPSTASH_VECTOR_REST_URL`` and ``UPSTASH_VECTOR_REST_TOKEN``."""
         return cls.of(environ.get("UPSTASH_VECTOR_REST_URL"), environ.get("UPSTASH_VECTOR_REST_TOKEN"))
+
+
+def location(url: str) -> tuple[str, int | None]:
+    """Return host and port of an index, the same for all spellings of its URL.
+
+    The scheme is no part of them. Two names of one address may be two indexes, but for those of this machine.
+    """
+    parts = urlsplit(url if "://" in url else f"//{url}")
+    host = (parts.hostname or "").rstrip(".")
+    with suppress(UnicodeError):
+        host = host.encode("idna").decode()
+    with suppress(ValueError):
+        address = ipaddress.ip_address(host)
+        host = str(getattr(address, "ipv4_mapped", None) or address)
+    return "localhost" if host in _THIS_MACHINE else host, None if parts.port in {443, 80} else parts.port
 
 
 class _Address(NamedTuple):

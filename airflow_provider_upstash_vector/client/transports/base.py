@@ -36,6 +36,13 @@ class TransportSettings:
     connect_timeout_seconds: float
     max_connections: int
 
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the connection to the index or to the proxy is encrypted."""
+        return self.base_url.startswith("https:") or (
+            self.proxy is not None and self.proxy.url.startswith("https:")
+        )
+
 
 class Transport(Protocol):
     """Sends one request at a time on the caller's thread, over connections that are kept alive."""

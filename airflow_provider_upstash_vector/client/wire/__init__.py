@@ -1,6 +1,7 @@
 """The wire format: each API call as a path and a body, and the decoding of its response. Pure."""
 
 from airflow_provider_upstash_vector.client.wire.call import Call, CallSequence, headers
+from airflow_provider_upstash_vector.client.wire.expiring import expire_namespaces
 from airflow_provider_upstash_vector.client.wire.namespaces import (
     delete_namespace,
     info,
@@ -23,6 +24,7 @@ from airflow_provider_upstash_vector.client.wire.responses import (
     retry_after_seconds,
     seconds_until_quota_reset,
 )
+from airflow_provider_upstash_vector.client.wire.swapping import rollback_namespace, swap_namespace
 from airflow_provider_upstash_vector.client.wire.writes import (
     delete,
     encoded_update,
@@ -42,6 +44,7 @@ __all__ = [
     "delete",
     "delete_namespace",
     "encoded_update",
+    "expire_namespaces",
     "fetch",
     "headers",
     "info",
@@ -58,7 +61,9 @@ __all__ = [
     "resumable_query_end",
     "resumable_query_next",
     "retry_after_seconds",
+    "rollback_namespace",
     "seconds_until_quota_reset",
+    "swap_namespace",
     "update",
     "upsert",
     "upsert_data",

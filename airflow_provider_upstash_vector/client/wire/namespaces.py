@@ -31,8 +31,13 @@ def delete_namespace(namespace: str) -> Call[None]:
     deleted = name(namespace)
     if not deleted:
         raise InvalidRequest("namespace", "the default namespace cannot be deleted")
-    call_path = path("delete-namespace", deleted)
-    return Call("delete_namespace", call_path, b"", success, deleted, idempotent=False)
+    return delete_call(deleted, idempotent=False)
+
+
+def delete_call(namespace: str, *, idempotent: bool) -> Call[None]:
+    """Return the call of :func:`delete_namespace` for a checked name."""
+    call_path = path("delete-namespace", namespace)
+    return Call("delete_namespace", call_path, b"", success, namespace, idempotent=idempotent)
 
 
 def rename_namespace(namespace: str, new_namespace: str, *, delete_existing: bool = False) -> Call[bool]:
@@ -46,18 +51,19 @@ def rename_namespace(namespace: str, new_namespace: str, *, delete_existing: boo
     for field, renamed in (("namespace", namespace), ("new_namespace", new_namespace)):
         if not renamed:
             raise InvalidRequest(field, "the default namespace can be neither renamed nor replaced")
-    body = json_body(
-        {
-            "namespace": namespace,
-            "newNamespace": new_namespace,
-            "deleteExisting": validation.flag(delete_existing, "delete_existing"),
-        }
-    )
+    validation.flag(delete_existing, "delete_existing")
+    return rename_call(namespace, new_namespace, delete_existing=delete_existing, idempotent=False)
+
+
+def rename_call(
+    namespace: str, new_namespace: str, *, delete_existing: bool | None = None, idempotent: bool
+) -> Call[bool]:
+    """Return the call of :func:`rename_namespace` for checked names."""
     return Call(
         "rename_namespace",
         "/rename-namespace",
-        body,
+        json_body({"namespace": namespace, "newNamespace": new_namespace, "deleteExisting": delete_existing}),
         lambda result: member(result, "renamed", bool),
         namespace,
-        idempotent=False,
+        idempotent=idempotent,
     )

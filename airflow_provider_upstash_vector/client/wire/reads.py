@@ -47,6 +47,7 @@ def _fetch_call(
 ) -> Call[list[FetchedVector | None]]:
     def read(result: object) -> list[FetchedVector | None]:
         vectors = _VECTORS.validate_python(result)
+        _check_ids([vector.id for vector in vectors if vector], content.get("prefix"))
         if expected not in {None, len(vectors)}:
             raise ValueError(f"expected {plural(expected, 'entry', 'entries')}, got {len(vectors)}")
         return vectors
@@ -83,7 +84,7 @@ def _pages(namespace: str | None, content: dict[str, object]) -> Generator[Call[
     cursor = "0"
     while cursor:
         body = json_body({"cursor": cursor, **content})
-        read = partial(_read_page, cursor)
+        read = partial(_read_page, cursor, content["prefix"])
         page = yield Call("range", path("range", namespace), body, read, name(namespace))
         cursor = page.next_cursor
 
@@ -108,20 +109,29 @@ def range_page(
     """Read the page at ``cursor``, whose ``next_cursor`` is ``""`` at the end, without checking its vectors."""
     include = _include(include_vectors, include_metadata, include_data)
     body = json_body({"cursor": cursor, "prefix": _prefix(prefix), "limit": page_size, **include})
-    return Call("range", path("range", namespace), body, partial(_read_plain_page, cursor), name(namespace))
+    read = partial(_read_plain_page, cursor, prefix)
+    return Call("range", path("range", namespace), body, read, name(namespace))
 
 
-def _read_plain_page(cursor: str, result: object) -> PlainPage:
+def _read_plain_page(cursor: str, prefix: str | None, result: object) -> PlainPage:
     vectors = member(result, "vectors", list)
     if not all(type(vector) is dict and type(vector.get("id")) is str for vector in vectors):
         raise ValueError("each vector must be an object with an id")
+    _check_ids([vector["id"] for vector in vectors], prefix)
     return PlainPage(_moved(cursor, member(result, "nextCursor", str)), vectors)
 
 
-def _read_page(cursor: str, result: object) -> RangePage:
+def _read_page(cursor: str, prefix: object, result: object) -> RangePage:
     page = _PAGE.validate_python(result)
+    _check_ids([vector.id for vector in page.vectors], prefix)
     _moved(cursor, page.next_cursor)
     return page
+
+
+def _check_ids(ids: Iterable[str], prefix: object) -> None:
+    """Raise ``ValueError`` for an id without the prefix: what is read by prefix may be deleted."""
+    if isinstance(prefix, str) and not all(id.startswith(prefix) for id in ids):
+        raise ValueError(f"each id must begin with {prefix!r}")
 
 
 def _moved(cursor: str, next_cursor: str) -> str:

@@ -6,8 +6,9 @@ import math
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from enum import Enum
 from os import PathLike, fspath
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from airflow.providers.common.compat.sdk import XComArg
 
@@ -16,7 +17,27 @@ from airflow_provider_upstash_vector.client.comparisons import has_template
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.validation import choice, identifier
 
+T = TypeVar("T")
+
+
+class Unset(Enum):
+    """The default of arguments that select vectors: ``None``, as of a mapped task, must not select others."""
+
+    UNSET = "unset"
+
+
+UNSET: Final = Unset.UNSET
+
 _NO_TEMPLATE = re.compile(r"[\w\s.%-]*")
+
+
+def given(value: T | Unset, name: str) -> T | None:
+    """Return an argument, ``None`` if it is left out. Raises ``InvalidRequest`` if it is given as ``None``."""
+    if value is None:
+        raise InvalidRequest(
+            name, "is None, without which other vectors would be selected: leave the argument out"
+        )
+    return None if isinstance(value, Unset) else value
 
 
 def is_literal(value: object) -> bool:

@@ -132,7 +132,7 @@ class BulkRunOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVectorOperator
                 if isinstance(failure, BulkJobFailed):
                     self.push_manifest(context, failure.report)
                     self.emit_report(context, failure.report)
-                raised_by_rows = _airflow_error_from_rows(error)
+                raised_by_rows = airflow_error_from_rows(error)
                 if raised_by_rows is not None:
                     raise raised_by_rows from raised_by_rows.__cause__
                 raise
@@ -267,7 +267,7 @@ class BulkOperator(BulkRunOperator):
         return rendered_path(self.rows, "rows") if isinstance(self.rows, str) else self.rows
 
 
-def _airflow_error_from_rows(error: BaseException) -> AirflowException | None:
+def airflow_error_from_rows(error: BaseException | None) -> AirflowException | None:
     """Return the skip or fail exception of Airflow that ended the run when the rows' own code raised it."""
     cause = error.__cause__ if isinstance(error, BulkJobFailed) else None
     return cause if isinstance(cause, AirflowSkipException | AirflowFailException) else None

@@ -38,17 +38,28 @@ class Shown:
     value: Any
 
 
-class ShownText(Shown, str):
-    """Text in place of a value."""
+class ShownText(Shown):
+    """Text in place of a value.
 
-    __slots__ = ("value",)
+    It is not a ``str``: Airflow would put it into the serialized DAG as it is, and msgspec, which Airflow 3 sends
+    that with, encodes no subclass of ``str``.
+    """
 
-    @classmethod
-    def of(cls, text: str, value: Any) -> ShownText:
-        """Return ``text`` in place of ``value``."""
-        self = cls(text)
+    __slots__ = ("text", "value")
+
+    def __init__(self, text: str, value: Any) -> None:
+        self.text = text
         self.value = value
-        return self
+
+    def __repr__(self) -> str:
+        return repr(self.text)  # Airflow before 3.2 stores the repr of a list or dict that it is in
+
+    def __str__(self) -> str:
+        return self.text
+
+    def serialize(self) -> str:
+        """Return the text; Airflow calls this."""
+        return self.text
 
 
 class ShownList(Shown, list[Any]):
@@ -81,14 +92,14 @@ def shown_vector(value: Any) -> Any:
     if isinstance(value, str):
         with suppress(InvalidRequest):  # the update raises it again
             vector = shown(rendered_value(value, "vector", ""))
-            return ShownText.of(vector, value) if isinstance(vector, ShownText) else shown(value)
+            return ShownText(vector.text, value) if isinstance(vector, ShownText) else shown(value)
     return shown(value)
 
 
 def unwrap(value: Any) -> Any:
     """Undo :func:`shown`, also for the items of a list, tuple or dict."""
     if isinstance(value, Shown):
-        return value.value
+        return unwrap(value.value)
     if type(value) in {list, tuple} and any(isinstance(item, Shown) for item in value):
         return type(value)(map(unwrap, value))
     if type(value) is dict and any(isinstance(item, Shown) for item in value.values()):
@@ -116,7 +127,7 @@ class _Walk:
             return self._mapping(value, depth)
         if isinstance(value, list | tuple | set | frozenset):
             return self._items(value, depth)
-        return ShownText.of(self._other(value), value)
+        return ShownText(self._other(value), value)
 
     def _text(self, value: str) -> Any:
         text = str.__str__(value)[: max(self._left, MAX_SHOWN_ITEMS)]
@@ -124,14 +135,15 @@ class _Walk:
         self._left -= len(text)
         if len(text) < len(value):
             storable = f"{storable[:MAX_SHOWN_ITEMS]}… {len(value):,} characters"
-        return value if storable == value and type(value) is str else ShownText.of(storable, value)
+        return value if storable == value and type(value) is str else ShownText(storable, value)
 
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> Any:
         if self._is_too_large(value, depth):
-            return ShownText.of(_type_and_length(value), value)
+            return ShownText(_type_and_length(value), value)
         items: dict[str, Any] = {}
         for key, item in value.items():
-            items[str(self.shown(key if isinstance(key, str) else str(key), depth))] = self.shown(item, depth + 1)
+            shown_key = self.shown(key if isinstance(key, str) else str(key), depth)
+            items[_plain(shown_key)] = _plain(self.shown(item, depth + 1))
         same = type(value) is dict and all(
             key is old and items[key] is item for key, (old, item) in zip(items, value.items(), strict=False)
         )
@@ -139,10 +151,10 @@ class _Walk:
 
     def _items(self, value: Any, depth: int) -> Any:
         if len(value) > MAX_SHOWN_NUMBERS and isinstance(value, Sequence) and all(map(_is_number, value)):
-            return ShownText.of(_vector(value), value)
+            return ShownText(_vector(value), value)
         if self._is_too_large(value, depth):
-            return ShownText.of(_type_and_length(value), value)
-        items = [self.shown(item, depth + 1) for item in value]
+            return ShownText(_type_and_length(value), value)
+        items = [_plain(self.shown(item, depth + 1)) for item in value]
         if isinstance(value, set | frozenset):
             return ShownList(sorted(items, key=lambda item: (type(item).__name__, str(item))), value)
         same = all(item is old for item, old in zip(items, value, strict=False))
@@ -173,6 +185,11 @@ class _Walk:
         return _vector(value) if numbers else _type_and_length(value)
 
 
+def _plain(item: Any) -> Any:
+    """Return an item of a list or dict that is shown, whose value is with the list or dict."""
+    return item.text if isinstance(item, ShownText) else item
+
+
 def _is_of_airflow(value: Any) -> bool:
     """Return whether Airflow renders or stores the value itself."""
     return type(value).__module__.partition(".")[0] == "airflow" or hasattr(type(value), "template_fields")
@@ -193,11 +210,11 @@ def _is_number(value: Any) -> bool:
 def _number(value: float) -> Any:
     if isinstance(value, float):
         if not math.isfinite(value):
-            return ShownText.of(float.__repr__(value), value)
-        return value if type(value) is float else ShownText.of(float.__repr__(value), value)
+            return ShownText(float.__repr__(value), value)
+        return value if type(value) is float else ShownText(float.__repr__(value), value)
     if int(value) in _INT64:  # a range compares subclasses of int, as enumerations, with each of its numbers
-        return value if type(value) is int else ShownText.of(int.__repr__(value), value)
-    return ShownText.of(f"<int of {value.bit_length():,} bits>", value)
+        return value if type(value) is int else ShownText(int.__repr__(value), value)
+    return ShownText(f"<int of {value.bit_length():,} bits>", value)
 
 
 def _vector(numbers: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from airflow.providers.common.compat.version_compat import get_base_airflow_version_tuple
@@ -25,13 +25,16 @@ _EXPECTED: dict[Any, str] = {
 }
 
 
-def check_literal_options(operator: BulkRunOperator) -> None:
-    """Raise ``ValueError`` for an invalid option, so that the DAG is not parsed; templates are not checked."""
+def check_literal_options(operator: BulkRunOperator, instead: Mapping[str, Any] | None = None) -> None:
+    """Raise ``ValueError`` for an invalid option, so that the DAG is not parsed; templates are not checked.
+
+    ``instead`` has values for templates that the check of other options depends on.
+    """
     options = {name: unwrap(value) for name, value in _options(operator).items()}
     templates = {name for name in options if _attribute(name) in operator.template_fields}
-    operator.options_type(
-        **{name: value for name, value in options.items() if name not in templates or is_literal(value)}
-    )
+    literal = {name: value for name, value in options.items() if name not in templates or is_literal(value)}
+    rest = {name: value for name, value in (instead or {}).items() if name in options.keys() - literal.keys()}
+    operator.options_type(**literal, **rest)
 
 
 def check_retries_resume(checkpoint: object) -> None:

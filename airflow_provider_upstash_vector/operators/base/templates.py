@@ -9,16 +9,17 @@ Jinja drops a trailing newline. Here
 - a field that is a single expression with the value ``None`` is ``None``, the same as not set;
 - with native rendering, a single expression renders to its value, in a field or nested in one;
 - in a filter, templates stand for values, not for syntax: those of an expression are quoted after rendering, and
-  a text with a template is refused.
+  a text with a template is refused;
+- in ``narrowing_fields``, which limit what a task changes, no template may render to an empty value.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 from jinja2 import Undefined
@@ -44,7 +45,9 @@ _MAX_NAME_CHARS = 200  # Airflow's column has 250
 class LiteralSafeTemplateMixin(BaseOperator):
     """Renders template fields without changing literal text, on every Airflow version."""
 
+    narrowing_fields: ClassVar[Collection[str]] = ()
     _containers_around = 0
+    _refuses_empty = False
     _is_rendered = False
 
     def _do_render_template_fields(
@@ -64,6 +67,7 @@ class LiteralSafeTemplateMixin(BaseOperator):
             with _reported(field):
                 if field == "filter" and id(filter := unwrap(getattr(parent, field))) not in seen_oids:
                     refuse_template(filter, partial(_has_template, environment=jinja_env))
+                self._refuses_empty = field in self.narrowing_fields
                 super()._do_render_template_fields(parent, (field,), context, jinja_env, seen_oids)
         if parent is self:
             self._is_rendered = True
@@ -84,15 +88,36 @@ class LiteralSafeTemplateMixin(BaseOperator):
             if seen_oids and id(content) in seen_oids:
                 return content
             environment = jinja_env or self.get_template_env()
-            return _rendered(content, context, environment, whole_field=not self._containers_around)
+            return self._render_text(content, context, environment, whole_field=not self._containers_around)
         if isinstance(content, Filter):
             environment = jinja_env or self.get_template_env()
-            return content.replace_texts(lambda text: _rendered(text, context, environment, whole_field=True))
+            render = partial(self._render_text, context=context, environment=environment, whole_field=True)
+            return content.replace_texts(render)
         self._containers_around += 1
         try:
             return super().render_template(content, context, jinja_env, seen_oids)
         finally:
             self._containers_around -= 1
+
+    def _render_text(self, text: str, context: Context, environment: Environment, *, whole_field: bool) -> Any:
+        if not _has_template(text, environment):
+            return text
+        # Native code generation, also for the plain environment, yields the values before they become text.
+        exact = environment.overlay(keep_trailing_newline=True)
+        exact.code_generator_class = NativeCodeGenerator
+        parts = _parts(exact.from_string(text), context)
+        if self._refuses_empty and not (parts and all(part is not None and str(part) for part in parts)):
+            raise InvalidRequest(
+                "filter",
+                f"the template {text[:60]!r} rendered to an empty value, with which other vectors would match: "
+                "render a value, or leave it out",
+            )
+        if len(parts) == 1:
+            (value,) = parts
+            is_value = not isinstance(value, str | Undefined)  # an undefined value raises when it becomes text
+            if (value is None and whole_field) or (is_value and isinstance(environment, NativeEnvironment)):
+                return value
+        return "".join(str(part) for part in parts)
 
 
 def name_mapped_task(task: Any, context: dict[str, Any], environment: Environment) -> None:
@@ -111,27 +136,16 @@ def name_mapped_task(task: Any, context: dict[str, Any], environment: Environmen
 
 @contextmanager
 def _reported(field: str) -> Iterator[None]:
-    """Fail the task with a sentence if a field is nested too deeply, or is a filter with an invalid value."""
+    """Fail the task with a sentence if a field is nested too deeply, or has an invalid value in a filter."""
     with airflow_errors("render"):
         try:
             yield
+        except InvalidRequest as error:
+            if error.field != "filter":
+                raise
+            raise InvalidRequest(field, error.reason) from None
         except RecursionError:
             raise InvalidRequest(field, "is nested too deeply") from None
-
-
-def _rendered(text: str, context: Context, environment: Environment, *, whole_field: bool) -> Any:
-    if not _has_template(text, environment):
-        return text
-    # Native code generation, also for the plain environment, yields the values before they become text.
-    exact = environment.overlay(keep_trailing_newline=True)
-    exact.code_generator_class = NativeCodeGenerator
-    parts = _parts(exact.from_string(text), context)
-    if len(parts) == 1:
-        (value,) = parts
-        is_value = not isinstance(value, str | Undefined)  # an undefined value raises when it becomes text
-        if (value is None and whole_field) or (is_value and isinstance(environment, NativeEnvironment)):
-            return value
-    return "".join(str(part) for part in parts)
 
 
 def _has_template(text: str, environment: Environment) -> bool:

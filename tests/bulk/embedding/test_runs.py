@@ -304,6 +304,9 @@ class Model:
         self.embed(texts)
         return np.random.default_rng().random((len(texts), 2))
 
+    def repair(self) -> None:
+        self.broken = False
+
 
 def once(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     yield from rows
@@ -321,7 +324,7 @@ def test_a_run_that_resumes_embeds_no_completed_row_again(
         return {"file": path, "list": rows, "once": once(rows)}[kind]
 
     stopped = failed(lambda: upsert(given(), embed_batch_size=20, **options))
-    model.broken = False
+    model.repair()
     report = upsert(given(), embed_batch_size=20, **options)
     done = stopped.report.done
     assert 0 < done <= 500

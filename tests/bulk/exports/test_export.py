@@ -134,7 +134,7 @@ def test_invalid_arguments(
 ) -> None:
     with pytest.raises(ValueError, match=message.replace("*", r"\*")):
         bulk.export(**{"path": tmp_path / "e", "endpoint": endpoint, **QUIET, **arguments})
-    assert not server.requests["range"]
+    assert server.requests["range"] == ("no namespace" in message)  # the counts may be stale
     assert not (tmp_path / "e").exists()
 
 

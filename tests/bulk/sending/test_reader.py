@@ -22,7 +22,7 @@ def test_the_journal_has_the_digest_of_every_row_that_can_be_sent(tmp_path: Path
     path = tmp_path / "x.journal"
     journal = Journal(path, 0)
     journal.publish()
-    source: Any = open_source([{"id": str(n), "data": "x"} for n in range(100)], FieldNames())
+    source: Any = open_source([{"id": str(n), "data": "x"} for n in range(20)], FieldNames())
     reader = RowReader(
         open_prefetcher(source, 0, lambda: None),
         Update(FieldNames()),
@@ -33,10 +33,10 @@ def test_the_journal_has_the_digest_of_every_row_that_can_be_sent(tmp_path: Path
     recorder: Any = SimpleNamespace(tracker=OutcomeTracker())
     window: RequestWindow = Window(BatchRequest, 1_000)
     rows_of_the_digest = []
-    for _ in range(100):
+    for _ in range(20):
         reader.fill(window, recorder)
         request = window.take()
         assert request is not None
         rows_of_the_digest.append(read_journal(path, journal.token, 0).read)
     journal.close()
-    assert rows_of_the_digest == [*range(1, 101)]
+    assert rows_of_the_digest == [*range(1, 21)]

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_upstash_vector.bulk.sources import SourceRow, Unreadable
@@ -72,7 +72,6 @@ def _skips_and_shards_agree(path: Path, whole: list[SourceRow]) -> None:
         assert sorted(map(str, parts)) == sorted(str(value) for value, _, _ in whole)
 
 
-@settings(deadline=None, max_examples=100)
 @given(any_text | lines_of_rows | well_formed)
 def test_every_line_of_csv_is_in_a_row_or_in_a_rejected_one(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -94,7 +93,6 @@ def test_every_line_of_csv_is_in_a_row_or_in_a_rejected_one(text: str) -> None:
         _skips_and_shards_agree(path, whole)
 
 
-@settings(deadline=None, max_examples=100)
 @given(well_formed)
 def test_every_row_of_well_formed_csv_is_read(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -132,7 +130,6 @@ def _line(part: bytes | tuple[list[dict[str, Any]], str]) -> bytes:
     return part if isinstance(part, bytes) else part[1].join(map(json.dumps, part[0])).encode()
 
 
-@settings(deadline=None, max_examples=100)
 @given(
     parts=st.lists(object_lines | broken_lines | blank_lines, max_size=8), end=st.sampled_from([b"\n", b"\r\n"])
 )

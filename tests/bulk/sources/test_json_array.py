@@ -32,7 +32,7 @@ def written(folder: Path, content: bytes | str, name: str = "rows.json") -> str:
     return str(path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     arrays, st.integers(1, 40), st.sampled_from([None, 2]), st.booleans(), st.sampled_from(["", "\ufeff", "\n"])
 )

@@ -159,7 +159,7 @@ def test_uuids_of_arrow_are_ids_and_namespaces() -> None:
     assert encoded.namespace == encoded.id == str(UUID)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.data(), st.integers(1, 1_500))
 def test_odd_objects_at_any_place_of_lists_and_frames(data: st.DataObject, length: int) -> None:
     places = data.draw(st.sets(st.integers(0, length - 1), max_size=4))
@@ -226,7 +226,7 @@ ARROW = int(pa.__version__.partition(".")[0])
 INT96_UNITS = {"ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.sampled_from([*INT96_UNITS]), st.data())
 def test_int96_timestamps_are_the_dates_that_were_written(
     tmp_path_factory: pytest.TempPathFactory, unit: str, data: st.DataObject

@@ -31,8 +31,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("names", [["rows.jsonl"], ["rows.csv"], ["rows.parquet"], ["rows.jsonl", "rows.parquet"]])
-@pytest.mark.parametrize("shard", [None, (1, 3)])
+@pytest.mark.parametrize(
+    ("names", "shard"),
+    [
+        (["rows.jsonl"], None),
+        (["rows.csv"], None),
+        (["rows.parquet"], None),
+        (["rows.parquet"], (1, 3)),
+        (["rows.jsonl", "rows.parquet"], (1, 3)),
+    ],
+)
 def test_the_fraction_grows_from_0_to_1(folder: Path, names: list[str], shard: tuple[int, int] | None) -> None:
     opened = source([folder / name for name in names], shard=shard)
     fractions = [opened.fraction() or 0.0]

@@ -92,7 +92,7 @@ def test_places_name_the_parent_and_the_position(tmp_path: Path) -> None:
     assert places("list") == [None] * 3
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.dictionaries(texts, parts, max_size=3), arrays), min_size=1, max_size=3),
     st.lists(st.sampled_from(["a", "b c", 0, 2]), max_size=3),

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -74,7 +74,6 @@ each_format = pytest.mark.parametrize("write", [jsonl, jsonl_gz, jsonl_zst, csv_
 
 
 @each_format
-@settings(deadline=None, max_examples=60)
 @given(files=st.lists(contents, min_size=1, max_size=3), of=st.integers(1, 9))
 def test_the_shards_have_every_row_once_and_in_order(
     write: Write, files: list[list[tuple[str, str]]], of: int
@@ -94,7 +93,6 @@ def test_the_shards_have_every_row_once_and_in_order(
 
 
 @each_format
-@settings(deadline=None, max_examples=60)
 @given(
     files=st.lists(contents, min_size=1, max_size=3),
     shard=st.none() | st.sampled_from([(0, 1), (0, 3), (2, 3)]),
@@ -114,7 +112,6 @@ def test_what_is_read_after_a_skip_is_the_rest(
         assert opened.total in {None, len(whole)}
 
 
-@settings(deadline=None, max_examples=100)
 @given(content=st.lists(st.sampled_from([b"\n", b"\r", b" ", b"1", b"{", b"\xef\xbb\xbf", b"\xff"]), max_size=40))
 def test_bytes_of_any_kind_are_the_same_rows_in_shards_and_after_a_skip(content: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -127,7 +124,6 @@ def test_bytes_of_any_kind_are_the_same_rows_in_shards_and_after_a_skip(content:
             assert values(path, skip) == whole[skip:]
 
 
-@settings(deadline=None, max_examples=100)
 @given(content=st.lists(st.sampled_from(["\n", "\r", " ", "a", ",", '"', "a,b\n", "\xe9"]), max_size=40))
 def test_csv_text_of_any_kind_is_the_same_rows_in_shards_and_after_a_skip(content: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:

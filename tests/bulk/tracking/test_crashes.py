@@ -170,4 +170,4 @@ class CrashMachine(RuleBasedStateMachine):
 
 
 TestCrashes = CrashMachine.TestCase
-TestCrashes.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestCrashes.settings = settings(stateful_step_count=40)

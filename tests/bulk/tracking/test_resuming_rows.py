@@ -216,4 +216,4 @@ class ReadingMachine(RuleBasedStateMachine):
 
 
 TestReading = ReadingMachine.TestCase
-TestReading.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestReading.settings = settings(stateful_step_count=30)

@@ -169,7 +169,7 @@ class NewestWins(RuleBasedStateMachine):
 
 
 TestNewestWins = NewestWins.TestCase
-TestNewestWins.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestNewestWins.settings = settings(stateful_step_count=30)
 
 
 def test_tokens_are_in_the_order_of_starts_even_if_the_clock_is_set_back() -> None:

@@ -11,8 +11,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 import trustme
 
@@ -22,12 +24,15 @@ from airflow_provider_upstash_vector.client.errors import (
     ResponseLost,
     ResponseTimeout,
 )
-from airflow_provider_upstash_vector.client.transports import base
+from airflow_provider_upstash_vector.client.transports import base, httpx
 from airflow_provider_upstash_vector.client.transports.http1.transport import Http1Transport
+from tests.support.bulk_runs import PATIENT
 from tests.support.http1_peer import settings_for
 from tests.support.index_fixtures import QUICK, ClientOfEither
 from tests.support.raw_server import RawServer, http_response
 from tests.support.transport_clients import CHANGE, ONCE, client_of, client_to, responding
+
+PATIENT_ONCE = replace(PATIENT, max_attempts=1)
 
 
 def test_connections_are_kept_alive(transport: str) -> None:
@@ -111,7 +116,7 @@ def test_ssl_cert_file_names_the_trusted_authority(
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     with (
         RawServer(responding(http_response()), server_tls(authority)) as server,
-        client_of(transport, server) as client,
+        client_of(transport, server, PATIENT) as client,
     ):
         assert client.update(CHANGE) == 1
 
@@ -119,7 +124,7 @@ def test_ssl_cert_file_names_the_trusted_authority(
 def test_an_untrusted_certificate(transport: str, authority: trustme.CA) -> None:
     with (
         RawServer(responding(http_response()), server_tls(authority)) as server,
-        client_of(transport, server) as client,
+        client_of(transport, server, PATIENT_ONCE) as client,
         pytest.raises(ConnectionFailed) as caught,
     ):
         client.update(CHANGE)
@@ -138,7 +143,7 @@ def test_a_certificate_for_another_host(
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     with (
         RawServer(responding(http_response()), server_tls(authority, "elsewhere.test")) as server,
-        client_of(transport, server) as client,
+        client_of(transport, server, PATIENT_ONCE) as client,
         pytest.raises(ConnectionFailed) as caught,
     ):
         client.update(CHANGE)
@@ -173,7 +178,7 @@ def test_a_server_that_does_not_speak_tls(
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
         if role == "proxy":
             monkeypatch.setenv("HTTPS_PROXY", url)
-        either = client_to(transport, url if role == "index" else "https://index.test")
+        either = client_to(transport, url if role == "index" else "https://index.test", PATIENT_ONCE)
         with pytest.raises(ConnectionFailed) as caught:
             either.update(CHANGE)
         either.end()
@@ -212,9 +217,26 @@ def test_loading_the_authorities_does_not_block_the_loop(monkeypatch: pytest.Mon
     assert threads == [False, False]
 
 
-def test_python_without_authorities_uses_those_of_certifi(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_without_authorities_uses_those_of_certifi(
+    transport: str, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "certifi.pem"))
+    monkeypatch.setattr(certifi, "where", lambda: str(tmp_path / "certifi.pem"))
     none = ssl.DefaultVerifyPaths(None, None, "SSL_CERT_FILE", "", "SSL_CERT_DIR", "")  # type: ignore[arg-type]  # as on a Mac
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: none)
+    with (
+        RawServer(responding(http_response()), server_tls(authority)) as server,
+        client_of(transport, server, PATIENT) as client,
+    ):
+        assert client.update(CHANGE) == 1
+
+
+def test_no_authorities_are_read_for_plain_http(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> ssl.SSLContext:
+        raise AssertionError("authorities are read")
+
+    for module in (base, httpx):
+        monkeypatch.setattr(module, "tls_context", refuse)
     with RawServer(responding(http_response())) as server, client_of(transport, server) as client:
         assert client.update(CHANGE) == 1
 

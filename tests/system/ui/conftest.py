@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from airflow_provider_upstash_vector.dev_server import DevServer
+from tests.support.airflow_home import ROOT
 from tests.support.browser import TakePicture, chromium, new_page, take_picture
 from tests.support.connection_pages import ConnectionsPage
 from tests.support.live_airflow import LiveAirflow, live_airflow
@@ -22,8 +25,13 @@ def index() -> Iterator[DevServer]:
 
 @pytest.fixture(scope="package")
 def airflow() -> Iterator[LiveAirflow]:
-    """An Airflow without connections."""
-    with live_airflow(None) as running:
+    """An Airflow without connections, with one DAG: parsing all takes minutes on a busy machine."""
+
+    def write_dag(folder: Path) -> None:
+        folder.mkdir()
+        shutil.copy(ROOT / "example_dags/example_trigger_from_ui.py", folder)
+
+    with live_airflow(None, write_dags=write_dag) as running:
         running.wait_for_dag("example_trigger_from_ui")
         yield running
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.dev_server import DevServer
-from tests.support.browser import TakePicture
+from tests.support.browser import TakePicture, new_page
 from tests.support.connection_pages import ConnectionsPage
 from tests.support.dag_pages import DagPage
 from tests.support.live_airflow import LiveAirflow
@@ -21,10 +21,9 @@ VECTOR = [0.25, 0.5, 0.75, *[1.0] * (DIMENSION - 3)]
 
 @pytest.fixture(scope="module", autouse=True)
 def connection(browser: Browser, airflow: LiveAirflow, index: DevServer) -> None:
-    page = browser.new_page()
     port = str(urlsplit(index.url).port)
-    ConnectionsPage(page, airflow.url).save("upstash_vector_default", index.url, index.token, port)
-    page.close()
+    with new_page(browser, "connection") as page:
+        ConnectionsPage(page, airflow.url).save("upstash_vector_default", index.url, index.token, port)
 
 
 @pytest.fixture
