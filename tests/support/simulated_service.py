@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from statistics import quantiles
 
-from airflow_provider_upstash_vector.bulk.sending.rate import Sent
+from airflow_provider_upstash_vector.bulk.sending.measurement import Sent
 from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
 
 SEND_SECONDS = 50e-6  # the engine's own time for a request

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_upstash_vector.bulk.operations.base import Encoded
 from airflow_provider_upstash_vector.bulk.sending.batch import Batch
-from airflow_provider_upstash_vector.bulk.sending.rate import Sent
+from airflow_provider_upstash_vector.bulk.sending.measurement import Sent
 from airflow_provider_upstash_vector.bulk.sending.window import Window
 from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow
 from airflow_provider_upstash_vector.client import retry

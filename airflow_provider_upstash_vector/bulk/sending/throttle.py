@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from math import inf
 
+from airflow_provider_upstash_vector.bulk.sending.measurement import Sent
 from airflow_provider_upstash_vector.bulk.sending.pacing import Pacer
-from airflow_provider_upstash_vector.bulk.sending.rate import LearntRate, Sent
+from airflow_provider_upstash_vector.bulk.sending.rate import LearntRate
 from airflow_provider_upstash_vector.bulk.sending.slots import Slots
 
 _BURST_SECONDS = 0.1

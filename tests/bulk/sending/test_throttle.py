@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from airflow_provider_upstash_vector.bulk.sending.rate import Sent
+from airflow_provider_upstash_vector.bulk.sending.measurement import Sent
 from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
 
 moments = st.floats(0, 5)
