@@ -19,6 +19,7 @@ from airflow_provider_upstash_vector.bulk.options import BulkOptions
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.run_state import RunEnvironment, RunParts, RunState
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
+from airflow_provider_upstash_vector.bulk.sending.ceiling import concurrency_ceiling
 from airflow_provider_upstash_vector.bulk.sending.engine import STOP_SECONDS, Engine
 from airflow_provider_upstash_vector.bulk.sending.overwrite_check import OverwriteCheck
 from airflow_provider_upstash_vector.bulk.sending.prefetch import Prefetcher, open_prefetcher
@@ -166,8 +167,9 @@ class Job:
         budget = await in_thread(open_budget, store, options.daily_budget, options.max_rows_per_second)
         closing.push_async_callback(budget.close)
         await self._state.save_first()
-        policy, connections = self._environment.policy, options.max_concurrency
-        client = AsyncVectorClient(self._endpoint, policy=policy, max_connections=connections)
+        ceiling = concurrency_ceiling(options.max_concurrency)
+        policy = self._environment.policy
+        client = AsyncVectorClient(self._endpoint, policy=policy, max_connections=ceiling)
         await closing.enter_async_context(client)
         index = await self._state.checked_index(client) if options.check_index else None
         await self._check_source(index)
@@ -179,7 +181,9 @@ class Job:
         closing.push_async_callback(prefetcher.close)
         reader = self._reader(prefetcher, operation, embedder, wait_queue)
         closing.push_async_callback(reader.close)
-        engine = self._engine(client, reader, wait_queue, budget, time.monotonic() if index else None)
+        engine = self._engine(
+            client, reader, wait_queue, budget, time.monotonic() if index else None, ceiling=ceiling
+        )
         monitor = RunMonitor(
             engine,
             before=self._state.before,
@@ -187,6 +191,7 @@ class Job:
             digest=self._state.digest,
             checkpoint_writer=self._state.checkpoint_writer,
             progress=progress,
+            progress_log=self._environment.log,
             time_limit_seconds=options.time_limit_seconds,
         )
         return RunParts(engine, reader, monitor)
@@ -218,6 +223,8 @@ class Job:
         wait_queue: WorkerWaitQueue,
         budget: ReservedBudget,
         worked_at: float | None,
+        *,
+        ceiling: int,
     ) -> Engine:
         options, policy = self._options, self._environment.policy
         return Engine(
@@ -231,7 +238,7 @@ class Job:
                 max_bytes=reader.operation.max_bytes,
             ),
             throttle=Throttle(
-                options.max_concurrency,
+                ceiling,
                 options.max_rows_per_second,
                 worked_at=worked_at,
                 first_probe_backoff_seconds=policy.first_backoff_seconds,
@@ -241,7 +248,7 @@ class Job:
             recorder=self._state.recorder,
             overwrite_check=OverwriteCheck(client, reader.operation) if options.check_index else None,
             policy=options.policy(policy),
-            max_concurrency=options.max_concurrency,
+            max_concurrency=ceiling,
         )
 
     def _reader(

@@ -36,7 +36,9 @@ class BulkOptions:
     left_out: ClassVar[frozenset[str]] = frozenset()  # options that a subclass does not have
 
     namespace: Annotated[str, "for rows that set no namespace"] = ""
-    max_concurrency: Annotated[int, "requests in flight, 1 to 4,096"] = 64
+    max_concurrency: Annotated[
+        int, "the most requests in flight, 1 to 4,096; how many there are follows from latency and 429s"
+    ] = 1_024
     max_rows_per_second: Annotated[float | None, "rows sent again included; unlimited by default"] = None
     max_failures: Annotated[
         int | str, "rejected or failed rows to tolerate: a count, or a share of all rows as text (``1%``)"

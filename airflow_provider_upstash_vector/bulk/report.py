@@ -24,6 +24,18 @@ class ThisAttempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast a run was: the rows per second that 429s have shown to be allowed, requests in flight, and latency.
+
+    The last two are means. ``allowed_rows_per_second`` is ``None`` if there was no limit below what was sent.
+    """
+
+    allowed_rows_per_second: float | None
+    requests_in_flight: float
+    latency_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BulkReport:
     """The counts of a run: every row is in exactly one of five, and ``total`` is their sum.
 
@@ -45,7 +57,8 @@ class BulkReport:
     ``this_attempt`` is the work of this run alone. None of these is part of the manifest.
 
     ``read`` are the vectors that a copy has read, those that were dropped included; ``None`` for other runs, whose
-    manifest is without it.
+    manifest is without it. ``pace`` is that of this run; if it has sent nothing, it is ``None``, and not in
+    the manifest.
     """
 
     total: int
@@ -70,6 +83,7 @@ class BulkReport:
     unknown_namespace_rows: int = 0
     this_attempt: ThisAttempt = field(default_factory=ThisAttempt)
     read: int | None = None
+    pace: Pace | None = None
 
     def __post_init__(self) -> None:
         """Raise ``ValueError`` if the counts do not add up."""
@@ -105,7 +119,7 @@ class BulkReport:
         plain = {
             self.outcome if name == "done" else name: value
             for name, value in asdict(self).items()
-            if name not in internal and (name not in {"read", "embedded"} or value is not None)
+            if name not in internal and (name not in {"read", "embedded", "pace"} or value is not None)
         }
         rate = round(self.rows_per_second, 1)
         return {**plain, **rounded, "rows_per_second": rate, "operations": self.operations}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from airflow_provider_upstash_vector.bulk.errors import Superseded
 from airflow_provider_upstash_vector.bulk.options import BulkOptions
 from airflow_provider_upstash_vector.bulk.reading.emptiness import first_not_empty
-from airflow_provider_upstash_vector.bulk.report import BulkReport, NamespaceCounts, ThisAttempt
+from airflow_provider_upstash_vector.bulk.report import BulkReport, NamespaceCounts, Pace, ThisAttempt
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
 from airflow_provider_upstash_vector.bulk.sending.engine import Engine
 from airflow_provider_upstash_vector.bulk.sending.limits import RowLimit
@@ -236,6 +236,7 @@ class RunState:
             embedded=parts.reader.embedded if parts else self._options.embedding and 0,
             this_attempt=self._this_attempt(parts.engine, numbers) if parts else ThisAttempt(),
             read=items_read(self._source),
+            pace=_pace(parts.engine, numbers.seconds - self.before.seconds) if parts else None,
         )
 
     async def _rows_left(self, stop_reason: StopReason | None, next_number: int) -> int | None:
@@ -294,3 +295,14 @@ class RunState:
             retries=engine.retries,
             throttled_seconds=numbers.throttled_seconds - self.before.throttled_seconds,
         )
+
+
+def _pace(engine: Engine, seconds: float) -> Pace | None:
+    if not engine.requests or seconds <= 0:
+        return None
+    allowed = engine.throttle.allowed_rate
+    return Pace(
+        allowed_rows_per_second=None if allowed is None else round(allowed, 1),
+        requests_in_flight=round(engine.request_seconds / seconds, 1),
+        latency_seconds=round(engine.request_seconds / engine.requests, 4),
+    )

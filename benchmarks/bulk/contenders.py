@@ -31,7 +31,8 @@ class Case:
     """The workload of a contender: ``rows`` updates of a ``kind``, or those of the file at ``path``.
 
     With ``rows_per_request``, they are upserts. ``certificate`` is the file of the authority that is trusted,
-    ``proxy`` the URL of the proxy that requests go through.
+    ``proxy`` the URL of the proxy that requests go through. With ``fixed``, all ``connections`` are used from the
+    first row on, whatever the service does.
     """
 
     url: str
@@ -42,6 +43,7 @@ class Case:
     rows_per_request: int | None = None
     certificate: str | None = None
     proxy: str | None = None
+    fixed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +65,12 @@ def ours(case: Case) -> Run:
     """Send with ``bulk.update`` or ``bulk.upsert``."""
     from airflow_provider_upstash_vector import bulk
     from airflow_provider_upstash_vector.bulk.operations.upsert import Upsert
+    from airflow_provider_upstash_vector.bulk.sending import slots
     from airflow_provider_upstash_vector.client import Endpoint
 
+    if case.fixed:
+        slots.FIRST_SLOTS = case.connections
+        slots.Slots.accepted = lambda *_: None  # type: ignore[method-assign]  # it is not to learn
     endpoint = Endpoint.of(case.url, TOKEN)
     options: Any = {
         "max_concurrency": case.connections,

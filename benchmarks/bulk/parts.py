@@ -21,6 +21,7 @@ from benchmarks.bulk.contenders import DIMENSION, TOKEN, Case, Kind, make_rows
 from benchmarks.bulk.copies import copies
 from benchmarks.bulk.exports import exports
 from benchmarks.bulk.mapped_tasks import mapped_tasks
+from benchmarks.bulk.own_speed import limited, queued, unlimited
 from benchmarks.bulk.results import Measurement
 from benchmarks.bulk.rounds import Runs, contender, cpu_seconds, interleaved, median, peak_mb, rate, ratio, seconds
 from benchmarks.bulk.sinks import CountingServer, Sinks
@@ -94,7 +95,7 @@ def vendor(bench: Bench) -> None:
 
 def delays(bench: Bench) -> None:
     """Compare with the highest rate that a delay allows."""
-    for delay, connections, count, low in ((20, 64, 6_400, 0.95), (500, 512, 5_120, 0.95)):
+    for delay, connections, count, low in ((20, 64, 6_400, 0.95), (500, 512, 20_480, 0.9)):
         case = Case(url=bench.sinks.plain[delay], rows=bench.rows(count), connections=connections)
         runs = interleaved({name: contender(name, case) for name in ("ours", "bare")}, bench.rounds)
         bench.results.add_runs(f"delay_{delay}", runs)
@@ -221,6 +222,9 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "upsert_1000": upserts(1_000),
     "vendor": vendor,
     "delays": delays,
+    "limited": limited,
+    "unlimited": unlimited,
+    "queued": queued,
     "bytes": wire_bytes,
     "files": files,
     "upsert_files": upsert_files,

@@ -21,6 +21,7 @@ from airflow_provider_upstash_vector.client import Endpoint
 
 BATCH_ROWS, PAUSE_SECONDS = 200, 0.03
 MAX_ROWS = 5  # of an upsert request
+MAX_IN_FLIGHT = 64
 
 
 def all_rows(path: Path) -> list[dict[str, Any]]:
@@ -121,6 +122,7 @@ def main(
         Endpoint.of(url, "token"),
         checkpoint=checkpoint,
         check_index=False,
+        max_concurrency=MAX_IN_FLIGHT,
         format="jsonl" if kind == "pipe" else None,
         max_rows_per_second=float(rate) if rate else None,
         daily_budget=int(budget) if budget else None,

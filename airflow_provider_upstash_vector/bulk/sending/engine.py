@@ -1,6 +1,7 @@
 """The loop that sends the batches that ``window`` and ``throttle`` allow.
 
-``max_concurrency`` workers take batches in turn. A worker that may take none waits in the queue until it is woken.
+Workers take batches in turn; as many have started as requests have been in flight together, up to
+``max_concurrency``. One that may take none waits in the queue. Another is woken, or started, for a free slot.
 Memory: the batches in flight and the rows that wait in the window, within its limits of rows and bytes, and the
 outcomes of rows that are completed before one read earlier.
 """
@@ -75,6 +76,8 @@ class Engine:
         self.recorder = recorder
         self._overwrite_check = overwrite_check
         self._max_concurrency = max_concurrency
+        self._workers: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()
         self._paused = 0
         self._partial_since: float | None = None
         self._stopped = asyncio.Event()
@@ -104,20 +107,17 @@ class Engine:
 
     async def run(self) -> None:
         """Send rows until none are left or the run stops; nothing is in flight afterwards."""
-        workers = [asyncio.create_task(self._work()) for _ in range(self._max_concurrency)]
+        self._start_worker()
+        waiting = [asyncio.create_task(event.wait()) for event in (self._idle, self._stopped)]
         try:
-            pending = {*workers}
-            stopping = asyncio.create_task(self._stopped.wait())
-            while pending and not stopping.done():
-                done, _ = await asyncio.wait({*pending, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                pending -= done
-            while pending and time.monotonic() < self._drain_until:
-                _, pending = await asyncio.wait(pending, timeout=_POLL_SECONDS)
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            while self._workers and time.monotonic() < self._drain_until:
+                await asyncio.wait(waiting[:1], timeout=_POLL_SECONDS)
         finally:
-            stopping.cancel()
-            for worker in workers:
-                worker.cancel()
-            await asyncio.wait(workers)
+            ending = [*self._workers, *waiting]
+            for task in ending:
+                task.cancel()
+            await asyncio.wait(ending)
             self.wait_queue.close()
         down = self.stop_reason is not None and self.stop_reason.reason == "service_unavailable"
         for batch in self.window.drain():
@@ -136,12 +136,29 @@ class Engine:
             self._reader.end()
             self.wait_queue.wake_all()
 
+    def _start_worker(self) -> None:
+        worker = asyncio.create_task(self._work())
+        self._workers.add(worker)
+        worker.add_done_callback(self._end_worker)
+
+    def _end_worker(self, worker: asyncio.Task[None]) -> None:
+        self._workers.discard(worker)
+        if not self._workers:
+            self._idle.set()
+
+    def _next_worker(self) -> None:
+        """Let another worker look for a batch, if there is a slot for it."""
+        if self.window.in_flight - self._paused >= self.throttle.slots or self.wait_queue.wake():
+            return
+        if len(self._workers) < self._max_concurrency and self.stop_reason is None:
+            self._start_worker()
+
     async def _work(self) -> None:
         try:
             while self.stop_reason is None:
                 request = self._take()
                 if request is not None:
-                    self.wait_queue.wake()
+                    self._next_worker()
                     await (
                         self._send(request) if isinstance(request, BatchRequest) else self._outages.probe(request)
                     )
@@ -174,13 +191,13 @@ class Engine:
                 self.wait_queue.wake_after(wait)
             return None
         if probe := self._outages.probe_due(now):
-            self.throttle.sent()
             return probe
         if self.budget.limited and not (rows := self._affordable(rows)):
             return None
-        self.throttle.sent(rows)
         self.budget.spend(rows)
         batch = self.window.take(rows, partial=partial)
+        if batch is not None:
+            batch.sent = self.throttle.sent(now, rows)
         if not self.window.has_partial:
             self._partial_since = None
         return batch
@@ -208,13 +225,13 @@ class Engine:
     async def _send(self, batch: BatchRequest) -> None:
         if self._overwrite_check is not None and not self._overwrite_check.done:
             await self._overwrite_check.before(batch.rows)
-        epoch = self.throttle.epoch
         if batch.sends:
             self.retries += 1
         batch.sends += 1
         self.bytes_sent += batch.size
         self.requests += 1
         started = time.monotonic()
+        batch.sent.at = started
         batch.unproven_since = batch.unproven_since or started
         self.recorder.sent(self.retries, self.bytes_sent, started)
         rows = batch.rows
@@ -223,7 +240,7 @@ class Engine:
             response = await self._send_request(rows[0].path, body, batch.timeout_seconds or self._timeout_seconds)
         except UpstashVectorError as error:
             self.request_seconds += time.monotonic() - started
-            await self._after_error(batch, error, epoch, started)
+            await self._after_error(batch, error)
             return
         except asyncio.CancelledError:
             self.window.settle(batch)
@@ -236,9 +253,9 @@ class Engine:
             try:
                 outcomes = self._client.decode(self._call(batch), response)
             except UpstashVectorError as error:
-                await self._after_error(batch, error, epoch, started)
+                await self._after_error(batch, error)
                 return
-        self._outages.applied(epoch, now)
+        self._outages.applied(batch.sent, now)
         if batch.split is not None:
             batch.split.accepted()
         self.window.settle(batch)
@@ -269,18 +286,16 @@ class Engine:
         first = batch.rows[0]
         return self._operation.call(first.path, first.key[0], [row.key[1] for row in batch.rows])
 
-    async def _after_error(
-        self, batch: BatchRequest, error: UpstashVectorError, epoch: int, sent_at: float
-    ) -> None:
+    async def _after_error(self, batch: BatchRequest, error: UpstashVectorError) -> None:
         now = time.monotonic()
         if isinstance(error, RateLimited):
-            self._outages.throttled(error, epoch, now)
+            self._outages.throttled(error, batch.sent, now)
             batch.unproven_since = 0.0
             self.window.put_back(batch)
             return
         if not isinstance(error, NO_RESPONSE):
-            self._outages.responded(epoch, now)
-        elif self._outages.failed(error, batch.unproven_since, sent_at, now):
+            self._outages.responded(batch.sent, now)
+        elif self._outages.failed(error, batch.unproven_since, batch.sent.at, now):
             batch.error = error
             self.window.put_aside(batch)
             return
@@ -335,7 +350,7 @@ class Engine:
 
     async def _pause(self, seconds: float) -> None:
         self._paused += 1
-        self.wait_queue.wake()
+        self._next_worker()
         try:
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), seconds)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
+from airflow_provider_upstash_vector.bulk.sending.measurement import Sent
 from airflow_provider_upstash_vector.bulk.sending.request import RequestWindow
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
@@ -66,14 +67,14 @@ class OutageGuard:
             return None
         return info() if self._row_probes == 1 or self._window.only_aside else None
 
-    def applied(self, epoch: int, now: float) -> None:
+    def applied(self, request: Sent, now: float) -> None:
         """Act on a batch that was applied."""
-        self.responded(epoch, now)
+        self.responded(request, now)
         self._row_probes = _ROW_PROBES
 
-    def responded(self, epoch: int, now: float) -> None:
+    def responded(self, request: Sent, now: float) -> None:
         """Act on a response other than 429."""
-        self._throttle.responded(epoch, now)
+        self._throttle.responded(request, now)
         self._window.restore()
 
     def failed(self, error: UpstashVectorError, unproven_since: float, sent_at: float, now: float) -> bool:
@@ -89,9 +90,9 @@ class OutageGuard:
             self._stop_for(stop_reasons.for_outage(error, seconds))
         return down
 
-    def throttled(self, error: RateLimited, epoch: int, now: float) -> None:
+    def throttled(self, error: RateLimited, request: Sent, now: float) -> None:
         """Act on a 429."""
-        self._throttle.throttled(epoch, error.retry_after, now, random.random())  # noqa: S311 - jitter
+        self._throttle.throttled(request, error.retry_after, now, random.random())  # noqa: S311 - jitter
         self._window.restore()
         self._stop_for(
             stop_reasons.for_throttling(
@@ -103,7 +104,8 @@ class OutageGuard:
 
     async def probe(self, call: Call[IndexInfo]) -> UpstashVectorError | None:
         """Ask the service for something other than a row; return the error if it does not respond."""
-        epoch, started = self._throttle.epoch, time.monotonic()
+        started = time.monotonic()
+        request = self._throttle.sent(started, 0)
         sending = asyncio.ensure_future(
             self._client.send(call.path, call.body, self._client.policy.request_timeout_seconds)
         )
@@ -121,7 +123,7 @@ class OutageGuard:
         finally:
             sending.cancel()
             stopping.cancel()
-        self.responded(epoch, time.monotonic())
+        self.responded(request, time.monotonic())
         self._row_probes = 1  # it is the rows, until one of them is applied
         return None
 

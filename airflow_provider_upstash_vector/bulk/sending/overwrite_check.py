@@ -29,6 +29,7 @@ class OverwriteCheck:
         self._operation = operation
         self._lock = asyncio.Lock()
         self._rows_left = _MAX_ROWS
+        self._waiting = 0  # for what is read, which may be enough
         self.reads = 0
         self.done = False
 
@@ -38,10 +39,14 @@ class OverwriteCheck:
         self._rows_left -= len(rows)
         replaced = [fields for row in rows if (fields := self._operation.replaced(row.fragment)) is not None]
         if replaced:
-            async with self._lock:
-                if not self.done:
-                    await self._read(rows[0].key[0], replaced)
-        self.done = self.done or self._rows_left <= 0
+            self._waiting += 1
+            try:
+                async with self._lock:
+                    if not self.done:
+                        await self._read(rows[0].key[0], replaced)
+            finally:
+                self._waiting -= 1
+        self.done = self.done or (self._rows_left <= 0 and not self._waiting)
 
     async def _read(self, namespace: str, replaced: list[dict[str, Any]]) -> None:
         ids = [fields["id"] for fields in replaced]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_upstash_vector.bulk.operations.base import Encoded
 from airflow_provider_upstash_vector.bulk.sending.batch import Batch
+from airflow_provider_upstash_vector.bulk.sending.measurement import Sent
 from airflow_provider_upstash_vector.bulk.sending.window import Window
 from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow
 from airflow_provider_upstash_vector.client import retry
@@ -31,6 +32,8 @@ class PendingRow:
 
 class BatchRequest(Batch[PendingRow]):
     """A batch that can be sent. ``sends`` counts its requests; ``error`` is the last error other than 429."""
+
+    sent: Sent  # its last request
 
     # defaults: most batches are sent once, and never get others
     sends = 0

@@ -1,25 +1,33 @@
-"""How fast requests may go out: a rate, holds after 429 and during an outage, and a number of slots. Pure.
+"""How fast requests may go out: slots, rates, and holds after 429 and during an outage. Pure.
 
-Times are seconds of one monotonic clock. Slots follow additive increase, multiplicative decrease (Chiu and Jain
-1989): one more for each window of responses, half of them after a 429. In an outage, when no request gets a
-response, one request at a time probes the service until it responds.
+Times are seconds of one monotonic clock. Requests go if there is a slot, the learnt rate and the limit of rows per
+second allow it, and nothing holds them. In an outage, when no request gets a response, one request at a time
+probes the service until it responds.
 """
 
 from __future__ import annotations
 
 from math import inf
 
+from airflow_provider_upstash_vector.bulk.sending.measurement import Sent
+from airflow_provider_upstash_vector.bulk.sending.pacing import Pacer
+from airflow_provider_upstash_vector.bulk.sending.rate import LearntRate
+from airflow_provider_upstash_vector.bulk.sending.slots import Slots
+
 _BURST_SECONDS = 0.1
+_LEARNT_BURST_SECONDS = 0.01  # what a timer of the event loop may be late
+_SPREAD_LATENCY_SECONDS = 0.01  # a round trip's requests are spread over half of it, if it is not short anyway
 _FIRST_BACKOFF_SECONDS = 0.5
 _MAX_BACKOFF_SECONDS = 30.0
 _MAX_DOUBLINGS = 10
+_BLOCKED_SLOTS = 2
 
 
 class Throttle:
     """Decides when the next request may be sent.
 
-    ``slots`` is the maximum of requests in flight, ``rate`` that of rows per second, or ``None``. ``epoch``
-    counts the 429s that were acted on: responses to requests sent before the last one are ignored.
+    ``max_slots`` is the maximum of requests in flight, ``max_rate`` that of rows per second, or ``None``; how many
+    there are follows from what the service does.
 
     ``worked_at`` is the time of the last response other than 429, which shows the service at work, or ``None``
     before the first; ``failed_probes`` counts the failures since an outage began. Probes are
@@ -28,18 +36,18 @@ class Throttle:
 
     def __init__(
         self,
-        slots: int,
-        rate: float | None,
+        max_slots: int,
+        max_rate: float | None,
         *,
         worked_at: float | None = None,
         first_probe_backoff_seconds: float = 0.5,
         max_probe_backoff_seconds: float = 8.0,
     ) -> None:
-        self._max_slots = float(slots)
-        self._rate = rate
-        self._capacity = max(1.0, rate * _BURST_SECONDS) if rate else 0.0
-        self._tokens = self._capacity
-        self._tokens_at = 0.0
+        self._max_rate = max_rate
+        self._limit = Pacer(_BURST_SECONDS)
+        self._pacer = Pacer(_LEARNT_BURST_SECONDS)
+        self._slots = Slots(max_slots)
+        self._rate = LearntRate()
         self._first_probe_backoff = first_probe_backoff_seconds
         self._max_probe_backoff = max_probe_backoff_seconds
         self._probing = False
@@ -49,12 +57,30 @@ class Throttle:
         self._held_until = 0.0
         self._held_since = 0.0
         self._held_seconds = 0.0
-        self._consecutive = 0
-        self._throttled_since = 0.0
-        self.slots = float(slots)
-        self.epoch = 0
+        self._refused_since: float | None = None
+        self._backoffs = 0
         self.worked_at = worked_at
         self.failed_probes = 0
+
+    @property
+    def slots(self) -> int:
+        """How many requests may be in flight."""
+        return min(self._slots.count, _BLOCKED_SLOTS) if self._backoffs else self._slots.count
+
+    @property
+    def allowed_rate(self) -> float | None:
+        """The rows per second that the service allows, as far as its 429s have shown."""
+        return self._rate.base
+
+    @property
+    def latency(self) -> float | None:
+        """The seconds that a request takes if it does not wait for others."""
+        return self._slots.latency
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it has found what the service allows: a rate, or how many requests are worth it."""
+        return self._rate.is_settled if self._rate.base is not None else not self._slots.racing
 
     def wait_seconds(self, in_flight: int, now: float, rows: int = 1) -> float | None:
         """Return the seconds until a request with so many rows may go, 0 for at once.
@@ -64,35 +90,49 @@ class Throttle:
         """
         if now < self._held_until:
             return self._held_until - now
-        if in_flight >= int(self.slots):
-            return None
+        self._rate.resume(now)
+        pace = self._pace(now)
+        if in_flight + 1 >= self.slots:  # with the request that this is about
+            self._slots.full = True
+            if pace is not None and self._rate.base is not None:
+                self._slots.at_least(2.0 * pace / rows * (self._slots.latency or 0.0))
+            if in_flight >= self.slots:
+                return None
         if self.failed_probes:
             if self._probing:
                 return None
             if now < self._probe_at:
                 return self._probe_at - now
-        if self._rate is None:
-            return 0.0
-        self._tokens = min(self._capacity, self._tokens + (now - self._tokens_at) * self._rate)
-        self._tokens_at = now
-        needed = min(float(rows), self._capacity)
-        return 0.0 if self._tokens >= needed else (needed - self._tokens) / self._rate
+        wait = 0.0
+        if pace is None:
+            self._pacer.reset()
+        else:
+            wait = self._pacer.wait_seconds(pace, rows, now)
+        return wait if self._max_rate is None else max(wait, self._limit.wait_seconds(self._max_rate, rows, now))
 
-    def sent(self, rows: int = 1) -> None:
+    def _pace(self, now: float) -> float | None:
+        """Return the rows per second to send at."""
+        rate = self._rate.at(now)
+        if rate is None and (self._slots.latency or 0.0) > _SPREAD_LATENCY_SECONDS:
+            return 2.0 * self._slots.count / (self._slots.latency or 1.0) * self._rate.rows_per_request
+        return rate
+
+    def sent(self, now: float, rows: int = 1) -> Sent:
         """Record a request with so many rows that goes out."""
-        self._tokens -= rows
         self._probing = True
+        self._limit.spend(rows)
+        self._pacer.spend(rows)
+        return self._rate.sent(rows, now)
 
-    def responded(self, epoch: int, now: float) -> None:
-        """Record a response, other than 429, to a request of ``epoch``; it ends an outage."""
+    def responded(self, request: Sent, now: float) -> None:
+        """Record a response, other than 429; it ends an outage."""
         self.worked_at = now
         if self.failed_probes:
             self._end_outage(now)
-        if epoch != self.epoch:
-            return
-        self._consecutive = 0
-        if self.slots < self._max_slots:
-            self.slots = min(self._max_slots, self.slots + 1.0 / self.slots)
+        self._refused_since = None
+        self._backoffs = 0
+        self._rate.accepted(request, now)
+        self._slots.accepted(request.number, request.at, now, self._rate.next_number)
 
     def failed(
         self, unproven_since: float, sent_at: float, retry_after: float, now: float, random_value: float
@@ -121,25 +161,24 @@ class Throttle:
         self.failed_probes = 0
         self._held_until = max(self._held_until, now)
 
-    def throttled(self, epoch: int, retry_after: float | None, now: float, random_value: float) -> None:
-        """Record a 429 to a request of ``epoch``: hold for ``retry_after`` or a backoff, and halve the slots.
+    def throttled(self, request: Sent, retry_after: float | None, now: float, random_value: float) -> None:
+        """Record a 429: hold for ``retry_after``, or a backoff if nothing is accepted, and learn the rate.
 
         ``random_value`` is from 0 to 1. A ``retry_after`` of 0 is ignored. It ends an outage too.
         """
         if self.failed_probes:
             self._end_outage(now)
-        if epoch == self.epoch:
-            self.epoch += 1
-            if not self._consecutive:
-                self._throttled_since = now
-            self._consecutive += 1
-            self.slots = max(1.0, self.slots / 2.0)
-            if not retry_after:
-                self._hold(
-                    _backoff(self._consecutive, _FIRST_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS, random_value), now
-                )
+        if self._refused_since is None:
+            self._refused_since = now
+        latency = self._slots.latency or now - request.at
+        if self._rate.refused(request, now, latency, retry_after or 0.0):
+            self._slots.stop_racing()
+            self._pacer.drain()
         if retry_after:
             self._hold(retry_after, now)
+        elif now - self._refused_since > 2.5 * latency + 0.05 and now >= self._held_until:
+            self._backoffs += 1
+            self._hold(_backoff(self._backoffs, _FIRST_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS, random_value), now)
 
     def _hold(self, seconds: float, now: float) -> None:
         self._begin_hold(now)
@@ -152,7 +191,7 @@ class Throttle:
 
     def seconds_throttled(self, now: float) -> float:
         """Return for how long every response has been a 429."""
-        return now - self._throttled_since if self._consecutive else 0.0
+        return now - self._refused_since if self._refused_since is not None else 0.0
 
     def seconds_down(self, now: float) -> float:
         """Return for how long no request has had a response."""

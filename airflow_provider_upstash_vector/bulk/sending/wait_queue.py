@@ -19,13 +19,14 @@ class WorkerWaitQueue:
         self._waiting.append(future)
         await future
 
-    def wake(self) -> None:
-        """Wake one worker; it wakes the next if there is more work."""
+    def wake(self) -> bool:
+        """Wake one worker, which wakes the next if there is more work; return whether one waited."""
         while self._waiting:
             future = self._waiting.popleft()
             if not future.done():
                 future.set_result(None)
-                return
+                return True
+        return False
 
     def wake_all(self) -> None:
         """Wake all workers, to end them."""

@@ -14,7 +14,7 @@ from airflow_provider_upstash_vector.bulk.sources.base import read_requests
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import CheckpointWriter, RowsDigest
 from airflow_provider_upstash_vector.bulk.tracking.pages import PageTracker
-from airflow_provider_upstash_vector.bulk.tracking.progress import Progress, Snapshot
+from airflow_provider_upstash_vector.bulk.tracking.progress import Log, Progress, Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class RunMonitor:
         digest: RowsDigest | None,
         checkpoint_writer: CheckpointWriter | None,
         progress: Progress | None,
+        progress_log: Log,
         time_limit_seconds: float | None,
     ) -> None:
         self._engine = engine
@@ -49,6 +50,8 @@ class RunMonitor:
         self._completed_at = before.completed_at
         self._started = time.monotonic()
         self._awaited = (-1, 0.0)
+        self._log = progress_log
+        self._found_logged = False
 
     async def run(self) -> None:
         """Check the run until cancelled; stop it if that fails."""
@@ -65,6 +68,7 @@ class RunMonitor:
             if self._time_limit_seconds is not None and self._seconds() >= self._time_limit_seconds:
                 self._engine.stop(for_time_limit(self._time_limit_seconds))
             self.show()
+            self._log_found()
             if self._checkpoint_writer:
                 self._checkpoint_writer.journal.record_seconds(*self._all_seconds())
                 now = time.monotonic()
@@ -84,6 +88,16 @@ class RunMonitor:
             except Exception as error:  # noqa: BLE001 - a terminal or a logger; the run does not depend on it
                 self._progress = None
                 log.warning("The progress cannot be shown any more: %s: %s", type(error).__name__, error)
+
+    def _log_found(self) -> None:
+        """Log once how fast the run may be."""
+        if self._found_logged or not self._progress or not self._engine.throttle.is_settled:
+            return
+        self._found_logged = True
+        throttle, in_flight = self._engine.throttle, self._engine.window.in_flight
+        allowed, milliseconds = throttle.allowed_rate, 1_000 * (throttle.latency or 0.0)
+        rate = "No limit found so far" if allowed is None else f"About {allowed:,.0f} rows/s allowed"
+        self._log.info("%s, %s in flight at %s ms.", rate, f"{in_flight:,}", f"{milliseconds:,.0f}")
 
     async def _save(self, checkpoint_writer: CheckpointWriter) -> None:
         error = await checkpoint_writer.save(self.checkpoint())
@@ -135,6 +149,7 @@ class RunMonitor:
             seconds_down=self._engine.throttle.seconds_down(now),
             awaited_row=awaited_row,
             awaited_seconds=awaited_seconds,
+            allowed_rate=self._engine.throttle.allowed_rate,
         )
 
     def checkpoint(self) -> Checkpoint:

@@ -21,7 +21,8 @@ class Snapshot:
     """Progress at one moment: ``done`` rows have an outcome; ``fraction`` is how much input has been read.
 
     ``seconds_down`` is how long no request has had a response, in an outage. ``awaited_row`` is the row that
-    must be completed before more are read, since ``awaited_seconds``.
+    must be completed before more are read, since ``awaited_seconds``. ``allowed_rate`` is how many rows per second
+    the service's 429s have shown it to allow.
     """
 
     done: int
@@ -36,6 +37,7 @@ class Snapshot:
     seconds_down: float = 0.0
     awaited_row: int | None = None
     awaited_seconds: float = 0.0
+    allowed_rate: float | None = None
 
     @property
     def rows_per_second(self) -> float:
@@ -58,8 +60,9 @@ class Snapshot:
         percentage = f" ({math.floor((self.fraction or 0) * 100)} % of the input)" if known else ""
         left = self.seconds_left
         return (
-            f"{of_total} completed{percentage}, {self.rows_per_second:,.0f}/s, "
-            f"{self.in_flight:,} in flight, {plural(self.retries, 'retry', 'retries')}, "
+            f"{of_total} completed{percentage}, {self.rows_per_second:,.0f}/s"
+            + ("" if self.allowed_rate is None else f" (about {self.allowed_rate:,.3g} allowed)")
+            + f", {self.in_flight:,} in flight, {plural(self.retries, 'retry', 'retries')}, "
             f"{self.throttled_seconds:,.0f} s throttled, {self.failures:,} failed"
             + ("" if left is None else f", {_clock(left)} left")
             + (f"; no response for {self.seconds_down:,.0f} s" if self.seconds_down else "")
