@@ -188,7 +188,7 @@ class ReadingMachine(RuleBasedStateMachine):
             self.store.text = text
 
     def answered(self) -> bool:
-        """Respond to what goes out late, as latency makes the run pace its requests; return whether it has ended."""
+        """Respond to what goes out late, since latency makes a run pace requests; return whether it has ended."""
         while self.index.in_flight:
             self.index.response(self.index.in_flight[0], "updated")
         return self.run.done()
