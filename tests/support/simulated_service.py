@@ -17,7 +17,8 @@ from statistics import quantiles
 from airflow_provider_upstash_vector.bulk.sending.measurement import Sent
 from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
 
-SEND_SECONDS = 50e-6  # the engine's own time for a request
+SEND_SECONDS = 30e-6  # the engine's own time for a request
+RESPONSE_SECONDS = 20e-6  # and for its response
 TIMER_SECONDS = 1e-3  # timers of an event loop are late by up to a millisecond
 BIN_SECONDS = 0.25
 EPOCH = 100_000.0  # what the clock of a throttle shows at the beginning: as a monotonic clock, not zero
@@ -190,9 +191,6 @@ class Simulation:
 
     def _send(self, run: SimulatedRun, now: float) -> None:
         """Send what the throttle allows; the engine needs a little time for each request."""
-        if now < run._busy_until:
-            self._wake_at(run, run._busy_until)
-            return
         if not (rows := run.next_rows()):
             return
         wait = run.throttle.wait_seconds(run.in_flight, EPOCH + now, rows)
@@ -207,9 +205,9 @@ class Simulation:
         run.max_in_flight = max(run.max_in_flight, run.in_flight)
         seconds = self._service.seconds(now, self._rng)
         self._at(now + seconds / 2, lambda at: self._arrive(run, sent, at, seconds / 2))
-        run._busy_until = now + SEND_SECONDS
+        run._busy_until = max(now, run._busy_until) + SEND_SECONDS
         if run.in_flight < run.throttle.slots:  # the engine wakes no worker without a free slot
-            self._wake_at(run, run._busy_until)
+            self._wake_at(run, now + SEND_SECONDS)
 
     def _arrive(self, run: SimulatedRun, sent: Sent, now: float, way_back: float) -> None:
         if self._service.is_down(now):
@@ -218,7 +216,13 @@ class Simulation:
         accepted, wait = self._service.serve(sent.rows, now)
         if not accepted and self._service.immediate_429:
             way_back = 1e-4
-        self._at(now + wait + way_back, lambda at: self._respond(run, sent, at, accepted=accepted))
+        self._at(now + wait + way_back, lambda at: self._receive(run, sent, at, accepted=accepted))
+
+    def _receive(self, run: SimulatedRun, sent: Sent, now: float, *, accepted: bool) -> None:
+        """Respond when the engine has time for it."""
+        now = max(now, run._busy_until)
+        run._busy_until = now + RESPONSE_SECONDS
+        self._at(now, lambda at: self._respond(run, sent, at, accepted=accepted))
 
     def _respond(self, run: SimulatedRun, sent: Sent, now: float, *, accepted: bool) -> None:
         run.in_flight -= 1

@@ -50,11 +50,7 @@ class Measurement:
         self.is_stale = False
         self.accepted_rows = 0.0
         self.requests, self.rate, self._at = 0, 0.0, -inf
-
-    @property
-    def seconds(self) -> float:
-        """The time between sending both."""
-        return self.last.at - self.first.at
+        self.seconds = self.pause_seconds = 0.0
 
     def restart(self, request: Sent, until: float) -> None:
         """Measure from this refusal on: the bucket has been full since those before it."""
@@ -72,26 +68,27 @@ class Measurement:
     def update(self, now: float, *, at_most_every: float = 0.0) -> None:
         """Measure ``rate``, in rows per second, from so many accepted ``requests``.
 
-        Those without a response are taken to be accepted as often as the others. If all are held, those before a
-        quarter of the refusals do not count: some of them may have arrived before the bucket was empty.
+        Those without a response are taken to be accepted as often as the others. If all are held, a first quarter
+        of the time does not count: some requests may have arrived before the bucket was empty.
         """
         if now < self._at + at_most_every:
             return
-        first, begin = self.first.number, self.first.at
+        first = self.first
         if self.hold_seconds:
-            refused = [each for each in self._since(first - 1) if each.accepted is False]
-            first, begin = refused[3 * len(refused) // 4].number, refused[3 * len(refused) // 4].at
-        rows, answered, accepted = 0, 0, 0
-        self.requests = 0
-        for request in self._since(first):
+            early = first.at + (self.last.at - first.at) / 4
+            first = next((r for r in self._since(first.number) if r.accepted is False and r.at <= early), first)
+        rows, answered, accepted, at = 0, 0, 0, self.last.at
+        self.requests, self.pause_seconds = 0, 0.0
+        for request in self._since(first.number):
             rows += request.rows
+            self.pause_seconds, at = max(self.pause_seconds, at - request.at), request.at
             if request.accepted is not None:
                 answered += request.rows
                 if request.accepted:
                     self.requests += 1
                     accepted += request.rows
-        seconds = self.last.at - begin
-        self.rate = rows * accepted / answered / seconds if answered and seconds > 0 else 0.0
+        self.seconds = self.last.at - first.at
+        self.rate = rows * accepted / answered / self.seconds if answered and self.seconds > 0 else 0.0
         self._at = now
 
     def _since(self, number: int) -> Iterator[Sent]:

@@ -9,7 +9,7 @@ in flight then and from how long its burst lasted, and tried again more rarely.
 from __future__ import annotations
 
 from collections import deque
-from math import inf
+from math import inf, sqrt
 
 from airflow_provider_upstash_vector.bulk.sending.measurement import Estimate, Measurement, Sent
 
@@ -23,7 +23,7 @@ _MAX_CUT = 0.7  # tasks that share a limit, and yield less to those that begin, 
 _PATIENCE_SECONDS = 0.05  # a few accepted requests take so long, beside some latencies
 _EXCESS = 2.0  # times what has been accepted, as long as too little is known
 _MAX_GAP = 50  # more requests accepted between two refusals: the bucket has filled up meanwhile
-_MIN_RATE = 1e-3
+_MAX_HELD_CUT = 0.1  # nothing accepted by chance is not a rate of zero
 _KEPT_REQUESTS = 4_096
 
 
@@ -31,6 +31,7 @@ class LearntRate:
     """Rows per second to send at; :meth:`at` is ``None`` as long as nothing has been refused."""
 
     def __init__(self) -> None:
+        self.is_limited = False  # something has been refused
         self.base: float | None = None
         self._recent: deque[Sent] = deque(maxlen=_KEPT_REQUESTS)
         self._measurement: Measurement | None = None
@@ -86,7 +87,7 @@ class LearntRate:
         self.next_number += 1
         self._recent.append(request)
         self._rows += rows
-        if self._measurement is None and (rate := self.at(now)):
+        if self.is_limited and self._measurement is None and (rate := self.at(now)):
             self._sent_seconds += rows / rate
             if self.base is not None and rate > 2.0 * self.base:  # the limit is another one by now
                 self.base, self._margin, self._sent_seconds = rate, _ROUGH_MARGIN, self._plateau_seconds
@@ -110,7 +111,7 @@ class LearntRate:
         request.accepted = False
         if request.number <= self._last_old:
             return False
-        self._latency = latency
+        self._latency, self.is_limited = latency, True
         measurement, is_first = self._measurement, self._measurement is None
         if measurement is None:
             rate = self.at(now) or inf
@@ -134,6 +135,12 @@ class LearntRate:
         if self._measurement is not None and self._measurement.hold_seconds:
             self._conclude(self._measurement, now)
 
+    def unblock(self, now: float) -> None:
+        """Try half of the rate, and soon more, when a service accepts requests again that has refused them all."""
+        if self._measurement is not None and self.base is not None:
+            self._adopt(Estimate(self.base / 2.0, 0.5), self._measurement)
+        self.resume(now)
+
     def _conclude(self, measurement: Measurement, now: float) -> None:
         if self.base is None and not measurement.hold_seconds and now - measurement.last.at > self._stale_seconds:
             # the bucket has filled up: grow on from here until something is refused
@@ -144,13 +151,16 @@ class LearntRate:
             return
         measurement.update(now)
         found = self._found(measurement, now)
-        if found is None:
-            if self.base is None:
-                measurement.until = now + 1.0
-                return
+        if found is not None or self.base is not None:
+            self._adopt(found, measurement)
         else:
-            self.base, margin = found
-            self._margin = max(_MARGIN, margin)
+            measurement.until = now + 1.0
+
+    def _adopt(self, found: Estimate | None, measurement: Measurement) -> None:
+        """End the measurement, and send at the rate found, or at the one before."""
+        if found is not None:
+            self.base = found.rate
+            self._margin = max(_MARGIN, found.error)
             self._peak = max(self._peak, self.base)
             # a hold costs as long as it lasts, so it may come once in more than ten times as long
             holds = (10.0 if self._margin < _ROUGH_MARGIN else 2.5) * measurement.hold_seconds
@@ -175,19 +185,30 @@ class LearntRate:
         return None
 
     def _found_held(self, measurement: Measurement) -> Estimate:
+        """Return the rate if all have been held."""
+        found, sending = self._held(measurement), measurement.sending_rate
+        rate = (
+            min(found.rate, sending)
+            if self.base is None
+            else min(max(found.rate, _MAX_HELD_CUT * sending), sending)
+        )
+        if not self._burst or sending > 1.2 * rate:
+            self._burst = measurement.burst(self._last_old, rate)
+        return Estimate(rate, min(0.3, found.error))
+
+    def _held(self, measurement: Measurement) -> Estimate:
         """Return the rate from what was in flight when all were held, or from what was sent until then."""
         requests, old, unit = measurement.requests, self._last_old, self.rows_per_request
-        found = Estimate(measurement.rate, min(0.5, 2.0 / (requests + 1.0)))
-        if requests < _MIN_HELD:  # a guess, rather too high: that is known soon
-            found = Estimate((requests + 3.0) * unit / max(measurement.seconds, 1e-3), 0.5)
-        if self._burst:
-            beyond = measurement.beyond_burst(old, self._burst, unit)
-            if beyond is not None and beyond.error < found.error:
-                found = beyond
-        if self.base is not None:  # at least what was accepted since the bucket was empty
-            mean = measurement.accepted_since(old) / (measurement.last.at - self._emptied_at)
-            found = Estimate(max(found.rate, mean), found.error)
-        rate = max(min(found.rate, measurement.sending_rate), _MIN_RATE)
-        if not self._burst or measurement.sending_rate > 1.2 * rate:
-            self._burst = measurement.burst(old, rate)
-        return Estimate(rate, found.error)
+        in_flight = Estimate(measurement.rate, 2.0 / (requests + 1.0))
+        if self.base is None:
+            if requests < _MIN_HELD:  # a guess, rather too high: that is known soon
+                return Estimate((requests + 3.0) * unit / max(measurement.seconds, 1e-3), 1.0)
+            was_full = measurement.pause_seconds * in_flight.rate > measurement.burst(old, in_flight.rate)
+            return Estimate(2.0 * in_flight.rate, 1.0) if was_full else in_flight
+        # at least what was accepted since the bucket was empty
+        mean = measurement.accepted_since(old) / max(measurement.last.at - self._emptied_at, 1e-3)
+        if requests < _MIN_HELD:
+            in_flight = Estimate(sqrt(mean * measurement.sending_rate), 1.0)
+        beyond = measurement.beyond_burst(old, self._burst, unit) if self._burst else None
+        found = beyond if beyond is not None and beyond.error < in_flight.error else in_flight
+        return Estimate(max(found.rate, mean), found.error)

@@ -22,7 +22,8 @@ _MAX_STEP = 2.5
 _PAYS = 0.5  # elasticity of latency below which more requests are more rows
 _QUEUES = 0.8  # above which fewer requests are as many rows
 _MAX_PAUSE = 8  # rounds between two trials that fail
-_EVENT_LOOP_SECONDS = 0.01  # below, latency is the client's own
+_EVENT_LOOP_SECONDS = 0.01  # below, latency may be the client's own
+_EVENT_LOOP_SLOTS = 16  # which keep it busy
 
 
 class Slots:
@@ -32,7 +33,7 @@ class Slots:
         self._ceiling = ceiling
         self.count = min(FIRST_SLOTS, ceiling)
         self.latency: float | None = None
-        self.full = False  # in this round
+        self._full = False  # in this round
         self._racing = True
         self._grown = float(self.count)
         self._first: dict[int, float] = {}
@@ -46,7 +47,15 @@ class Slots:
         """Begin a round with the request ``number``, which is not sent yet."""
         self._number, self._began, self._answers = number, now, list[float]()
         self._at_start = self.count
-        self.full = False
+        self._full = False
+
+    def fill(self, next_number: int) -> None:
+        """Record that all are in use; a round shows what so many bring only from then on."""
+        if not self._full:
+            self._full = True
+            if not self._racing:
+                self._number = next_number
+                self._answers.clear()
 
     def accepted(self, number: int, sent_at: float, now: float, next_number: int) -> None:
         """Record the response to a request; ``next_number`` is that of the request sent next."""
@@ -68,14 +77,13 @@ class Slots:
         answers = self._answers
         answers.append(seconds)
         base = self.latency or seconds
-        if self.full and seconds < max(0.002, _RISEN * base) and self._grown < _GROWTH * self._at_start:
+        if self._full and seconds < max(0.002, _RISEN * base) and self._grown < _GROWTH * self._at_start:
             self._grown = min(float(self._ceiling), self._grown + _GROWTH - 1.0)
             self.count = int(self._grown)
         if len(answers) % 16 == 0 and len(answers) >= 32:
             latency = median(answers[-32:])
             if latency > _RISEN * base and latency > 0.003:
-                least = FIRST_SLOTS if latency < _EVENT_LOOP_SECONDS else 1
-                self._set(max(least, len(answers) / (now - self._began) * base))
+                self._set(max(_min_slots(latency), len(answers) / (now - self._began) * base))
                 self.stop_racing()
                 self._begin(next_number, now)
                 return
@@ -103,7 +111,9 @@ class Slots:
         self._grown = float(self.count)
 
     def _end_round(self, latency: float) -> None:
-        if not self.full:
+        if not self._full:
+            if self._before is not None:  # nobody needs more
+                self._set(self._before[0])
             self._before, self.latency, self._last = None, latency, latency
             return
         if self._before is None or self._before[0] == self.count:  # a rate may have needed as many
@@ -133,17 +143,19 @@ class Slots:
         if self._pause:
             self._pause -= 1
             return
-        if self._step < 1.0 and latency <= _EVENT_LOOP_SECONDS:
-            self._step = _STEP
         self._try(latency)
 
     def _try(self, latency: float) -> None:
         before = self.count
-        # one more or less at least: a quarter of one request is none
-        self._set(
-            max(before + 1, before * self._step) if self._step > 1.0 else min(before - 1, before * self._step)
-        )
+        if self._step > 1.0:  # one more or less at least: a quarter of one request is none
+            self._set(max(before + 1, before * self._step))
+        else:
+            self._set(max(min(before, _min_slots(latency)), min(before - 1, before * self._step)))
         self._before = (before, latency) if self.count != before else None
-        if self._before is None:  # the ceiling, or one slot
+        if self._before is None:  # the ceiling, or the least
             self._step = 1.0 / _STEP if self._step > 1.0 else _STEP
             self._pause = self._pauses
+
+
+def _min_slots(latency: float) -> int:
+    return _EVENT_LOOP_SLOTS if latency < _EVENT_LOOP_SECONDS else 1

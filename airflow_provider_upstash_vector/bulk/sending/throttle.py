@@ -54,6 +54,8 @@ class Throttle:
         self._probe_at = 0.0
         self._failed_at = -inf
         self._down_since = 0.0
+        self._paces = False  # there is a rate to send at
+        self._obeys = False  # a Retry-After
         self._held_until = 0.0
         self._held_since = 0.0
         self._held_seconds = 0.0
@@ -90,10 +92,13 @@ class Throttle:
         """
         if now < self._held_until:
             return self._held_until - now
-        self._rate.resume(now)
-        pace = self._pace(now)
-        if in_flight + 1 >= self.slots:  # with the request that this is about
-            self._slots.full = True
+        if self._obeys and not self._backoffs:
+            self._obeys = False
+            self._rate.resume(now)
+        pace = None if self._backoffs else self._pace(now)
+        slots = self.slots
+        if in_flight + 1 >= slots:  # with the request that this is about
+            self._slots.fill(self._rate.next_number)
             if pace is not None and self._rate.base is not None:
                 self._slots.at_least(2.0 * pace / rows * (self._slots.latency or 0.0))
             if in_flight >= self.slots:
@@ -103,25 +108,28 @@ class Throttle:
                 return None
             if now < self._probe_at:
                 return self._probe_at - now
-        wait = 0.0
-        if pace is None:
+        if self._paces != (pace is not None):
+            self._paces = pace is not None
             self._pacer.reset()
-        else:
-            wait = self._pacer.wait_seconds(pace, rows, now)
+        wait = 0.0 if pace is None else self._pacer.wait_seconds(pace, rows, now)
         return wait if self._max_rate is None else max(wait, self._limit.wait_seconds(self._max_rate, rows, now))
 
     def _pace(self, now: float) -> float | None:
         """Return the rows per second to send at."""
-        rate = self._rate.at(now)
-        if rate is None and (self._slots.latency or 0.0) > _SPREAD_LATENCY_SECONDS:
-            return 2.0 * self._slots.count / (self._slots.latency or 1.0) * self._rate.rows_per_request
-        return rate
+        if self._rate.is_limited:
+            return self._rate.at(now)
+        latency = self._slots.latency
+        if latency is None or latency <= _SPREAD_LATENCY_SECONDS:
+            return None
+        return 2.0 * self._slots.count / latency * self._rate.rows_per_request
 
     def sent(self, now: float, rows: int = 1) -> Sent:
         """Record a request with so many rows that goes out."""
         self._probing = True
-        self._limit.spend(rows)
-        self._pacer.spend(rows)
+        if self._max_rate is not None:
+            self._limit.spend(rows)
+        if self._paces:
+            self._pacer.spend(rows)
         return self._rate.sent(rows, now)
 
     def responded(self, request: Sent, now: float) -> None:
@@ -130,7 +138,9 @@ class Throttle:
         if self.failed_probes:
             self._end_outage(now)
         self._refused_since = None
-        self._backoffs = 0
+        if self._backoffs:
+            self._backoffs = 0
+            self._rate.unblock(now)
         self._rate.accepted(request, now)
         self._slots.accepted(request.number, request.at, now, self._rate.next_number)
 
@@ -174,11 +184,13 @@ class Throttle:
         if self._rate.refused(request, now, latency, retry_after or 0.0):
             self._slots.stop_racing()
             self._pacer.drain()
-        if retry_after:
-            self._hold(retry_after, now)
-        elif now - self._refused_since > 2.5 * latency + 0.05 and now >= self._held_until:
+        if now - self._refused_since > 2.5 * latency + 0.05 and now >= self._held_until:
             self._backoffs += 1
-            self._hold(_backoff(self._backoffs, _FIRST_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS, random_value), now)
+            backoff = _backoff(self._backoffs, _FIRST_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS, random_value)
+            self._hold(retry_after or backoff, now)
+        elif retry_after:
+            self._hold(retry_after, now)
+        self._obeys = self._obeys or bool(retry_after)
 
     def _hold(self, seconds: float, now: float) -> None:
         self._begin_hold(now)

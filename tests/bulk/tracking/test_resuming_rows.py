@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import shutil
 import tempfile
 import time
@@ -18,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.bulk import job
+from airflow_provider_upstash_vector.bulk.sending import throttle
 from airflow_provider_upstash_vector.bulk.tracking.monitor import RunMonitor
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import OutcomeTracker
 from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, RetryPolicy
@@ -47,6 +49,8 @@ class ReadingMachine(RuleBasedStateMachine):
         self.patches = ExitStack()
         self.patches.enter_context(patch.object(job, "AsyncVectorClient", self.client))
         self.patches.enter_context(patch.object(job, "RunMonitor", self.watched))
+        # a test takes long to respond: no request is to wait because of that
+        self.patches.enter_context(patch.object(throttle, "_SPREAD_LATENCY_SECONDS", math.inf))
         self.settled: set[int] = set()
         self.wrong: list[str] = []
         self.start()
