@@ -40,7 +40,7 @@ pytest: $(VENV)
 test-long: $(VENV) ## kill bulk runs in a loop, try more examples, and update what other tools wrote: some 15 minutes
 	$(BIN)/pytest -m 'long or hypothesis' --hypothesis-profile wide
 	@scripts/install-node
-	@scripts/test-matrix 'interop-*'
+	@scripts/test-matrix 'interop-*' internals-lowest
 
 test-matrix: $(VENV) ## run the tests on older Airflow versions and with the lowest dependencies, and check the wheel; or ONLY="2.11.2 wheel"
 	@scripts/install-chromium

@@ -40,9 +40,11 @@ PAGES = (
     "tests/system/ui/test_index_page_rights.py",
 )
 
+LOWEST = "requirements/lowest.txt"
+
 # name, the file with its pins, and its tests; the one that takes longest comes first
 ENVIRONMENTS = (
-    ("lowest", "requirements/lowest.txt", (*TESTS, "tests/bulk", "tests/command_line", EXAMPLES)),
+    ("lowest", LOWEST, (*TESTS, "tests/bulk/sources", "tests/bulk/exports", "tests/bulk/embedding")),
     ("2.11.2", "requirements/airflow-2.11.2.txt", (*TESTS, EXAMPLES)),
     ("3.0.6", "requirements/airflow-3.0.6.txt", TESTS),
     ("3.1.8", "requirements/airflow-3.1.8.txt", (*TESTS, *PAGES)),
@@ -69,6 +71,12 @@ INTEROP = (
 def tests(session: nox.Session, pins: str, paths: tuple[str, ...]) -> None:
     """Run the tests with exactly the pinned packages."""
     run_tests(session, pins, paths)
+
+
+@nox.session(python=PYTHONS, tags=["internals-lowest"])
+def internals(session: nox.Session) -> None:
+    """Run all tests of bulk runs and commands with the lowest dependencies; `make test-long` does."""
+    run_tests(session, LOWEST, ("tests/bulk", "tests/command_line"))
 
 
 @nox.session(python=INTEROP_PYTHONS)
