@@ -139,7 +139,7 @@ async def update_where_async(
     :param prefix: read only vectors whose id starts with it.
     :param namespace: the namespace; ``""`` for the index's default one.
     :param max_matches: the number of vectors that may match; if more do, nothing is written. ``None``: no limit.
-    :param max_concurrency: requests in flight, 1 to 4,096.
+    :param max_concurrency: the maximum of requests in flight, 1 to 4,096.
     :param max_rows_per_second: of the updates; unlimited by default.
     :param max_failures: failed updates to tolerate: a count, or a share as text (``1%``).
     :param daily_budget: updates per day (UTC), over all runs with this ``budget_store``.

@@ -59,7 +59,7 @@ class UpdateVectorsWhereOperator(WaitUntilIndexedMixin, LineageMixin, UpstashVec
         ``None``: no limit.
     :param dry_run: write nothing; ``not_attempted`` is the number that would be updated.
     :param failures_path: a JSON Lines file for failed updates.
-    :param max_concurrency: requests in flight, 1 to 4,096.
+    :param max_concurrency: the maximum of requests in flight, 1 to 4,096.
     :param max_rows_per_second: of the updates; unlimited by default.
     :param max_failures: failed updates to tolerate: a count, or a share as text (``1%``).
     :param daily_budget: updates per day (UTC) of all tries of this task instance.
