@@ -18,7 +18,7 @@ _ROUND_SECONDS = 0.02  # a shorter round measures the event loop
 _ROUND_ANSWERS = 64  # the median of fewer is not exact enough for a step
 _MAX_ROUND_ANSWERS = 512
 _STEP = 1.25
-_MAX_STEP = 2.5
+_MAX_STEP = 1.6
 _PAYS = 0.5  # elasticity of latency below which more requests are more rows
 _QUEUES = 0.8  # above which fewer requests are as many rows
 _MAX_PAUSE = 8  # rounds between two trials that fail
@@ -69,7 +69,8 @@ class Slots:
             self._race(number, seconds, now, next_number)
         elif number >= self._number:
             self._answers.append(seconds)
-            if len(self._answers) >= min(_MAX_ROUND_ANSWERS, max(_ROUND_ANSWERS, self.count // 2)):
+            least = min(_MAX_ROUND_ANSWERS, max(_ROUND_ANSWERS, self.count // 2))
+            if len(self._answers) >= least and now - self._began >= _ROUND_SECONDS:
                 self._end_round(median(self._answers))
                 self._begin(next_number, now)
 
@@ -137,7 +138,7 @@ class Slots:
 
     def _begin_trial(self, latency: float) -> None:
         if self._last and latency > 2.0 * self._last:  # the service has become slower, or its limit lower
-            self._step, self._pause = _MAX_STEP, 0
+            self._step, self._pause = _STEP, 0
         self._last = latency
         self.latency = min(latency, 1.1 * (self.latency or latency))
         if self._pause:

@@ -21,6 +21,7 @@ _FIRST_BACKOFF_SECONDS = 0.5
 _MAX_BACKOFF_SECONDS = 30.0
 _MAX_DOUBLINGS = 10
 _BLOCKED_SLOTS = 2
+_BLOCK_SECONDS = 1.0  # without an accepted request, after which the rate is another one
 
 
 class Throttle:
@@ -82,7 +83,7 @@ class Throttle:
     @property
     def is_settled(self) -> bool:
         """Whether it has found what the service allows: a rate, or how many requests are worth it."""
-        return self._rate.is_settled if self._rate.base is not None else not self._slots.racing
+        return self._rate.is_settled if self._rate.is_limited else not self._slots.racing
 
     def wait_seconds(self, in_flight: int, now: float, rows: int = 1) -> float | None:
         """Return the seconds until a request with so many rows may go, 0 for at once.
@@ -137,10 +138,11 @@ class Throttle:
         self.worked_at = now
         if self.failed_probes:
             self._end_outage(now)
-        self._refused_since = None
         if self._backoffs:
             self._backoffs = 0
-            self._rate.unblock(now)
+            if self.seconds_throttled(now) > _BLOCK_SECONDS:
+                self._rate.unblock(now)
+        self._refused_since = None
         self._rate.accepted(request, now)
         self._slots.accepted(request.number, request.at, now, self._rate.next_number)
 
@@ -184,7 +186,8 @@ class Throttle:
         if self._rate.refused(request, now, latency, retry_after or 0.0):
             self._slots.stop_racing()
             self._pacer.drain()
-        if now - self._refused_since > 2.5 * latency + 0.05 and now >= self._held_until:
+        # one that was sent when others should have been accepted: the client may have been late to see them
+        if request.at - self._refused_since > 1.5 * latency + 0.05 and now >= self._held_until:
             self._backoffs += 1
             backoff = _backoff(self._backoffs, _FIRST_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS, random_value)
             self._hold(retry_after or backoff, now)

@@ -14,7 +14,7 @@ from airflow_provider_upstash_vector.bulk.sources.base import read_requests
 from airflow_provider_upstash_vector.bulk.tracking.checkpoint import Checkpoint
 from airflow_provider_upstash_vector.bulk.tracking.checkpointing import CheckpointWriter, RowsDigest
 from airflow_provider_upstash_vector.bulk.tracking.pages import PageTracker
-from airflow_provider_upstash_vector.bulk.tracking.progress import Log, Progress, Snapshot
+from airflow_provider_upstash_vector.bulk.tracking.progress import Log, Progress, Snapshot, rate_text
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class RunMonitor:
         self._found_logged = True
         throttle, in_flight = self._engine.throttle, self._engine.window.in_flight
         allowed, milliseconds = throttle.allowed_rate, 1_000 * (throttle.latency or 0.0)
-        rate = "No limit found so far" if allowed is None else f"About {allowed:,.0f} rows/s allowed"
+        rate = "No limit found so far" if allowed is None else f"About {rate_text(allowed)} rows/s allowed"
         self._log.info("%s, %s in flight at %s ms.", rate, f"{in_flight:,}", f"{milliseconds:,.0f}")
 
     async def _save(self, checkpoint_writer: CheckpointWriter) -> None:

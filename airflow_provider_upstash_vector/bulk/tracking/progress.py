@@ -61,7 +61,7 @@ class Snapshot:
         left = self.seconds_left
         return (
             f"{of_total} completed{percentage}, {self.rows_per_second:,.0f}/s"
-            + ("" if self.allowed_rate is None else f" (about {self.allowed_rate:,.3g} allowed)")
+            + ("" if self.allowed_rate is None else f" (about {rate_text(self.allowed_rate)} allowed)")
             + f", {self.in_flight:,} in flight, {plural(self.retries, 'retry', 'retries')}, "
             f"{self.throttled_seconds:,.0f} s throttled, {self.failures:,} failed"
             + ("" if left is None else f", {_clock(left)} left")
@@ -73,6 +73,11 @@ class Snapshot:
         if self.awaited_row is None:
             return ""
         return f"; reading has waited {self.awaited_seconds:,.0f} s for row {self.awaited_row}"
+
+
+def rate_text(rate: float) -> str:
+    """Return rows per second as text."""
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
 
 
 def _clock(seconds: float) -> str:

@@ -75,6 +75,11 @@ def test_the_time_left_is_shown_if_it_can_be_known(changes: dict[str, Any], end:
     assert str(snapshot(**changes)).endswith(end)
 
 
+@pytest.mark.parametrize(("rate", "text"), [(0.25, "0.25"), (9.94, "9.9"), (99.9, "100"), (12_345.6, "12,346")])
+def test_the_rate_that_is_allowed_is_shown(rate: float, text: str) -> None:
+    assert f"/s (about {text} allowed), " in str(snapshot(allowed_rate=rate))
+
+
 def test_the_rate_is_that_of_this_run() -> None:
     assert snapshot(done=500, done_before=400).rows_per_second == 10
     assert snapshot(seconds=0.0).rows_per_second == 0
