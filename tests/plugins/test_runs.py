@@ -86,10 +86,10 @@ def add_tasks(run: DagRun) -> Any:
 
 
 def written(html: str) -> list[str]:
-    """Return operators and results of the listed tasks."""
+    """Return operators and results of the listed tasks that wrote to films: other tests have written elsewhere."""
     rows = re.findall(r"<small>(\w+)</small></th>(.*?)</tr>", html, re.DOTALL)
     texts = [" ".join(re.sub(r"<[^>]+>", " ", f"{operator} {row}").split()) for operator, row in rows]
-    return [text.partition(" films ")[0] for text in texts]
+    return [text.partition(" films ")[0] for text in texts if " films " in text]
 
 
 def test_runs_that_wrote_are_those_of_dags_that_a_person_may_read(

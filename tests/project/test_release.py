@@ -101,7 +101,7 @@ def test_it_refuses_a_project_without_addresses(tree: Path, name: str) -> None:
 
 def test_make_passes_the_tag() -> None:
     words = subprocess.run(
-        ["make", "--dry-run", "--assume-old=.venv/ready", "release", "TAG=v1"],  # noqa: S607 - make is on the PATH
+        ["make", "--no-print-directory", "--dry-run", "--assume-old=.venv/ready", "release", "TAG=v1"],  # noqa: S607 - make is on the PATH
         cwd=ROOT,
         check=True,
         capture_output=True,

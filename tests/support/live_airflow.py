@@ -99,7 +99,9 @@ class LiveAirflow:
             return database.execute(sql, values).fetchall()
 
     def add_connection(self, conn_id: str, **values: Any) -> None:
-        """Store a connection."""
+        """Store a connection, in place of one that another test has left."""
+        if self.query("SELECT id FROM connection WHERE conn_id = ?", conn_id):
+            self.remove_connection(conn_id)
         self._api.call("POST", "/connections", connection_id=conn_id, conn_type="upstash_vector", **values)
 
     def remove_connection(self, conn_id: str) -> None:

@@ -425,4 +425,4 @@ def test_a_dag_with_the_retry_policy_says_which_airflow_it_needs(airflow_home: A
 def test_values_of_the_trigger_form_stay_text(airflow_home: AirflowHome, movies: Any) -> None:
     conf = {"vector_id": "movie-3", "genre": "None"}
     assert run_file(airflow_home, "example_update_vector.py", conf).state == "success"
-    assert movies("movie-3").metadata == {"genre": "None"}
+    assert movies("movie-3").metadata == {"genre": "None", "year": 1999}

@@ -6,7 +6,9 @@ from tests.support.live_airflow import LiveAirflow
 
 
 def test_every_dag_is_stored(airflow: LiveAirflow) -> None:
-    files = {file.name for file in (airflow.home / "dags").glob("*.py") if "DAG(" in file.read_text()}
+    texts = {file.name: file.read_text() for file in (airflow.home / "dags").glob("*.py")}
+    # without common-ai, its example has no DAG
+    files = {name for name, text in texts.items() if "DAG(" in text and "providers.common.ai" not in text}
     assert len(files) > 20
     airflow.wait(lambda: stored(airflow) >= files or errors(airflow), 300)
     assert not errors(airflow)
