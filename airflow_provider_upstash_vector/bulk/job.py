@@ -208,7 +208,7 @@ class Job:
         finally:
             monitoring.cancel()
             await asyncio.wait([monitoring])
-            monitor.show()
+            monitor.end()
             if engine.stop_reason:
                 await self._state.leave_checkpoint(engine.stop_reason, monitor)
 

@@ -10,14 +10,18 @@ import pytest
 
 from airflow_provider_upstash_vector import bulk
 from airflow_provider_upstash_vector.bulk.sending.ceiling import concurrency_ceiling
+from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
 from airflow_provider_upstash_vector.bulk.tracking import progress
 from airflow_provider_upstash_vector.client import Endpoint
 from benchmarks.bulk.limiting_server import Limits, limiting_server
 
 
+@pytest.mark.parametrize("ends_early", [False, True])
 def test_what_a_run_has_found_is_logged_once_shown_and_kept(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, ends_early: bool
 ) -> None:
+    if ends_early:
+        monkeypatch.setattr(Throttle, "is_settled", False)
     monkeypatch.setattr(progress, "LOG_EVERY_SECONDS", 0.1)
     caplog.set_level(logging.INFO)
     rows = [{"id": str(number), "metadata": {}} for number in range(1_000)]

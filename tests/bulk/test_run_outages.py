@@ -70,16 +70,23 @@ def test_an_outage_fails_no_row(
     server: DevServer, run: Run, fault: str, everything: bool, concurrency: int
 ) -> None:
     fill(server, AFTER)
+    is_down = threading.Event()
 
     def outage() -> None:
         wait_for_updates(server, 100)
         server.faults.add(Fault(**OUTAGES[fault], times=10**9, command=None if everything else "update"))
+        is_down.set()
         time.sleep(OUTAGE_SECONDS)
         server.faults.clear()
 
-    report = during(outage, lambda: run(ROWS, max_concurrency=concurrency, policy=FEW_ATTEMPTS))
+    def rows() -> Iterator[dict[str, Any]]:
+        yield from ROWS[:200]
+        is_down.wait(60)
+        yield from ROWS[200:]
+
+    report = during(outage, lambda: run(rows(), max_concurrency=concurrency, policy=FEW_ATTEMPTS))
     assert (report.done, report.failed) == (COUNT, 0)
-    assert report.retries > 0
+    assert report.throttled_seconds > 0
     assert stored(server) == AFTER
 
 

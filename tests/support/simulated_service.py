@@ -19,6 +19,7 @@ from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
 
 SEND_SECONDS = 30e-6  # the engine's own time for a request
 RESPONSE_SECONDS = 20e-6  # and for its response
+CONNECT_SECONDS = 150e-6  # and to open a connection
 TIMER_SECONDS = 1e-3  # timers of an event loop are late by up to a millisecond
 BIN_SECONDS = 0.25
 EPOCH = 100_000.0  # what the clock of a throttle shows at the beginning: as a monotonic clock, not zero
@@ -97,12 +98,13 @@ class Service:
 
 @dataclass
 class SimulatedRun:
-    """A run of so many ``rows``, and what became of it."""
+    """A run of so many ``rows``, and what became of it; its throttle has ``max_slots`` and ``max_rate``."""
 
-    throttle: Throttle
     rows: int
     rows_per_request: int = 1
     starts_at: float = 0.0
+    max_slots: int = 1_024
+    max_rate: float | None = None
     refused: int = 0
     in_flight: int = 0
     max_in_flight: int = 0
@@ -115,7 +117,14 @@ class SimulatedRun:
         self._again: deque[int] = deque()
         self._left = self.rows
         self._timer = math.inf
-        self._busy_until = 0.0
+        self._busy_until = self._busy_seconds = 0.0
+        self.throttle = Throttle(self.max_slots, self.max_rate, cpu_seconds=lambda: self._busy_seconds)
+
+    def work(self, seconds: float, now: float) -> float:
+        """Return when the engine has done work of so many seconds, after what it has to do already."""
+        self._busy_seconds += seconds
+        self._busy_until = max(now, self._busy_until) + seconds
+        return self._busy_until
 
     def next_rows(self) -> int:
         """Return the rows of the next batch."""
@@ -202,12 +211,13 @@ class Simulation:
         run.take()
         sent = run.throttle.sent(EPOCH + now, rows)
         run.in_flight += 1
+        is_new = run.in_flight > run.max_in_flight  # as is its connection
         run.max_in_flight = max(run.max_in_flight, run.in_flight)
         seconds = self._service.seconds(now, self._rng)
         self._at(now + seconds / 2, lambda at: self._arrive(run, sent, at, seconds / 2))
-        run._busy_until = max(now, run._busy_until) + SEND_SECONDS
+        free_at = run.work(SEND_SECONDS + (CONNECT_SECONDS if is_new else 0.0), now)
         if run.in_flight < run.throttle.slots:  # the engine wakes no worker without a free slot
-            self._wake_at(run, now + SEND_SECONDS)
+            self._wake_at(run, free_at)
 
     def _arrive(self, run: SimulatedRun, sent: Sent, now: float, way_back: float) -> None:
         if self._service.is_down(now):
@@ -220,8 +230,7 @@ class Simulation:
 
     def _receive(self, run: SimulatedRun, sent: Sent, now: float, *, accepted: bool) -> None:
         """Respond when the engine has time for it."""
-        now = max(now, run._busy_until)
-        run._busy_until = now + RESPONSE_SECONDS
+        now = run.work(RESPONSE_SECONDS, now) - RESPONSE_SECONDS
         self._at(now, lambda at: self._respond(run, sent, at, accepted=accepted))
 
     def _respond(self, run: SimulatedRun, sent: Sent, now: float, *, accepted: bool) -> None:
@@ -242,10 +251,8 @@ class Simulation:
         self._send(run, now)
 
 
-def simulate(
-    service: Service, throttle: Throttle, rows: int, *, rows_per_request: int = 1, seed: int = 0
-) -> SimulatedRun:
+def simulate(service: Service, rows: int, *, max_rate: float | None = None, seed: int = 0) -> SimulatedRun:
     """Return a run of so many rows, alone."""
-    run = SimulatedRun(throttle, rows, rows_per_request)
+    run = SimulatedRun(rows, max_rate=max_rate)
     Simulation(service, [run], seed=seed).run()
     return run

@@ -56,8 +56,8 @@ class LearntRate:
 
     @property
     def is_settled(self) -> bool:
-        """Whether it has been sent at for a second, without a refusal."""
-        return self._measurement is None and self._sent_seconds >= 1.0
+        """Whether it has been sent at without a refusal: the more exact it is, the shorter."""
+        return self._measurement is None and self._sent_seconds >= self._margin / _ROUGH_MARGIN
 
     def at(self, now: float) -> float | None:
         """Return the rate to send at now."""

@@ -2,11 +2,13 @@
 
 If twice as many requests take as long as before, twice as many rows are written; if they take twice as long, they
 only wait for each other. First the number is multiplied each round trip until latency rises, as in TCP's HyStart
-(RFC 9406). Later it is tried a little higher and a little lower, in turns, and kept if that pays.
+(RFC 9406). Later it is tried a little higher and a little lower, in turns, and kept if that pays. Latency that
+the client causes itself, while it is busy, shows nothing about the service, and a busy client sends no faster.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf, log
 from statistics import median
 
@@ -22,19 +24,26 @@ _MAX_STEP = 1.6
 _PAYS = 0.5  # elasticity of latency below which more requests are more rows
 _QUEUES = 0.8  # above which fewer requests are as many rows
 _MAX_PAUSE = 8  # rounds between two trials that fail
+_BUSY = 0.8  # of a round, in which the client is the bottleneck
 _EVENT_LOOP_SECONDS = 0.01  # below, latency may be the client's own
 _EVENT_LOOP_SLOTS = 16  # which keep it busy
+_BUSY_SLOTS = 64  # with which it also waits for events less often
 
 
 class Slots:
-    """The number of requests that may be in flight, at most ``ceiling``; ``latency`` is the base latency."""
+    """The number of requests that may be in flight, at most ``ceiling``; ``latency`` is the base latency.
 
-    def __init__(self, ceiling: int) -> None:
+    ``cpu_seconds`` returns the CPU time of the thread that sends.
+    """
+
+    def __init__(self, ceiling: int, cpu_seconds: Callable[[], float]) -> None:
         self._ceiling = ceiling
+        self._cpu_seconds = cpu_seconds
         self.count = min(FIRST_SLOTS, ceiling)
         self.latency: float | None = None
         self._full = False  # in this round
         self._racing = True
+        self._is_busy = False
         self._grown = float(self.count)
         self._first: dict[int, float] = {}
         self._before: tuple[int, float] | None = None  # slots and latency before a trial
@@ -43,11 +52,21 @@ class Slots:
         self._pause, self._pauses = 0, 2
         self._begin(self.count * 3 // 4, inf)
 
+    def start(self, now: float) -> None:
+        """Begin the first round, with the first request."""
+        self._began, self._cpu_began = now, self._cpu_seconds()
+
     def _begin(self, number: int, now: float) -> None:
         """Begin a round with the request ``number``, which is not sent yet."""
         self._number, self._began, self._answers = number, now, list[float]()
+        self._cpu_began = self._cpu_seconds()
         self._at_start = self.count
+        self._needed = min(_MAX_ROUND_ANSWERS, max(_ROUND_ANSWERS, self.count // 2))
         self._full = False
+
+    def _busy(self, now: float) -> float:
+        """Return the share of the round in which the client has been busy."""
+        return min(1.0, (self._cpu_seconds() - self._cpu_began) / max(now - self._began, 1e-6))
 
     def fill(self, next_number: int) -> None:
         """Record that all are in use; a round shows what so many bring only from then on."""
@@ -59,37 +78,36 @@ class Slots:
 
     def accepted(self, number: int, sent_at: float, now: float, next_number: int) -> None:
         """Record the response to a request; ``next_number`` is that of the request sent next."""
-        seconds = max(now - sent_at, 1e-6)
-        if self._began == inf:  # the first round begins with the first request
-            self._began = sent_at
         if number < _BASE_REQUESTS and len(self._first) < _BASE_REQUESTS:
-            self._first[number] = seconds
+            self._first[number] = now - sent_at
             self.latency = median(self._first.values())
         if self._racing:
-            self._race(number, seconds, now, next_number)
+            self._race(number, now - sent_at, now, next_number)
         elif number >= self._number:
-            self._answers.append(seconds)
-            least = min(_MAX_ROUND_ANSWERS, max(_ROUND_ANSWERS, self.count // 2))
-            if len(self._answers) >= least and now - self._began >= _ROUND_SECONDS:
-                self._end_round(median(self._answers))
+            if len(self._answers) < self._needed:
+                self._answers.append(now - sent_at)
+            elif now - self._began >= _ROUND_SECONDS:
+                self._is_busy = self._busy(now) > _BUSY
+                self._end_round(max(median(self._answers), 1e-6))
                 self._begin(next_number, now)
 
     def _race(self, number: int, seconds: float, now: float, next_number: int) -> None:
         answers = self._answers
         answers.append(seconds)
         base = self.latency or seconds
-        if self._full and seconds < max(0.002, _RISEN * base) and self._grown < _GROWTH * self._at_start:
+        idle = 1.0 - self._busy(now)  # the share of its latency that a request owes to the service
+        if self._full and idle * seconds < max(0.002, _RISEN * base) and self._grown < _GROWTH * self._at_start:
             self._grown = min(float(self._ceiling), self._grown + _GROWTH - 1.0)
             self.count = int(self._grown)
         if len(answers) % 16 == 0 and len(answers) >= 32:
             latency = median(answers[-32:])
-            if latency > _RISEN * base and latency > 0.003:
-                self._set(max(_min_slots(latency), len(answers) / (now - self._began) * base))
+            if latency > 0.003 and idle * latency > _RISEN * base:
+                self._set(max(self._least(latency), len(answers) / (now - self._began) * base))
                 self.stop_racing()
                 self._begin(next_number, now)
                 return
         if number >= self._number and len(answers) >= 16 and now - self._began >= _ROUND_SECONDS:
-            if self._at_start >= self._ceiling:
+            if self._at_start >= self._ceiling or idle < 1.0 - _BUSY:
                 self.stop_racing()
             self._begin(next_number, now)
 
@@ -151,12 +169,14 @@ class Slots:
         if self._step > 1.0:  # one more or less at least: a quarter of one request is none
             self._set(max(before + 1, before * self._step))
         else:
-            self._set(max(min(before, _min_slots(latency)), min(before - 1, before * self._step)))
+            least = min(before, self._least(latency))
+            self._set(max(least, min(before - 1, before * self._step)))
         self._before = (before, latency) if self.count != before else None
         if self._before is None:  # the ceiling, or the least
             self._step = 1.0 / _STEP if self._step > 1.0 else _STEP
             self._pause = self._pauses
 
-
-def _min_slots(latency: float) -> int:
-    return _EVENT_LOOP_SLOTS if latency < _EVENT_LOOP_SECONDS else 1
+    def _least(self, latency: float) -> int:
+        if latency >= _EVENT_LOOP_SECONDS:
+            return 1
+        return _BUSY_SLOTS if self._is_busy else _EVENT_LOOP_SLOTS

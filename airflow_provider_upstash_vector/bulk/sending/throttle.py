@@ -7,6 +7,8 @@ probes the service until it responds.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from math import inf
 
 from airflow_provider_upstash_vector.bulk.sending.measurement import Sent
@@ -32,7 +34,8 @@ class Throttle:
 
     ``worked_at`` is the time of the last response other than 429, which shows the service at work, or ``None``
     before the first; ``failed_probes`` counts the failures since an outage began. Probes are
-    ``first_probe_backoff_seconds`` apart, doubled up to ``max_probe_backoff_seconds``.
+    ``first_probe_backoff_seconds`` apart, doubled up to ``max_probe_backoff_seconds``. ``cpu_seconds`` returns the
+    CPU time of the thread that sends.
     """
 
     def __init__(
@@ -43,11 +46,12 @@ class Throttle:
         worked_at: float | None = None,
         first_probe_backoff_seconds: float = 0.5,
         max_probe_backoff_seconds: float = 8.0,
+        cpu_seconds: Callable[[], float] = time.thread_time,
     ) -> None:
         self._max_rate = max_rate
         self._limit = Pacer(_BURST_SECONDS)
         self._pacer = Pacer(_LEARNT_BURST_SECONDS)
-        self._slots = Slots(max_slots)
+        self._slots = Slots(max_slots, cpu_seconds)
         self._rate = LearntRate()
         self._first_probe_backoff = first_probe_backoff_seconds
         self._max_probe_backoff = max_probe_backoff_seconds
@@ -131,7 +135,10 @@ class Throttle:
             self._limit.spend(rows)
         if self._paces:
             self._pacer.spend(rows)
-        return self._rate.sent(rows, now)
+        request = self._rate.sent(rows, now)
+        if request.number == 0:
+            self._slots.start(now)
+        return request
 
     def responded(self, request: Sent, now: float) -> None:
         """Record a response, other than 429; it ends an outage."""

@@ -68,7 +68,8 @@ class RunMonitor:
             if self._time_limit_seconds is not None and self._seconds() >= self._time_limit_seconds:
                 self._engine.stop(for_time_limit(self._time_limit_seconds))
             self.show()
-            self._log_found()
+            if self._engine.throttle.is_settled:
+                self._log_found(self._engine.window.in_flight)
             if self._checkpoint_writer:
                 self._checkpoint_writer.journal.record_seconds(*self._all_seconds())
                 now = time.monotonic()
@@ -89,12 +90,18 @@ class RunMonitor:
                 self._progress = None
                 log.warning("The progress cannot be shown any more: %s: %s", type(error).__name__, error)
 
-    def _log_found(self) -> None:
+    def end(self) -> None:
+        """Show the progress for the last time; log a limit of a short run, and what was in flight on average."""
+        self.show()
+        if self._engine.throttle.allowed_rate is not None:
+            self._log_found(round(self._engine.request_seconds / max(self._seconds(), 1e-3)))
+
+    def _log_found(self, in_flight: int) -> None:
         """Log once how fast the run may be."""
-        if self._found_logged or not self._progress or not self._engine.throttle.is_settled:
+        if self._found_logged or not self._progress:
             return
         self._found_logged = True
-        throttle, in_flight = self._engine.throttle, self._engine.window.in_flight
+        throttle = self._engine.throttle
         allowed, milliseconds = throttle.allowed_rate, 1_000 * (throttle.latency or 0.0)
         rate = "No limit found so far" if allowed is None else f"About {rate_text(allowed)} rows/s allowed"
         self._log.info("%s, %s in flight at %s ms.", rate, f"{in_flight:,}", f"{milliseconds:,.0f}")
