@@ -58,6 +58,7 @@ ASSET_URIS: list[dict[str, Any]] = [
 ]
 
 CONFIG_SECTION = "upstash_vector"
+CONN_TYPE = "upstash_vector"
 INDEX_PAGE_OPTION = "index_page"
 INDEX_PAGE_MODES = ("off", "facts", "vectors")
 
@@ -124,7 +125,7 @@ PROVIDER_INFO: dict[str, Any] = {
     "config": CONFIG,
     "connection-types": [
         {
-            "connection-type": "upstash_vector",
+            "connection-type": CONN_TYPE,
             "hook-class-name": f"{_PACKAGE}.hooks.upstash_vector.UpstashVectorHook",
             "hook-name": "Upstash Vector",
             "conn-fields": CONNECTION_FIELDS,

@@ -13,7 +13,11 @@ from airflow.providers.common.compat.sdk import Asset
 
 from airflow_provider_upstash_vector.assets.uris import asset_uri, openlineage_names, sanitize_uri
 from airflow_provider_upstash_vector.client.redaction import hiding_frames
-from airflow_provider_upstash_vector.hooks.connection_settings import ConnectionSettings, read_connection
+from airflow_provider_upstash_vector.hooks.connection_settings import (
+    ConnectionSettings,
+    naming_connection,
+    read_connection,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset as OpenLineageDataset
@@ -83,4 +87,5 @@ def _settings(conn_id: str) -> ConnectionSettings:
         connection = Connection.from_json(value, conn_id) if is_json else Connection(conn_id, uri=value)
     except Exception:  # noqa: BLE001 - its text may contain the token
         raise ValueError(f"the connection in {name} cannot be parsed; use Airflow's JSON or URI format") from None
-    return read_connection(connection)
+    with naming_connection(conn_id):
+        return read_connection(connection)

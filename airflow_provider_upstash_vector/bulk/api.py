@@ -19,7 +19,7 @@ from airflow_provider_upstash_vector.bulk.operations.copy import CopyArguments
 from airflow_provider_upstash_vector.bulk.operations.delete import DeleteArguments, DeleteOptions
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateArguments, UpdateOptions
 from airflow_provider_upstash_vector.bulk.operations.upsert import UpsertArguments, UpsertOptions
-from airflow_provider_upstash_vector.bulk.options import BulkOptions, option_help, option_types
+from airflow_provider_upstash_vector.bulk.options import BulkOptions, LimitArguments, option_help, option_types
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sources import FindPaths, local_paths
 from airflow_provider_upstash_vector.bulk.starting import PathLike, open_store, run_async
@@ -97,6 +97,14 @@ class BulkDeleteArguments(DeleteArguments, RunArguments, total=False):
 
 class BulkSyncArguments(SyncArguments, SharedRunArguments, total=False):
     """The keyword arguments of :func:`sync`."""
+
+
+class BulkUpdateWhereArguments(LimitArguments, SharedRunArguments, total=False):
+    """The keyword arguments of :func:`update_where`."""
+
+    metadata_update_mode: str | None
+    prefix: str | None
+    max_matches: int | None
 
 
 def run_help(run_arguments: type = RunArguments) -> str:
@@ -274,7 +282,7 @@ def blocking(start: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
         return _run_in_thread(start(*args, **kwargs), cast("CancelToken", cancel_token))
 
     run.__doc__ = (start.__doc__ or "").replace("on the running event loop", "and wait for it")
-    run.__signature__ = inspect.signature(start)  # type: ignore[attr-defined]  # functions take any attribute
+    run.__signature__ = inspect.signature(start, eval_str=True)  # type: ignore[attr-defined]  # functions take any attribute
     return run
 
 

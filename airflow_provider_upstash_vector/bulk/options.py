@@ -272,8 +272,8 @@ def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-class SendArguments(TypedDict, total=False):
-    """The keyword arguments of every operation, with the types of :class:`BulkOptions`, for ``Unpack``."""
+class LimitArguments(TypedDict, total=False):
+    """The keyword arguments of every run that writes, with the types of :class:`BulkOptions`, for ``Unpack``."""
 
     max_concurrency: int
     max_rows_per_second: float | None
@@ -281,9 +281,14 @@ class SendArguments(TypedDict, total=False):
     daily_budget: int | None
     on_budget: OnBudget
     time_limit_seconds: float | None
+    dry_run: bool
+
+
+class SendArguments(LimitArguments, total=False):
+    """The keyword arguments of every operation."""
+
     check_index: bool
     resume: bool
-    dry_run: bool
 
 
 class BulkArguments(SendArguments, total=False):

@@ -102,7 +102,7 @@ async def update_where_async(
     *,
     where: Filter,
     metadata: Mapping[str, Any],
-    metadata_update_mode: str = "PATCH",
+    metadata_update_mode: str | None = "PATCH",
     prefix: str | None = None,
     namespace: str = "",
     max_matches: int | None = UpdateWhereOptions.max_matches,

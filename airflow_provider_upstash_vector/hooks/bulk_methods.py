@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 AnyMethod = TypeVar("AnyMethod", bound=Callable[..., Any])
 
 _PREFIX = "bulk_"
-_NAMESPACE = re.compile(r"(:param (?:target_)?namespace: (?:for rows that set none|the namespace to \w+))")
+_NAMESPACE = re.compile(r"(:param (?:target_)?namespace: (?:for rows that set none|the namespace(?: to \w+)?))")
 
 
 class _BulkMethod:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         BulkDeleteArguments,
         BulkSyncArguments,
         BulkUpdateArguments,
+        BulkUpdateWhereArguments,
         BulkUpsertArguments,
     )
     from airflow_provider_upstash_vector.bulk.checking import Check, CheckReport
@@ -106,7 +107,12 @@ class BulkRunsMixin(BaseHook):
 
     @completed_on_use
     def bulk_update_where(
-        self, *, where: Filter, metadata: Mapping[str, Any], namespace: str | None = None, **arguments: Any
+        self,
+        *,
+        where: Filter,
+        metadata: Mapping[str, Any],
+        namespace: str | None = None,
+        **arguments: Unpack[BulkUpdateWhereArguments],
     ) -> UpdateWhereReport:
         """Change the metadata of all vectors that match a filter; return the report.
 

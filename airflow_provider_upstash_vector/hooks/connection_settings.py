@@ -20,6 +20,7 @@ from airflow_provider_upstash_vector.client.retry import RetryPolicy
 from airflow_provider_upstash_vector.client.validation import identifier
 from airflow_provider_upstash_vector.hooks.connection_extras import ConnectionWithExtras, read_extras
 from airflow_provider_upstash_vector.hooks.connection_form import hint
+from airflow_provider_upstash_vector.provider_info import CONN_TYPE
 
 try:
     from airflow.sdk.log import mask_secret
@@ -34,6 +35,7 @@ _TRUE, _FALSE = {"true", "t", "yes", "y", "on", "1"}, {"false", "f", "no", "n", 
 class AirflowConnection(ConnectionWithExtras, Protocol):
     """The part of Airflow's ``Connection`` that this module uses."""
 
+    conn_type: str | None
     host: str | None
     port: int | None
     schema: str | None
@@ -53,8 +55,9 @@ class ConnectionSettings:
 def read_connection(connection: AirflowConnection) -> ConnectionSettings:
     """Return the settings of an Airflow connection, whether defined by form, JSON or URI.
 
-    Raises :class:`InvalidEndpoint`, which says what to do.
+    Raises :class:`InvalidEndpoint`, which says what to do, also for a connection of another type.
     """
+    _check_type(connection.conn_type)
     extras = read_extras(connection)
     settings = ConnectionSettings(
         endpoint=Endpoint.of(
@@ -85,9 +88,21 @@ def naming_connection(conn_id: str) -> Iterator[None]:
     except AirflowNotFoundException:
         raise InvalidEndpoint(
             f"There is no Airflow connection {conn_id!r}. Add it under Admin, Connections, or with: airflow "
-            f"connections add {shlex.quote(conn_id)} --conn-type upstash_vector --conn-port 443 "
+            f"connections add {shlex.quote(conn_id)} --conn-type {CONN_TYPE} --conn-port 443 "
             "--conn-host https://my-index-vector.upstash.io --conn-password TOKEN"
         ) from None
+
+
+def _check_type(conn_type: str | None) -> None:
+    """Raise :class:`InvalidEndpoint` for another type: the password is that of another service.
+
+    A ``generic`` connection may be of any service. JSON and URIs without a type give ``None`` and ``""``.
+    """
+    if (conn_type or CONN_TYPE).replace("-", "_") != CONN_TYPE:
+        raise InvalidEndpoint(
+            f"The connection is of the type {conn_type!r}, not {CONN_TYPE}, so its password is not sent as a "
+            f"token: use another connection, or set the type to {CONN_TYPE} if it is that of an index."
+        )
 
 
 def _mask_token(token: str) -> None:

@@ -24,6 +24,7 @@ from airflow_provider_upstash_vector.hooks.connection_settings import (
     naming_connection,
     read_connection,
 )
+from airflow_provider_upstash_vector.provider_info import CONN_TYPE
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -87,7 +88,7 @@ class UpstashVectorHook(BulkRunsMixin):
 
     conn_name_attr = "upstash_vector_conn_id"
     default_conn_name = "upstash_vector_default"
-    conn_type = "upstash_vector"
+    conn_type = CONN_TYPE
     hook_name = "Upstash Vector"
 
     def __init__(

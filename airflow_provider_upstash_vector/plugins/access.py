@@ -17,30 +17,20 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, conf
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-from airflow_provider_upstash_vector.client.errors import InvalidEndpoint
 from airflow_provider_upstash_vector.hooks.connection_settings import (
     ConnectionSettings,
     naming_connection,
     read_connection,
 )
-from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
+from airflow_provider_upstash_vector.provider_info import CONN_TYPE
 
-_CONN_TYPE = UpstashVectorHook.conn_type
 _TEAM_SEPARATOR = "___"
 
 
 def connection_settings(conn_id: str) -> ConnectionSettings:
-    """Return the settings of a connection of the type ``upstash_vector``.
-
-    Raises :class:`InvalidEndpoint` for another type: its password must not go out as a token.
-    """
+    """Return the settings of a connection. Raises :class:`InvalidEndpoint`."""
     with naming_connection(conn_id):
-        connection = _connection_of_its_team(conn_id)
-        if connection.conn_type != _CONN_TYPE:
-            raise InvalidEndpoint(
-                f"The connection {conn_id!r} is not of the type {_CONN_TYPE}: its index is not opened."
-            )
-        return read_connection(connection)
+        return read_connection(_connection_of_its_team(conn_id))
 
 
 def _connection_of_its_team(conn_id: str) -> Connection:
@@ -62,7 +52,7 @@ class Access:
     def connection_ids(self) -> list[str] | None:
         """Return the ids of the listed connections that the person may read, ``None`` if no connection at all."""
         with create_session() as session:
-            ids = session.scalars(select(Connection.conn_id).where(Connection.conn_type == _CONN_TYPE)).all()
+            ids = session.scalars(select(Connection.conn_id).where(Connection.conn_type == CONN_TYPE)).all()
         readable = [id for id in sorted(ids) if self._may_read(id)]
         return readable if readable or self._may_read(None) else None
 

@@ -46,6 +46,7 @@ def test_a_pasted_url_is_repaired(pasted: str, url: str) -> None:
         ("ftp://my-index.upstash.io", "write https:// instead"),
         ("https://", "has no valid host"),
         ("https://a b", "has no valid host"),
+        ("http://127.0.0.1\0.my-index.upstash.io", "has no valid host"),  # resolved up to the null character
         ("https://x.upstash.io:99999", "is not a valid URL"),
         ("https://[::1", "is not a valid URL"),
         ("https://" + "x" * 70 + ".io", "is not a valid URL"),

@@ -16,6 +16,7 @@ from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.command_line.program import COMMANDS, create_parser
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from tests.command_line.conftest import Call
+from tests.support.index_fixtures import connection_json
 
 
 def test_calls_that_read(call: Call) -> None:
@@ -124,6 +125,20 @@ def test_a_value_that_is_not_json_exits_with_2(call: Call) -> None:
     code, _, errors = call("query", "--vector=0.1;0.2")
     assert code == 2
     assert "argument --vector: must be JSON, got '0.1;0.2'" in errors
+
+
+@pytest.mark.parametrize("call", ["conn_id"], indirect=True)
+@pytest.mark.parametrize("command", ["info", "export backup", "copy --target-namespace=newer"])
+def test_a_connection_of_another_type_is_refused(
+    call: Call, server: DevServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AIRFLOW_CONN_MY_INDEX", connection_json(server).replace("upstash_vector", "http", 1))
+    server.requests.clear()
+    _, _, errors = call(*command.split())
+    assert "of the type 'http'" in errors
+    assert "Airflow connection 'my_index'" in errors
+    assert not server.requests
 
 
 @pytest.mark.parametrize("command", ["info", "export backup", "copy --namespace=ns"])

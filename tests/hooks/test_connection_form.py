@@ -38,7 +38,8 @@ def test_the_connection_of_the_tutorial() -> None:
     port = connection.pop("port")
     assert connection.pop("connection_id") == UpstashVectorHook.default_conn_name
     assert connection.pop("connection_type") == UpstashVectorHook.hook_name
-    endpoint = read_connection(Connection(conn_id="x", conn_type="x", port=int(port), **connection)).endpoint
+    conn_type = UpstashVectorHook.conn_type
+    endpoint = read_connection(Connection(conn_id="x", conn_type=conn_type, port=int(port), **connection)).endpoint
     assert endpoint.url == f"http://127.0.0.1:{port}"
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_upstash_vector.client import errors
+from airflow_provider_upstash_vector.bulk.checking import MetadataHas
+from airflow_provider_upstash_vector.client import Field, errors
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from tests.support.airflow_home import AirflowHome
@@ -67,6 +68,22 @@ def test_the_whole_service_in_the_connections_namespace(
         hook.delete_namespace("films")
         hook.reset(all=True)
         assert hook.list_namespaces() == [""]
+
+
+def test_an_update_where_and_a_check_are_of_the_connections_namespace(
+    server: DevServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_MY_INDEX", connection_json(server, namespace="movies"))
+    with UpstashVectorHook("my_index") as hook:
+        for namespace in ("", "movies"):
+            hook.upsert([{"id": "a", "vector": [1, 2], "metadata": {"year": 1989}}], namespace=namespace)
+        report = hook.bulk_update_where(where=Field("year") < 1990, metadata={"old": True}, progress="none")
+        assert (report.matched, report.done) == (1, 1)
+        found = [hook.fetch(["a"], namespace=name, include_metadata=True)[0] for name in ("", "movies")]
+        assert [vector and vector.metadata for vector in found] == [{"year": 1989}, {"year": 1989, "old": True}]
+        checks = [MetadataHas("old")]
+        assert hook.check(checks).passed
+        assert not hook.check(checks, namespace="").passed
 
 
 def test_texts_by_the_hook(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,13 +18,16 @@ import pytest
 from pydantic_core import to_jsonable_python
 
 from airflow_provider_upstash_vector import bulk
+from airflow_provider_upstash_vector.bulk.checking import Check
 from airflow_provider_upstash_vector.client import AsyncVectorClient, VectorClient
 from airflow_provider_upstash_vector.client.models import FetchedVector, Query, QueryResult
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 
 GENERATED = [name for name, method in vars(VectorClient).items() if hasattr(method, "__signature__")]
-OPERATIONS = ["update", "upsert", "delete"]
+LAZY = {"Check": Check}  # which the hook imports on use
+OPERATIONS = ["update", "update_where", "upsert", "delete"]
 BULK_METHODS = [f"bulk_{operation}" for operation in OPERATIONS]
+OTHER_RUNS = ["bulk_copy", "check", "delete_selected", "sync"]
 QUERIES = ["query", "query_data", "resumable_query"]
 
 
@@ -36,7 +39,7 @@ def parameters(method: Any) -> dict[str, inspect.Parameter]:
     ("owner", "name"),
     [
         *product([UpstashVectorHook, VectorClient, AsyncVectorClient], [*GENERATED, "update"]),
-        *product([UpstashVectorHook, UpstashVectorHook("my_index")], [*BULK_METHODS, "delete_selected"]),
+        *product([UpstashVectorHook, UpstashVectorHook("my_index")], [*BULK_METHODS, *OTHER_RUNS]),
     ],
 )
 def test_every_parameter_has_a_name_a_type_and_a_text(owner: Any, name: str) -> None:
@@ -51,7 +54,7 @@ def test_every_parameter_has_a_name_a_type_and_a_text(owner: Any, name: str) -> 
     for parameter in parameters(method).values():
         assert parameter.kind in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}
         annotation = {parameter.name: method.__annotations__[parameter.name]}
-        assert get_type_hints(SimpleNamespace(__annotations__=annotation), globalns=method.__globals__)
+        assert get_type_hints(SimpleNamespace(__annotations__=annotation), method.__globals__, LAZY)
 
 
 @pytest.mark.parametrize("name", QUERIES)

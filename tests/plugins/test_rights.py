@@ -56,7 +56,7 @@ def test_an_invalid_token_is_refused(visit: Visit, films: DevServer) -> None:
 def test_only_connections_of_the_type_are_opened(visit: Visit, films: DevServer) -> None:
     films.requests.clear()
     assert "other" not in visit("ADMIN", "/").text
-    assert "not of the type upstash_vector" in visit("ADMIN", "/connections/other").text
+    assert "of the type &#39;http&#39;, not upstash_vector" in visit("ADMIN", "/connections/other").text
     for path in ("namespace?namespace=", "vector?id=a", "namespace?q=x"):
         assert visit("ADMIN", f"/connections/other/{path}").status_code == 502
     assert films.requests.keys() <= {"info"}  # of the list

@@ -99,6 +99,11 @@ class Join:
         run("BEGIN")
         return count, few
 
+    def added(self, after: int, at_most: int) -> list[tuple[int, str]]:
+        """Return numbers and ids of the first rows above the number ``after`` of which no vector was recorded."""
+        query = "SELECT number, id FROM rows WHERE action = ? AND number > ? ORDER BY number LIMIT ?"
+        return self._database.execute(query, [int(Action.ADDED), after, at_most]).fetchall()
+
     def finish_scope(self) -> None:
         """Make all that was written visible to other connections."""
         self._database.execute("COMMIT")

@@ -45,7 +45,17 @@ class ScopeScan:
             async for _, page in pages:
                 self.reads += 1
                 await self._join_page(page.vectors)
+        if self._rules.kept:
+            await self._join_unscanned()
         self._join.finish_scope()
+
+    async def _join_unscanned(self) -> None:
+        """Read the vectors of added rows by id: of one that the scan left out, kept keys would be lost."""
+        last = -1
+        while added := self._join.added(last, self._scan.page_size):
+            last = added[-1][0]
+            found = await self._fetch([id for _, id in added], metadata=True, data=self._with_data)
+            await self._join_page([vars(vector) for vector in found])
 
     async def _join_page(self, vectors: Sequence[dict[str, Any]]) -> None:
         wanted = self._join.wanted([vector["id"] for vector in vectors])
@@ -72,16 +82,20 @@ class ScopeScan:
         for has_data, ids in unread.items():
             size = _MAX_FETCHED_DATA if has_data else _MAX_FETCHED_VECTORS
             for first in range(0, len(ids), size):
-                fetched = await self._fetch(ids[first : first + size], vectors=not has_data)
+                fetched = await self._fetch(ids[first : first + size], vectors=not has_data, data=True)
                 contents.update((vector.id, self._content(wanted[vector.id], vars(vector))) for vector in fetched)
         return contents
 
-    async def _fetch(self, ids: Sequence[str], *, vectors: bool) -> list[FetchedVector]:
+    async def _fetch(
+        self, ids: Sequence[str], *, vectors: bool = False, metadata: bool = False, data: bool = False
+    ) -> list[FetchedVector]:
         self.reads += 1
-        fetched = await self._client.run(
-            wire.fetch(ids, self._namespace, include_vectors=vectors, include_data=True)
+        call = wire.fetch(
+            ids, self._namespace, include_vectors=vectors, include_metadata=metadata, include_data=data
         )
-        return [vector for vector in fetched if vector is not None]
+        fetched = await self._client.run(call)
+        asked = {*ids}  # any other would be deleted as one that is in no row
+        return [vector for vector in fetched if vector is not None and vector.id in asked]
 
     def _content(self, wanted: Wanted, vector: Mapping[str, Any]) -> str:
         """Return the fingerprint of what is stored, as if the row had it."""

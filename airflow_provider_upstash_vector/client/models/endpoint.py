@@ -17,6 +17,7 @@ from airflow_provider_upstash_vector.client.redaction import hiding_frames
 
 _QUOTES = "\"'`“”‘’"  # noqa: RUF001 - word processors produce these quotes
 _URL_HINT = "copy it from the index's Connect tab in the Upstash console, e.g. https://my-index.upstash.io"
+_NOT_IN_HOSTS = frozenset(" %<>\"'\\^`{|}")
 _THIS_MACHINE = {"127.0.0.1", "::1", "0.0.0.0", "::"}  # noqa: S104 - as the host of a URL
 _TOKEN_HINT = "copy it from the index's Connect tab in the Upstash console"  # noqa: S105 - a hint, not a secret
 
@@ -105,7 +106,7 @@ def _address(pasted: str, scheme: str, port: int | None) -> _Address:
         raise InvalidEndpoint(
             "The REST URL contains a user name or password: put the token into the password field."
         )
-    if not ascii_host or any(character.isspace() or character in "%<>\"'\\^`{|}" for character in ascii_host):
+    if not ascii_host or not ascii_host.isprintable() or _NOT_IN_HOSTS.intersection(ascii_host):
         raise InvalidEndpoint(f"The REST URL has no valid host: {_URL_HINT}.")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise InvalidEndpoint(f"The REST URL has a path, query or fragment: remove everything after {host!r}.")

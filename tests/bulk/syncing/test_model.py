@@ -1,4 +1,4 @@
-"""Any source and any index, with other writers, lost responses and kills: what holds in every run of a sync."""
+"""Any source and any index, with other writers, short scans, lost responses and kills: what always holds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.dev_server.models import Record
 from airflow_provider_upstash_vector.dev_server.vector_index import VectorIndex
 from tests.support.bulk_runs import PATIENT
-from tests.support.observed_server import observed
+from tests.support.observed_server import observed, short_scans
 
 IDS = ["a0", "a1", "a2", "a\xe9", "ae\u0301", "b0", "b1"]  # two are the same text, composed and not
 KEPT = "reviewed"
@@ -119,16 +119,18 @@ def check(
     """Sync once, let others write, then sync another source, which is interfered with, until it finishes."""
     server.clear()
     prefix = data.draw(st.sampled_from([None, "a"]), "prefix")
-    scope = {"scope": "all"} if prefix is None else {"prefix": prefix}
     inside = [id for id in IDS if id.startswith(prefix or "")]
     source = {id: content for id, content in data.draw(tables, "source").items() if id in inside}
-    options = {**scope, **draw_options(data)}
+    options = {"scope": "all" if prefix is None else None, "prefix": prefix, **draw_options(data)}
     read_once = data.draw(st.booleans(), "read_once")
     older = data.draw(tables, "older rows") if options["on_duplicate"] == "last" else {}
 
+    left_out = data.draw(st.sets(st.sampled_from(IDS)), "left out of scans") & {*source}
+
     def sync(**more: Any) -> bulk.SyncReport:
         rows: Any = of_rows({id: content for id, content in older.items() if id in source}) + of_rows(source)
-        return bulk.sync(iter(rows) if read_once else rows, endpoint, **{**options, **more})
+        with short_scans(left_out):
+            return bulk.sync(iter(rows) if read_once else rows, endpoint, **{**options, **more})
 
     fill(endpoint, before, foreign)
     old = everything(endpoint, "films")
@@ -143,12 +145,13 @@ def check(
         assert everything(endpoint, "films") == old
     cuts = Fault(kind="cut", applied=True, times=data.draw(st.integers(1, 8), "cuts"), probability=0.5)
     server.faults.add(cuts)
-    patched = data.draw(st.sampled_from(inside), "patched")
     moments = {
         name: data.draw(st.sampled_from([None, *range(1, 10)]), name)
         for name in ("cancel_at", "kill_at", "patch_at")
     }
-    interference = Interference(server, {*old} & {*source}, patched, **moments)
+    interference = Interference(
+        server, {*old} & {*source}, data.draw(st.sampled_from(inside), "patched"), **moments
+    )
     with observed(server, interference):
         with suppress(bulk.SyncFailed, ApiError):
             sync(cancel_token=interference.cancel_token)
@@ -164,7 +167,7 @@ def check(
     assert not interference.absent
     server.faults.clear()
     now = everything(endpoint, "films")
-    touched = {patched} if interference.did_patch else set()
+    touched = {interference.patched} if interference.did_patch else set()
     if refused:
         assert all(now.get(id) == old.get(id) for id in IDS if id not in touched)
         return

@@ -18,7 +18,7 @@ from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.dev_server.models import Record
 from airflow_provider_upstash_vector.dev_server.vector_index import VectorIndex
 from tests.support.bulk_runs import PATIENT, stored
-from tests.support.observed_server import observed
+from tests.support.observed_server import observed, short_scans
 
 Sync = Callable[..., bulk.SyncReport]
 ALL: dict[str, Any] = {"scope": "all", "namespace": "films", "policy": PATIENT, "progress": "none"}
@@ -164,6 +164,65 @@ def test_kept_keys_survive_all_writes(endpoint: Endpoint, server: DevServer, syn
     for row in (film("c", 2, n=1, reviewed="source"), film("c", 2, n=None, reviewed="source")):
         sync([row], **keep)
         assert "reviewed" not in (stored(server, "films")["c"] or {})
+
+
+@pytest.mark.parametrize(
+    ("verify", "page_size", "reads", "changed"),
+    [(None, 1_000, 3, ["content"]), ("data", 2, 4, ["content", "text"])],
+)
+def test_a_vector_that_the_scan_left_out_is_not_new(
+    endpoint: Endpoint,
+    server: DevServer,
+    sync: Sync,
+    verify: str | None,
+    page_size: int,
+    reads: int,
+    changed: list[str],
+) -> None:
+    options = {"keep_metadata": ["reviewed"], "verify": verify, "page_size": page_size}
+    ids = ["content", "metadata", "same", "unmarked", "text"]
+    rows = [{**film(id, n=1), "data": id} for id in ids]
+    sync(rows, **options)
+    with VectorClient(endpoint) as client:
+        for id in ids:
+            mode = "OVERWRITE" if id == "unmarked" else "PATCH"
+            change = {"id": id, "metadata": {"n": 1, "reviewed": "yes"}, "metadata_update_mode": mode}
+            client.update(change, "films")
+        client.update({"id": "text", "data": "changed"}, "films")
+    upsert(endpoint, film("old"), film("old, left out"))
+    rows[0]["data"] = "new text"
+    rows[1]["metadata"] = {"n": 2, "reviewed": "by the source"}
+    rows.append(film("added", reviewed="by the source"))
+    deletes = {"delete_missing": True, "max_delete": "20%"}  # of 6
+    server.requests.clear()
+    with short_scans([*ids, "old, left out"]):
+        planned = sync(rows, **options, **deletes, mode="plan")
+        report = sync(rows, **options, **deletes)
+    assert planned.samples["changed"] == changed
+    same = 3 - len(changed)
+    expected = {"added": 1, "metadata_only": 1, "adopted": 1, "deleted": 1}
+    assert counts(report) == {**expected, "changed": len(changed), "unchanged": same}
+    assert counts(planned) == counts(report)
+    assert (report.scope, report.operations["read"]) == (6, reads)
+    reviewed = {id: (metadata or {}).get("reviewed") for id, metadata in stored(server, "films").items()}
+    assert reviewed == {**dict.fromkeys(ids, "yes"), "added": "by the source", "old, left out": None}
+
+
+def test_only_kept_keys_need_a_second_look(server: DevServer, sync: Sync) -> None:
+    sync([film("a")])
+    server.requests.clear()
+    with short_scans(["a"]):
+        assert counts(sync([film("a")])) == {"added": 1}
+        assert not server.requests["fetch"]
+
+
+def test_a_vector_that_nobody_asked_for_is_not_deleted(server: DevServer, endpoint: Endpoint, sync: Sync) -> None:
+    upsert(endpoint, film("other"))
+    server.faults.add(Fault(kind="garbage", command="fetch", text='{"result": [{"id": "other"}]}'))
+    with short_scans(["other"]):
+        report = sync([film("a")], keep_metadata=["reviewed"], delete_missing=True, max_delete=9)
+    assert counts(report) == {"added": 1}
+    assert stored(server, "films").keys() == {"a", "other"}
 
 
 def test_a_page_with_an_id_outside_of_the_scope_fails_the_run(
