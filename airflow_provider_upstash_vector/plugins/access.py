@@ -17,6 +17,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, conf
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
+from airflow_provider_upstash_vector.client.errors import InvalidEndpoint
 from airflow_provider_upstash_vector.hooks.connection_settings import (
     ConnectionSettings,
     naming_connection,
@@ -28,9 +29,17 @@ _TEAM_SEPARATOR = "___"
 
 
 def connection_settings(conn_id: str) -> ConnectionSettings:
-    """Return the settings of a connection. Raises :class:`InvalidEndpoint`."""
+    """Return the settings of a connection. Raises :class:`InvalidEndpoint`, also for one without a type.
+
+    Whoever asks for a page chooses the connection, which in a task the DAG's author does.
+    """
     with naming_connection(conn_id):
-        return read_connection(_connection_of_its_team(conn_id))
+        connection = _connection_of_its_team(conn_id)
+        if not connection.conn_type:
+            raise InvalidEndpoint(
+                f"The connection {conn_id!r} has no type: set it to {CONN_TYPE} to open its index."
+            )
+        return read_connection(connection)
 
 
 def _connection_of_its_team(conn_id: str) -> Connection:

@@ -26,7 +26,7 @@ def films() -> Iterator[DevServer]:
 
 @pytest.fixture(scope="module")
 def connections(airflow_home: AirflowHome, films: DevServer) -> Iterator[None]:
-    """Connections: ``stored`` in the database, the default one in the environment, ``other`` of another type."""
+    """Connections: ``stored`` in the database, the default one in the environment, ``other`` and ``untyped``."""
     from airflow.models.connection import Connection
     from airflow.utils.session import create_session
 
@@ -34,9 +34,11 @@ def connections(airflow_home: AirflowHome, films: DevServer) -> Iterator[None]:
     other = Connection(conn_id="other", conn_type="http", host=films.url, password=films.token)
     with create_session() as session:
         session.add_all([stored, other])
-    content = {"conn_type": "upstash_vector", "host": films.url, "password": films.token}
+    content = {"host": films.url, "password": films.token}
+    default = {**content, "conn_type": "upstash_vector"}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", json.dumps(content))
+        patch.setenv("AIRFLOW_CONN_UPSTASH_VECTOR_DEFAULT", json.dumps(default))
+        patch.setenv("AIRFLOW_CONN_UNTYPED", json.dumps(content))
         yield
     with create_session() as session:
         session.query(Connection).filter(Connection.conn_id.in_(["stored", "other"])).delete()

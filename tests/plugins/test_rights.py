@@ -57,8 +57,10 @@ def test_only_connections_of_the_type_are_opened(visit: Visit, films: DevServer)
     films.requests.clear()
     assert "other" not in visit("ADMIN", "/").text
     assert "of the type &#39;http&#39;, not upstash_vector" in visit("ADMIN", "/connections/other").text
-    for path in ("namespace?namespace=", "vector?id=a", "namespace?q=x"):
-        assert visit("ADMIN", f"/connections/other/{path}").status_code == 502
+    assert "has no type" in visit("ADMIN", "/connections/untyped").text
+    for conn_id in ("other", "untyped"):
+        for path in ("namespace?namespace=", "vector?id=a", "namespace?q=x"):
+            assert visit("ADMIN", f"/connections/{conn_id}/{path}").status_code == 502
     assert films.requests.keys() <= {"info"}  # of the list
     assert "There is no Airflow connection" in visit("ADMIN", "/connections/unknown").text
 
