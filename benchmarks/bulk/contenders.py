@@ -32,7 +32,7 @@ class Case:
 
     With ``rows_per_request``, they are upserts. ``certificate`` is the file of the authority that is trusted,
     ``proxy`` the URL of the proxy that requests go through. With ``fixed``, all ``connections`` are used from the
-    first row on, whatever the service does.
+    first row on, whatever the service does. ``rows_per_id`` rows in turn have the same id.
     """
 
     url: str
@@ -44,6 +44,7 @@ class Case:
     certificate: str | None = None
     proxy: str | None = None
     fixed: bool = False
+    rows_per_id: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,7 +252,10 @@ def _measure(send: Callable[[Any], int], case: Case, prepare: Callable[[list[Row
 
     A warm-up imports what is imported on first use.
     """
-    rows: Any = prepare(make_rows(case.kind, case.rows)) if case.path is None else case.path
+    rows: Any = case.path
+    if rows is None:
+        made = make_rows(case.kind, case.rows)
+        rows = prepare([{**row, "id": f"doc-{n // case.rows_per_id}"} for n, row in enumerate(made)])
     assert send(prepare(make_rows(case.kind, 2))) == 2
     return measured(lambda: send(rows), case.rows)
 

@@ -1,7 +1,8 @@
-"""The parts that measure how much of what a service allows a run with defaults finds and uses."""
+"""The parts that measure how much of what a service allows runs with defaults finds and uses."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from airflow_provider_upstash_vector.bulk.options import BulkOptions
@@ -26,6 +27,8 @@ _LIMITED = (
 # latency in ms, rows, and the fixed numbers of requests in flight of which the best counts
 _UNLIMITED = ((0, 60_000, (16, 64)), (20, 40_000, (64, 256, 512)), (500, 30_000, (512, 1_024)))
 _QUEUED = ((0.005, 1_000), (0.02, 1_000), (0.2, 500))
+_SHARED = Limits(latency=0.02, rate=_RATE, burst=100)
+_ROWS_OF_AN_ID = 8
 _DEFAULT = BulkOptions.max_concurrency
 
 
@@ -83,6 +86,40 @@ def queued(bench: Bench) -> None:
                 high=2.0,
             )
         )
+
+
+def shared(bench: Bench) -> None:
+    """Measure how evenly two runs with defaults share a limit, by their rows until the first of them has ended."""
+    rows = bench.rows(10_000)
+    with limiting_server(_SHARED, bench.sinks.cores) as url, ThreadPoolExecutor() as threads:
+        run = contender("ours", Case(url=url, rows=rows, connections=_DEFAULT))
+        faster, slower = sorted(each.seconds for each in threads.map(lambda _: run(), range(2)))
+    bench.results.add(
+        Measurement(
+            key="shared",
+            title=f"{_RATE:,}/s for two runs, {1000 * _SHARED.latency:g} ms, rows of one to those of the other",
+            value=1.0 - (slower - faster) * _RATE / rows,
+            unit="x",
+            low=0.6,
+        )
+    )
+
+
+def in_order(bench: Bench) -> None:
+    """Compare rows of which several in turn have the same id, which are sent one after another, with others."""
+    case = Case(url=bench.sinks.plain[20], rows=bench.rows(40_000), connections=_DEFAULT)
+    cases = {"sorted": replace(case, rows_per_id=_ROWS_OF_AN_ID), "others": case}
+    runs = interleaved({name: contender("ours", each) for name, each in cases.items()}, bench.rounds)
+    bench.results.add_runs("in_order", runs)
+    bench.results.add(
+        Measurement(
+            key="in_order",
+            title=f"rows sorted by id, {_ROWS_OF_AN_ID} of each, 20 ms, rate to rows with different ids",
+            value=ratio(runs["sorted"], runs["others"], rate),
+            unit="x",
+            low=0.8,
+        )
+    )
 
 
 def _run(bench: Bench, limits: Limits, rows: int) -> tuple[Run, dict[str, float]]:

@@ -21,7 +21,7 @@ from benchmarks.bulk.contenders import DIMENSION, TOKEN, Case, Kind, make_rows
 from benchmarks.bulk.copies import copies
 from benchmarks.bulk.exports import exports
 from benchmarks.bulk.mapped_tasks import mapped_tasks
-from benchmarks.bulk.own_speed import limited, queued, unlimited
+from benchmarks.bulk.own_speed import in_order, limited, queued, shared, unlimited
 from benchmarks.bulk.results import Measurement
 from benchmarks.bulk.rounds import Runs, contender, cpu_seconds, interleaved, median, peak_mb, rate, ratio, seconds
 from benchmarks.bulk.sinks import CountingServer, Sinks
@@ -225,6 +225,8 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "limited": limited,
     "unlimited": unlimited,
     "queued": queued,
+    "shared": shared,
+    "in_order": in_order,
     "bytes": wire_bytes,
     "files": files,
     "upsert_files": upsert_files,
