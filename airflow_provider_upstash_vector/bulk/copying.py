@@ -11,12 +11,12 @@ from airflow_provider_upstash_vector.bulk.api import (
     with_signature,
 )
 from airflow_provider_upstash_vector.bulk.operations.copy import CopyOptions
+from airflow_provider_upstash_vector.bulk.reading.paced import PacedClient
 from airflow_provider_upstash_vector.bulk.reading.scan import Scan
 from airflow_provider_upstash_vector.bulk.reading.source import ScannedRows
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.starting import run_async
 from airflow_provider_upstash_vector.client import (
-    AsyncVectorClient,
     Credentials,
     Endpoint,
     RetryPolicy,
@@ -66,7 +66,7 @@ async def copy_async(
         raise InvalidRequest("target", f"is the source, {name} of the same index: set another target_namespace")
     scan = Scan(namespace=namespace, prefix=options.prefix, page_size=options.page_size)
     transform = options.function()
-    async with AsyncVectorClient(source, policy=source_policy or of_run.get("policy") or RetryPolicy()) as client:
+    async with PacedClient(source, policy=source_policy or of_run.get("policy") or RetryPolicy()) as client:
         rows = ScannedRows(client, source.url, scan, filter=options.filter, transform=transform)
         return await run_async(options, rows, target, **of_run)
 

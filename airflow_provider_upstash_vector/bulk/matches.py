@@ -11,8 +11,9 @@ import orjson
 
 from airflow_provider_upstash_vector.bulk.metadata_changes import changes_metadata
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
+from airflow_provider_upstash_vector.bulk.reading.paced import PacedClient
 from airflow_provider_upstash_vector.bulk.reading.scan import Scan
-from airflow_provider_upstash_vector.client import AsyncVectorClient, FetchedVector, VectorUpdate, validation
+from airflow_provider_upstash_vector.client import FetchedVector, VectorUpdate, validation
 from airflow_provider_upstash_vector.client.base import RequestStats
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 from airflow_provider_upstash_vector.client.filters import Filter
@@ -79,7 +80,7 @@ class Matches:
         """The number of vectors that are to be updated."""
         return self.matched - self.unchanged
 
-    async def find(self, client: AsyncVectorClient, scan: Scan) -> None:
+    async def find(self, client: PacedClient, scan: Scan) -> None:
         """Scan a namespace. Raises the errors of the client."""
         self.request_stats = client.request_stats
         async with aclosing(scan.pages(client)) as pages:

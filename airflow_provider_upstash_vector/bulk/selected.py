@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 from airflow_provider_upstash_vector.bulk.api import blocking
 from airflow_provider_upstash_vector.bulk.errors import TooManyMatches
 from airflow_provider_upstash_vector.bulk.operations.delete import Delete, DeleteOptions
+from airflow_provider_upstash_vector.bulk.reading.paced import PacedClient
 from airflow_provider_upstash_vector.bulk.reading.scan import Scan
 from airflow_provider_upstash_vector.bulk.report import BulkReport, ThisAttempt
 from airflow_provider_upstash_vector.bulk.starting import run_async
 from airflow_provider_upstash_vector.bulk.tracking.progress import Log
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client import (
-    AsyncVectorClient,
     Credentials,
     Endpoint,
     RetryPolicy,
@@ -97,7 +97,7 @@ async def delete_selected_async(
         selected = _listed(ids)
         count = len(selected)
     else:
-        async with AsyncVectorClient(endpoint, policy=policy) as client:
+        async with PacedClient(endpoint, policy=policy) as client:
             if max_delete is None:
                 call = client.delete(namespace=options.namespace, prefix=prefix, filter=filter)
                 deleted = await _unless_cancelled(call, token)
@@ -142,7 +142,7 @@ def _listed(ids: IdLike | Iterable[IdLike]) -> Collection[str]:
 
 
 async def _matches(
-    client: AsyncVectorClient, scan: Scan, filter: str | Filter | None, max_delete: int
+    client: PacedClient, scan: Scan, filter: str | Filter | None, max_delete: int
 ) -> tuple[Collection[str], int]:
     """Return the ids that match, not many more than ``max_delete``, and their number."""
     ids: dict[str, None] = {}

@@ -14,6 +14,7 @@ from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, TooManyMa
 from airflow_provider_upstash_vector.bulk.matches import Matches, MetadataChange
 from airflow_provider_upstash_vector.bulk.operations.update import UpdateOptions
 from airflow_provider_upstash_vector.bulk.options import BulkOptions, OnBudget
+from airflow_provider_upstash_vector.bulk.reading.paced import PacedClient
 from airflow_provider_upstash_vector.bulk.reading.scan import Scan
 from airflow_provider_upstash_vector.bulk.report import BulkReport
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import for_time_limit, raise_for_stop
@@ -24,7 +25,6 @@ from airflow_provider_upstash_vector.bulk.tracking.budget import BudgetStore
 from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind
 from airflow_provider_upstash_vector.cancellation import CancelToken
 from airflow_provider_upstash_vector.client import (
-    AsyncVectorClient,
     Credentials,
     Endpoint,
     RetryPolicy,
@@ -176,7 +176,7 @@ async def update_where_async(
     with tempfile.TemporaryFile(prefix="update-where-") as file:
         matches = Matches(change, file)
         try:
-            async with AsyncVectorClient(endpoint, policy=policy) as client:
+            async with PacedClient(endpoint, policy=policy) as client:
                 await unless_stopped(matches.find(client, scan), token, options.time_limit_seconds)
         except Stopped as stopped:
             raise_for_stop(stopped.stop_reason, _report(_NOTHING_SENT, matches, time.monotonic() - started))

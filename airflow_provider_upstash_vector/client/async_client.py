@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from types import TracebackType
@@ -58,6 +58,7 @@ def _iterator_method(
     return named_after(build, method)
 
 
+Attempt: TypeAlias = Callable[[retry.Send, bool], Awaitable[retry.Outcome]]
 AsyncResumableQuery: TypeAlias = ResumableQuery[Coroutine[Any, Any, list[QueryResult]]]
 
 
@@ -125,7 +126,10 @@ class AsyncVectorClient(TransportOwner[AsyncTransport]):
 
     async def run(self, request: wire.Call[T] | wire.CallSequence[T]) -> T:
         """Send a call, or each call of a sequence, with retries as the policy allows; return the result."""
-        flow = self.flow(request)
+        return await self._drive(self.flow(request), self._attempt)
+
+    async def _drive(self, flow: retry.Flow[T], attempt: Attempt) -> T:
+        """Return the result of a retry flow, whose requests are sent by ``attempt``."""
         outcome: retry.Outcome = None
         waited = False
         while True:
@@ -138,13 +142,19 @@ class AsyncVectorClient(TransportOwner[AsyncTransport]):
                 await asyncio.sleep(step.seconds)
                 outcome, waited = None, True
             else:
-                started = time.monotonic()
-                try:
-                    outcome = await self.send(step.path, step.body, step.timeout_seconds)
-                except UpstashVectorError as error:
-                    outcome = error
-                self.request_stats.record_request(time.monotonic() - started, is_retry=waited)
+                outcome = await attempt(step, waited)
                 waited = False
+
+    async def _attempt(self, step: retry.Send, is_retry: bool) -> retry.Outcome:  # noqa: FBT001 - as Attempt
+        """Send a request and count it; return the response, or the error."""
+        outcome: retry.Outcome
+        started = time.monotonic()
+        try:
+            outcome = await self.send(step.path, step.body, step.timeout_seconds)
+        except UpstashVectorError as error:
+            outcome = error
+        self.request_stats.record_request(time.monotonic() - started, is_retry=is_retry)
+        return outcome
 
     async def send(self, path: str, body: bytes, timeout_seconds: float) -> wire.Response:
         """POST ``body`` once, and again with the new token after a 401 for a rotated one.

@@ -98,12 +98,17 @@ class Service:
 
 @dataclass
 class SimulatedRun:
-    """A run of so many ``rows``, and what became of it; its throttle has ``max_slots`` and ``max_rate``."""
+    """A run of so many ``rows``, and what became of it; its throttle has the slots and ``max_rate``.
+
+    ``demand`` is how many requests it has at a time: a scan has one.
+    """
 
     rows: int
     rows_per_request: int = 1
     starts_at: float = 0.0
     max_slots: int = 1_024
+    min_slots: int = 1
+    demand: float = math.inf
     max_rate: float | None = None
     refused: int = 0
     in_flight: int = 0
@@ -118,7 +123,9 @@ class SimulatedRun:
         self._left = self.rows
         self._timer = math.inf
         self._busy_until = self._busy_seconds = 0.0
-        self.throttle = Throttle(self.max_slots, self.max_rate, cpu_seconds=lambda: self._busy_seconds)
+        self.throttle = Throttle(
+            self.max_slots, self.max_rate, min_slots=self.min_slots, cpu_seconds=lambda: self._busy_seconds
+        )
 
     def work(self, seconds: float, now: float) -> float:
         """Return when the engine has done work of so many seconds, after what it has to do already."""
@@ -200,7 +207,7 @@ class Simulation:
 
     def _send(self, run: SimulatedRun, now: float) -> None:
         """Send what the throttle allows; the engine needs a little time for each request."""
-        if not (rows := run.next_rows()):
+        if not (rows := run.next_rows()) or run.in_flight >= run.demand:
             return
         wait = run.throttle.wait_seconds(run.in_flight, EPOCH + now, rows)
         if wait is None:

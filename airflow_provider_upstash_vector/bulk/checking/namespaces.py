@@ -8,8 +8,9 @@ from contextlib import aclosing
 from typing import Any, TypeVar
 
 from airflow_provider_upstash_vector.bulk.checking.sampling import Sample
+from airflow_provider_upstash_vector.bulk.reading.paced import PacedClient
 from airflow_provider_upstash_vector.bulk.reading.scan import Scan
-from airflow_provider_upstash_vector.client import AsyncVectorClient, FetchedVector, Query, QueryResult
+from airflow_provider_upstash_vector.client import FetchedVector, Query, QueryResult
 
 _FETCHED_IDS = 100  # a request, since each may have 1 MB of data
 _QUERIES = 50  # a request
@@ -27,7 +28,7 @@ class CheckedNamespace:
     """
 
     def __init__(
-        self, client: AsyncVectorClient, namespace: str, count: int, baseline: CheckedNamespace | None = None
+        self, client: PacedClient, namespace: str, count: int, baseline: CheckedNamespace | None = None
     ) -> None:
         self.namespace = namespace
         self.count = count

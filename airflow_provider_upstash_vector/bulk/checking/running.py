@@ -11,11 +11,11 @@ from airflow_provider_upstash_vector.bulk.api import blocking
 from airflow_provider_upstash_vector.bulk.checking.base import PARTS, Check, CheckResult
 from airflow_provider_upstash_vector.bulk.checking.namespaces import CheckedNamespace
 from airflow_provider_upstash_vector.bulk.checking.report import CheckReport
+from airflow_provider_upstash_vector.bulk.reading.paced import PacedClient
 from airflow_provider_upstash_vector.bulk.sources import FindPaths, local_paths
 from airflow_provider_upstash_vector.bulk.stopping import Stopped, unless_stopped
 from airflow_provider_upstash_vector.cancellation import CancelToken, in_thread
 from airflow_provider_upstash_vector.client import (
-    AsyncVectorClient,
     Credentials,
     Endpoint,
     IndexInfo,
@@ -84,7 +84,7 @@ async def check_async(
         raise InvalidRequest("seed", f"must be a whole number, got {validation.shown(seed)}")
     check_baseline(checked_checks(checks), before, name)
     prepared = checked_checks([await in_thread(check.prepare, find_paths) for check in checks])
-    async with AsyncVectorClient(endpoint, policy=policy) as client:
+    async with PacedClient(endpoint, policy=policy) as client:
         info = await client.info()
         compared = None if before is None else CheckedNamespace(client, before, _count(info, before))
         index = CheckedNamespace(client, name, _count(info, name), compared)

@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from airflow_provider_upstash_vector.client import AsyncVectorClient, wire
+from airflow_provider_upstash_vector.bulk.reading.paced import PacedClient
+from airflow_provider_upstash_vector.client import wire
 from airflow_provider_upstash_vector.client.wire.writes import MAX_ITEMS
 
 FIRST_CURSOR: Final = "0"
@@ -40,9 +41,7 @@ class Scan:
         fits = _MAX_NUMBERS_OF_PAGE // max(1, dimension) if self.include_vectors else self.page_size
         return replace(self, page_size=max(1, min(self.page_size, fits)))
 
-    async def pages(
-        self, client: AsyncVectorClient, cursor: str = FIRST_CURSOR
-    ) -> AsyncGenerator[ScannedPage, None]:
+    async def pages(self, client: PacedClient, cursor: str = FIRST_CURSOR) -> AsyncGenerator[ScannedPage, None]:
         """Yield the pages from ``cursor`` on; the next one is requested while one is used.
 
         Close the iterator (``contextlib.aclosing``) if it is left early. Raises the errors of the client.
@@ -61,7 +60,7 @@ class Scan:
             if not ahead.cancelled():
                 ahead.exception()  # it was raised above, or nobody waits for it
 
-    def _request(self, client: AsyncVectorClient, cursor: str) -> asyncio.Task[wire.PlainPage]:
+    def _request(self, client: PacedClient, cursor: str) -> asyncio.Task[wire.PlainPage]:
         call = wire.range_page(
             self.namespace,
             cursor=cursor,

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from airflow_provider_upstash_vector.bulk.operations.base import WrongIndex
 from airflow_provider_upstash_vector.bulk.reading.emptiness import check_known
+from airflow_provider_upstash_vector.bulk.reading.paced import PacedClient
 from airflow_provider_upstash_vector.bulk.reading.scan import FIRST_CURSOR, Scan
 from airflow_provider_upstash_vector.bulk.sources.base import (
     BeginPage,
@@ -20,7 +21,7 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
     UnsizedSource,
 )
 from airflow_provider_upstash_vector.cancellation import in_thread
-from airflow_provider_upstash_vector.client import AsyncVectorClient, IndexInfo
+from airflow_provider_upstash_vector.client import IndexInfo
 from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
 from airflow_provider_upstash_vector.client.filters import Filter
 
@@ -45,7 +46,7 @@ class ScannedRows(UnsizedSource):
 
     def __init__(
         self,
-        client: AsyncVectorClient,
+        client: PacedClient,
         url: str,
         scan: Scan,
         *,

@@ -31,14 +31,15 @@ _BUSY_SLOTS = 64  # with which it also waits for events less often
 
 
 class Slots:
-    """The number of requests that may be in flight, at most ``ceiling``; ``latency`` is the base latency.
+    """The number of requests that may be in flight, from ``floor`` to ``ceiling``.
 
-    ``cpu_seconds`` returns the CPU time of the thread that sends.
+    ``latency`` is the base latency. ``cpu_seconds`` returns the CPU time of the thread that sends.
     """
 
-    def __init__(self, ceiling: int, cpu_seconds: Callable[[], float]) -> None:
+    def __init__(self, ceiling: int, cpu_seconds: Callable[[], float], floor: int = 1) -> None:
         self._ceiling = ceiling
         self._cpu_seconds = cpu_seconds
+        self._floor = min(floor, ceiling)
         self.count = min(FIRST_SLOTS, ceiling)
         self.latency: float | None = None
         self._full = False  # in this round
@@ -126,7 +127,7 @@ class Slots:
             self._set(count)
 
     def _set(self, count: float) -> None:
-        self.count = max(1, min(self._ceiling, round(count)))
+        self.count = max(self._floor, min(self._ceiling, round(count)))
         self._grown = float(self.count)
 
     def _end_round(self, latency: float) -> None:

@@ -16,7 +16,6 @@ from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
     QuotaExceeded,
-    RateLimited,
     TokenRejected,
     Unauthorized,
     UpstashVectorError,
@@ -49,7 +48,7 @@ def for_error(error: UpstashVectorError) -> StopReason | None:
 
 
 def for_throttling(
-    error: RateLimited, *, seconds_throttled: float, max_retry_after_seconds: float
+    error: ApiError, *, seconds_throttled: float, max_retry_after_seconds: float
 ) -> StopReason | None:
     """Return the reason if a 429 asks for too long a wait, or if there have been only 429s for too long."""
     wait = error.retry_after or 0.0

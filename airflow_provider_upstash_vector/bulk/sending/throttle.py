@@ -30,7 +30,7 @@ class Throttle:
     """Decides when the next request may be sent.
 
     ``max_slots`` is the maximum of requests in flight, ``max_rate`` that of rows per second, or ``None``; how many
-    there are follows from what the service does.
+    there are follows from what the service does, but rising latency leaves ``min_slots``.
 
     ``worked_at`` is the time of the last response other than 429, which shows the service at work, or ``None``
     before the first; ``failed_probes`` counts the failures since an outage began. Probes are
@@ -43,6 +43,7 @@ class Throttle:
         max_slots: int,
         max_rate: float | None,
         *,
+        min_slots: int = 1,
         worked_at: float | None = None,
         first_probe_backoff_seconds: float = 0.5,
         max_probe_backoff_seconds: float = 8.0,
@@ -51,7 +52,7 @@ class Throttle:
         self._max_rate = max_rate
         self._limit = Pacer(_BURST_SECONDS)
         self._pacer = Pacer(_LEARNT_BURST_SECONDS)
-        self._slots = Slots(max_slots, cpu_seconds)
+        self._slots = Slots(max_slots, cpu_seconds, min_slots)
         self._rate = LearntRate()
         self._first_probe_backoff = first_probe_backoff_seconds
         self._max_probe_backoff = max_probe_backoff_seconds

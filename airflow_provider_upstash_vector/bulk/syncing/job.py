@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 from airflow_provider_upstash_vector.bulk.errors import BulkJobFailed, Reason, SyncFailed
+from airflow_provider_upstash_vector.bulk.reading.paced import PacedClient
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import for_time_limit
 from airflow_provider_upstash_vector.bulk.sources import AsyncSource, FindPaths, InvalidRows, Source
 from airflow_provider_upstash_vector.bulk.sources.own_files import OwnFiles
@@ -28,7 +29,7 @@ from airflow_provider_upstash_vector.bulk.syncing.scope import ScopeScan
 from airflow_provider_upstash_vector.bulk.syncing.second_pass import DifferentRows
 from airflow_provider_upstash_vector.bulk.tracking.failures import FailuresFile
 from airflow_provider_upstash_vector.cancellation import in_thread
-from airflow_provider_upstash_vector.client import AsyncVectorClient, Credentials, Endpoint, IndexInfo
+from airflow_provider_upstash_vector.client import Credentials, Endpoint, IndexInfo
 
 _SAMPLES = 5
 
@@ -100,7 +101,7 @@ class SyncJob:
     async def _run(self, source: Source | AsyncSource, join: Join, updates_path: Path) -> SyncReport:
         options, environment = self._options, self._environment
         phases = Phases(self._endpoint, options, environment, self._seconds_left)
-        async with AsyncVectorClient(self._endpoint, policy=environment.policy) as client:
+        async with PacedClient(self._endpoint, policy=environment.policy) as client:
             index = await self._unless_stopped(client.info())
             if options.embedding:
                 SourceRows(options, index).check_embedding()

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
+from airflow_provider_upstash_vector.bulk.reading.paced import PacedClient
 from airflow_provider_upstash_vector.bulk.reading.scan import Scan
 from airflow_provider_upstash_vector.bulk.syncing.decision import Stored, Wanted, decide
 from airflow_provider_upstash_vector.bulk.syncing.fingerprint import Fingerprints
 from airflow_provider_upstash_vector.bulk.syncing.join import Join
 from airflow_provider_upstash_vector.bulk.syncing.metadata import TOO_DEEP
 from airflow_provider_upstash_vector.bulk.syncing.options import SyncOptions
-from airflow_provider_upstash_vector.client import AsyncVectorClient, FetchedVector, wire
+from airflow_provider_upstash_vector.client import FetchedVector, wire
 
 # of content that no row can have
 _NO_CONTENT = ""
@@ -23,7 +24,7 @@ _MAX_FETCHED_VECTORS = 100  # of 5,000 dimensions these are 10 MB
 class ScopeScan:
     """Reads the scope without vectors; ``reads`` counts the requests."""
 
-    def __init__(self, client: AsyncVectorClient, options: SyncOptions, join: Join) -> None:
+    def __init__(self, client: PacedClient, options: SyncOptions, join: Join) -> None:
         self._client = client
         self._join = join
         self._rules = options.metadata_rules

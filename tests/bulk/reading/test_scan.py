@@ -5,8 +5,9 @@ from contextlib import aclosing
 
 import pytest
 
+from airflow_provider_upstash_vector.bulk.reading.paced import PacedClient
 from airflow_provider_upstash_vector.bulk.reading.scan import Scan, ScannedPage
-from airflow_provider_upstash_vector.client import AsyncVectorClient, Endpoint, VectorClient
+from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.client.errors import ApiError
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from tests.support.bulk_runs import fill
@@ -15,7 +16,7 @@ from tests.support.bulk_runs import fill
 def scanned(endpoint: Endpoint, scan: Scan, cursor: str = "0", leave_after: int = 99) -> list[ScannedPage]:
     async def run() -> list[ScannedPage]:
         pages = []
-        async with AsyncVectorClient(endpoint) as client, aclosing(scan.pages(client, cursor)) as reading:
+        async with PacedClient(endpoint) as client, aclosing(scan.pages(client, cursor)) as reading:
             async for page in reading:
                 pages.append(page)
                 if len(pages) == leave_after:

@@ -164,6 +164,20 @@ def test_tasks_that_share_a_limit_get_fair_shares(tasks: int, stagger: float) ->
     assert min(shares) >= 0.6 * 1_000 / tasks
 
 
+@pytest.mark.parametrize("retry_after", [None, 1.0])
+def test_a_scan_goes_on_beside_a_load_that_uses_all_of_a_limit(retry_after: float | None) -> None:
+    scan, load = SimulatedRun(10**9, starts_at=5, demand=1), SimulatedRun(10**9)
+    Simulation(limited(0.02, 100, 0.1, retry_after=retry_after), [scan, load]).run(45)
+    assert scan.rate(5, 45) >= 0.8 / 0.02
+    assert load.rate(5, 45) >= 800
+
+
+def test_pages_that_become_larger_are_read_as_many_at_a_time() -> None:
+    run = SimulatedRun(10**9, max_slots=64, min_slots=4, demand=4)
+    Simulation(Service(0.02, latencies=[(0.1, 0.5)]), [run]).run(20)
+    assert run.rate(1, 20) >= 0.9 * 4 / 0.5
+
+
 def test_a_limit_of_rows_per_second_holds_beside_what_is_learnt() -> None:
     run = simulate(limited(0.02, 50), 3_000, max_rate=300)
     assert run.refused == 0

@@ -1,0 +1,111 @@
+"""The client of runs that read: its requests go as a throttle allows, and a 429 does not end them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+from airflow_provider_upstash_vector.bulk.sending import stop_reasons
+from airflow_provider_upstash_vector.bulk.sending.measurement import Sent
+from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
+from airflow_provider_upstash_vector.client import (
+    AsyncVectorClient,
+    Credentials,
+    Endpoint,
+    RetryPolicy,
+    retry,
+    wire,
+)
+from airflow_provider_upstash_vector.client.errors import RateLimited, UpstashVectorError
+
+T = TypeVar("T")
+
+_MIN_SLOTS = 4  # latency rises with the size of pages too, not only in a queue
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PacedPolicy(RetryPolicy):
+    """Retries no 429: the throttle has given up on those that it is asked about."""
+
+    def wait_after(self, error: UpstashVectorError, **known: Any) -> float | None:
+        return None if isinstance(error, RateLimited) else super().wait_after(error, **known)
+
+
+class PacedClient(AsyncVectorClient):
+    """A client whose requests share one throttle, which finds how many may be in flight, and how many a second.
+
+    A 429 holds them all, and uses up no attempt. It is raised if it asks for longer than the policy allows, or if
+    there have been only 429s for ten minutes. Other errors are retried as the policy says; time that a request
+    waits for its turn does not count.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint | Credentials, *, policy: RetryPolicy | None = None, max_connections: int = 64
+    ) -> None:
+        paced = _PacedPolicy(**asdict(policy or RetryPolicy()))
+        super().__init__(endpoint, policy=paced, max_connections=max_connections)
+        self._throttle = Throttle(max_connections, None, min_slots=_MIN_SLOTS)
+        self._in_flight = 0
+        self._turn = asyncio.Lock()
+        self._ended = asyncio.Event()
+
+    async def run(self, request: wire.Call[T] | wire.CallSequence[T]) -> T:
+        """Send a call, or each call of a sequence, when it is its turn; return the result."""
+        waited = 0.0
+
+        async def attempt(step: retry.Send, is_retry: bool) -> retry.Outcome:  # noqa: FBT001 - as Attempt
+            nonlocal waited
+            began = time.monotonic()
+            while True:
+                async with self._slot() as sent:
+                    outcome = self._learnt(sent, await self._attempt(step, is_retry))
+                if outcome is not None:
+                    waited += sent.at - began
+                    return outcome
+                is_retry = True
+
+        return await self._drive(self.flow(request, clock=lambda: time.monotonic() - waited), attempt)
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[Sent]:
+        """Wait, in turn, until a request may go, which is in flight until the block ends."""
+        async with self._turn:
+            try:
+                while (wait := self._throttle.wait_seconds(self._in_flight, time.monotonic())) != 0:
+                    self._ended.clear()
+                    with suppress(asyncio.TimeoutError):  # None: one in flight ends, or times out
+                        await asyncio.wait_for(self._ended.wait(), wait)
+            finally:
+                self.request_stats.throttled_seconds = self._throttle.held_seconds(time.monotonic())
+            sent = self._throttle.sent(time.monotonic())
+            self._in_flight += 1
+        try:
+            yield sent
+        finally:
+            self._in_flight -= 1
+            self._ended.set()
+
+    def _learnt(self, sent: Sent, outcome: retry.Outcome) -> retry.Outcome:
+        """Tell the throttle; return what came of a request, ``None`` to send it again after a 429."""
+        if not isinstance(outcome, wire.Response) or outcome.status >= 500:
+            return outcome
+        now = time.monotonic()
+        if outcome.status != 429:
+            self._throttle.responded(sent, now)
+            return outcome
+        error = wire.api_error(outcome, time.time(), self._settings.redactor)
+        self._throttle.throttled(sent, error.retry_after, now, random.random())  # noqa: S311 - jitter
+        stop_reason = stop_reasons.for_throttling(
+            error,
+            seconds_throttled=self._throttle.seconds_throttled(now),
+            max_retry_after_seconds=self.policy.max_retry_after_seconds,
+        )
+        if stop_reason is None:
+            return None
+        error.hint = stop_reason.explanation
+        return error
