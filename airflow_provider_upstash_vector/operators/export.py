@@ -46,7 +46,7 @@ class ExportVectorsOperator(LineageMixin, UpstashVectorOperator):
     :param include: which of ``"vectors"``, ``"metadata"`` and ``"data"``; all by default.
     :param page_size: vectors read in a request, at most 1,000; fewer of more than 1,000 dimensions.
     :param max_part_bytes: the size at which a file ends and the next one begins.
-    :param max_concurrency: how many namespaces are read side by side.
+    :param max_concurrency: the maximum of namespaces read side by side, 1 to 64; as many as have four full pages.
     :param time_limit_seconds: seconds after which the task stops and fails; a retry resumes.
     :param upstash_vector_conn_id: the Airflow connection with the REST URL and token.
     """

@@ -1,13 +1,19 @@
-"""Dev servers in which something happens before a response is sent, or whose scans are short."""
+"""Dev servers with something before each response, with short scans, and with responses that wait for others."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from unittest import mock
+
+from starlette.types import Scope, Send
 
 from airflow_provider_upstash_vector.dev_server import DevServer
 from airflow_provider_upstash_vector.dev_server.app import Service
+from airflow_provider_upstash_vector.dev_server.faults import FaultySender
+from airflow_provider_upstash_vector.dev_server.responses import Response
 from airflow_provider_upstash_vector.dev_server.store import Store
 from airflow_provider_upstash_vector.dev_server.vector_index import VectorIndex
 
@@ -38,3 +44,26 @@ def short_scans(omitted: Collection[str]) -> Iterator[None]:
 
     with mock.patch.object(Store, "range", read_fewer):
         yield
+
+
+@contextmanager
+def responses_together(expected: int) -> Iterator[SimpleNamespace]:
+    """Hold back responses with faults until ``expected`` are due at a time, or for ten seconds.
+
+    Yields what counts the ``most``. Those that are not expected have time to arrive before the first is sent.
+    """
+    due = SimpleNamespace(now=0, most=0)
+
+    async def send(_: object, __: object, response: Response, ___: Scope, send: Send) -> None:
+        due.now += 1
+        due.most = max(due.most, due.now)
+        for _ in range(100):
+            if due.most >= expected:
+                break
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)
+        due.now -= 1
+        await response.send(send)
+
+    with mock.patch.object(FaultySender, "send", send):
+        yield due

@@ -9,6 +9,7 @@ from airflow_provider_upstash_vector.bulk.exports.job import ExportEnvironment, 
 from airflow_provider_upstash_vector.bulk.exports.options import (
     ALL_FIELDS,
     ALL_NAMESPACES,
+    MAX_NAMESPACES_AT_ONCE,
     MAX_PART_BYTES,
     Compression,
     ExportFormat,
@@ -38,7 +39,7 @@ async def export_async(
     include: Sequence[Field] = ALL_FIELDS,
     page_size: int = MAX_ITEMS,
     max_part_bytes: int = MAX_PART_BYTES,
-    max_concurrency: int = 4,
+    max_concurrency: int = MAX_NAMESPACES_AT_ONCE,
     time_limit_seconds: float | None = None,
     owner: str = "",
     policy: RetryPolicy | None = None,
@@ -67,7 +68,7 @@ async def export_async(
     :param include: which of ``vectors``, ``metadata`` and ``data``.
     :param page_size: vectors read in a request, at most 1,000; fewer of more than 1,000 dimensions.
     :param max_part_bytes: the size at which a part ends.
-    :param max_concurrency: how many namespaces are read side by side.
+    :param max_concurrency: the maximum of namespaces read side by side, 1 to 64; as many as have four full pages.
     :param time_limit_seconds: seconds after which the run stops and fails.
     :param owner: whose export it is; a finished one of the same owner is not an error, but the result.
     :param policy: the retries and timeouts of one request.

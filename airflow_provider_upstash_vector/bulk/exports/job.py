@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -15,9 +16,10 @@ from airflow_provider_upstash_vector.bulk.exports.counting import manifest_of, n
 from airflow_provider_upstash_vector.bulk.exports.namespaces import NamespaceExporter
 from airflow_provider_upstash_vector.bulk.exports.options import ExportOptions
 from airflow_provider_upstash_vector.bulk.exports.report import ExportReport
-from airflow_provider_upstash_vector.bulk.exports.state import ExportState
+from airflow_provider_upstash_vector.bulk.exports.state import ExportState, NamespaceState
 from airflow_provider_upstash_vector.bulk.exports.target import STATE_NAME, Target
 from airflow_provider_upstash_vector.bulk.reading.emptiness import check_known
+from airflow_provider_upstash_vector.bulk.reading.paced import PacedClient
 from airflow_provider_upstash_vector.bulk.report import NamespaceCounts, ThisAttempt
 from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
@@ -33,7 +35,7 @@ from airflow_provider_upstash_vector.bulk.tracking.progress import (
 )
 from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed
 from airflow_provider_upstash_vector.cancellation import CancelToken, in_thread
-from airflow_provider_upstash_vector.client import AsyncVectorClient, Credentials, Endpoint, IndexInfo, RetryPolicy
+from airflow_provider_upstash_vector.client import Credentials, Endpoint, IndexInfo, RetryPolicy
 from airflow_provider_upstash_vector.client.base import RequestStats
 from airflow_provider_upstash_vector.plurals import plural
 
@@ -71,7 +73,7 @@ class ExportJob:
         self._environment = environment
         self._fingerprint = options.fingerprint(endpoint.url)
         self._started = time.monotonic()
-        self._client: AsyncVectorClient | None = None
+        self._client: PacedClient | None = None
         self._state: ExportState | None = None
         self._manifest: Manifest | None = None
         self._exporter: NamespaceExporter | None = None
@@ -105,8 +107,8 @@ class ExportJob:
         if finished is not None and await self._is_ours(state, finished):
             self._manifest = finished
             return
-        connections = 2 * self._options.max_concurrency  # of each namespace, a page is read ahead
-        async with AsyncVectorClient(
+        connections = self._options.max_concurrency
+        async with PacedClient(
             self._endpoint, policy=self._environment.policy, max_connections=connections
         ) as client:
             index = await client.info()
@@ -146,7 +148,7 @@ class ExportJob:
         )
 
     async def _started_state(
-        self, state: ExportState | None, index: IndexInfo, client: AsyncVectorClient
+        self, state: ExportState | None, index: IndexInfo, client: PacedClient
     ) -> ExportState:
         """Return the state to continue from, saved as that of this run."""
         run = secrets.token_hex(_TOKEN_BYTES)
@@ -180,21 +182,26 @@ class ExportJob:
         return state
 
     async def _export(self, exporter: NamespaceExporter, state: ExportState) -> None:
-        """Export the namespaces that are left, a few side by side."""
-        remaining = iter([namespace for namespace in state.namespaces if namespace.cursor])
-
-        async def work() -> None:
-            for namespace in remaining:
-                async for _ in exporter.parts(namespace):
-                    await self._save_now_and_then()
-
-        workers = [asyncio.ensure_future(work()) for _ in range(self._options.max_concurrency)]
+        """Export the namespaces that are left, as many side by side as fit."""
+        left = deque(namespace for namespace in state.namespaces if namespace.cursor)
+        reading: dict[asyncio.Task[None], NamespaceState] = {}
         try:
-            await asyncio.gather(*workers)
+            while left or reading:
+                while left and exporter.fits(left[0], reading.values()):
+                    namespace = left.popleft()
+                    reading[asyncio.create_task(self._export_one(exporter, namespace))] = namespace
+                done, _ = await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.gather(*done)
+                for task in done:
+                    del reading[task]
         finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.wait(workers)
+            for task in reading:
+                task.cancel()
+            await asyncio.gather(*reading, return_exceptions=True)
+
+    async def _export_one(self, exporter: NamespaceExporter, namespace: NamespaceState) -> None:
+        async for _ in exporter.parts(namespace):
+            await self._save_now_and_then()
 
     def _count(self, state: ExportState) -> None:
         """Set the requests and the time of all runs."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from airflow_provider_upstash_vector.bulk.exports.options import ExportOptions
 from airflow_provider_upstash_vector.bulk.exports.parts import PartWriter, Vectors, open_part
 from airflow_provider_upstash_vector.bulk.exports.state import NamespaceState
 from airflow_provider_upstash_vector.bulk.exports.target import PartFile, Target
+from airflow_provider_upstash_vector.bulk.reading.paced import PacedClient
 from airflow_provider_upstash_vector.bulk.reading.scan import Scan, ScannedPage
 from airflow_provider_upstash_vector.bulk.sources.manifest import Part
 from airflow_provider_upstash_vector.bulk.tracking.writing import writing
 from airflow_provider_upstash_vector.cancellation import in_thread
-from airflow_provider_upstash_vector.client import AsyncVectorClient, IndexInfo, wire
+from airflow_provider_upstash_vector.client import IndexInfo, wire
 from airflow_provider_upstash_vector.client.errors import NotFound
+
+_FULL_PAGES = 4  # and as many are read ahead
 
 
 @dataclass(slots=True)
@@ -39,14 +42,32 @@ class NamespaceExporter:
     """Exports namespaces of the ``index``; ``rows_open`` are those of parts that are not complete."""
 
     def __init__(
-        self, client: AsyncVectorClient, index: IndexInfo, options: ExportOptions, target: Target, runs_name: str
+        self, client: PacedClient, index: IndexInfo, options: ExportOptions, target: Target, runs_name: str
     ) -> None:
         self._client = client
         self._index = index
         self._options = options
+        self._scan = Scan(
+            prefix=options.prefix,
+            page_size=options.page_size,
+            include_vectors="vectors" in options.include,
+            include_metadata="metadata" in options.include,
+            include_data="data" in options.include,
+        ).of_dimension(index.dimension)
         self._target = target
         self._runs_name = runs_name
         self.rows_open = 0
+
+    def fits(self, namespace: NamespaceState, others: Collection[NamespaceState]) -> bool:
+        """Return whether memory allows a namespace beside others: they have at most four full pages."""
+        rows = sum(map(self._page_rows, [namespace, *others]))
+        return len(others) < self._options.max_concurrency and rows <= _FULL_PAGES * self._scan.page_size
+
+    def _page_rows(self, namespace: NamespaceState) -> int:
+        """Return the most rows of a page of a namespace, as far as the index counts them."""
+        counts = self._index.namespaces.get(namespace.namespace)
+        full = self._scan.page_size
+        return full if counts is None else min(full, counts.vector_count + counts.pending_vector_count)
 
     async def parts(self, namespace: NamespaceState) -> AsyncGenerator[None, None]:
         """Write the parts from the cursor of ``namespace`` on; yield after each, when it has both."""
@@ -75,15 +96,7 @@ class NamespaceExporter:
 
     async def _pages(self, namespace: NamespaceState) -> AsyncGenerator[ScannedPage, None]:
         """Yield the pages; a namespace that was deleted meanwhile has ended."""
-        options = self._options
-        scan = Scan(
-            namespace=namespace.namespace,
-            prefix=options.prefix,
-            page_size=options.page_size,
-            include_vectors="vectors" in options.include,
-            include_metadata="metadata" in options.include,
-            include_data="data" in options.include,
-        ).of_dimension(self._index.dimension)
+        scan = replace(self._scan, namespace=namespace.namespace)
         last = namespace.cursor
         try:
             async with aclosing(scan.pages(self._client, namespace.cursor)) as pages:

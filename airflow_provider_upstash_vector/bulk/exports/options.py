@@ -35,7 +35,7 @@ class ExportOptions:
     include: Sequence[Field] = ALL_FIELDS
     page_size: int = MAX_ITEMS
     max_part_bytes: int = MAX_PART_BYTES
-    max_concurrency: int = 4
+    max_concurrency: int = MAX_NAMESPACES_AT_ONCE
     time_limit_seconds: float | None = None
 
     def __post_init__(self) -> None:

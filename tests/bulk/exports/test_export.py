@@ -19,6 +19,7 @@ from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.client.errors import BadRequest
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from tests.support.bulk_runs import PATIENT
+from tests.support.observed_server import responses_together
 from tests.support.stored_vectors import read, write
 
 QUIET: dict[str, Any] = {"policy": PATIENT, "progress": "none"}
@@ -276,6 +277,34 @@ def test_an_index_that_changes_meanwhile(server: DevServer, endpoint: Endpoint, 
     assert (report.rows, report.changed_meanwhile) == (32, True)
     changed = {item["namespace"]: item["changed_meanwhile"] for item in manifest_at(tmp_path)["namespaces"]}
     assert changed == {"": True, "films": True}
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "count", "limit", "expected"),
+    [
+        pytest.param(70, 1, {"page_size": 1_000}, 64, id="many small"),
+        pytest.param(8, 5, {}, 8, id="half a page each"),
+        pytest.param(8, 20, {}, 4, id="few large"),
+        pytest.param(8, 1, {"max_concurrency": 3}, 3, id="as many as allowed"),
+    ],
+)
+def test_as_many_namespaces_are_read_as_have_four_pages(
+    server: DevServer,
+    endpoint: Endpoint,
+    tmp_path: Path,
+    namespaces: int,
+    count: int,
+    limit: dict[str, int],
+    expected: int,
+) -> None:
+    names = [f"n{n:02}" for n in range(namespaces)]
+    for name in names:
+        write(server, vectors(count), name)
+    server.faults.add(Fault(kind="slow", command="range", times=1_000))
+    with responses_together(expected) as together:
+        report = bulk.export(tmp_path, endpoint, namespaces=names, **{**SMALL, **limit})
+    assert together.most == expected
+    assert report.rows == namespaces * count
 
 
 def test_a_full_disk_ends_the_export(
