@@ -10,6 +10,8 @@ from pathlib import Path
 import airflow.configuration
 import pytest
 
+from tests.support.airflow_features import AIRFLOW
+
 MODULE = "airflow_provider_upstash_vector.hooks.upstash_vector"
 ROOT = Path(__file__).parent.parent.parent
 
@@ -35,6 +37,7 @@ def test_a_warning_is_an_error_while_modules_are_imported_and_while_tests_run() 
 
 
 def test_importing_every_module_gives_no_warning() -> None:
+    unused = f"{MODULE.partition('.')[0]}.plugins." if AIRFLOW < (3,) else "no module"  # its UI has no such pages
     script = f"""
 import warnings
 import airflow.configuration  # puts its own filters first
@@ -42,7 +45,7 @@ warnings.filterwarnings("error", module="{MODULE.partition(".")[0]}")
 import importlib, pkgutil
 import {MODULE.partition(".")[0]} as package
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-    if not module.name.endswith("__main__"):
+    if not module.name.endswith("__main__") and not module.name.startswith("{unused}"):
         importlib.import_module(module.name)
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, timeout=120)
