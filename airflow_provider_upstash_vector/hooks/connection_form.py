@@ -80,7 +80,12 @@ def explain(error: UpstashVectorError) -> str:
 
 
 def hint(error: BaseException | None, conn_id: str) -> str | None:
-    """Return what to do about an error that the connection may cause, in a run its cause, and in which one."""
+    """Return what to do about an error that the connection may cause, in a run its cause, and in which one.
+
+    ``None`` for any other, also for one that has a hint already: of another index.
+    """
+    if isinstance(error, UpstashVectorError) and error.hint is not None:
+        return None
     if isinstance(error, InvalidEndpoint | TokenRejected):  # they say what to do
         return f"Airflow connection {conn_id!r}"
     if isinstance(error, ConnectionFailed | Unauthorized):

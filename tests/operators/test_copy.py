@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferr
 
 from airflow_provider_upstash_vector.bulk import BulkJobFailed
 from airflow_provider_upstash_vector.client.filters import Field
-from airflow_provider_upstash_vector.dev_server import DevServer
+from airflow_provider_upstash_vector.dev_server import DevServer, Fault
 from airflow_provider_upstash_vector.hooks.upstash_vector import UpstashVectorHook
 from airflow_provider_upstash_vector.operators.upstash_vector import CopyVectorsOperator
 from tests.bulk.test_copy import write
@@ -178,3 +178,10 @@ def test_what_is_refused_before_anything_is_sent(
     monkeypatch.setenv("AIRFLOW_CONN_PROD", connection_json(source).replace(source.token, "wrong"))
     with pytest.raises(AirflowFailException, match=r"401.*\(of the source\)"):
         copying().run()
+
+
+def test_an_error_of_a_page_names_the_source(source: DevServer, target: DevServer) -> None:
+    source.faults.add(Fault(kind="status", status=401, command="range"))
+    with pytest.raises(BulkJobFailed, match=r"401.*\(of the source\)") as raised:
+        copying().run()
+    assert "staging" not in str(raised.value)

@@ -6,14 +6,14 @@ import asyncio
 import inspect
 import logging
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from typing import Any, TypeAlias
 
 from airflow_provider_upstash_vector.bulk.operations.base import WrongIndex
 from airflow_provider_upstash_vector.bulk.reading.emptiness import check_known
 from airflow_provider_upstash_vector.bulk.reading.paced import PacedClient
-from airflow_provider_upstash_vector.bulk.reading.scan import FIRST_CURSOR, Scan
+from airflow_provider_upstash_vector.bulk.reading.scan import FIRST_CURSOR, Scan, ScannedPage
 from airflow_provider_upstash_vector.bulk.sources.base import (
     BeginPage,
     RejectedRow,
@@ -21,7 +21,7 @@ from airflow_provider_upstash_vector.bulk.sources.base import (
     UnsizedSource,
 )
 from airflow_provider_upstash_vector.cancellation import in_thread
-from airflow_provider_upstash_vector.client import IndexInfo
+from airflow_provider_upstash_vector.client import IndexInfo, wire
 from airflow_provider_upstash_vector.client.errors import InvalidRequest, UpstashVectorError
 from airflow_provider_upstash_vector.client.filters import Filter
 
@@ -72,13 +72,19 @@ class ScannedRows(UnsizedSource):
         """Yield the rows of the first page and all later ones; ``skip`` is the number of the first row."""
         number = skip
         async with aclosing(self._scan.pages(self._client, self._cursor)) as pages:
-            async for _, page in pages:
+            while (page := await self._next_page(pages)) is not None:
                 self.read += len(page.vectors)
                 rows = await self._kept(page.vectors)
                 for row in rows:
                     yield row, None, None
                 number += len(rows)
                 self._begin_page(number, f"{self.read} {page.next_cursor}")
+
+    @staticmethod
+    async def _next_page(pages: AsyncIterator[ScannedPage]) -> wire.PlainPage | None:
+        with _naming_source():
+            scanned = await anext(pages, None)
+        return None if scanned is None else scanned.page
 
     @property
     def requests(self) -> int:
@@ -92,12 +98,9 @@ class ScannedRows(UnsizedSource):
         """
         if not self._cursor:  # all is read
             return
-        try:
+        with _naming_source():
             source = await self._client.info()
             await check_known(self._client, source, [self._scan.namespace], "namespace")
-        except UpstashVectorError as error:
-            error.hint = "of the source"
-            raise
         self._scan = self._scan.of_dimension(source.dimension)
         if self._transform is not None:
             return
@@ -127,6 +130,16 @@ class ScannedRows(UnsizedSource):
         else:
             rows = await in_thread(lambda: [_transformed(transform, row) for row in rows])
         return [_own_place(row) for row in rows if row is not None]
+
+
+@contextmanager
+def _naming_source() -> Iterator[None]:
+    """Add to errors that they are of the source: a run names the connection of the target."""
+    try:
+        yield
+    except UpstashVectorError as error:
+        error.hint = "of the source" if error.hint is None else f"of the source: {error.hint}"
+        raise
 
 
 def _own_place(row: Any) -> Any:
