@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -91,16 +92,20 @@ def queued(bench: Bench) -> None:
 def shared(bench: Bench) -> None:
     """Measure how evenly two runs with defaults share a limit, by their rows until the first of them has ended."""
     rows = bench.rows(10_000)
-    with limiting_server(_SHARED, bench.sinks.cores) as url, ThreadPoolExecutor() as threads:
-        run = contender("ours", Case(url=url, rows=rows, connections=_DEFAULT))
-        faster, slower = sorted(each.seconds for each in threads.map(lambda _: run(), range(2)))
+    shares = []
+    for _ in range(min(bench.rounds, 3)):
+        with limiting_server(_SHARED, bench.sinks.cores) as url, ThreadPoolExecutor() as threads:
+            run = contender("ours", Case(url=url, rows=rows, connections=_DEFAULT))
+            both = [threads.submit(run) for _ in range(2)]
+            faster, slower = sorted(each.result().seconds for each in both)
+            shares.append(1.0 - (slower - faster) * _RATE / rows)
     bench.results.add(
         Measurement(
             key="shared",
             title=f"{_RATE:,}/s for two runs, {1000 * _SHARED.latency:g} ms, rows of one to those of the other",
-            value=1.0 - (slower - faster) * _RATE / rows,
+            value=statistics.median(shares),
             unit="x",
-            low=0.6,
+            low=0.5,
         )
     )
 

@@ -97,7 +97,8 @@ class Slots:
         answers.append(seconds)
         base = self.latency or seconds
         idle = 1.0 - self._busy(now)  # the share of its latency that a request owes to the service
-        if self._full and idle * seconds < max(0.002, _RISEN * base) and self._grown < _GROWTH * self._at_start:
+        pays = idle * seconds < max(0.002, _RISEN * base) and (idle > 1.0 - _BUSY or seconds > _EVENT_LOOP_SECONDS)
+        if pays and self._full and self._grown < _GROWTH * self._at_start:
             self._grown = min(float(self._ceiling), self._grown + _GROWTH - 1.0)
             self.count = int(self._grown)
         if len(answers) % 16 == 0 and len(answers) >= 32:
@@ -108,8 +109,11 @@ class Slots:
                 self._begin(next_number, now)
                 return
         if number >= self._number and len(answers) >= 16 and now - self._began >= _ROUND_SECONDS:
-            if self._at_start >= self._ceiling or idle < 1.0 - _BUSY:
+            self._is_busy = idle < 1.0 - _BUSY
+            if self._at_start >= self._ceiling or self._is_busy:
                 self.stop_racing()
+                if self._is_busy and median(answers[-32:]) < _EVENT_LOOP_SECONDS:
+                    self._set(min(self.count, _BUSY_SLOTS))
             self._begin(next_number, now)
 
     def stop_racing(self) -> None:
