@@ -24,10 +24,10 @@ def test_what_a_run_has_found_is_logged_once_shown_and_kept(
         monkeypatch.setattr(Throttle, "is_settled", False)
     monkeypatch.setattr(progress, "LOG_EVERY_SECONDS", 0.1)
     caplog.set_level(logging.INFO)
-    rows = [{"id": str(number), "metadata": {}} for number in range(1_000)]
+    rows = [{"id": str(number), "metadata": {}} for number in range(1_500)]
     with limiting_server(Limits(latency=0.005, rate=300, burst=20), sorted(os.sched_getaffinity(0))) as url:
         report = bulk.update(rows, Endpoint.of(url, "token"), check_index=False, progress="log")
-    assert report.done == 1_000
+    assert report.done == 1_500
     assert report.pace is not None
     assert report.pace.allowed_rows_per_second is not None
     assert 50 < report.pace.allowed_rows_per_second < 600
