@@ -114,9 +114,7 @@ class ExportJob:
             index = await client.info()
             self._client = client
             self._state = state = await self._started_state(state, index, client)
-            self._exporter = exporter = NamespaceExporter(
-                client, index, self._options, self._target, state.runs_name
-            )
+            self._exporter = exporter = NamespaceExporter(client, index, self._options, self._target, state)
             async with self._progress():
                 await self._export(exporter, state)
             await self._save()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from airflow_provider_upstash_vector.bulk.exports.options import ExportOptions
 from airflow_provider_upstash_vector.bulk.exports.parts import PartWriter, Vectors, open_part
-from airflow_provider_upstash_vector.bulk.exports.state import NamespaceState
+from airflow_provider_upstash_vector.bulk.exports.state import ExportState, NamespaceState
 from airflow_provider_upstash_vector.bulk.exports.target import PartFile, Target
 from airflow_provider_upstash_vector.bulk.reading.paced import PacedClient
 from airflow_provider_upstash_vector.bulk.reading.scan import Scan, ScannedPage
@@ -39,10 +39,10 @@ class _OpenPart:
 
 
 class NamespaceExporter:
-    """Exports namespaces of the ``index``; ``rows_open`` are those of parts that are not complete."""
+    """Exports what is left of ``state``; ``rows_open`` are the rows of parts that are not complete."""
 
     def __init__(
-        self, client: PacedClient, index: IndexInfo, options: ExportOptions, target: Target, runs_name: str
+        self, client: PacedClient, index: IndexInfo, options: ExportOptions, target: Target, state: ExportState
     ) -> None:
         self._client = client
         self._index = index
@@ -55,7 +55,9 @@ class NamespaceExporter:
             include_data="data" in options.include,
         ).of_dimension(index.dimension)
         self._target = target
-        self._runs_name = runs_name
+        self._runs_name = state.runs_name
+        left = sum(bool(namespace.cursor) for namespace in state.namespaces)
+        self._share = _FULL_PAGES * self._scan.page_size // max(1, min(options.max_concurrency, left))
         self.rows_open = 0
 
     def fits(self, namespace: NamespaceState, others: Collection[NamespaceState]) -> bool:
@@ -64,10 +66,12 @@ class NamespaceExporter:
         return len(others) < self._options.max_concurrency and rows <= _FULL_PAGES * self._scan.page_size
 
     def _page_rows(self, namespace: NamespaceState) -> int:
-        """Return the most rows of a page of a namespace, as far as the index counts them."""
+        """Return the rows of a page: all that the index counts, or an even share, since counts may be stale."""
         counts = self._index.namespaces.get(namespace.namespace)
         full = self._scan.page_size
-        return full if counts is None else min(full, counts.vector_count + counts.pending_vector_count)
+        if counts is None:
+            return full
+        return min(full, max(self._share, counts.vector_count + counts.pending_vector_count))
 
     async def parts(self, namespace: NamespaceState) -> AsyncGenerator[None, None]:
         """Write the parts from the cursor of ``namespace`` on; yield after each, when it has both."""
@@ -96,7 +100,9 @@ class NamespaceExporter:
 
     async def _pages(self, namespace: NamespaceState) -> AsyncGenerator[ScannedPage, None]:
         """Yield the pages; a namespace that was deleted meanwhile has ended."""
-        scan = replace(self._scan, namespace=namespace.namespace)
+        # with one more, a page of all that is counted is seen to be the last one
+        rows = min(self._scan.page_size, self._page_rows(namespace) + 1)
+        scan = replace(self._scan, namespace=namespace.namespace, page_size=rows)
         last = namespace.cursor
         try:
             async with aclosing(scan.pages(self._client, namespace.cursor)) as pages:

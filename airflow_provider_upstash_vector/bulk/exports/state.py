@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -58,7 +58,7 @@ class ExportState:
 
     def to_json(self) -> bytes:
         """Return the content of the file."""
-        return orjson.dumps(asdict(self))
+        return orjson.dumps(self)
 
     @classmethod
     def from_json(cls, content: bytes) -> ExportState | None:

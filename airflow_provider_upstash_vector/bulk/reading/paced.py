@@ -6,8 +6,9 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from math import inf
 from typing import Any, TypeVar
 
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
@@ -21,10 +22,12 @@ from airflow_provider_upstash_vector.client import (
     retry,
     wire,
 )
-from airflow_provider_upstash_vector.client.errors import RateLimited, UpstashVectorError
+from airflow_provider_upstash_vector.client.errors import RateLimited, ServerError, UpstashVectorError
 
 T = TypeVar("T")
 
+_ASK_AGAIN_SECONDS = 60.0  # a request in flight ends, or times out
+_MANY_REFUSALS = 20  # of one request, which by chance are not refused for long
 _MIN_SLOTS = 4  # latency rises with the size of pages too, not only in a queue
 
 
@@ -40,8 +43,8 @@ class PacedClient(AsyncVectorClient):
     """A client whose requests share one throttle, which finds how many may be in flight, and how many a second.
 
     A 429 holds them all, and uses up no attempt. It is raised if it asks for longer than the policy allows, or if
-    there have been only 429s for ten minutes. Other errors are retried as the policy says; time that a request
-    waits for its turn does not count.
+    there have been only 429s for ten minutes, also if only for one request. Other errors are retried as the policy
+    says; time that a request waits for its turn does not count.
     """
 
     def __init__(
@@ -60,14 +63,15 @@ class PacedClient(AsyncVectorClient):
 
         async def attempt(step: retry.Send, is_retry: bool) -> retry.Outcome:  # noqa: FBT001 - as Attempt
             nonlocal waited
-            began = time.monotonic()
+            began, refusals = time.monotonic(), 0
             while True:
                 async with self._slot() as sent:
-                    outcome = self._learnt(sent, await self._attempt(step, is_retry))
+                    outcome = await self._attempt(step, is_retry or refusals > 0)
+                    outcome = self._learnt(sent, outcome, began if refusals >= _MANY_REFUSALS else inf)
                 if outcome is not None:
                     waited += sent.at - began
                     return outcome
-                is_retry = True
+                refusals += 1
 
         return await self._drive(self.flow(request, clock=lambda: time.monotonic() - waited), attempt)
 
@@ -77,9 +81,7 @@ class PacedClient(AsyncVectorClient):
         async with self._turn:
             try:
                 while (wait := self._throttle.wait_seconds(self._in_flight, time.monotonic())) != 0:
-                    self._ended.clear()
-                    with suppress(asyncio.TimeoutError):  # None: one in flight ends, or times out
-                        await asyncio.wait_for(self._ended.wait(), wait)
+                    await self._one_ends(_ASK_AGAIN_SECONDS if wait is None else wait)
             finally:
                 self.request_stats.throttled_seconds = self._throttle.held_seconds(time.monotonic())
             sent = self._throttle.sent(time.monotonic())
@@ -90,19 +92,32 @@ class PacedClient(AsyncVectorClient):
             self._in_flight -= 1
             self._ended.set()
 
-    def _learnt(self, sent: Sent, outcome: retry.Outcome) -> retry.Outcome:
-        """Tell the throttle; return what came of a request, ``None`` to send it again after a 429."""
-        if not isinstance(outcome, wire.Response) or outcome.status >= 500:
+    async def _one_ends(self, at_most_seconds: float) -> None:
+        """Wait until a request in flight has ended; ``asyncio.wait_for`` may lose a cancellation before 3.12."""
+        self._ended.clear()
+        timer = asyncio.get_running_loop().call_later(at_most_seconds, self._ended.set)
+        try:
+            await self._ended.wait()
+        finally:
+            timer.cancel()
+
+    def _learnt(self, sent: Sent, outcome: retry.Outcome, refused_since: float) -> retry.Outcome:
+        """Tell the throttle; return what came of a request, ``None`` to send it again after a 429.
+
+        ``refused_since`` is when a request came that alone may be refused, while others are accepted.
+        """
+        if not isinstance(outcome, wire.Response):
             return outcome
+        error = wire.api_error(outcome, time.time(), self._settings.redactor) if outcome.status >= 400 else None
         now = time.monotonic()
-        if outcome.status != 429:
-            self._throttle.responded(sent, now)
+        if not isinstance(error, RateLimited):
+            if not isinstance(error, ServerError):
+                self._throttle.responded(sent, now)
             return outcome
-        error = wire.api_error(outcome, time.time(), self._settings.redactor)
         self._throttle.throttled(sent, error.retry_after, now, random.random())  # noqa: S311 - jitter
         stop_reason = stop_reasons.for_throttling(
             error,
-            seconds_throttled=self._throttle.seconds_throttled(now),
+            seconds_throttled=max(self._throttle.seconds_throttled(now), now - refused_since),
             max_retry_after_seconds=self.policy.max_retry_after_seconds,
         )
         if stop_reason is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import pickle
@@ -14,10 +15,12 @@ import pytest
 from upath import UPath
 
 from airflow_provider_upstash_vector import bulk
+from airflow_provider_upstash_vector.bulk.exports.job import ExportJob
 from airflow_provider_upstash_vector.bulk.exports.target import STATE_NAME, Target
 from airflow_provider_upstash_vector.client import Endpoint, VectorClient
 from airflow_provider_upstash_vector.client.errors import BadRequest
 from airflow_provider_upstash_vector.dev_server import DevServer, Fault
+from airflow_provider_upstash_vector.dev_server.store import Store
 from tests.support.bulk_runs import PATIENT
 from tests.support.observed_server import responses_together
 from tests.support.stored_vectors import read, write
@@ -305,6 +308,30 @@ def test_as_many_namespaces_are_read_as_have_four_pages(
         report = bulk.export(tmp_path, endpoint, namespaces=names, **{**SMALL, **limit})
     assert together.most == expected
     assert report.rows == namespaces * count
+
+
+def test_namespaces_that_have_grown_share_the_memory(
+    server: DevServer, endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, limits = [f"n{n}" for n in range(8)], set()
+    for name in names:
+        write(server, vectors(1), name)
+    export, read_range = ExportJob._export, Store.range
+
+    async def export_later(*args: Any) -> None:
+        for name in names:
+            await asyncio.to_thread(write, server, vectors(20), name)
+        await export(*args)
+
+    def counted(self: Store, namespace: str, after: int, limit: int, prefix: str) -> Any:
+        limits.add(limit)
+        return read_range(self, namespace, after, limit, prefix)
+
+    monkeypatch.setattr(ExportJob, "_export", export_later)
+    monkeypatch.setattr(Store, "range", counted)
+    report = bulk.export(tmp_path, endpoint, namespaces=names, **SMALL)
+    assert (report.rows, report.changed_meanwhile) == (160, True)
+    assert max(limits) <= 7  # 8 times 5 are four pages of ten; and one, and one of the server's own
 
 
 def test_a_full_disk_ends_the_export(

@@ -98,10 +98,10 @@ def test_a_time_limit_ends_a_hold(server: DevServer, endpoint: Endpoint, tmp_pat
 
 
 def paced(endpoint: Endpoint, use: Callable[[PacedClient], Any], **options: Any) -> Any:
-    """Use a client with one slot, within a minute."""
+    """Use a client, by default with one slot, within a minute."""
 
     async def main() -> Any:
-        async with PacedClient(endpoint, max_connections=1, **{"policy": TWICE, **options}) as client:
+        async with PacedClient(endpoint, **{"policy": TWICE, "max_connections": 1, **options}) as client:
             return await asyncio.wait_for(use(client), 60)
 
     return asyncio.run(main())
@@ -156,5 +156,54 @@ def test_a_cancelled_request_leaves_its_slot(server: DevServer, endpoint: Endpoi
             task.cancel()
             await asyncio.wait([task])
         await client.info()
+
+    paced(endpoint, use)
+
+
+@pytest.mark.parametrize("iterations", range(4))
+def test_a_request_that_is_cancelled_as_another_one_ends_is_not_sent(
+    server: DevServer, endpoint: Endpoint, iterations: int
+) -> None:
+    server.faults.add(Fault(kind="slow", seconds=0.3, command="list-namespaces"))
+    refuse(server, 100, retry_after="100", command="info")
+
+    async def use(client: PacedClient) -> None:
+        in_flight, held = asyncio.create_task(client.list_namespaces()), asyncio.create_task(client.info())
+        await in_flight
+        for _ in range(iterations):
+            await asyncio.sleep(0)
+        held.cancel()
+        done, _ = await asyncio.wait([held], timeout=20)
+        assert held in done
+
+    paced(endpoint, use, max_connections=2)
+    assert server.requests["info"] == 1
+
+
+def test_a_request_that_alone_is_refused_is_given_up(
+    server: DevServer, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stop_reasons, "_MAX_THROTTLED_SECONDS", 2.0)
+    refuse(server, 1_000, command="info")
+
+    async def use(client: PacedClient) -> None:
+        refused = asyncio.create_task(client.info())
+        while not refused.done():
+            await client.list_namespaces()
+        with pytest.raises(RateLimited, match=r"only 429 responses for \d s"):
+            await refused
+
+    paced(endpoint, use, max_connections=2)
+    assert server.requests["info"] < 1_000
+
+
+@pytest.mark.parametrize("status", [408, 425, 500])
+def test_a_failing_proxy_is_no_response(server: DevServer, endpoint: Endpoint, status: int) -> None:
+    server.faults.add(Fault(kind="status", status=status, command="info", times=2))
+
+    async def use(client: PacedClient) -> None:
+        with pytest.raises(ServerError):
+            await client.info()
+        assert client._throttle.worked_at is None
 
     paced(endpoint, use)
