@@ -105,3 +105,15 @@ async def in_thread(function: Callable[..., T], *args: Any) -> T:
 
     Thread(target=copy_context().run, args=(work,), name="abandonable-call", daemon=True).start()
     return await done
+
+
+async def wait_at_most(event: asyncio.Event, seconds: float) -> None:
+    """Wait until ``event`` is set, for so many seconds at most.
+
+    Before Python 3.12, ``asyncio.wait_for`` loses a cancellation that comes as the event is set.
+    """
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({waiting}, timeout=seconds)
+    finally:
+        waiting.cancel()

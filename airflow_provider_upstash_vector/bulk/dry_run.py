@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any
 
 from airflow_provider_upstash_vector.bulk.operations.base import Operation, TextFragment
@@ -17,7 +16,7 @@ from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sources import END, PENDING, AsyncSource, Source
 from airflow_provider_upstash_vector.bulk.sources.base import items_read, read_requests
 from airflow_provider_upstash_vector.bulk.tracking.recorder import NumberedRow, OutcomeRecorder
-from airflow_provider_upstash_vector.cancellation import CancelToken
+from airflow_provider_upstash_vector.cancellation import CancelToken, wait_at_most
 from airflow_provider_upstash_vector.client.errors import InvalidRequest
 
 _ROWS_AT_ONCE = 1_000
@@ -49,8 +48,7 @@ async def check_rows(
             if polled is END:
                 break
             if polled is PENDING:
-                with suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(woken.wait(), _TICK_SECONDS)
+                await wait_at_most(woken, _TICK_SECONDS)
                 woken.clear()
                 continue
             value, file, place = polled

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from airflow_provider_upstash_vector.bulk.sending import stop_reasons
 from airflow_provider_upstash_vector.bulk.sending.measurement import Sent
 from airflow_provider_upstash_vector.bulk.sending.throttle import Throttle
+from airflow_provider_upstash_vector.cancellation import wait_at_most
 from airflow_provider_upstash_vector.client import (
     AsyncVectorClient,
     Credentials,
@@ -81,7 +82,8 @@ class PacedClient(AsyncVectorClient):
         async with self._turn:
             try:
                 while (wait := self._throttle.wait_seconds(self._in_flight, time.monotonic())) != 0:
-                    await self._one_ends(_ASK_AGAIN_SECONDS if wait is None else wait)
+                    self._ended.clear()
+                    await wait_at_most(self._ended, _ASK_AGAIN_SECONDS if wait is None else wait)
             finally:
                 self.request_stats.throttled_seconds = self._throttle.held_seconds(time.monotonic())
             sent = self._throttle.sent(time.monotonic())
@@ -91,15 +93,6 @@ class PacedClient(AsyncVectorClient):
         finally:
             self._in_flight -= 1
             self._ended.set()
-
-    async def _one_ends(self, at_most_seconds: float) -> None:
-        """Wait until a request in flight has ended; ``asyncio.wait_for`` may lose a cancellation before 3.12."""
-        self._ended.clear()
-        timer = asyncio.get_running_loop().call_later(at_most_seconds, self._ended.set)
-        try:
-            await self._ended.wait()
-        finally:
-            timer.cancel()
 
     def _learnt(self, sent: Sent, outcome: retry.Outcome, refused_since: float) -> retry.Outcome:
         """Tell the throttle; return what came of a request, ``None`` to send it again after a 429.

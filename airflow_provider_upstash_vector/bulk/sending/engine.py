@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 
 import orjson
@@ -27,6 +26,7 @@ from airflow_provider_upstash_vector.bulk.sending.wait_queue import WorkerWaitQu
 from airflow_provider_upstash_vector.bulk.tracking.budget import ReservedBudget
 from airflow_provider_upstash_vector.bulk.tracking.outcomes import Outcome
 from airflow_provider_upstash_vector.bulk.tracking.recorder import OutcomeRecorder
+from airflow_provider_upstash_vector.cancellation import wait_at_most
 from airflow_provider_upstash_vector.client import AsyncVectorClient, RetryPolicy, retry
 from airflow_provider_upstash_vector.client.errors import (
     ApiError,
@@ -352,8 +352,7 @@ class Engine:
         self._paused += 1
         self._next_worker()
         try:
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._stopped.wait(), seconds)
+            await wait_at_most(self._stopped, seconds)
         finally:
             self._paused -= 1
 
