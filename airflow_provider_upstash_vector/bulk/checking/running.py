@@ -85,12 +85,15 @@ async def check_async(
     check_baseline(checked_checks(checks), before, name)
     prepared = checked_checks([await in_thread(check.prepare, find_paths) for check in checks])
     async with PacedClient(endpoint, policy=policy) as client:
-        info = await client.info()
-        compared = None if before is None else CheckedNamespace(client, before, _count(info, before))
-        index = CheckedNamespace(client, name, _count(info, name), compared)
-        work = _report(index, prepared, size, seed)
+
+        async def work() -> CheckReport:
+            info = await client.info()
+            compared = None if before is None else CheckedNamespace(client, before, _count(info, before))
+            index = CheckedNamespace(client, name, _count(info, name), compared)
+            return await _report(index, prepared, size, seed)
+
         try:
-            report = await unless_stopped(work, cancel_token or CancelToken(), None)
+            report = await unless_stopped(work(), cancel_token or CancelToken(), None)
             return replace(report, request_stats=client.request_stats)
         except Stopped:
             raise Cancelled("the checks were cancelled") from None

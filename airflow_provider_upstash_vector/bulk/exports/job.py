@@ -37,6 +37,7 @@ from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed
 from airflow_provider_upstash_vector.cancellation import CancelToken, in_thread
 from airflow_provider_upstash_vector.client import Credentials, Endpoint, IndexInfo, RetryPolicy
 from airflow_provider_upstash_vector.client.base import RequestStats
+from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 from airflow_provider_upstash_vector.plurals import plural
 
 _TICK_SECONDS = 0.25
@@ -90,11 +91,13 @@ class ExportJob:
         limit = self._options.time_limit_seconds
         try:
             await unless_stopped(self._run(), self._environment.cancel_token, limit)
-        except Stopped as stopped:
+        except (Stopped, UpstashVectorError) as error:
             await self._save_last()
-            self._fail(stopped.stop_reason)
-        except WriteFailed as error:
-            self._fail(StopReason(reason="export_file", explanation=error.message, cause=error.__cause__))
+            if isinstance(error, Stopped):
+                self._fail(error.stop_reason)
+            if isinstance(error, WriteFailed):
+                self._fail(StopReason(reason="export_file", explanation=error.message, cause=error.__cause__))
+            raise
         return self._report()
 
     def _fail(self, stop_reason: StopReason) -> NoReturn:

@@ -37,6 +37,10 @@ class _OpenPart:
             self.writer.close()
             return Part(self.file.name, self.rows, self.file.store())
 
+    def discard(self) -> None:
+        self.writer.discard()
+        self.file.discard()
+
 
 class NamespaceExporter:
     """Exports what is left of ``state``; ``rows_open`` are the rows of parts that are not complete."""
@@ -96,7 +100,7 @@ class NamespaceExporter:
         finally:
             if part is not None:
                 self.rows_open -= part.rows
-                part.file.discard()
+                part.discard()
 
     async def _pages(self, namespace: NamespaceState) -> AsyncGenerator[ScannedPage, None]:
         """Yield the pages; a namespace that was deleted meanwhile has ended."""

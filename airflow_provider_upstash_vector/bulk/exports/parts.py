@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, BinaryIO, Protocol
 
 import orjson
@@ -36,6 +37,9 @@ class PartWriter(Protocol):
 
     def close(self) -> None:
         """Write what is left. The file stays open."""
+
+    def discard(self) -> None:
+        """Write nothing more, also not when it is freed: Python would print that it failed."""
 
 
 def open_part(file: BinaryIO, namespace: str, options: ExportOptions, index: IndexInfo) -> PartWriter:
@@ -78,6 +82,10 @@ class _JsonLinesPart:
     def close(self) -> None:
         if self._own:
             self._own.close()
+
+    def discard(self) -> None:
+        with suppress(Exception):  # a disk is full, or a thread still writes
+            self.close()
 
 
 class _ParquetPart:
@@ -137,3 +145,6 @@ class _ParquetPart:
         if self._batches:
             self._write_group()
         self._writer.close()
+
+    def discard(self) -> None:
+        self._writer.is_open = False

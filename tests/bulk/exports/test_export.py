@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import pickle
+import sys
 import threading
 import uuid
 from pathlib import Path
@@ -269,7 +271,7 @@ def test_a_run_that_is_taken_over_ends(
 def test_an_index_that_changes_meanwhile(server: DevServer, endpoint: Endpoint, tmp_path: Path) -> None:
     write(server, vectors(30))
     write(server, vectors(3), "films")
-    server.faults.add(*after(3, Fault(kind="status", status=400, command="range")))
+    server.faults.add(*after(2, Fault(kind="status", status=400, command="range")))
     arguments = {**SMALL, "max_concurrency": 1}
     with pytest.raises(BadRequest):
         bulk.export(tmp_path, endpoint, **arguments)
@@ -342,6 +344,38 @@ def test_a_full_disk_ends_the_export(
     with pytest.raises(bulk.ExportFailed, match="cannot be") as raised:
         bulk.export(tmp_path / "file" / "e", endpoint, **QUIET)
     assert (raised.value.reason, raised.value.retryable) == ("export_file", True)
+
+
+def test_parts_before_an_error_are_not_read_again(server: DevServer, endpoint: Endpoint, tmp_path: Path) -> None:
+    names = [f"n{n}" for n in range(20)]
+    for name in names:
+        write(server, vectors(1), name)
+    server.faults.add(*after(19, Fault(kind="status", status=400, command="range")))
+    options = {**SMALL, "namespaces": names, "max_concurrency": 1}
+    with pytest.raises(BadRequest):
+        bulk.export(tmp_path, endpoint, **options)
+    server.requests.clear()
+    assert bulk.export(tmp_path, endpoint, **options).rows == 20
+    assert server.requests["range"] == 1
+
+
+@pytest.mark.parametrize("options", [{"format": "parquet"}, {"compression": "gz"}], ids=["parquet", "gz"])
+def test_parts_that_are_discarded_print_nothing(
+    server: DevServer,
+    endpoint: Endpoint,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, Any],
+) -> None:
+    write(server, vectors(25))
+    server.faults.add(*after(1, Fault(kind="status", status=400, command="range")))
+    printed: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", printed.append)
+    with pytest.raises(BadRequest):
+        bulk.export(tmp_path, endpoint, **{**SMALL, "max_part_bytes": 10**6, **options})
+    gc.collect()
+    assert not printed
+    assert [path.name for path in tmp_path.iterdir()] == [STATE_NAME]
 
 
 def test_a_restore_refuses_what_does_not_fit(server: DevServer, endpoint: Endpoint, tmp_path: Path) -> None:
