@@ -6,8 +6,7 @@ import asyncio
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import NoReturn
 
@@ -25,14 +24,7 @@ from airflow_provider_upstash_vector.bulk.sending.stop_reasons import StopReason
 from airflow_provider_upstash_vector.bulk.sources import InvalidRows
 from airflow_provider_upstash_vector.bulk.sources.manifest import Manifest
 from airflow_provider_upstash_vector.bulk.stopping import Stopped, unless_stopped
-from airflow_provider_upstash_vector.bulk.tracking.progress import (
-    Log,
-    Progress,
-    ProgressKind,
-    Snapshot,
-    close_progress,
-    open_progress,
-)
+from airflow_provider_upstash_vector.bulk.tracking.progress import Log, ProgressKind, Snapshot, shown
 from airflow_provider_upstash_vector.bulk.tracking.writing import WriteFailed
 from airflow_provider_upstash_vector.cancellation import CancelToken, in_thread
 from airflow_provider_upstash_vector.client import Credentials, Endpoint, IndexInfo, RetryPolicy
@@ -40,7 +32,6 @@ from airflow_provider_upstash_vector.client.base import RequestStats
 from airflow_provider_upstash_vector.client.errors import UpstashVectorError
 from airflow_provider_upstash_vector.plurals import plural
 
-_TICK_SECONDS = 0.25
 _SAVE_EVERY_SECONDS = 1.0
 _LAST_SAVE_SECONDS = 1.0
 _STALE_SECONDS = 1.0  # for which counts may be older than writes before the export
@@ -118,7 +109,7 @@ class ExportJob:
             self._client = client
             self._state = state = await self._started_state(state, index, client)
             self._exporter = exporter = NamespaceExporter(client, index, self._options, self._target, state)
-            async with self._progress():
+            async with shown(self._environment.progress, self._environment.log, self._snapshot):
                 await self._export(exporter, state)
             await self._save()
             info = await client.info()
@@ -228,26 +219,6 @@ class ExportJob:
         saving.cancel()
         with suppress(asyncio.CancelledError, WriteFailed, Superseded):
             await saving
-
-    @asynccontextmanager
-    async def _progress(self) -> AsyncIterator[None]:
-        """Show the progress while the block runs."""
-        progress = open_progress(self._environment.progress, self._environment.log)
-        if progress is None:
-            yield
-            return
-        showing = asyncio.create_task(self._show(progress))
-        try:
-            yield
-        finally:
-            showing.cancel()
-            await asyncio.wait([showing])
-            close_progress(progress)
-
-    async def _show(self, progress: Progress) -> None:
-        while True:
-            await asyncio.sleep(_TICK_SECONDS)
-            progress.show(self._snapshot())
 
     @property
     def _request_stats(self) -> RequestStats:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
 
@@ -14,6 +17,7 @@ log = logging.getLogger(__name__)
 
 ProgressKind = Literal["auto", "log", "bar", "none"]
 LOG_EVERY_SECONDS = 10.0
+_TICK_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +116,28 @@ def open_progress(kind: ProgressKind, log: Log) -> Progress | None:
     if kind == "bar" or (kind == "auto" and sys.stderr is not None and sys.stderr.isatty()):
         return _Bar()
     return LogLines(log)
+
+
+@asynccontextmanager
+async def shown(kind: ProgressKind, log: Log, snapshot: Callable[[], Snapshot]) -> AsyncIterator[None]:
+    """Show snapshots while the block runs, a few times a second."""
+    progress = open_progress(kind, log)
+    if progress is None:
+        yield
+        return
+    showing = asyncio.create_task(_show(progress, snapshot))
+    try:
+        yield
+    finally:
+        showing.cancel()
+        await asyncio.wait([showing])
+        close_progress(progress)
+
+
+async def _show(progress: Progress, snapshot: Callable[[], Snapshot]) -> None:
+    while True:
+        await asyncio.sleep(_TICK_SECONDS)
+        progress.show(snapshot())
 
 
 def close_progress(progress: Progress) -> None:
