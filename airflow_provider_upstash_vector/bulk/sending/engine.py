@@ -42,7 +42,8 @@ STOP_SECONDS = 2.5
 _POLL_SECONDS = 0.25
 # How long rows wait for others to be sent with, if the source has none yet.
 _LINGER_SECONDS = 0.05
-# A batch is sent in spite of it if nothing else is in flight.
+# A batch is sent in spite of them if nothing else is in flight. A row takes some 2 KB beside its part of the body.
+_MAX_ROWS_IN_FLIGHT = 12_288
 _MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 _REFUSED = {400, 413, 422}  # what a part of a batch may not get
 
@@ -183,7 +184,9 @@ class Engine:
             return None
         partial = self._goes_partial(now)
         rows = self.window.next_rows(partial=partial)
-        if not rows or self.window.bytes_in_flight >= _MAX_BYTES_IN_FLIGHT:
+        window = self.window
+        full = window.rows_in_flight >= _MAX_ROWS_IN_FLIGHT or window.bytes_in_flight >= _MAX_BYTES_IN_FLIGHT
+        if not rows or full:
             return None
         wait = self.throttle.wait_seconds(self.window.in_flight - self._paused, now, rows)
         if wait != 0:

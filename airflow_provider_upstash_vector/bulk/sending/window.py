@@ -55,7 +55,7 @@ class Window(Generic[Row, AnyBatch]):
         self._behind: dict[tuple[str, str], deque[Row] | None] = {}
         self._rows_behind = 0
         self.in_flight = 0
-        self.bytes_in_flight = 0
+        self.rows_in_flight = self.bytes_in_flight = 0
 
     @property
     def unsettled(self) -> int:
@@ -149,6 +149,7 @@ class Window(Generic[Row, AnyBatch]):
             self._again.appendleft(batch.part(batch.rows[max_rows:]))
             batch = batch.part(batch.rows[:max_rows])
         self.in_flight += 1
+        self.rows_in_flight += len(batch.rows)
         self.bytes_in_flight += batch.size
         return batch
 
@@ -168,6 +169,7 @@ class Window(Generic[Row, AnyBatch]):
 
     def _landed(self, batch: AnyBatch) -> None:
         self.in_flight -= 1
+        self.rows_in_flight -= len(batch.rows)
         self.bytes_in_flight -= batch.size
 
     def put_back(self, batch: AnyBatch) -> None:
@@ -199,8 +201,7 @@ class Window(Generic[Row, AnyBatch]):
 
     def settle(self, batch: AnyBatch) -> None:
         """Remove a batch in flight; rows behind its own, or the next part of its split, become ready."""
-        self.in_flight -= 1
-        self.bytes_in_flight -= batch.size
+        self._landed(batch)
         behind = self._behind
         for row in batch.rows:
             if behind[row.key]:

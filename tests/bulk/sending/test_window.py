@@ -232,6 +232,7 @@ class WindowMachine(RuleBasedStateMachine):
     def counts_are_right_and_bounded(self) -> None:
         model, window = self.model, self.window
         assert window.in_flight == len(model.in_flight) <= self.slots
+        assert window.rows_in_flight == len(list(rows_of(model.in_flight)))
         assert window.bytes_in_flight == sum(len(row.fragment) for row in rows_of(model.in_flight))
         assert window.unsettled == len(model.fresh) + len(model.held())
         assert self.next_number <= self.watermark + self.max_lead
