@@ -36,7 +36,7 @@ def row(title: str) -> list[str]:
     ],
 )
 def test_the_rates(title: str, part: str, contender: str) -> None:
-    assert row(title) == [two_digits(MEDIANS[part][contender]["updates_per_second"])]
+    assert row(title) == [two_digits(MEDIANS[part][contender]["rows_per_second"])]
 
 
 @pytest.mark.parametrize(("title", "contender"), [("100,000 rows", "rows_100k"), ("1,000,000 rows", "rows_1m")])
@@ -46,7 +46,7 @@ def test_the_files(title: str, contender: str) -> None:
 
 
 def test_the_rates_in_sentences() -> None:
-    with_latency = two_digits(MEDIANS["delay_500"]["ours"]["updates_per_second"])
+    with_latency = two_digits(MEDIANS["delay_500"]["ours"]["rows_per_second"])
     assert f"a bulk run with `max_concurrency=512` {with_latency}." in TEXT
-    mapped = f"about {MEDIANS['mapped']['mapped_tasks']['updates_per_second']:.0f} mapped tasks a second"
+    mapped = f"about {MEDIANS['mapped']['mapped_tasks']['rows_per_second']:.0f} mapped tasks a second"
     assert mapped in (ROOT / "docs/how-to/scaling.md").read_text()
