@@ -37,7 +37,7 @@ pytest: $(VENV)
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=
 	$(BIN)/coverage report --fail-under=100
 
-test-long: $(VENV) ## kill bulk runs in a loop, try more examples, and update what other tools wrote: some 15 minutes
+test-long: $(VENV) ## kill bulk runs in a loop, try more examples, and update what other tools wrote: some 45 minutes
 	$(BIN)/pytest -m 'long or hypothesis' --hypothesis-profile wide
 	@scripts/install-node
 	@scripts/test-matrix 'interop-*' internals-lowest
