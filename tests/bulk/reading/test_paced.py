@@ -117,7 +117,7 @@ def test_a_refusal_holds_all_requests_and_counts_them(server: DevServer, endpoin
         refused = asyncio.create_task(client.info())
         await asyncio.sleep(0)
         await client.list_namespaces()  # its turn is before that of the request sent again
-        assert client.request_stats.throttled_seconds >= 0.3
+        assert client.request_stats.throttled_seconds >= 0.299  # floats
         await refused
         assert (client.request_stats.requests, client.request_stats.retries) == (3, 1)
         assert client.request_stats.throttled_seconds < 60
