@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_upstash_vector import bulk
+from airflow_provider_upstash_vector.bulk.sending.slots import FIRST_SLOTS
 from airflow_provider_upstash_vector.bulk.tracking import monitor
 from airflow_provider_upstash_vector.client import Endpoint
 from airflow_provider_upstash_vector.client.errors import Unauthorized
@@ -113,7 +114,7 @@ def test_a_wrong_token_stops_before_the_first_row(server: DevServer) -> None:
     error = failed(lambda: bulk.update(rows(1_000), Endpoint.of(server.url, "wrong"), check_index=False))
     assert (error.reason, error.retryable) == ("error", False)
     assert isinstance(error.__cause__, Unauthorized)
-    assert error.report.failed == server.requests["update"] <= 64
+    assert error.report.failed == server.requests["update"] <= FIRST_SLOTS
     assert error.report.not_attempted == 1_000 - error.report.failed
     assert "wrong" not in str(error)
 

@@ -182,13 +182,12 @@ class Engine:
             self.wait_queue.wake_soon()
         if self.stop_reason is not None:
             return None
-        partial = self._goes_partial(now)
-        rows = self.window.next_rows(partial=partial)
-        window = self.window
+        partial, window = self._goes_partial(now), self.window
+        rows = window.next_rows(partial=partial)
         full = window.rows_in_flight >= _MAX_ROWS_IN_FLIGHT or window.bytes_in_flight >= _MAX_BYTES_IN_FLIGHT
         if not rows or full:
             return None
-        wait = self.throttle.wait_seconds(self.window.in_flight - self._paused, now, rows)
+        wait = self.throttle.wait_seconds(window.in_flight - self._paused, now, rows)
         if wait != 0:
             if wait is not None:
                 self.wait_queue.wake_after(wait)
